@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+
+/** The guest's `sys`, system call numbers (x86-64) and error helpers. Safe to import anywhere. */
+
+import type { Sys, SysError } from "../runtime/runtime.d.ts";
+
+/**
+ * The runtime's function table.
+ * Throws when called outside the guest: tests reach it only while they run.
+ */
+export function guest(): Sys {
+  if (globalThis.sys === undefined) throw new Error("`sys` exists only inside the guest");
+  return globalThis.sys;
+}
+
+/** System call numbers of x86-64 (arch/x86/entry/syscalls/syscall_64.tbl). */
+export const SYS = {
+  read: 0,
+  write: 1,
+  close: 3,
+  poll: 7,
+  lseek: 8,
+  mprotect: 10,
+  ioctl: 16,
+  schedYield: 24,
+  dup: 32,
+  dup2: 33,
+  getpid: 39,
+  fork: 57,
+  wait4: 61,
+  kill: 62,
+  uname: 63,
+  fcntl: 72,
+  getcwd: 79,
+  mkdir: 83,
+  umask: 95,
+  getrusage: 98,
+  sysinfo: 99,
+  times: 100,
+  getuid: 102,
+  syslog: 103,
+  setpgid: 109,
+  getppid: 110,
+  getpgid: 121,
+  getsid: 124,
+  capget: 125,
+  mknod: 133,
+  personality: 135,
+  getpriority: 140,
+  schedSetscheduler: 144,
+  schedGetPriorityMax: 146,
+  prctl: 157,
+  mount: 165,
+  reboot: 169,
+  iopl: 172,
+  deleteModule: 176,
+  schedSetaffinity: 203,
+  schedGetaffinity: 204,
+  clockGettime: 228,
+  exitGroup: 231,
+  openat: 257,
+  ppoll: 271,
+  pipe2: 293,
+  getcpu: 309,
+  finitModule: 313,
+  getrandom: 318,
+  pidfdOpen: 434,
+} as const;
+
+export const AT_FDCWD = -100;
+export const O_RDONLY = 0;
+export const O_WRONLY = 1;
+export const O_RDWR = 2;
+export const O_NONBLOCK = 0o4000;
+export const O_CLOEXEC = 0o2000000;
+export const PROT_READ = 1;
+export const PROT_WRITE = 2;
+export const MAP_SHARED = 1;
+export const MAP_PRIVATE = 2;
+export const MAP_ANONYMOUS = 0x20;
+export const SIGKILL = 9;
+
+/** Error numbers the tests name. 524 (ENOTSUPP) is kernel-internal and has no name in libc. */
+export const ERRNO = {
+  EPERM: 1,
+  ENOENT: 2,
+  EBADF: 9,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EFAULT: 14,
+  EBUSY: 16,
+  EEXIST: 17,
+  EINVAL: 22,
+  ENOTTY: 25,
+  ENOTSUPP: 524,
+} as const;
+
+/** Name of an error number as the tests print it, "ENOTTY" or "errno 71". */
+export function errnoName(errno: number): string {
+  for (const [name, value] of Object.entries(ERRNO)) if (value === errno) return name;
+  return `errno ${errno}`;
+}
+
+/** True for what a failed {@link Sys.call} throws. */
+export function isSysError(error: unknown): error is SysError {
+  return error instanceof Error && typeof (error as Partial<SysError>).errno === "number";
+}
+
+/** open(2). Throws a SysError. */
+export function open(path: string, flags: number): number {
+  return guest().call(SYS.openat, AT_FDCWD, path, flags | O_CLOEXEC, 0);
+}
+
+/** close(2). */
+export function close(fd: number): void {
+  guest().call(SYS.close, fd);
+}
+
+/** Anonymous memory that forked children share, zeroed. */
+export function sharedMemory(bytes: number): ArrayBuffer {
+  const length = Math.ceil(bytes / 4096) * 4096;
+  return guest().map(length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+/** CPUs that are online, from sysfs: `[0, 1, 2, 3]`. */
+export function onlineCpus(): number[] {
+  return parseCpuList(guest().readFile("/sys/devices/system/cpu/online"));
+}
+
+/** A list in the kernel's format ("0-2,5") as numbers. */
+export function parseCpuList(text: string): number[] {
+  const cpus: number[] = [];
+  for (const range of text.trim().split(",")) {
+    if (range === "") continue;
+    const [first, last] = range.split("-").map(Number);
+    for (let cpu = first!; cpu <= (last ?? first!); cpu++) cpus.push(cpu);
+  }
+  return cpus;
+}
+
+/** CPUs the calling thread may run on, as the kernel's bit mask. */
+function affinityMask(): BigUint64Array {
+  const mask = new BigUint64Array(16);
+  const bytes = guest().call(SYS.schedGetaffinity, 0, mask.byteLength, mask);
+  return mask.slice(0, bytes / 8);
+}
+
+/** Ties the calling thread to one CPU. */
+export function pinToCpu(cpu: number): void {
+  const mask = new BigUint64Array(16);
+  mask[Math.floor(cpu / 64)] = 1n << BigInt(cpu % 64);
+  guest().call(SYS.schedSetaffinity, 0, mask.byteLength, mask);
+}
+
+/**
+ * Runs `body` on one CPU under SCHED_FIFO. What a switch to another task or to another CPU does on
+ * the way out of a system call (sched_clock(), switch_fpu_return()) happens in the thread's own
+ * context and is traced; where a test compares traces entry by entry, this makes it rare. Interrupts
+ * still arrive. Keep it short: on a machine with one CPU nothing else runs meanwhile.
+ */
+export function uninterrupted<T>(body: () => T): T {
+  const sys = guest();
+  const SCHED_OTHER = 0;
+  const SCHED_FIFO = 1;
+  const before = affinityMask();
+  const cpu = new Uint32Array(1);
+  sys.call(SYS.getcpu, cpu, null, null);
+  pinToCpu(cpu[0]!);
+  sys.call(SYS.schedSetscheduler, 0, SCHED_FIFO, new Int32Array([50]));
+  try {
+    return body();
+  } finally {
+    sys.call(SYS.schedSetscheduler, 0, SCHED_OTHER, new Int32Array([0]));
+    sys.call(SYS.schedSetaffinity, 0, before.byteLength, before);
+  }
+}
+
+/** Interrupts the machine has served since boot, from /proc/stat. */
+export function interruptsServed(): number {
+  return Number(/^intr (\d+)/m.exec(guest().readFile("/proc/stat"))?.[1] ?? NaN);
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+
+/** The real machine behind the runner: ports, kernel log, mounts, the end. Guest only. */
+
+import { forkChild } from "./child.ts";
+import { EXIT_PORT, RESULTS_PORT } from "./frames.ts";
+import { close, ERRNO, guest, isSysError, O_WRONLY, open, SYS } from "./guest.ts";
+import type { Cell, ChildMessage, Platform } from "./runner.ts";
+
+const CELL_PATH = "/kmatrix/cell.json";
+const KMSG_PATH = "/dev/kmsg";
+
+/** Ports, the kernel log and fork(2). */
+export function guestPlatform(): Platform {
+  const sys = guest();
+  return {
+    nowMs: () => sys.nowMs(),
+    describe: () => ({
+      release: sys.readFile("/proc/sys/kernel/osrelease").trim(),
+      cmdline: sys.readFile("/proc/cmdline").trim(),
+    }),
+    write: (bytes) => sys.outs(RESULTS_PORT, bytes),
+    mark,
+    runChild: (body, options) => forkChild<ChildMessage>(body, { ownGroup: true }).wait(options),
+  };
+}
+
+/**
+ * Opens the device anew for each line: the kernel limits the rate of messages (10 in 5 s) for each
+ * open file. Level 2, so that the line reaches the console even with `quiet`.
+ */
+function mark(line: string): void {
+  let fd: number;
+  try {
+    fd = open(KMSG_PATH, O_WRONLY);
+  } catch {
+    return; // a kernel without CONFIG_PRINTK; marks only attribute splats, and it has none
+  }
+  const message = `<2>${line}\n`;
+  guest().tryCall(SYS.write, fd, message, message.length);
+  close(fd);
+}
+
+/** Mounts proc, sysfs and debugfs. A file system the kernel does not have is left out. */
+export function mountFilesystems(): void {
+  const sys = guest();
+  const S_IFCHR = 0o020000;
+  sys.tryCall(SYS.mkdir, "/dev", 0o755);
+  sys.tryCall(SYS.mknod, KMSG_PATH, S_IFCHR | 0o600, 1 << 8 | 11);
+  for (
+    const [type, path] of [
+      ["proc", "/proc"],
+      ["sysfs", "/sys"],
+      ["debugfs", "/sys/kernel/debug"],
+    ] as const
+  ) {
+    sys.tryCall(SYS.mkdir, path, 0o755);
+    sys.tryCall(SYS.mount, type, path, type, 0, null);
+  }
+}
+
+/** `/kmatrix/cell.json`, with a value for everything that is missing. */
+export function readCell(): Cell {
+  const defaults: Cell = { cell: "", features: [], filter: [], timeScale: 1 };
+  try {
+    return { ...defaults, ...JSON.parse(guest().readFile(CELL_PATH)) as Partial<Cell> };
+  } catch (error) {
+    if (isSysError(error) && error.errno === ERRNO.ENOENT) return defaults;
+    throw error;
+  }
+}
+
+/** Ends the machine; QEMU exits with `(code << 1) | 1`. */
+export function endMachine(code: number): never {
+  const sys = guest();
+  sys.outl(EXIT_PORT, code);
+  // Still here: there is no such device. With -no-reboot this ends QEMU as well.
+  sys.call(SYS.reboot, 0xfee1dead, 672274793, 0x01234567, null);
+  throw new Error("the machine does not end");
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * Runs tests one after the other, each in a child process, and writes the results channel.
+ * Everything of the machine comes through {@link Platform}, so this runs on the host as well.
+ */
+
+import { FrameWriter, PROTOCOL_VERSION } from "./frames.ts";
+import { type RunnableTest, SkipError, TestContext, type TestMessage } from "./fixtures.ts";
+import { isSelected } from "./glob.ts";
+import {
+  diagnosticLines,
+  KTAP_VERSION_LINE,
+  type Outcome,
+  planLine,
+  resultLine,
+  runLine,
+} from "./ktap.ts";
+
+/** `/kmatrix/cell.json`: what the host tells the guest. */
+export interface Cell {
+  readonly cell: string;
+  /** What the cell promises. Never decides about a SKIP: tests find out by themselves. */
+  readonly features: readonly string[];
+  /** Globs over test ids; empty selects all. */
+  readonly filter: readonly string[];
+  /** Factor on every time limit. */
+  readonly timeScale: number;
+}
+
+/** What a child tells its parent. */
+export type ChildMessage = TestMessage | { readonly kind: "outcome"; readonly outcome: Outcome };
+
+/** How a child process ended. */
+export type ChildEnd =
+  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "signalled"; readonly signal: string }
+  | { readonly kind: "timeout" };
+
+export interface ChildOptions {
+  readonly timeoutMs: number;
+  onMessage(message: ChildMessage): void;
+  /** Called at least once a second while the child runs. */
+  onTick(): void;
+}
+
+/** The parts of the machine the runner needs. */
+export interface Platform {
+  /** Milliseconds since boot. */
+  nowMs(): number;
+  /** Kernel release and command line, for the B frame. */
+  describe(): { readonly release: string; readonly cmdline: string };
+  /** Writes to the results channel. */
+  write(bytes: Uint8Array): void;
+  /** Writes a line to the kernel log. */
+  mark(line: string): void;
+  /** Runs `body` in a child process and reports its end. What is left of it is killed. */
+  runChild(body: (send: (message: ChildMessage) => void) => void, options: ChildOptions): ChildEnd;
+}
+
+export interface Totals {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** Runs a test body to its outcome; in the child. */
+export function runBody(test: RunnableTest, send: (message: ChildMessage) => void): void {
+  let outcome: Outcome = { kind: "pass" };
+  try {
+    test.run(new TestContext(test.id, send));
+  } catch (error) {
+    outcome = error instanceof SkipError
+      ? { kind: "skip", reason: error.message }
+      : { kind: "fail", message: describeError(error) };
+  }
+  send({ kind: "outcome", outcome });
+}
+
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return `thrown: ${String(error)}`;
+  const head = String(error);
+  const stack = (error.stack ?? "").trimEnd();
+  return stack.startsWith(head) || stack === "" ? stack || head : `${head}\n${stack}`;
+}
+
+/** What the end of the child makes of the outcome it sent. */
+export function judge(sent: Outcome | undefined, end: ChildEnd, timeoutMs: number): Outcome {
+  switch (end.kind) {
+    case "timeout":
+      return { kind: "timeout", timeoutMs };
+    case "signalled":
+      return { kind: "fail", message: `child died of ${end.signal}` };
+    case "exited":
+      if (end.code !== 0) return { kind: "fail", message: `child exited with code ${end.code}` };
+      return sent ?? { kind: "fail", message: "child exited without an outcome" };
+  }
+}
+
+/** Runs what the cell selects and writes all frames from B to E. */
+export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Platform): Totals {
+  const frames = new FrameWriter((bytes) => platform.write(bytes));
+  const ktap = (line: string) => frames.text("K", line);
+  const uptimeMs = () => Math.round(platform.nowMs());
+  const tests = all.filter(({ id }) => isSelected(cell.filter, id));
+  const totals = { passed: 0, failed: 0, skipped: 0 };
+
+  frames.json("B", {
+    protocol: PROTOCOL_VERSION,
+    ...platform.describe(),
+    uptimeMs: uptimeMs(),
+    tests: tests.length,
+    cell,
+  });
+  ktap(KTAP_VERSION_LINE);
+  ktap(planLine(tests.length));
+
+  tests.forEach((test, index) => {
+    const timeoutMs = test.timeoutMs * cell.timeScale;
+    const startMs = platform.nowMs();
+    let sent: Outcome | undefined;
+
+    platform.mark(`kmatrix: RUN ${test.id}`);
+    ktap(runLine(test.id));
+    const end = platform.runChild((send) => runBody(test, send), {
+      timeoutMs,
+      onTick: () => frames.json("H", { uptimeMs: uptimeMs(), test: test.id }),
+      onMessage: (message) => {
+        switch (message.kind) {
+          case "outcome":
+            sent = message.outcome;
+            break;
+          case "log":
+            diagnosticLines(message.text).forEach(ktap);
+            break;
+          case "attach":
+            frames.json("J", { test: test.id, name: message.name, value: message.value });
+            break;
+        }
+      },
+    });
+
+    const outcome = judge(sent, end, timeoutMs);
+    const durationMs = Math.round((platform.nowMs() - startMs) * 1000) / 1000;
+    frames.json("J", { test: test.id, name: "durationMs", value: durationMs });
+    if (outcome.kind === "fail") diagnosticLines(outcome.message).forEach(ktap);
+    ktap(resultLine(index + 1, test.id, outcome));
+    platform.mark(`kmatrix: END ${test.id}`);
+
+    if (outcome.kind === "pass") totals.passed++;
+    else if (outcome.kind === "skip") totals.skipped++;
+    else totals.failed++;
+  });
+
+  platform.mark("kmatrix: DONE");
+  frames.json("E", { uptimeMs: uptimeMs(), ...totals });
+  return totals;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+
+/** What the records of mode CMP say about the comparisons that ran. */
+
+import { assert, assertEquals, assertGreater, fail, inspect } from "../harness/asserts.ts";
+import { fixture } from "../harness/fixtures.ts";
+import { SYS } from "../harness/guest.ts";
+import {
+  type Comparison,
+  enableOrSkip,
+  type Kcov,
+  KCOV_TRACE_CMP,
+  openMapped,
+  readNothing,
+} from "./kcov.ts";
+import { kernelSymbols } from "./symbols.ts";
+
+const BUFFER_WORDS = 64 * 1024;
+
+export const kcovCmp = fixture("kcov_cmp", {
+  file: "selftests/kcov/kcov_cmp_test.ts",
+  requires: ["kcov", "cmp"],
+  variants: { base: {} },
+  setup(t) {
+    const symbols = kernelSymbols();
+    const device = openMapped(t, BUFFER_WORDS);
+    enableOrSkip(t, device, KCOV_TRACE_CMP);
+    return { device, symbols };
+  },
+  teardown: ({ device }) => device.disable(),
+});
+
+function comparisonsOf(device: Kcov, number: number, args: readonly number[]): Comparison[] {
+  const recording = device.recording((batch) => batch.syscall(number, args));
+  return device.comparisons(recording.run());
+}
+
+kcovCmp.test("records_are_well_formed", (t, { device, symbols }) => {
+  const text = new Uint8Array(4096);
+  const recording = device.recording((batch) => {
+    readNothing(batch);
+    batch.syscall(SYS.getcwd, [text, text.length]);
+    batch.syscall(SYS.uname, [text]);
+    batch.syscall(SYS.prctl, [0x5eed1234]);
+    batch.syscall(SYS.dup2, [-1, 5]);
+  });
+  const records = device.comparisons(recording.run());
+  t.log(`${records.length} records`);
+  assertGreater(records.length, 10, "records of five system calls");
+  for (const record of records) {
+    assertEquals(
+      record.type & ~7n,
+      0n,
+      `bits of the type that have no meaning: ${inspect(record)}`,
+    );
+    const limit = 1n << BigInt(8 * record.sizeBytes);
+    assert(
+      record.arg1 < limit && record.arg2 < limit,
+      `operand wider than ${record.sizeBytes} bytes: ${inspect(record)}`,
+    );
+    assert(symbols.isText(record.pc), `not kernel text: ${inspect(record)}`);
+  }
+  assert(records.some(({ isConst }) => isConst), "no comparison with a constant");
+  assert(records.some(({ sizeBytes }) => sizeBytes === 4), "no comparison of four bytes");
+});
+
+kcovCmp.test("read_gives_the_same_records_each_time", (t, { device, symbols }) => {
+  const recording = device.recording((batch) => readNothing(batch));
+  const once = device.comparisons(recording.run());
+  t.log(once.map(({ pc, arg1, arg2 }) => `${symbols.nameOf(pc)}(${arg1}, ${arg2})`).join(" "));
+  assertGreater(once.length, 0, "records of read(-1)");
+  const describe = (records: readonly Comparison[]) => records.map(inspect);
+  let equal = 0;
+  for (let again = 0; again < 100; again++) {
+    const records = device.comparisons(recording.run());
+    if (inspect(describe(records)) === inspect(describe(once))) equal++;
+  }
+  // A context switch inside the window is rare and adds records of its own.
+  assertGreater(equal, 90, "runs of 100 with the same records");
+});
+
+kcovCmp.test("a_switch_shows_its_cases_and_our_value", (_t, { device, symbols }) => {
+  // prctl() switches over its first argument, an int. Options of include/uapi/linux/prctl.h:
+  const PR_SET_PDEATHSIG = 1n;
+  const PR_SET_NAME = 15n;
+  const PR_GET_NAME = 16n;
+  for (const option of [0x5eed1234, 0x12345678]) {
+    const records = comparisonsOf(device, SYS.prctl, [option])
+      .filter(({ pc }) => symbols.nameOf(pc)?.includes("prctl"));
+    const ours = records.filter(({ arg2 }) => arg2 === BigInt(option));
+    const cases = ours.map(({ arg1 }) => arg1);
+    for (const constant of [PR_SET_PDEATHSIG, PR_SET_NAME, PR_GET_NAME]) {
+      assert(
+        cases.includes(constant),
+        `no case ${constant} against ${option}: ${inspect(records)}`,
+      );
+    }
+    assert(ours.every(({ isConst }) => isConst), `a case that is no constant: ${inspect(ours)}`);
+  }
+});
+
+kcovCmp.test("a_comparison_with_a_constant_shows_the_constant", (_t, { device, symbols }) => {
+  // personality() compares its argument, an unsigned int, with 0xffffffff.
+  const current = 0;
+  const record = comparisonsOf(device, SYS.personality, [current])
+    .find(({ pc }) => symbols.nameOf(pc) === "__x64_sys_personality");
+  if (record === undefined) fail("no comparison in personality()");
+  assert(record.isConst, `operand of personality() is not marked constant: ${inspect(record)}`);
+  assertEquals(record.sizeBytes, 4, "size of the operands of personality()");
+  assertEquals(
+    [record.arg1, record.arg2],
+    [0xffffffffn, 0n],
+    "constant and argument of personality()",
+  );
+});
+
+kcovCmp.test("a_comparison_of_two_arguments_shows_both", (_t, { device, symbols }) => {
+  // dup2() compares its two arguments, both unsigned int.
+  const [oldFd, newFd] = [0x3a5a, 0x2b5b];
+  const records = comparisonsOf(device, SYS.dup2, [oldFd, newFd]);
+  const both = records.find(({ arg1, arg2 }) =>
+    [arg1, arg2].includes(BigInt(oldFd)) && [arg1, arg2].includes(BigInt(newFd))
+  );
+  if (both === undefined) fail(`no comparison of both arguments of dup2(): ${inspect(records)}`);
+  assertEquals(both.isConst, false, "constant operand in a comparison of two arguments");
+  assertEquals(both.sizeBytes, 4, "size of the operands of dup2()");
+  assertEquals(symbols.nameOf(both.pc), "__x64_sys_dup2", "function of the comparison");
+});

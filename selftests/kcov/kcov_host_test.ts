@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+
+/** The parts of the KCOV selftests that need no kernel. */
+
+import assert from "node:assert/strict";
+import {
+  encodeRemoteArgument,
+  KCOV_DISABLE,
+  KCOV_ENABLE,
+  KCOV_INIT_TRACE,
+  KCOV_REMOTE_ENABLE,
+  KCOV_RESET_TRACE,
+  KCOV_UNIQUE_ENABLE,
+} from "./kcov.ts";
+import { KernelSymbols } from "./symbols.ts";
+
+Deno.test("ioctl numbers are those of the kernel's macros", () => {
+  assert.equal(KCOV_INIT_TRACE, 0x80086301);
+  assert.equal(KCOV_ENABLE, 0x6364);
+  assert.equal(KCOV_DISABLE, 0x6365);
+  assert.equal(KCOV_REMOTE_ENABLE, 0x40186366);
+  assert.equal(KCOV_UNIQUE_ENABLE, 0x40086367);
+  assert.equal(KCOV_RESET_TRACE, 0x6368);
+});
+
+Deno.test("encodeRemoteArgument() lays out struct kcov_remote_arg", () => {
+  const bytes = encodeRemoteArgument({
+    traceMode: 1,
+    areaWords: 2,
+    commonHandle: 3n,
+    handles: [4n, 5n],
+  });
+  assert.equal(bytes.length, 40);
+  const words = new Uint32Array(bytes.buffer);
+  assert.deepEqual([...words], [1, 2, 2, 0, 3, 0, 4, 0, 5, 0]);
+});
+
+const KALLSYMS = [
+  "0000000000000000 A fixed_percpu_data",
+  "ffffffff81000000 T _stext",
+  "ffffffff81000000 T _text",
+  "ffffffff81000100 t first",
+  "ffffffff81000200 T second",
+  "ffffffff81000300 T _etext",
+  "ffffffff82000000 d data",
+  "ffffffffa0002000 t later\t[mod]",
+  "ffffffffa0001000 t early\t[mod]",
+  "",
+].join("\n");
+const MODULES = "mod 16384 0 - Live 0xffffffffa0000000\n";
+const symbols = new KernelSymbols(KALLSYMS, MODULES);
+
+Deno.test("KernelSymbols.nameOf() names the function of the call before a return address", () => {
+  assert.equal(symbols.nameOf(0xffffffff81000101n), "first");
+  assert.equal(symbols.nameOf(0xffffffff810001ffn), "first");
+  assert.equal(symbols.nameOf(0xffffffff81000200n), "first", "call at the end of first");
+  assert.equal(symbols.nameOf(0xffffffff81000201n), "second");
+  assert.equal(symbols.nameOf(0xffffffff82000001n), undefined, "data");
+  assert.equal(symbols.nameOf(0x1000n), undefined);
+});
+
+Deno.test("KernelSymbols knows loaded modules", () => {
+  assert.equal(symbols.moduleOf(0xffffffffa0000010n), "mod");
+  assert.equal(symbols.moduleOf(0xffffffff81000010n), undefined);
+  assert.equal(symbols.nameOf(0xffffffffa0001001n), "early");
+  assert.equal(symbols.nameOf(0xffffffffa0002001n), "later");
+  assert.ok(!symbols.isText(0xffffffffa0004000n), "behind the module");
+});
+
+Deno.test("KernelSymbols.isText() is true from _stext up to _etext", () => {
+  assert.ok(symbols.isText(0xffffffff81000000n));
+  assert.ok(symbols.isText(0xffffffff810002ffn));
+  assert.ok(!symbols.isText(0xffffffff81000300n));
+  assert.ok(!symbols.isText(0xffffffff80ffffffn));
+});
+
+Deno.test("KernelSymbols.namesOf() lists functions in order, each once", () => {
+  const pcs = [0xffffffff81000201n, 0xffffffff81000101n, 0xffffffff81000203n, 0x5n];
+  assert.deepEqual(symbols.namesOf(pcs), ["second", "first", "0x5"]);
+});

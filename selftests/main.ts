@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * All selftests. On the host: the list of declared tests. In the guest, where the global `sys`
+ * exists, the entry point of PID 1.
+ */
+
+import { collectTests, type DeclaredTest } from "./harness/fixtures.ts";
+import { EXIT_FINISHED } from "./harness/frames.ts";
+import { endMachine, guestPlatform, mountFilesystems, readCell } from "./harness/guest_platform.ts";
+import { runTests } from "./harness/runner.ts";
+import { fixtures as kcovFixtures } from "./kcov/mod.ts";
+import { kernelSymbols } from "./kcov/symbols.ts";
+
+export type { DeclaredTest, Feature } from "./harness/fixtures.ts";
+
+/** Every fixture, in the order in which it runs. */
+const fixtures = [...kcovFixtures];
+
+/** Every test the guest knows, in the order in which it runs them. */
+export function declaredTests(): DeclaredTest[] {
+  return collectTests(fixtures).map((
+    { id, fixture, variant, test, requires, timeoutMs, file },
+  ) => ({ id, fixture, variant, test, requires, timeoutMs, file }));
+}
+
+/** Reads the symbols once for all children; a kernel without them fails the tests that need them. */
+function prepareSymbols(): void {
+  try {
+    kernelSymbols();
+  } catch {
+    // The test that needs them says why it cannot have them.
+  }
+}
+
+if (globalThis.sys !== undefined) {
+  mountFilesystems();
+  prepareSymbols();
+  runTests(collectTests(fixtures), readCell(), guestPlatform());
+  endMachine(EXIT_FINISHED);
+}
