@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/** The command line: every command, its options and its help page. */
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { type AccelChoice, type Stage, STAGES } from "./model.ts";
+
+/** Options that every command knows. */
+export interface CommonOptions {
+  readonly matrix: string;
+  readonly outputDir?: string | undefined;
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+}
+
+/** Options of every command that runs stages. */
+export interface RunOptions extends CommonOptions {
+  readonly jobs?: number | undefined;
+  readonly timeout?: number | undefined;
+  readonly failFast: boolean;
+  readonly dryRun: boolean;
+  readonly install: boolean;
+  readonly accel: AccelChoice;
+  readonly kvm: boolean;
+  readonly kconfigAdd: readonly string[];
+  readonly filter: readonly string[];
+  readonly junit?: string | undefined;
+  readonly json?: string | undefined;
+  readonly shard?: { part: number; of: number } | undefined;
+  readonly list: boolean;
+}
+
+/** What the user asked for. */
+export type Invocation =
+  | { kind: "run"; until: Stage; globs: readonly string[]; options: RunOptions }
+  | { kind: "plan"; globs: readonly string[]; options: RunOptions }
+  | { kind: "doctor"; globs: readonly string[]; options: RunOptions }
+  | { kind: "parse"; dirs: readonly string[]; options: RunOptions }
+  | { kind: "report"; dir: string | undefined; options: RunOptions }
+  | { kind: "tests"; options: RunOptions };
+
+const STAGE_HELP: Readonly<Record<Exclude<Stage, "parse">, [string, string]>> = {
+  fetch: ["find a kernel's source and its version", "deno task fetch linux-6.12/kcov"],
+  patch: ["unpack the source and apply the kernel's series", "deno task patch linux-6.12/kcov"],
+  configure: [
+    "make the .config and hold it against what was asked",
+    "deno task configure linux-6.12/kcov --kconfig-add CONFIG_KASAN=y",
+  ],
+  build: ["compile the kernel", "deno task build 'linux-6.12/*' --jobs 4"],
+  inspect: ["look for the instrumentation in the built kernel", "deno task inspect '*/kcov'"],
+  pack: ["bundle the selftests into the initramfs", "deno task pack linux-6.12/kcov"],
+  boot: ["boot the cell and record what it says", "deno task boot linux-6.12/kcov --accel tcg"],
+};
+
+const EXIT_HELP = `
+Exit codes: 0 as declared · 1 bug in kmatrix · 2 bad input · 3 test failed or kernel died ·
+4 nothing matched · 5 patch, config, build or inspect failed · 6 infrastructure ·
+130, 143 interrupted. See docs/verdicts.md.
+`;
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("a whole number above 0 is wanted.");
+}
+
+function shard(text: string): { part: number; of: number } {
+  const match = /^(\d+)\/(\d+)$/.exec(text);
+  const [part, of] = [Number(match?.[1]), Number(match?.[2])];
+  if (match && part >= 1 && part <= of) return { part, of };
+  throw new InvalidArgumentError("m/n is wanted, with 1 <= m <= n.");
+}
+
+const append = (value: string, list: readonly string[]): readonly string[] => [...list, value];
+
+/**
+ * The program; `perform` is called with what the user asked for. Commander prints help and usage
+ * errors by itself and throws CommanderError then.
+ */
+export function makeProgram(perform: (invocation: Invocation) => Promise<void>): Command {
+  const program = new Command("kmatrix")
+    .usage("<command> [options]   (as `deno task <command> …`)")
+    .description(
+      "Builds Linux kernels across a config matrix with clang, boots each under QEMU,\n" +
+        "runs KCOV's selftests in the guest, and says what happened.",
+    )
+    .addHelpText("after", EXIT_HELP)
+    .exitOverride();
+
+  const withRunOptions = (command: Command): Command =>
+    command
+      .option("--matrix <file>", "the matrix", "matrix.yaml")
+      .option("-o, --output-dir <dir>", "where runs are kept (default: out)")
+      .option("-j, --jobs <n>", "parallel compiler processes (default: all cores)", positive)
+      .option("-t, --timeout <seconds>", "limit of each boot (default: by accelerator)", positive)
+      .addOption(
+        new Option("--accel <name>", "how guests run").choices(["auto", "kvm", "tcg"] as const)
+          .default("auto"),
+      )
+      .option("--no-kvm", "the same as --accel tcg")
+      .option("--kconfig-add <CONFIG_X=y>", "one more option, for this run", append, [])
+      .option("--filter <glob>", "only tests whose <fixture>.<variant>.<test> matches", append, [])
+      .option("--shard <m/n>", "part m of n of the matrix, by builds", shard)
+      .option("--fail-fast", "stop at the first failed cell", false)
+      .option("--no-install", "refuse (exit 6) instead of installing missing packages")
+      .option("--list", "print the ids of the chosen cells and stop", false)
+      .option("-n, --dry-run", "print every command instead of running it", false)
+      .option("--junit <file>", "a copy of junit.xml")
+      .option("--json <file>", "a copy of run.json")
+      .option("-v, --verbose", "print every command that runs", false)
+      .option("-q, --quiet", "print only the table and failures", false)
+      .configureOutput({ outputError: (text, write) => write(`kmatrix: ${text}`) })
+      .exitOverride() as unknown as Command;
+
+  const add = (
+    name: string,
+    argument: string | null,
+    description: string,
+    example: string,
+    make: (words: readonly string[], options: RunOptions) => Invocation,
+  ) => {
+    const command = withRunOptions(program.command(name).description(description) as Command);
+    if (argument !== null) command.argument(argument);
+    command.addHelpText("after", `\nExample: ${example}\n`);
+    command.action((...all: unknown[]) => {
+      const words = argument === null ? [] : [all[0] ?? []].flat() as string[];
+      return perform(make(words, command.opts() as unknown as RunOptions));
+    });
+  };
+
+  add(
+    "matrix",
+    "[cells...]",
+    "build, boot and judge every cell, or those that match the globs",
+    "deno task matrix 'linux-6.12/kcov*'",
+    (globs, options) => ({ kind: "run", until: "parse", globs, options }),
+  );
+  add(
+    "plan",
+    "[cells...]",
+    "show what a run would do: cells, shared builds, expectations",
+    "deno task plan '*kasan*'",
+    (globs, options) => ({ kind: "plan", globs, options }),
+  );
+  add(
+    "doctor",
+    "[cells...]",
+    "list what the cells need of this machine, and what was found",
+    "deno task doctor",
+    (globs, options) => ({ kind: "doctor", globs, options }),
+  );
+  for (const stage of STAGES) {
+    if (stage === "parse") continue;
+    const [description, example] = STAGE_HELP[stage];
+    add(
+      stage,
+      "<cells...>",
+      `${description}`,
+      example,
+      (globs, options) => ({ kind: "run", until: stage, globs, options }),
+    );
+  }
+  add(
+    "parse",
+    "<folders...>",
+    "judge recorded boots; needs console.log and results.log, nothing else",
+    "deno task parse out/latest/linux-6.12/kcov",
+    (dirs, options) => ({ kind: "parse", dirs, options }),
+  );
+  add(
+    "report",
+    "[folder]",
+    "write junit.xml of a run again and print its table (default: out/latest)",
+    "deno task report out/latest --junit /tmp/junit.xml",
+    (words, options) => ({ kind: "report", dir: words[0], options }),
+  );
+  add(
+    "tests",
+    null,
+    "list the selftests and what each needs of a cell",
+    "deno task tests",
+    (_, options) => ({ kind: "tests", options }),
+  );
+  return program;
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+/** The commands of a run, in its order, as lines for a shell; nothing is run or changed. */
+import type { Host } from "./host/host.ts";
+import type { Paths } from "./paths.ts";
+import { cellFolder } from "./paths.ts";
+import { type Plan, type Stage, STAGES } from "./model.ts";
+import { clangOf, makeArgv } from "./formats/make.ts";
+import { groupByBuild } from "./formats/plan.ts";
+import { qemuArgv } from "./formats/qemu.ts";
+import { debianSourceTar } from "./formats/requirements.ts";
+import { formatCommand } from "./formats/shell.ts";
+import { runtimeArgv } from "./stages/pack.ts";
+import { findQuickjs } from "./host/quickjs.ts";
+import { requestOf } from "./stages/configure.ts";
+import { renderFragment } from "./formats/kconfig.ts";
+
+/**
+ * Folders that depend on what is found at run time stand as <source> and <key>.
+ * @throws what reading the fragments throws.
+ */
+export async function dryRun(
+  plan: Plan,
+  until: Stage,
+  paths: Paths,
+  host: Host,
+): Promise<string[]> {
+  const lines: string[] = [];
+  const reached = (stage: Stage) => STAGES.indexOf(stage) <= STAGES.indexOf(until);
+  const command = (...argv: string[]) => lines.push(formatCommand({ argv }));
+  for (const cells of groupByBuild(plan.cells)) {
+    const { kernel, config, toolchain } = cells[0]!;
+    const source = kernel.source.kind === "tree"
+      ? kernel.source.path
+      : `${paths.sources}/${kernel.id}-<source>`;
+    lines.push(`# ${cells.map((cell) => cell.id).join(", ")}`);
+    if (reached("patch") && kernel.source.kind !== "tree") {
+      const archive = kernel.source.kind === "debian"
+        ? debianSourceTar(kernel.source.package)
+        : "<archive>";
+      command("tar", "--extract", "-f", archive, "-C", source, "--strip-components=1");
+      for (const file of kernel.series) command("patch", "--strip=1", "-d", source, "-i", file);
+    }
+    const buildDir = `${paths.builds}/<key>`;
+    const make = (...targets: string[]) =>
+      command(...makeArgv({
+        source: { path: source },
+        buildDir,
+        toolchain,
+        jobs: plan.settings.jobs,
+        variables: plan.settings.makeVariables,
+      }, targets));
+    if (reached("configure")) {
+      const request = await requestOf(cells[0]!, plan.kconfigAdd, paths, host);
+      make("tinyconfig");
+      const count = renderFragment(request).split("\n").filter((line) => /CONFIG_/.test(line));
+      lines.push(`# ${count.length} options of ${config.fragments.join(" + ")} into .config`);
+      make("olddefconfig");
+    }
+    if (reached("build")) make("vmlinux");
+    if (reached("pack")) {
+      const quickjs = await findQuickjs(paths, host) ??
+        { include: "<quickjs>", library: "<quickjs>/libquickjs.a" };
+      const init = `${paths.root}/selftests/runtime/init.c`;
+      command(
+        ...runtimeArgv(clangOf(toolchain), quickjs, init, `${paths.guests}/<digest>/root/init`),
+      );
+    }
+    if (!reached("boot")) continue;
+    for (const cell of cells) {
+      const dir = `${paths.out}/<run>/${cellFolder(cell.id)}`;
+      command(...qemuArgv({
+        vmlinux: `${buildDir}/vmlinux`,
+        initramfs: `${dir}/initramfs.cpio`,
+        resultsFile: `${dir}/results.log`,
+        machine: cell.machine,
+        accel: plan.settings.accel === "kvm" ? "kvm" : "tcg",
+      }));
+    }
+  }
+  return lines;
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Blame is part of the type: whatever goes wrong is a {@linkcode Failure} of one kind from the
+ * first throw to the exit code. What a kind means for people, JUnit and the shell is decided in
+ * one place each: {@linkcode blameOf} here, `junitKind` in formats/junit.ts, `exitCodeOf` in
+ * exit_codes.ts.
+ */
+
+export type FailureKind =
+  /** Bad command line, matrix, fragment line or allow-list entry. */
+  | "usage"
+  /** A glob or filter matched nothing, or nothing ran. */
+  | "no-match"
+  /** The series does not apply. */
+  | "patch"
+  /** A requested option did not survive, or a compiler lacks what the config requires. */
+  | "config"
+  /** The kernel does not compile, or compiles with a warning that nobody listed. */
+  | "build"
+  /** Built, but not instrumented or laid out as asked. */
+  | "inspect"
+  /** The kernel died, hung or complained in the guest. */
+  | "kernel"
+  /** A test failed, did not run, or skipped without leave. */
+  | "test"
+  /** The machinery: tools, disk, memory, downloads, QEMU, a killed compiler. */
+  | "infra"
+  /** Ctrl-C or SIGTERM. */
+  | "interrupted"
+  /** This tool itself is wrong. */
+  | "bug";
+
+export interface Failure {
+  readonly kind: FailureKind;
+  /** Stable word for scripts, documented in docs/verdicts.md, e.g. "option-dropped". */
+  readonly id: string;
+  /** One line: what, where, which value. */
+  readonly message: string;
+  /** More lines: evidence, log tail, what to do. */
+  readonly detail: string;
+}
+
+export type Blame = "user" | "config" | "kernel" | "test" | "infra" | "tool";
+
+/** Who has to act on a failure of this kind. */
+export function blameOf(kind: FailureKind): Blame {
+  switch (kind) {
+    case "usage":
+    case "no-match":
+    case "interrupted":
+      return "user";
+    case "patch":
+    case "config":
+      return "config";
+    case "build":
+    case "inspect":
+    case "kernel":
+      return "kernel";
+    case "test":
+      return "test";
+    case "infra":
+      return "infra";
+    case "bug":
+      return "tool";
+  }
+}
+
+/** Thrown by stages; carries the {@linkcode Failure} that the pipeline turns into an outcome. */
+export class KmatrixError extends Error implements Failure {
+  override readonly name = "KmatrixError";
+  readonly kind: FailureKind;
+  readonly id: string;
+  readonly detail: string;
+
+  constructor(kind: FailureKind, id: string, message: string, detail = "") {
+    super(message);
+    this.kind = kind;
+    this.id = id;
+    this.detail = detail;
+  }
+
+  /** A plain value of the same content, fit for JSON. */
+  toFailure(): Failure {
+    return { kind: this.kind, id: this.id, message: this.message, detail: this.detail };
+  }
+}
+
+/** Any thrown value as a {@linkcode Failure}; what nobody foresaw is a bug of this tool. */
+export function failureFrom(error: unknown): Failure {
+  if (error instanceof KmatrixError) return error.toFailure();
+  if (error instanceof Error) {
+    if (/No space left on device|ENOSPC|os error 28/.test(error.message)) {
+      return { kind: "infra", id: "disk-full", message: error.message, detail: "" };
+    }
+    return { kind: "bug", id: "bug", message: error.message, detail: error.stack ?? "" };
+  }
+  return { kind: "bug", id: "bug", message: String(error), detail: "" };
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/** Reads the log of `make --output-sync=target`: warnings by target, and the cause of a failure. */
+import type { KnownWarning, Warning } from "../model.ts";
+import type { FailureKind } from "../errors.ts";
+import { globMatcher } from "./cells.ts";
+
+/** Written by the build stage before each make call, as one log holds all calls of its folder. */
+export const MAKE_CALL_MARK = "=== kmatrix: make ";
+
+// kbuild's short form of a command: two blanks, the verb, an optional [M], the target.
+const TARGET_LINE = /^ {2}([A-Z][A-Z0-9_]*) +(?:\[M\] +)?(\S+)$/;
+const WARNING = /(?:^|[\s:])(?:warning|WARNING): (?!.*\bskipping incompatible\b)/;
+
+/**
+ * The warnings that hold for the objects as they are now: compiling an object again replaces what
+ * an earlier make call said about it, everything else stays.
+ */
+export function collectWarnings(log: string): Warning[] {
+  const byTarget = new Map<string, string[]>();
+  let target = "";
+  for (const line of log.split("\n")) {
+    if (line.startsWith(MAKE_CALL_MARK)) {
+      target = "";
+      continue;
+    }
+    const start = TARGET_LINE.exec(line);
+    if (start) {
+      target = `${start[1]} ${start[2]}`;
+      byTarget.set(target, []);
+    } else if (WARNING.test(line)) {
+      const list = byTarget.get(target) ?? [];
+      list.push(line.trim());
+      byTarget.set(target, list);
+    }
+  }
+  return [...byTarget].flatMap(([target, lines]) =>
+    [...new Set(lines)].map((text) => ({ target: target.replace(/^\S+ /, ""), text }))
+  );
+}
+
+/** How many C objects of the kernel (not of its host tools) the log shows as compiled. */
+export function countObjects(log: string): number {
+  return new Set(log.match(/^ {2}CC +(?:\[M\] +)?\S+\.o$/gm) ?? []).size;
+}
+
+/** Whether any compiler, assembler or linker ran in the log's last make call. */
+export function compiledAnything(log: string): boolean {
+  const last = log.slice(log.lastIndexOf(MAKE_CALL_MARK));
+  return /^ {2}(CC|AS|LD|HOSTCC|AR)\b/m.test(last);
+}
+
+/** Splits warnings into those that the matrix lists for this cell and those that fail the build. */
+export function judgeWarnings(
+  warnings: readonly Warning[],
+  known: readonly KnownWarning[],
+  cell: string,
+): { listed: Warning[]; unlisted: Warning[]; used: KnownWarning[] } {
+  const mine = known.filter((entry) => globMatcher(entry.cells)(cell));
+  const matching = (warning: Warning) => mine.find((entry) => warning.text.includes(entry.match));
+  return {
+    listed: warnings.filter((warning) => matching(warning)),
+    unlisted: warnings.filter((warning) => !matching(warning)),
+    used: mine.filter((entry) => warnings.some((warning) => warning.text.includes(entry.match))),
+  };
+}
+
+interface Cause {
+  readonly pattern: RegExp;
+  readonly kind: FailureKind;
+  readonly id: string;
+}
+
+/**
+ * In order: the machine's own troubles come first, since a full disk or a killed compiler shows
+ * itself as a compile error too and must never be blamed on the kernel.
+ */
+const CAUSES: readonly Cause[] = [
+  { pattern: /No space left on device/, kind: "infra", id: "disk-full" },
+  {
+    pattern: /Cannot allocate memory|out of memory|virtual memory exhausted/i,
+    kind: "infra",
+    id: "out-of-memory",
+  },
+  {
+    pattern:
+      /(clang|ld\.lld|make\[?\d*\]?): .*\b(Killed|Terminated)\b|unable to execute command: (Killed|Terminated)|Error 1(37|43)\b/,
+    kind: "infra",
+    id: "compiler-killed",
+  },
+  { pattern: /PLEASE submit a bug report to/, kind: "infra", id: "compiler-crashed" },
+  { pattern: /: command not found|: not found$/, kind: "infra", id: "tool-missing" },
+  { pattern: /(fatal )?error: /, kind: "build", id: "compile-error" },
+  { pattern: /^ERROR: modpost: /, kind: "build", id: "modpost-error" },
+  { pattern: /^ld\.lld\S*: error|undefined (symbol|reference)/, kind: "build", id: "link-error" },
+  { pattern: /No rule to make target|\*\*\* .*(missing|recipe)/, kind: "build", id: "make-error" },
+  { pattern: /\*\*\* /, kind: "build", id: "make-error" },
+];
+
+const TAIL_LINES = 30;
+
+/** What broke a build: the first line of the first cause that is in the log, and its end. */
+export function findBuildFailure(
+  log: string,
+): { kind: FailureKind; id: string; line: string; tail: string } {
+  const last = log.slice(Math.max(0, log.lastIndexOf(MAKE_CALL_MARK)));
+  const lines = last.split("\n").filter((line) => line !== "");
+  const tail = lines.slice(-TAIL_LINES).map((line) => line.slice(0, 400)).join("\n");
+  for (const cause of CAUSES) {
+    const line = lines.find((line) => cause.pattern.test(line));
+    if (line !== undefined) {
+      return { kind: cause.kind, id: cause.id, line: line.trim().slice(0, 400), tail };
+    }
+  }
+  return { kind: "build", id: "make-error", line: lines.at(-1) ?? "make said nothing", tail };
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+/** As much of ELF64 little-endian as the inspect stage reads (System V ABI, AMD64 supplement). */
+import { KmatrixError } from "../errors.ts";
+
+export interface Section {
+  readonly name: string;
+  readonly type: number;
+  readonly flags: number;
+  readonly address: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly link: number;
+  readonly info: number;
+  readonly entrySize: number;
+}
+
+export interface ElfSymbol {
+  readonly name: string;
+  readonly value: number;
+  readonly size: number;
+  readonly section: number;
+  readonly type: number;
+}
+
+export const SHT_SYMTAB = 2;
+export const SHT_RELA = 4;
+export const SHT_NOBITS = 8;
+export const SHF_ALLOC = 2;
+export const SHF_EXECINSTR = 4;
+
+/** An ELF file in memory. Addresses are numbers without their upper 32 sign bits where negative. */
+export class Elf {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly sections: readonly Section[];
+
+  /** @throws KmatrixError (inspect) where this is no ELF64 little-endian file. */
+  constructor(bytes: Uint8Array, file: string) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (
+      bytes.length < 64 || this.#view.getUint32(0, false) !== 0x7f454c46 || bytes[4] !== 2 ||
+      bytes[5] !== 1
+    ) {
+      throw new KmatrixError("inspect", "no-elf", `${file} is no 64-bit little-endian ELF file`);
+    }
+    const table = Number(this.#view.getBigUint64(0x28, true));
+    const entry = this.#view.getUint16(0x3a, true);
+    const count = this.#view.getUint16(0x3c, true);
+    const names = this.#view.getUint16(0x3e, true);
+    if (table + entry * count > bytes.length) {
+      throw new KmatrixError(
+        "inspect",
+        "no-elf",
+        `${file} is cut off: its section table is missing`,
+      );
+    }
+    const raw = Array.from({ length: count }, (_, index) => this.#section(table + index * entry));
+    const strings = raw[names];
+    this.sections = raw.map(({ nameOffset, ...section }) => ({
+      ...section,
+      name: strings ? this.#string(strings.offset + nameOffset) : "",
+    }));
+  }
+
+  #section(at: number) {
+    const word = (offset: number) => this.#view.getUint32(at + offset, true);
+    const wide = (offset: number) => address(this.#view, at + offset);
+    return {
+      nameOffset: word(0),
+      type: word(4),
+      flags: wide(8),
+      address: wide(16),
+      offset: wide(24),
+      size: wide(32),
+      link: word(40),
+      info: word(44),
+      entrySize: wide(56),
+    };
+  }
+
+  #string(at: number): string {
+    return new TextDecoder().decode(this.#bytes.subarray(at, this.#bytes.indexOf(0, at)));
+  }
+
+  /** The bytes of a section; none for NOBITS. */
+  content(section: Section): Uint8Array {
+    if (section.type === SHT_NOBITS) return new Uint8Array();
+    return this.#bytes.subarray(section.offset, section.offset + section.size);
+  }
+
+  /** All symbols whose name `wanted` accepts; names are only decoded once. */
+  symbols(wanted: (name: string) => boolean): ElfSymbol[] {
+    const found: ElfSymbol[] = [];
+    for (const table of this.sections.filter((section) => section.type === SHT_SYMTAB)) {
+      const strings = this.sections[table.link];
+      if (!strings) continue;
+      for (let at = table.offset; at + 24 <= table.offset + table.size; at += 24) {
+        const name = this.#string(strings.offset + this.#view.getUint32(at, true));
+        if (!wanted(name)) continue;
+        found.push({
+          name,
+          type: this.#bytes[at + 4]! & 0xf,
+          section: this.#view.getUint16(at + 6, true),
+          value: address(this.#view, at + 8),
+          size: Number(this.#view.getBigUint64(at + 16, true)),
+        });
+      }
+    }
+    return found;
+  }
+}
+
+/**
+ * A 64-bit word as a number. Kernel addresses are negative as signed words, and as such (unlike as
+ * unsigned ones) small enough to be exact in a double.
+ */
+function address(view: DataView, at: number): number {
+  return Number(view.getBigInt64(at, true));
+}
+
+/** The instrumentation callbacks that clang calls (SanitizerCoverage, trace-pc and trace-cmp). */
+export const CALLBACK = /^__sanitizer_cov_trace_(pc|pc_guard|(const_)?cmp[1248]|switch)$/;
+
+/**
+ * Calls of each callback in a linked kernel image, found as `call rel32` (e8) and `jmp rel32` (e9,
+ * a tail call) whose target is exactly the callback. In 8 MB of text the chance of one stray match
+ * is about one in 300.
+ */
+export function countCallbackCalls(elf: Elf): Record<string, number> {
+  const callbacks = new Map<number, string>();
+  for (const symbol of elf.symbols((name) => CALLBACK.test(name))) {
+    callbacks.set(symbol.value, symbol.name);
+  }
+  const calls: Record<string, number> = {};
+  for (const name of callbacks.values()) calls[name] = 0;
+  for (const section of elf.sections) {
+    if (!(section.flags & SHF_ALLOC) || !(section.flags & SHF_EXECINSTR)) continue;
+    const bytes = elf.content(section);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at + 5 <= bytes.length; at++) {
+      if (bytes[at] !== 0xe8 && bytes[at] !== 0xe9) continue;
+      const name = callbacks.get(section.address + at + 5 + view.getInt32(at + 1, true));
+      if (name !== undefined) calls[name]!++;
+    }
+  }
+  return calls;
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+/** What lies where in the guest's initramfs (docs/guest.md). */
+import type { Feature } from "../model.ts";
+
+/** Paths of the archive that all cells share, parents before their content. */
+export function initramfsFiles(): string[] {
+  return ["init", "kmatrix", "kmatrix/tests.js"];
+}
+
+/** Paths of the small archive that is appended for one boot. */
+export function cellArchiveFiles(): string[] {
+  return ["kmatrix/cell.json"];
+}
+
+/** newc is the one format that the kernel unpacks (early-userspace/buffer-format.rst). */
+export function cpioArgv(): string[] {
+  return ["cpio", "--create", "--format=newc", "--owner=0:0", "--reproducible", "--quiet"];
+}
+
+/** What the guest is told about its cell, and repeats in its first frame. */
+export interface CellFile {
+  readonly cell: string;
+  readonly features: readonly Feature[];
+  /** Globs over test ids; empty for all. */
+  readonly filter: readonly string[];
+  /** Factor on each test's own time limit. */
+  readonly timeScale: number;
+}

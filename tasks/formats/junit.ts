@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The one writer of JUnit XML: one flat suite a cell (Jenkins breaks on nested suites and on cases
+ * without a classname), valid against tasks/testing/junit.xsd.
+ */
+import { XMLBuilder } from "fast-xml-parser";
+import type { CellReport, RunReport, StageResult, TestResult } from "../model.ts";
+import type { Failure, FailureKind } from "../errors.ts";
+
+/** `<failure>` is for the kernel and the tests, `<error>` for what kept them from being judged. */
+export function junitKind(kind: FailureKind): "failure" | "error" {
+  switch (kind) {
+    case "kernel":
+    case "test":
+    case "build":
+    case "inspect":
+      return "failure";
+    case "usage":
+    case "no-match":
+    case "patch":
+    case "config":
+    case "infra":
+    case "interrupted":
+    case "bug":
+      return "error";
+  }
+}
+
+/** The longest text of one element; whole logs are files beside junit.xml. */
+const BODY_CHARACTERS = 20_000;
+
+/** Text without what XML 1.0 forbids (Char production), shortened in the middle of what is huge. */
+export function xmlText(text: string): string {
+  const clean = text.replace(
+    // deno-lint-ignore no-control-regex
+    /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
+    "",
+  );
+  if (clean.length <= BODY_CHARACTERS) return clean;
+  const half = BODY_CHARACTERS / 2;
+  const cut = clean.length - 2 * half;
+  // Never cut a surrogate pair in two.
+  const head = clean.slice(0, half).replace(/[\ud800-\udbff]$/, "");
+  const tail = clean.slice(-half).replace(/^[\udc00-\udfff]/, "");
+  return `${head}\n… ${cut} characters left out …\n${tail}`;
+}
+
+type Element = Record<string, unknown>;
+
+const attribute = (name: string, value: string | number): Element => ({
+  [`@_${name}`]: typeof value === "number" ? value : xmlText(value).replace(/\s+/g, " "),
+});
+
+function problem(failure: Failure, repeat: string | null): Element {
+  const again = repeat === null ? "" : `repeat with: ${repeat}`;
+  const body = [failure.message, failure.detail, again].filter(Boolean).join("\n");
+  return {
+    [junitKind(failure.kind)]: {
+      ...attribute("message", failure.message),
+      ...attribute("type", failure.id),
+      "#text": xmlText(body),
+    },
+  };
+}
+
+const seconds = (ms: number) => (ms / 1000).toFixed(3);
+
+function stageCase({ cell, repeat }: CellReport, result: StageResult): Element {
+  const { stage, outcome } = result;
+  return {
+    ...attribute("classname", `${cell}.stage`),
+    ...attribute("name", stage),
+    ...attribute("time", seconds(result.durationMs)),
+    ...(outcome.kind === "failed"
+      ? problem(outcome.failure, repeat)
+      : outcome.kind === "blocked"
+      ? { skipped: attribute("message", `blocked by ${outcome.by}`) }
+      : {}),
+    ...(result.note ? { "system-out": xmlText(result.note) } : {}),
+  };
+}
+
+function testCase({ cell, repeat }: CellReport, test: TestResult): Element {
+  const { outcome } = test;
+  const state = (): Element => {
+    switch (outcome.kind) {
+      case "passed":
+        return {};
+      case "failed":
+      case "not-run":
+        return problem(outcome.failure, repeat);
+      case "skipped":
+        return { skipped: attribute("message", outcome.reason) };
+      case "expected-failure":
+        return { skipped: attribute("message", `failed as expected: ${outcome.reason}`) };
+    }
+  };
+  return {
+    ...attribute("classname", `${cell}.${test.fixture}`),
+    ...attribute("name", test.name),
+    ...attribute("time", seconds(test.durationMs)),
+    ...attribute("file", test.file),
+    ...state(),
+    ...(test.diagnostics.length > 0 ? { "system-out": xmlText(test.diagnostics.join("\n")) } : {}),
+  };
+}
+
+/** A verdict that no stage or test carries (nothing passed, an unexpected pass) is a case too. */
+function verdictCases(report: CellReport): Element[] {
+  if (report.verdict.kind !== "failed") return [];
+  const carried = new Set(
+    report.stages.flatMap((stage) =>
+      stage.outcome.kind === "failed" ? [stage.outcome.failure.message] : []
+    ),
+  );
+  for (const test of report.tests) {
+    const { outcome } = test;
+    if (outcome.kind === "failed" || outcome.kind === "not-run") {
+      carried.add(`${test.id}: ${outcome.failure.message}`);
+    }
+  }
+  return report.verdict.failures.filter((one) => !carried.has(one.message)).map((one, index) => ({
+    ...attribute("classname", `${report.cell}.verdict`),
+    ...attribute("name", index === 0 ? one.id : `${one.id}-${index + 1}`),
+    ...attribute("time", seconds(0)),
+    ...problem(one, report.repeat),
+  }));
+}
+
+function suite(report: CellReport, timestamp: string): Element {
+  const cases = [
+    ...report.stages.map((stage) => stageCase(report, stage)),
+    ...report.tests.map((test) => testCase(report, test)),
+    ...verdictCases(report),
+  ];
+  const count = (key: string) => cases.filter((one) => key in one).length;
+  const time = [...report.stages, ...report.tests].reduce((sum, one) => sum + one.durationMs, 0);
+  const properties = Object.entries(report.properties).map(([name, value]) => ({
+    ...attribute("name", name),
+    ...attribute("value", value),
+  }));
+  return {
+    ...attribute("name", report.cell),
+    ...attribute("tests", cases.length),
+    ...attribute("failures", count("failure")),
+    ...attribute("errors", count("error")),
+    ...attribute("skipped", count("skipped")),
+    ...attribute("time", seconds(time)),
+    ...attribute("timestamp", timestamp),
+    ...(properties.length > 0 ? { properties: { property: properties } } : {}),
+    testcase: cases,
+    ...(report.consoleTail ? { "system-out": xmlText(report.consoleTail) } : {}),
+  };
+}
+
+/** The whole file, from a run at its end or broken off in the middle. */
+export function junitXml(report: RunReport): string {
+  const timestamp = report.startedAt.replace(/\.\d+Z$/, "");
+  const suites = report.cells.map((cell) => suite(cell, timestamp));
+  if (report.failures.length > 0) {
+    const cases = report.failures.map((failure, index) => ({
+      ...attribute("classname", "kmatrix.run"),
+      ...attribute("name", index === 0 ? failure.id : `${failure.id}-${index + 1}`),
+      ...attribute("time", seconds(0)),
+      ...problem(failure, null),
+    }));
+    const errors = report.failures.filter((one) => junitKind(one.kind) === "error").length;
+    suites.unshift({
+      ...attribute("name", "kmatrix"),
+      ...attribute("tests", cases.length),
+      ...attribute("failures", cases.length - errors),
+      ...attribute("errors", errors),
+      ...attribute("skipped", 0),
+      ...attribute("time", seconds(0)),
+      ...attribute("timestamp", timestamp),
+      testcase: cases,
+    });
+  }
+  const sum = (name: string) =>
+    suites.reduce((total, one) => total + Number(one[`@_${name}`] ?? 0), 0);
+  const builder = new XMLBuilder({
+    ignoreAttributes: false,
+    format: true,
+    indentBy: "  ",
+    suppressEmptyNode: true,
+    suppressBooleanAttributes: false,
+  });
+  return builder.build({
+    "?xml": { "@_version": "1.0", "@_encoding": "UTF-8" },
+    testsuites: {
+      ...attribute("name", "kmatrix"),
+      ...attribute("tests", sum("tests")),
+      ...attribute("failures", sum("failures")),
+      ...attribute("errors", sum("errors")),
+      ...attribute("skipped", sum("skipped")),
+      ...attribute("time", seconds(report.durationMs)),
+      testsuite: suites,
+    },
+  });
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/** kernels/<id>/kernel.yaml: where a kernel's source comes from. */
+import { FEATURES, type KernelSpec, type SourceSpec } from "../model.ts";
+import { readYaml, type YamlValue } from "./yaml_reader.ts";
+import { KmatrixError } from "../errors.ts";
+
+const SOURCE_KINDS = ["debian", "tarball", "git", "tree"] as const;
+
+/**
+ * Reads one kernel.yaml.
+ * @param dir Folder of the file; relative paths in it start there.
+ * @param seriesFile Text of `patches/series` beside it (one patch name a line), or null for none.
+ * @throws KmatrixError (usage) with line and column.
+ */
+export function parseKernelSpec(
+  id: string,
+  dir: string,
+  file: string,
+  text: string,
+  seriesFile: string | null,
+): KernelSpec {
+  const fields = readYaml(file, text).fields(["source", "provides", "description"], ["source"]);
+  fields.description?.string();
+  const provides = fields.provides?.list().map((item) => item.oneOf(FEATURES, "feature")) ?? [];
+  return {
+    id,
+    dir,
+    source: parseSource(fields.source!, dir),
+    series: seriesFile === null ? [] : parseSeriesFile(seriesFile, `${dir}/patches`),
+    provides,
+  };
+}
+
+function parseSource(value: YamlValue, dir: string): SourceSpec {
+  const fields = value.fields([...SOURCE_KINDS, "sha256", "ref"]);
+  const kinds = SOURCE_KINDS.filter((kind) => fields[kind] !== undefined);
+  if (kinds.length !== 1) {
+    throw value.error(`source needs exactly one of ${SOURCE_KINDS.join(", ")}`);
+  }
+  const kind = kinds[0]!;
+  const extra = (["sha256", "ref"] as const).find((key) =>
+    fields[key] && !(key === "sha256" ? kind === "tarball" : kind === "git")
+  );
+  if (extra) throw fields[extra]!.error(`"${extra}" has no meaning for a ${kind} source`);
+  const location = fields[kind]!.string();
+  switch (kind) {
+    case "debian":
+      if (!/^[a-z0-9][a-z0-9+.-]+$/.test(location)) {
+        throw fields.debian!.error(`"${location}" is no name of a Debian package`);
+      }
+      return { kind, package: location };
+    case "tarball": {
+      if (!fields.sha256) throw value.error('a tarball source needs "sha256"');
+      const sha256 = fields.sha256.string().toLowerCase();
+      if (!/^[0-9a-f]{64}$/.test(sha256)) {
+        throw fields.sha256.error(
+          `sha256 must be 64 hex digits, found ${sha256.length} characters`,
+        );
+      }
+      return { kind, location: resolveFrom(dir, location), sha256 };
+    }
+    case "git":
+      if (!fields.ref) throw value.error('a git source needs "ref" (a tag, branch or commit)');
+      return { kind, repository: resolveFrom(dir, location), ref: fields.ref.string() };
+    case "tree":
+      return { kind, path: resolveFrom(dir, location) };
+  }
+}
+
+function resolveFrom(dir: string, location: string): string {
+  return /^([a-z+]+:|\/|[^/]+@[^/]+:)/.test(location) ? location : `${dir}/${location}`;
+}
+
+/** The patches of a quilt-like series file, in order; blank lines and `#` comments do not count. */
+export function parseSeriesFile(text: string, dir: string): string[] {
+  return text.split("\n").map((line) => line.replace(/#.*/, "").trim()).filter(Boolean).map(
+    (name) => {
+      if (name.includes(" ") || name.startsWith("/") || name.split("/").includes("..")) {
+        throw new KmatrixError(
+          "usage",
+          "bad-series",
+          `${dir}/series: "${name}" is no plain patch name`,
+        );
+      }
+      return `${dir}/${name}`;
+    },
+  );
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+/** The make command lines of a kernel build, and the key under which a build is kept. */
+import type { SourceTree, Toolchain } from "../model.ts";
+
+/** The program names that an LLVM= value stands for (Documentation/kbuild/llvm.rst). */
+export function llvmTool(llvm: string, tool: string): string {
+  if (llvm.endsWith("/")) return `${llvm}${tool}`;
+  return llvm === "1" ? tool : `${tool}${llvm}`;
+}
+
+/** The compiler of a toolchain: CC= where it is set, else LLVM's clang. */
+export function clangOf(toolchain: Toolchain): string {
+  return toolchain.cc ?? llvmTool(toolchain.llvm, "clang");
+}
+
+/** What every make call of one build has in common. */
+export interface MakeRequest {
+  readonly source: Pick<SourceTree, "path">;
+  readonly buildDir: string;
+  readonly toolchain: Toolchain;
+  readonly jobs: number;
+  /** W, V and KCFLAGS of the user. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/**
+ * Variables that decide what the compiler produces, without those that only name places.
+ * The stamps are fixed so that equal input gives equal output (kbuild/reproducible-builds.rst).
+ */
+export function stampVariables(): Record<string, string> {
+  return {
+    ARCH: "x86_64",
+    KBUILD_BUILD_TIMESTAMP: "Thu Jan  1 00:00:00 UTC 2026",
+    KBUILD_BUILD_USER: "kmatrix",
+    KBUILD_BUILD_HOST: "kmatrix",
+    KBUILD_BUILD_VERSION: "1",
+    // A git tree would otherwise write its commit, and "+" for dirty, into the release string.
+    LOCALVERSION: "",
+  };
+}
+
+/**
+ * `make` for one or more targets, out of tree.
+ * Line tables cost 2 % of a build's CPU time here, and without them no PC has a file and line;
+ * full DWARF is what only a debugger needs.
+ */
+export function makeArgv(request: MakeRequest, targets: readonly string[]): string[] {
+  const { source, buildDir, toolchain, jobs, variables } = request;
+  const { KCFLAGS = "", ...others } = variables;
+  const kcflags = ["-gline-tables-only", `-ffile-prefix-map=${source.path}/=`, KCFLAGS];
+  const all: Record<string, string> = {
+    O: buildDir,
+    LLVM: toolchain.llvm,
+    ...(toolchain.cc === undefined ? {} : { CC: toolchain.cc }),
+    ...stampVariables(),
+    KCFLAGS: kcflags.filter(Boolean).join(" "),
+    ...others,
+  };
+  return [
+    "make",
+    "-C",
+    source.path,
+    `-j${jobs}`,
+    // Keeps the lines of one object together, so that a warning can be told from its neighbour's.
+    "--output-sync=target",
+    ...Object.entries(all).map(([name, value]) => `${name}=${value}`),
+    ...targets,
+  ];
+}
+
+/** Everything that decides the content of a build folder. */
+export interface BuildIdentity {
+  readonly sourceDigest: string;
+  /** tinyconfig plus this. */
+  readonly fragment: string;
+  /** `clang --version` and `ld.lld --version`, so that an upgraded compiler is another one. */
+  readonly toolchain: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly targets: readonly string[];
+}
+
+/** A canonical text of the identity; its SHA-256 is the build key. */
+export function buildIdentityText(identity: BuildIdentity): string {
+  const sorted = Object.fromEntries(
+    Object.entries({ ...stampVariables(), ...identity.variables }).sort(([a], [b]) =>
+      a < b ? -1 : 1
+    ),
+  );
+  return JSON.stringify({
+    format: 1,
+    source: identity.sourceDigest,
+    fragment: identity.fragment,
+    toolchain: identity.toolchain,
+    variables: sorted,
+    targets: identity.targets,
+  });
+}

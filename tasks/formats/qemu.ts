@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/** The QEMU command line, as small functions that each say what their arguments are for. */
+import type { Accel, Machine } from "../model.ts";
+import { EXIT_PORT, RESULTS_PORT } from "../../selftests/harness/frames.ts";
+
+export interface BootRequest {
+  readonly vmlinux: string;
+  readonly initramfs: string;
+  readonly resultsFile: string;
+  readonly machine: Machine;
+  readonly accel: Accel;
+}
+
+/** QEMU's exit code for a code written to the exit port. */
+export function qemuExitCode(guestCode: number): number {
+  return (guestCode << 1) | 1;
+}
+
+/** No default devices, no user configuration, no display, no network: only what is listed. */
+const bare = () => ["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"];
+
+/** QEMU itself may neither fork nor gain rights nor change its resources. */
+const confined = () => [
+  "-sandbox",
+  "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+];
+
+const accelerator = (accel: Accel) =>
+  accel === "kvm"
+    ? ["-accel", "kvm", "-cpu", "host"]
+    : ["-accel", "tcg,thread=multi", "-cpu", "max"];
+
+// microvm with an external clock chip boots fastest here; TCG has no kvmclock and needs PIT and PIC.
+const MACHINE_TYPES: Readonly<Record<string, string>> = {
+  microvm: "microvm,acpi=off,pit=on,pic=on",
+};
+
+const machineType = (machine: Machine) => [
+  "-machine",
+  MACHINE_TYPES[machine.type] ?? machine.type,
+];
+
+const size = (machine: Machine) => ["-smp", `${machine.cpus}`, "-m", `${machine.memoryMiB}M`];
+
+/** The console goes to standard output, where the host caps what it keeps. */
+const console = () => ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"];
+
+/** The result channel: one byte a port write, no driver of the kernel under test in its way. */
+const results = (file: string) => [
+  "-chardev",
+  `file,id=results,path=${file.replaceAll(",", ",,")}`,
+  "-device",
+  `isa-debugcon,iobase=0x${RESULTS_PORT.toString(16)},chardev=results`,
+];
+
+/** One port write ends QEMU, without a shutdown path of the kernel. */
+const exitDevice = () => ["-device", `isa-debug-exit,iobase=0x${EXIT_PORT.toString(16)},iosize=4`];
+
+/** vmlinux itself boots through its PVH entry note: no decompression. */
+const kernel = (request: BootRequest) => [
+  "-kernel",
+  request.vmlinux,
+  "-initrd",
+  request.initramfs,
+  "-append",
+  kernelCommandLine(request.machine),
+];
+
+/** The kernel command line. */
+export function kernelCommandLine(machine: Pick<Machine, "cmdline">): string {
+  return [
+    "console=ttyS0",
+    // A panic reboots at once, and -no-reboot turns a reboot into QEMU's end.
+    "panic=-1",
+    // Tells the loops-per-jiffy figure instead of measuring it for a quarter of a second.
+    "lpj=4000000",
+    machine.cmdline,
+  ].filter(Boolean).join(" ");
+}
+
+/** The whole argv. */
+export function qemuArgv(request: BootRequest): string[] {
+  return [
+    "qemu-system-x86_64",
+    ...bare(),
+    ...confined(),
+    ...machineType(request.machine),
+    ...accelerator(request.accel),
+    ...size(request.machine),
+    ...console(),
+    ...results(request.resultsFile),
+    ...exitDevice(),
+    ...kernel(request),
+  ];
+}

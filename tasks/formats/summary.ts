@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/** A run as text for people: a table, then each failure with its evidence. */
+import type { CellReport, RunReport } from "../model.ts";
+import { blameOf, type Failure } from "../errors.ts";
+
+export interface SummaryStyle {
+  good(text: string): string;
+  bad(text: string): string;
+  dim(text: string): string;
+}
+
+export const PLAIN: SummaryStyle = { good: (x) => x, bad: (x) => x, dim: (x) => x };
+
+const DETAIL_LINES = 25;
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)}s`;
+}
+
+function word(report: CellReport): string {
+  switch (report.verdict.kind) {
+    case "passed":
+      return report.verdict.note.startsWith("skipped") ? "skip" : "pass";
+    case "failed":
+      return "FAIL";
+    case "unfinished":
+      return "none";
+  }
+}
+
+function note(report: CellReport): string {
+  const { verdict } = report;
+  switch (verdict.kind) {
+    case "passed":
+      return verdict.note;
+    case "failed": {
+      const more = verdict.failures.length > 1 ? ` (+${verdict.failures.length - 1} more)` : "";
+      return `${verdict.failures[0]!.message}${more}`;
+    }
+    case "unfinished":
+      return verdict.why;
+  }
+}
+
+function row(report: CellReport): string[] {
+  const count = (...kinds: string[]) =>
+    report.tests.filter((test) => kinds.includes(test.outcome.kind)).length;
+  const stage = (name: string) => report.stages.find((stage) => stage.stage === name);
+  const time = (name: string) => {
+    const found = stage(name);
+    return found && found.outcome.kind !== "blocked" ? seconds(found.durationMs) : "-";
+  };
+  const tests = report.tests.length === 0
+    ? ["-", "-", "-"]
+    : [count("passed"), count("failed", "not-run"), count("skipped", "expected-failure")].map(
+      String,
+    );
+  return [word(report), report.cell, ...tests, time("build"), time("boot"), note(report)];
+}
+
+const HEAD = ["", "cell", "passed", "failed", "skipped", "build", "boot", ""];
+const RIGHT = [false, false, true, true, true, true, true, false];
+
+/** The table of all cells and the one line that counts them. */
+export function summaryTable(report: RunReport, width: number, style: SummaryStyle): string {
+  const rows = [HEAD, ...report.cells.map(row)];
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
+  const lines = rows.map((cells, index) => {
+    const padded = cells.slice(0, -1).map((cell, column) =>
+      RIGHT[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
+    ).join("  ");
+    const room = Math.max(20, width - padded.length - 2);
+    const last = cells.at(-1)!.replace(/\s+/g, " ");
+    const line = `${padded}  ${last.length > room ? `${last.slice(0, room - 1)}…` : last}`
+      .trimEnd();
+    if (index === 0) return style.dim(line);
+    const verdict = report.cells[index - 1]!.verdict.kind;
+    return verdict === "failed" ? style.bad(line) : verdict === "passed" ? line : style.dim(line);
+  });
+  return [...lines, "", countLine(report, style)].join("\n");
+}
+
+/** "4 cells: 3 passed, 1 skipped as declared, 0 failed, 0 unfinished in 312.4s (tcg)". */
+export function countLine(report: RunReport, style: SummaryStyle): string {
+  const words = report.cells.map(word);
+  const count = (wanted: string) => words.filter((one) => one === wanted).length;
+  const text = `${report.cells.length} cells: ${count("pass")} passed, ` +
+    `${count("skip")} skipped as declared, ${count("FAIL")} failed, ` +
+    `${count("none")} unfinished in ${seconds(report.durationMs)}` +
+    (report.accel ? ` (${report.accel})` : "");
+  const sound = count("FAIL") + count("none") + report.failures.length === 0;
+  return sound ? style.good(text) : style.bad(text);
+}
+
+/** One failure with who has to act, its evidence (bounded) and nothing else. */
+export function failureText(failure: Failure, style: SummaryStyle = PLAIN): string {
+  const lines = failure.detail.trimEnd().split("\n");
+  const shown = lines.length > DETAIL_LINES
+    ? [...lines.slice(0, DETAIL_LINES), `… ${lines.length - DETAIL_LINES} more lines`]
+    : lines;
+  const head = style.bad(`${failure.message} [${failure.id}, ${blameOf(failure.kind)}]`);
+  return [head, ...shown.filter(Boolean).map((line) => `    ${line}`)].join("\n");
+}
+
+/** Every failure of a run below the name of its cell, and the command that repeats the cell. */
+export function failuresText(report: RunReport, style: SummaryStyle): string {
+  const blocks = report.failures.map((failure) => failureText(failure, style));
+  for (const { cell, verdict, repeat } of report.cells) {
+    if (verdict.kind !== "failed") continue;
+    blocks.push([
+      style.bad(`── ${cell}`),
+      ...verdict.failures.map((failure) => failureText(failure, style)),
+      style.dim(`repeat with: ${repeat}`),
+    ].join("\n"));
+  }
+  return blocks.join("\n\n");
+}

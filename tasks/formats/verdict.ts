@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+/**
+ * From recordings to a verdict, in two steps that never throw: {@linkcode judgeBoot} says what one
+ * boot's files show, {@linkcode judgeCell} holds that against what the matrix expects.
+ * Ids, precedence and exit codes: docs/verdicts.md.
+ */
+import {
+  type BootRecord,
+  type CellResult,
+  type CellVerdict,
+  type DeclaredTest,
+  type Expectation,
+  type Feature,
+  FEATURES,
+  type StageResult,
+  type TestOutcome,
+  type TestResult,
+} from "../model.ts";
+import type { Failure, FailureKind } from "../errors.ts";
+import { type DecodedFrames, decodeFrames, type Frame } from "./frames.ts";
+import { type KtapCase, parseKtap } from "./ktap.ts";
+import { consoleLines, findSplats, type Splat } from "./splats.ts";
+import { globMatcher } from "./cells.ts";
+import { rungText } from "./limits.ts";
+import { qemuExitCode } from "./qemu.ts";
+import { EXIT_FINISHED } from "../../selftests/harness/frames.ts";
+
+export interface Recordings {
+  readonly console: string;
+  readonly results: Uint8Array;
+  /** What the host saw; null when only the two streams are at hand. */
+  readonly record: BootRecord | null;
+  readonly declared: readonly DeclaredTest[];
+}
+
+function failure(kind: FailureKind, id: string, message: string, detail = ""): Failure {
+  return { kind, id, message, detail };
+}
+
+/** The JSON of the first or last frame of a kind; {} where it is missing or no object. */
+function payloadOf(frames: readonly Frame[], kind: Frame["kind"]): Record<string, unknown> | null {
+  const frame = frames.find((one) => one.kind === kind);
+  if (!frame) return null;
+  try {
+    const value: unknown = JSON.parse(frame.payload);
+    return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+  } catch {
+    return {};
+  }
+}
+
+interface CellFacts {
+  readonly cell: string;
+  readonly features: readonly Feature[];
+  readonly filter: readonly string[];
+}
+
+/** What the guest was told, as it repeats it in its first frame; the host's record otherwise. */
+function factsOf(record: BootRecord | null, begin: Record<string, unknown> | null): CellFacts {
+  const told = begin?.cell as Record<string, unknown> | undefined;
+  if (record) return record;
+  const strings = (value: unknown) =>
+    Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : [];
+  return {
+    cell: typeof told?.cell === "string" ? told.cell : "unknown/unknown",
+    features: strings(told?.features).filter((item): item is Feature =>
+      (FEATURES as readonly string[]).includes(item)
+    ),
+    filter: strings(told?.filter),
+  };
+}
+
+/** What one boot's files show. Total: any bytes give a result. */
+export function judgeBoot(recordings: Recordings): CellResult {
+  const decoded = decodeFrames(recordings.results);
+  const { frames } = decoded;
+  const begin = payloadOf(frames, "B");
+  const end = payloadOf(frames, "E");
+  const facts = factsOf(recordings.record, begin);
+  const ktap = parseKtap(frames.filter((one) => one.kind === "K").map((one) => one.payload));
+  const splats = findSplats(recordings.console);
+
+  const expected = recordings.declared.filter((test) => globMatcher(facts.filter)(test.id));
+  const cases = new Map(ktap.cases.map((one) => [one.name, one]));
+  const durations = durationsOf(frames);
+  const ending = judgeEnding(recordings, decoded, begin, end, ktap.running, splats);
+  const tests = expected.map((test): TestResult => ({
+    id: test.id,
+    fixture: test.fixture,
+    name: `${test.variant}.${test.test}`,
+    file: test.file,
+    durationMs: durations.get(test.id) ?? 0,
+    outcome: judgeTest(test, cases.get(test.id), facts.features, splats, ending, ktap.running),
+    diagnostics: cases.get(test.id)?.diagnostics ?? [],
+  }));
+
+  const stray = ktap.cases.filter((one) => !expected.some((test) => test.id === one.name));
+  const boot = ending ??
+    judgeStream(ktap.problems, stray, end, ktap.cases) ??
+    judgeSurroundings(splats);
+  return {
+    cell: facts.cell,
+    boot,
+    tests,
+    guest: {
+      release: typeof begin?.release === "string" ? begin.release : null,
+      uptimeMs: typeof end?.uptimeMs === "number" ? end.uptimeMs : null,
+    },
+  };
+}
+
+/** Why the boot did not reach its proper end; null when it did. */
+function judgeEnding(
+  { console, record }: Recordings,
+  decoded: DecodedFrames,
+  begin: Record<string, unknown> | null,
+  end: Record<string, unknown> | null,
+  running: string | null,
+  splats: readonly Splat[],
+): Failure | null {
+  const tail = `last lines of the console:\n${lastLines(console)}`;
+  const where = running !== null
+    ? ` in test ${running}`
+    : begin === null
+    ? " before the guest's first report"
+    : end === null
+    ? " between two tests"
+    : " after the last test";
+  const hostEnd = record?.end;
+  if (hostEnd?.kind === "not-started") {
+    return failure("infra", "qemu-not-started", `QEMU did not start: ${hostEnd.message}`);
+  }
+  const runtime = payloadOf(decoded.frames, "X");
+  if (runtime) {
+    const text = `the guest runtime stopped${where}: ${runtime.message ?? "no message"}`;
+    return failure("test", "runtime-error", text, `${runtime.stack ?? ""}\n${tail}`);
+  }
+  const wholeExit = hostEnd === undefined ||
+    (hostEnd.kind === "exited" && hostEnd.code === qemuExitCode(EXIT_FINISHED));
+  if (end !== null && decoded.damage === null && wholeExit) return null;
+
+  const panic = splats.find((splat) => splat.id === "panic");
+  if (panic) {
+    const root = splats.find((splat) => splat.root) ?? panic;
+    return failure(
+      "kernel",
+      "panic",
+      `the kernel panicked${where}: ${root.title}`,
+      [
+        ...root.lines,
+        ...(root === panic ? [] : panic.lines),
+      ].join("\n"),
+    );
+  }
+  if (hostEnd?.kind === "limit") {
+    const text = `${rungText(hostEnd.rung)}${where}; stopped after ${seconds(hostEnd.afterMs)}`;
+    return failure("kernel", hostEnd.rung, text, tail);
+  }
+  if (decoded.damage !== null) {
+    return failure(
+      "test",
+      "stream-damaged",
+      `the result stream is damaged: ${decoded.damage}`,
+      tail,
+    );
+  }
+  if (hostEnd?.kind === "exited" && hostEnd.code >= 128) {
+    const text = `QEMU was killed by signal ${hostEnd.code - 128}${where}`;
+    return failure("infra", "qemu-died", text, tail);
+  }
+  if (hostEnd?.kind === "exited" && hostEnd.code === 1 && begin === null && console === "") {
+    return failure("infra", "qemu-not-started", "QEMU refused its command line", tail);
+  }
+  if (end !== null) {
+    return failure("infra", "qemu-died", `QEMU ended with code ${exitText(hostEnd)}${where}`, tail);
+  }
+  return failure("kernel", "ended-early", `the guest ended${where}, without a last report`, tail);
+}
+
+function exitText(end: BootRecord["end"] | undefined): string {
+  return end?.kind === "exited" ? `${end.code}` : "unknown";
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+function lastLines(console: string): string {
+  const lines = consoleLines(console).filter((line) => line.trim() !== "");
+  return lines.length === 0 ? "(none)" : lines.slice(-12).join("\n");
+}
+
+/** A whole stream whose content does not add up. */
+function judgeStream(
+  problems: readonly string[],
+  stray: readonly KtapCase[],
+  end: Record<string, unknown> | null,
+  cases: readonly KtapCase[],
+): Failure | null {
+  if (problems.length > 0) {
+    return failure(
+      "test",
+      "bad-ktap",
+      `the guest's KTAP is wrong: ${problems[0]}`,
+      problems.join("\n"),
+    );
+  }
+  if (stray.length > 0) {
+    const names = stray.map((one) => one.name).join(", ");
+    return failure("test", "unknown-test", `results for tests that nobody declared: ${names}`);
+  }
+  const counted = {
+    passed: cases.filter((one) => one.status === "ok").length,
+    skipped: cases.filter((one) => one.status === "skip").length,
+  };
+  if (end && (end.passed !== counted.passed || end.skipped !== counted.skipped)) {
+    const text =
+      `the guest's last report counts ${end.passed} passed and ${end.skipped} skipped, ` +
+      `its results are ${counted.passed} and ${counted.skipped}`;
+    return failure("test", "bad-ktap", text);
+  }
+  return null;
+}
+
+/** Splats that belong to no test. */
+function judgeSurroundings(splats: readonly Splat[]): Failure | null {
+  const outside = splats.find((splat) =>
+    splat.root && ["boot", "teardown", "between tests"].includes(splat.during)
+  );
+  if (!outside) return null;
+  const when = outside.during === "between tests" ? outside.during : `during ${outside.during}`;
+  const text = `the kernel complained ${when}: ${outside.title}`;
+  return failure("kernel", `splat-${outside.id}`, text, outside.lines.join("\n"));
+}
+
+function judgeTest(
+  test: DeclaredTest,
+  found: KtapCase | undefined,
+  features: readonly Feature[],
+  splats: readonly Splat[],
+  ending: Failure | null,
+  running: string | null,
+): TestOutcome {
+  const splat = splats.find((one) => one.root && one.during === test.id);
+  if (splat) {
+    const text = `the kernel complained: ${splat.title}`;
+    const lines = splat.lines.join("\n");
+    return { kind: "failed", failure: failure("kernel", `splat-${splat.id}`, text, lines) };
+  }
+  if (!found) {
+    if (running === test.id && ending) return { kind: "failed", failure: ending };
+    const why = ending ? `: ${ending.message}` : ", although the guest ended as it should";
+    return { kind: "not-run", failure: failure("test", "not-run", `did not run${why}`) };
+  }
+  const lacking = test.requires.filter((feature) => !features.includes(feature));
+  const diagnostics = found.diagnostics.join("\n");
+  switch (found.status) {
+    case "skip":
+      if (lacking.length > 0) return { kind: "skipped", reason: found.reason };
+      return failedTest(
+        "undeclared-skip",
+        `skipped, and this cell has all it needs (${
+          test.requires.join(", ") || "nothing"
+        }): ${found.reason}`,
+        diagnostics,
+      );
+    case "ok":
+      if (lacking.length === 0) return { kind: "passed" };
+      return failedTest(
+        "missing-skip",
+        `passed where it had to skip: the cell lacks ${lacking.join(", ")}`,
+        diagnostics,
+      );
+    case "timeout":
+      return failedTest("test-time-limit", `hit its time limit: ${found.reason}`, diagnostics);
+    case "not ok":
+    case "error":
+    case "xfail":
+    case "todo":
+      return failedTest("test-failed", headline(found.diagnostics), diagnostics);
+  }
+}
+
+/** The error's own line where there is one, else the last thing that the test said. */
+function headline(diagnostics: readonly string[]): string {
+  return diagnostics.find((line) => /^\w*Error: /.test(line)) ?? diagnostics.at(-1) ?? "failed";
+}
+
+function failedTest(id: string, message: string, detail: string): TestOutcome {
+  return { kind: "failed", failure: failure("test", id, message, detail) };
+}
+
+function durationsOf(frames: readonly Frame[]): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const frame of frames) {
+    if (frame.kind !== "J") continue;
+    try {
+      const { test, name, value } = JSON.parse(frame.payload);
+      if (name === "durationMs" && typeof value === "number") found.set(String(test), value);
+    } catch {
+      // An attachment that is no JSON costs a duration, not a verdict.
+    }
+  }
+  return found;
+}
+
+/** The boot stage as its recordings show it: the host only saw that something ran. */
+export function bootStage(result: CellResult, durationMs: number, note: string): StageResult {
+  const outcome = result.boot === null
+    ? { kind: "passed" } as const
+    : { kind: "failed", failure: result.boot } as const;
+  return { stage: "boot", outcome, durationMs, note };
+}
+
+/**
+ * Applies the cell's `expect`. Expected failures are strict: what was to fail and did not is a
+ * failure itself. A cell that is to pass must have passed at least one test.
+ */
+export function judgeCell(
+  expect: Expectation,
+  stages: readonly StageResult[],
+  result: CellResult | null,
+): { tests: readonly TestResult[]; verdict: CellVerdict } {
+  const blocked = stages.find((one) => one.outcome.kind === "blocked");
+  const stageFailures = stages.flatMap((one) =>
+    one.outcome.kind === "failed" ? [one.outcome.failure] : []
+  );
+  const tests = applyExpectedFailures(expect, result?.tests ?? []);
+  const failures = [
+    ...stageFailures,
+    ...tests.flatMap(({ id, outcome }) =>
+      outcome.kind === "failed" || outcome.kind === "not-run"
+        ? [{ ...outcome.failure, message: `${id}: ${outcome.failure.message}` }]
+        : []
+    ),
+  ];
+  if (expect.kind === "fail" && expect.tests.length === 0) {
+    if (failures.length > 0) {
+      return { tests, verdict: { kind: "passed", note: `failed as expected: ${expect.reason}` } };
+    }
+    if (result) {
+      const text = `passed, but the matrix expects it to fail (${expect.reason}, ${expect.link})`;
+      failures.push(failure("test", "unexpected-pass", text));
+    }
+  }
+  if (result && failures.length === 0) {
+    const passed = tests.filter((one) => one.outcome.kind === "passed").length;
+    if (expect.kind === "skip" && passed > 0) {
+      failures.push(
+        failure("test", "unexpected-pass", `${passed} tests passed where all must skip`),
+      );
+    }
+    if (expect.kind === "pass" && passed === 0) {
+      const text = "no test passed; a cell of nothing but skips must say `expect: skip`";
+      failures.push(failure("no-match", "nothing-ran", text));
+    }
+  }
+  if (failures.length > 0) return { tests, verdict: { kind: "failed", failures } };
+  if (!result) {
+    const why = blocked?.outcome.kind === "blocked"
+      ? `blocked by ${blocked.outcome.by}`
+      : "not run";
+    return { tests, verdict: { kind: "unfinished", why } };
+  }
+  const note = expect.kind === "skip" ? "skipped as declared" : "";
+  return { tests, verdict: { kind: "passed", note } };
+}
+
+function applyExpectedFailures(
+  expect: Expectation,
+  tests: readonly TestResult[],
+): readonly TestResult[] {
+  if (expect.kind !== "fail" || expect.tests.length === 0) return tests;
+  const expected = globMatcher(expect.tests);
+  return tests.map((test): TestResult => {
+    if (!expected(test.id)) return test;
+    switch (test.outcome.kind) {
+      case "failed":
+        return { ...test, outcome: { kind: "expected-failure", reason: expect.reason } };
+      case "passed":
+        return {
+          ...test,
+          outcome: failedTest(
+            "unexpected-pass",
+            `passed, but the matrix expects it to fail (${expect.reason}, ${expect.link})`,
+            "",
+          ),
+        };
+      default:
+        return test;
+    }
+  });
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/**
+ * How children are started so that none can outlive this process, however either of them dies.
+ *
+ * Each child becomes the first process of a PID namespace of its own (unshare, util-linux), and the
+ * kernel kills the namespace's holder when this process goes (setpriv --pdeathsig), even by SIGKILL.
+ * Without the right to make a namespace, the process tree is killed one by one (host/deno_host.ts),
+ * which needs this process to be alive.
+ */
+
+/**
+ * The exit code by which the wrapper says "0". dax 0.49 reports a child that a signal killed with
+ * code 0, so a plain 0 has to mean that the wrapper itself was killed.
+ */
+export const WRAPPED_OK = 200;
+
+const NAMESPACE_ARGV = [
+  ["setpriv", "--pdeathsig", "KILL", "--"],
+  ["unshare", "--pid", "--fork", "--kill-child", "--"],
+] as const;
+
+const USER_NAMESPACE_ARGV = [
+  ["setpriv", "--pdeathsig", "KILL", "--"],
+  ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--"],
+] as const;
+
+/** What to try in turn; the first whose probe succeeds is used. */
+export const CONTAINMENTS: Readonly<Record<"namespace" | "user-namespace" | "none", string[]>> = {
+  "namespace": NAMESPACE_ARGV.flat(),
+  "user-namespace": USER_NAMESPACE_ARGV.flat(),
+  "none": [],
+};
+
+/**
+ * The argv that runs `argv` inside a containment and tells its status in a way dax passes on.
+ * @param streams Where the two streams go: a log for both, or for standard error alone.
+ */
+export function wrappedArgv(
+  containment: readonly string[],
+  argv: readonly string[],
+  streams: { both?: string | undefined; stderr?: string | undefined },
+): string[] {
+  // A shell in between turns "killed by signal n" into 128 + n and reaps what a build leaves behind.
+  const status = `s=$?; [ $s -eq 0 ] && exit ${WRAPPED_OK}; exit $s`;
+  if (streams.both !== undefined) {
+    return [...containment, "sh", "-c", `exec >>"$0" 2>&1; "$@"; ${status}`, streams.both, ...argv];
+  }
+  if (streams.stderr !== undefined) {
+    return [...containment, "sh", "-c", `exec 2>>"$0"; "$@"; ${status}`, streams.stderr, ...argv];
+  }
+  return [...containment, "sh", "-c", `"$@"; ${status}`, "sh", ...argv];
+}
+
+/** The child's own exit code from what dax says of the wrapper; 137 for a killed wrapper. */
+export function unwrapCode(code: number): number {
+  if (code === 0) return 137;
+  return code === WRAPPED_OK ? 0 : code;
+}

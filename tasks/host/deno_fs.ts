@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+import $ from "dax";
+import type { FileSystem } from "./host.ts";
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}
+
+async function orNull<T>(promise: Promise<T>): Promise<T | null> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+/** {@linkcode FileSystem} over Deno. */
+export const denoFileSystem: FileSystem = {
+  readText: (path) => Deno.readTextFile(path),
+  readTextIfAny: (path) => orNull(Deno.readTextFile(path)),
+  readBytes: (path) => Deno.readFile(path),
+  async readTail(path, bytes) {
+    const file = await orNull(Deno.open(path));
+    if (!file) return "";
+    try {
+      const { size } = await file.stat();
+      const start = Math.max(0, size - bytes);
+      await file.seek(start, Deno.SeekMode.Start);
+      const buffer = new Uint8Array(size - start);
+      let filled = 0;
+      while (filled < buffer.length) {
+        const count = await file.read(buffer.subarray(filled));
+        if (count === null) break;
+        filled += count;
+      }
+      return new TextDecoder().decode(buffer.subarray(0, filled));
+    } finally {
+      file.close();
+    }
+  },
+  async writeText(path, text) {
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true });
+    const partial = `${path}.${crypto.randomUUID().slice(0, 8)}.partial`;
+    try {
+      await Deno.writeTextFile(partial, text);
+      await Deno.rename(partial, path);
+    } catch (error) {
+      await Deno.remove(partial).catch(() => {});
+      throw error;
+    }
+  },
+  async appender(path) {
+    const file = await Deno.open(path, { write: true, create: true, truncate: true });
+    return {
+      async write(data) {
+        for (let at = 0; at < data.length;) at += await file.write(data.subarray(at));
+      },
+      close: () => file.close(),
+    };
+  },
+  async exists(path) {
+    return await orNull(Deno.stat(path)) !== null;
+  },
+  async stat(path) {
+    const info = await orNull(Deno.stat(path));
+    if (!info) return null;
+    return { size: info.size, mtimeMs: info.mtime?.getTime() ?? 0, isDirectory: info.isDirectory };
+  },
+  async list(dir) {
+    const names: string[] = [];
+    try {
+      for await (const entry of Deno.readDir(dir)) names.push(entry.name);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    return names.sort();
+  },
+  async which(name) {
+    const path = await $.which(name);
+    return path === undefined ? null : await orNull(Deno.realPath(path));
+  },
+  makeDir: (path) => Deno.mkdir(path, { recursive: true }),
+  async remove(path) {
+    await orNull(Deno.remove(path, { recursive: true }));
+  },
+  rename: (from, to) => Deno.rename(from, to),
+  copy: (from, to) => Deno.copyFile(from, to),
+  async link(target, path) {
+    const partial = `${path}.${crypto.randomUUID().slice(0, 8)}.partial`;
+    await Deno.symlink(target, partial);
+    await Deno.rename(partial, path);
+  },
+  async locked(path, waiting, body) {
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    const file = await Deno.open(path, { write: true, create: true });
+    try {
+      const waits = setTimeout(waiting, 500);
+      await file.lock(true);
+      clearTimeout(waits);
+      return await body();
+    } finally {
+      // Closing drops the lock; so does the system when the process dies. The file may stay.
+      file.close();
+    }
+  },
+  async freeBytes(path) {
+    // df asks statvfs, which Deno has no call for.
+    const text = await $`${["df", "--output=avail", "-B1", path]}`.noThrow().quiet().text();
+    const bytes = Number(text.trim().split("\n").at(-1));
+    return Number.isFinite(bytes) ? bytes : Number.POSITIVE_INFINITY;
+  },
+};

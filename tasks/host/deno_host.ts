@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/** The real machine: dax for commands, Deno for files. */
+import $ from "dax";
+import { kill } from "zx";
+import type { Child, Command, CommandResult, Host, Level } from "./host.ts";
+import { CONTAINMENTS, unwrapCode, wrappedArgv } from "./containment.ts";
+import { denoFileSystem } from "./deno_fs.ts";
+import { formatCommand } from "../formats/shell.ts";
+
+/** Captured output beyond this is dropped from the front; logs on disk are whole. */
+const CAPTURE_BYTES = 1 << 20;
+
+export interface DenoHostOptions {
+  readonly log: (level: Level, text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The machine as it is. Nothing is run before the first command. */
+export function denoHost(options: DenoHostOptions): Host {
+  return new DenoHost(options);
+}
+
+/** The first way of {@linkcode CONTAINMENTS} that works here. */
+async function findContainment(log: DenoHostOptions["log"]): Promise<readonly string[]> {
+  for (const [name, prefix] of Object.entries(CONTAINMENTS)) {
+    if (prefix.length === 0) break;
+    const code = await $`${wrappedArgv(prefix, ["true"], {})}`.noThrow().quiet().then(
+      (result) => unwrapCode(result.code),
+      () => 127,
+    );
+    log("debug", `containment ${name}: ${code === 0 ? "works" : "refused"}`);
+    if (code === 0) return prefix;
+  }
+  log("notice", "no PID namespace can be made here: children are killed one by one");
+  return [];
+}
+
+class DenoHost implements Host {
+  readonly fs = denoFileSystem;
+  readonly signal: AbortSignal;
+  readonly log: (level: Level, text: string) => void;
+  #containment: Promise<readonly string[]> | undefined;
+
+  constructor(options: DenoHostOptions) {
+    this.signal = options.signal;
+    this.log = options.log;
+  }
+
+  env = (name: string): string | undefined => Deno.env.get(name);
+
+  now(): number {
+    return Date.now();
+  }
+
+  sleep(ms: number): Promise<void> {
+    if (this.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.signal.addEventListener("abort", done);
+    });
+  }
+
+  async #prepare(command: Command, streams: { both?: string; stderr?: string }) {
+    this.#containment ??= findContainment(this.log);
+    const containment = await this.#containment;
+    this.log("debug", `$ ${formatCommand(command)}`);
+    const argv = wrappedArgv(containment, command.argv, streams);
+    let builder = $`${argv}`.noThrow().quiet().stdin("null");
+    if (command.cwd !== undefined) builder = builder.cwd(command.cwd);
+    for (const [name, value] of Object.entries(command.env ?? {})) {
+      builder = builder.env(name, value === "" ? undefined : value);
+    }
+    return { builder, contained: containment.length > 0 };
+  }
+
+  async run(command: Command): Promise<CommandResult> {
+    const startedAt = this.now();
+    const streams = command.log === undefined ? {} : { both: command.log };
+    const { builder, contained } = await this.#prepare(command, streams);
+    const child = builder.stdout("piped").stderr("piped").spawn();
+    let timedOut = false;
+    const stop = this.#stopper(child, contained);
+    const timer = command.timeoutMs === undefined ? undefined : setTimeout(() => {
+      timedOut = true;
+      stop();
+    }, command.timeoutMs);
+    try {
+      const [stdout, stderr, result] = await Promise.all([
+        readTail(child.stdout()),
+        readTail(child.stderr()),
+        child,
+      ]);
+      const code = unwrapCode(result.code);
+      const durationMs = this.now() - startedAt;
+      return { argv: command.argv, code, stdout, stderr, timedOut, durationMs };
+    } finally {
+      clearTimeout(timer);
+      this.signal.removeEventListener("abort", stop);
+    }
+  }
+
+  async spawn(command: Command): Promise<Child> {
+    const streams = command.log === undefined ? {} : { stderr: command.log };
+    const { builder, contained } = await this.#prepare(command, streams);
+    const child = builder.stdout("piped").stderr("null").spawn();
+    const stop = this.#stopper(child, contained);
+    const exit = child.then((result) => {
+      this.signal.removeEventListener("abort", stop);
+      return unwrapCode(result.code);
+    });
+    return { stdout: child.stdout(), exit, kill: stop };
+  }
+
+  /** Kills the wrapper, and with it the namespace; without one, every descendant by its own id. */
+  #stopper(child: { kill(signal: "SIGKILL"): void }, contained: boolean): () => void {
+    const stop = () => {
+      if (!contained) void killDescendants();
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended by itself in the meantime.
+      }
+    };
+    if (this.signal.aborted) queueMicrotask(stop);
+    else this.signal.addEventListener("abort", stop, { once: true });
+    return stop;
+  }
+}
+
+/** Only where there is no namespace: all children of this process, found through /proc by zx. */
+async function killDescendants(): Promise<void> {
+  const children = await Deno.readTextFile(`/proc/${Deno.pid}/task/${Deno.pid}/children`)
+    .catch(() => "");
+  for (const pid of children.trim().split(" ").filter(Boolean)) {
+    await kill(Number(pid), "SIGKILL").catch(() => {});
+  }
+}
+
+async function readTail(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    size += chunk.length;
+    while (chunks.length > 1 && size - chunks[0]!.length >= CAPTURE_BYTES) {
+      size -= chunks.shift()!.length;
+    }
+  }
+  return new TextDecoder().decode(await new Blob(chunks as BlobPart[]).arrayBuffer());
+}

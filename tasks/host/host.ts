@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+/** What stages may ask of the machine. Only tasks/host/ implements it; only stages/ hold one. */
+
+/** An external command as data, built by a pure function and printed before it runs. */
+export interface Command {
+  readonly argv: readonly string[];
+  readonly cwd?: string;
+  /** Added to the environment of this process; "" removes a variable. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Both output streams are appended to this file instead of being returned. */
+  readonly log?: string;
+  readonly timeoutMs?: number;
+}
+
+/** How a command ended. A failure is data, never an exception. */
+export interface CommandResult {
+  readonly argv: readonly string[];
+  /** Exit code; 128 + n after signal n; 127 when the program does not exist. */
+  readonly code: number;
+  /** The last MiB of each stream; "" where `log` took them. */
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+  readonly durationMs: number;
+}
+
+/** A running child whose standard output the caller reads as it comes. */
+export interface Child {
+  readonly stdout: ReadableStream<Uint8Array>;
+  /** Resolves when the child and everything it started are gone. */
+  readonly exit: Promise<number>;
+  kill(): void;
+}
+
+export type Level = "debug" | "info" | "notice" | "warn";
+
+export interface Host {
+  run(command: Command): Promise<CommandResult>;
+  /** Like run, for a child that is watched while it lives; standard error goes to `command.log`. */
+  spawn(command: Command): Promise<Child>;
+  readonly fs: FileSystem;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after that time, or at once when the run is interrupted. */
+  sleep(ms: number): Promise<void>;
+  log(level: Level, text: string): void;
+  readonly env: (name: string) => string | undefined;
+  /** Aborted by Ctrl-C and SIGTERM; every child is killed then. */
+  readonly signal: AbortSignal;
+}
+
+export interface FileSystem {
+  /** @throws Deno.errors.NotFound */
+  readText(path: string): Promise<string>;
+  readTextIfAny(path: string): Promise<string | null>;
+  readBytes(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** The last `bytes` of a file as text; "" where there is none. */
+  readTail(path: string, bytes: number): Promise<string>;
+  /** All or nothing: written beside, then renamed into place. */
+  writeText(path: string, text: string): Promise<void>;
+  /** Truncates the file and gives a writer for appending. */
+  appender(path: string): Promise<{ write(data: Uint8Array): Promise<void>; close(): void }>;
+  exists(path: string): Promise<boolean>;
+  /** Size in bytes and modification time in ms; null where there is none. */
+  stat(path: string): Promise<{ size: number; mtimeMs: number; isDirectory: boolean } | null>;
+  /** Names in a folder, sorted; none where there is no such folder. */
+  list(dir: string): Promise<string[]>;
+  /** A program of PATH (or a path) with links resolved; null where there is none. */
+  which(name: string): Promise<string | null>;
+  makeDir(path: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  copy(from: string, to: string): Promise<void>;
+  /** Replaces a symbolic link in one step. */
+  link(target: string, path: string): Promise<void>;
+  /** Runs `body` while holding an exclusive lock; the system drops it if this process dies. */
+  locked<T>(path: string, waiting: () => void, body: () => Promise<T>): Promise<T>;
+  freeBytes(path: string): Promise<number>;
+}

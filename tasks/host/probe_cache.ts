@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Answers of programs about themselves, remembered: asking clang for its version costs little, but
+ * a run with nothing to do should start no compiler at all.
+ */
+import type { Host } from "./host.ts";
+import { sha256 } from "../formats/digest.ts";
+
+export interface ProbeAnswer {
+  /** 127 where there is no such program. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs a short, harmless command (a version, a compile of an empty file), or gives what it said
+ * last time. The answer is kept for as long as the program file and the package database are the
+ * same, as a header may come and go with a package.
+ */
+export async function probeProgram(
+  argv: readonly string[],
+  cacheDir: string,
+  host: Host,
+): Promise<ProbeAnswer> {
+  const program = await host.fs.which(argv[0]!);
+  if (program === null) return { code: 127, stdout: "", stderr: `${argv[0]}: not found` };
+  const stamps = await Promise.all(
+    [program, "/var/lib/dpkg/status", "/var/lib/rpm", "/var/lib/pacman/local"].map(
+      async (path) => await host.fs.stat(path),
+    ),
+  );
+  const key = await sha256(JSON.stringify([argv, program, stamps]));
+  const file = `${cacheDir}/probes/${key.slice(0, 32)}.json`;
+  const known = await host.fs.readTextIfAny(file);
+  if (known !== null) {
+    try {
+      return JSON.parse(known) as ProbeAnswer;
+    } catch {
+      // A damaged answer is asked for again.
+    }
+  }
+  const { code, stdout, stderr } = await host.run({ argv, timeoutMs: 60_000 });
+  const answer = { code, stdout: stdout.slice(0, 4000), stderr: stderr.slice(0, 4000) };
+  // An answer given because the run is being broken off is none.
+  if (!host.signal.aborted) await host.fs.writeText(file, JSON.stringify(answer));
+  return answer;
+}

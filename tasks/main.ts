@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/** Entry point of every `deno task`: reads the command line, runs, and turns the end into a code. */
+import { CommanderError } from "commander";
+import { type Invocation, makeProgram, type RunOptions } from "./cli.ts";
+import { EXIT, exitCodeOfAll } from "./exit_codes.ts";
+import { failureFrom } from "./errors.ts";
+import { failureText } from "./formats/summary.ts";
+import { openTerminal } from "./ui/terminal.ts";
+import { denoHost } from "./host/deno_host.ts";
+import { pathsFor } from "./paths.ts";
+import { perform } from "./commands.ts";
+
+const abort = new AbortController();
+let interrupted: "SIGINT" | "SIGTERM" | null = null;
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(name, () => {
+    interrupted ??= name;
+    abort.abort();
+  });
+}
+
+async function run(invocation: Invocation): Promise<number> {
+  const options: RunOptions = invocation.options;
+  const terminal = openTerminal(options);
+  const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+  const absolute = (path: string) => path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+  const cache = Deno.env.get("O") || Deno.env.get("KMATRIX_CACHE") || null;
+  const paths = pathsFor(
+    root,
+    cache === null ? null : absolute(cache),
+    options.outputDir === undefined ? null : absolute(options.outputDir),
+  );
+  try {
+    const host = denoHost({ log: terminal.log, signal: abort.signal });
+    const failures = await perform(invocation, {
+      paths,
+      host,
+      terminal,
+      absolute,
+      interruptedBy: () => interrupted,
+    });
+    if (interrupted) return interrupted === "SIGINT" ? EXIT.sigint : EXIT.sigterm;
+    return exitCodeOfAll(failures);
+  } catch (error) {
+    if (interrupted) return interrupted === "SIGINT" ? EXIT.sigint : EXIT.sigterm;
+    const failure = failureFrom(error);
+    terminal.error(failureText(failure, terminal.style));
+    return exitCodeOfAll([failure]);
+  }
+}
+
+async function main(): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = makeProgram(async (invocation) => {
+    code = await run(invocation);
+  });
+  if (Deno.args.length === 0) {
+    program.outputHelp();
+    return EXIT.ok;
+  }
+  try {
+    await program.parseAsync(Deno.args, { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    throw error;
+  }
+}
+
+Deno.exit(await main());

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Every value that crosses an arrow of the pipeline, in the order of the flow:
+ *
+ * matrix.yaml ─plan→ Plan ─fetch→ SourceArchive ─patch→ SourceTree ─configure→ KernelConfig
+ *   ─build→ KernelBuild ─inspect→ Inspection ─pack→ Initramfs ─boot→ BootRecord
+ *   ─parse→ CellResult ─report→ files and an exit code
+ */
+import type { Failure } from "./errors.ts";
+import type { DeclaredTest, Feature } from "../selftests/main.ts";
+
+export type { DeclaredTest, Feature };
+
+/** `<kernel>/<config>[@<toolchain>][/<machine>]`; the defaults of the matrix are not written. */
+export type CellId = string & { readonly __brand: "CellId" };
+
+/** What the .config, the kernel series and the machine of a cell promise to the selftests. */
+export const FEATURES: readonly Feature[] = [
+  "kcov",
+  "cmp",
+  "unique",
+  "reset-ioctl",
+  "kasan",
+  "modules",
+  "smp",
+];
+
+/** What a config may require of a compiler; each is probed by compiling (host/doctor.ts). */
+export const COMPILER_FEATURES = [
+  "trace-pc",
+  "trace-cmp",
+  "trace-pc-guard",
+  "drop-ctors",
+  "kernel-address",
+] as const;
+export type CompilerFeature = typeof COMPILER_FEATURES[number];
+
+// ── plan ────────────────────────────────────────────────────────────────────────────────────────
+
+export interface Toolchain {
+  readonly id: string;
+  /** The value of make's LLVM=: "1", a suffix such as "-22", or a folder ending in "/". */
+  readonly llvm: string;
+  /** Replaces clang itself (make's CC=), from the environment; undefined for none. */
+  readonly cc?: string | undefined;
+}
+
+export interface Machine {
+  readonly id: string;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  /** QEMU's -machine value. */
+  readonly type: string;
+  /** Appended to the kernel command line. */
+  readonly cmdline: string;
+}
+
+export interface ConfigSpec {
+  readonly id: string;
+  /** Names of configs/<name>.config, merged in this order on top of tinyconfig. */
+  readonly fragments: readonly string[];
+  readonly requires: readonly CompilerFeature[];
+}
+
+export type SourceSpec =
+  | { readonly kind: "debian"; readonly package: string }
+  | { readonly kind: "tarball"; readonly location: string; readonly sha256: string }
+  | { readonly kind: "git"; readonly repository: string; readonly ref: string }
+  | { readonly kind: "tree"; readonly path: string };
+
+export interface KernelSpec {
+  readonly id: string;
+  /** The folder of kernel.yaml, absolute. */
+  readonly dir: string;
+  readonly source: SourceSpec;
+  /** Patches in the order in which they apply, absolute paths. */
+  readonly series: readonly string[];
+  /** Features that no .config option tells, such as the reset ioctl of a series. */
+  readonly provides: readonly Feature[];
+}
+
+export type Expectation =
+  | { readonly kind: "pass" }
+  | { readonly kind: "skip" }
+  | {
+    readonly kind: "fail";
+    /** Globs over `<fixture>.<variant>.<test>`; empty: the cell as a whole must fail. */
+    readonly tests: readonly string[];
+    readonly reason: string;
+    readonly link: string;
+    /** YYYY-MM-DD; from that day on the entry itself is an error. */
+    readonly expires: string;
+  };
+
+/** A compiler, linker or objtool warning that is known and why it may stay. */
+export interface KnownWarning {
+  readonly match: string;
+  readonly cells: readonly string[];
+  readonly reason: string;
+}
+
+export interface Cell {
+  readonly id: CellId;
+  readonly kernel: KernelSpec;
+  readonly config: ConfigSpec;
+  readonly toolchain: Toolchain;
+  readonly machine: Machine;
+  readonly expect: Expectation;
+}
+
+export interface Matrix {
+  readonly file: string;
+  readonly toolchains: readonly Toolchain[];
+  readonly machines: readonly Machine[];
+  readonly configs: readonly ConfigSpec[];
+  readonly kernels: readonly KernelSpec[];
+  /** The declared cells, in order. */
+  readonly cells: readonly Cell[];
+  readonly warnings: readonly KnownWarning[];
+}
+
+export interface Plan {
+  readonly matrix: Matrix;
+  readonly cells: readonly Cell[];
+  /** --kconfig-add values, in order. */
+  readonly kconfigAdd: readonly string[];
+  readonly settings: RunSettings;
+}
+
+export type AccelChoice = "auto" | "kvm" | "tcg";
+export type Accel = "kvm" | "tcg";
+
+/** What the command line and the environment decide for one run. */
+export interface RunSettings {
+  readonly jobs: number;
+  readonly accel: AccelChoice;
+  readonly failFast: boolean;
+  readonly install: boolean;
+  /** Limit of a whole boot in seconds, or null for the ladder of formats/limits.ts. */
+  readonly timeoutSeconds: number | null;
+  /** Globs over test ids; empty for all. */
+  readonly testFilter: readonly string[];
+  /** Passed through to make: W, V, KCFLAGS. */
+  readonly makeVariables: Readonly<Record<string, string>>;
+}
+
+// ── fetch, patch ────────────────────────────────────────────────────────────────────────────────
+
+export interface SourceArchive {
+  readonly kernelId: string;
+  readonly spec: SourceSpec;
+  /** What was found, for people: "6.12.117-1~deb12u1", a commit, a sha256. */
+  readonly version: string;
+  /** Equal digest, equal content. */
+  readonly digest: string;
+  /** A compressed tar to unpack, or null where `tree` is there already. */
+  readonly archive: string | null;
+  /** A tree to use as it is, or null. */
+  readonly tree: string | null;
+}
+
+export interface SourceTree {
+  readonly kernelId: string;
+  readonly version: string;
+  readonly digest: string;
+  /** Absolute; never written to by a build. */
+  readonly path: string;
+}
+
+// ── configure, build, inspect ───────────────────────────────────────────────────────────────────
+
+export interface KernelConfig {
+  readonly source: SourceTree;
+  readonly key: string;
+  /** The O= folder, absolute. */
+  readonly buildDir: string;
+  readonly toolchain: Toolchain;
+  readonly features: readonly Feature[];
+  readonly notices: readonly string[];
+  readonly durationMs: number;
+}
+
+export interface Warning {
+  /** The make target whose output it was, e.g. "fs/select.o"; "" where unknown. */
+  readonly target: string;
+  readonly text: string;
+}
+
+export interface KernelBuild {
+  readonly config: KernelConfig;
+  readonly vmlinux: string;
+  readonly log: string;
+  readonly warnings: readonly Warning[];
+  /** C objects of the kernel compiled so far in this build folder. */
+  readonly objects: number;
+  /** False: nothing had changed and no compiler was started. */
+  readonly compiled: boolean;
+  readonly durationMs: number;
+}
+
+export interface Inspection {
+  /** Calls of __sanitizer_cov_trace_pc and its kin in executable sections, by callback name. */
+  readonly calls: Readonly<Record<string, number>>;
+  readonly textBytes: number;
+}
+
+// ── pack, boot ──────────────────────────────────────────────────────────────────────────────────
+
+export interface Initramfs {
+  readonly path: string;
+  readonly digest: string;
+  /** Every test that the guest declares, as read on the host. */
+  readonly tests: readonly DeclaredTest[];
+}
+
+/** Why QEMU is not running any more, as the host saw it. */
+export type BootEnd =
+  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "limit"; readonly rung: LimitRung; readonly afterMs: number }
+  | { readonly kind: "not-started"; readonly message: string };
+
+export type LimitRung =
+  | "no-output"
+  | "init-not-reached"
+  | "guest-silent"
+  | "boot-limit"
+  | "console-cap";
+
+export interface BootRecord {
+  readonly cell: string;
+  readonly accel: Accel;
+  readonly argv: readonly string[];
+  readonly end: BootEnd;
+  readonly durationMs: number;
+  readonly features: readonly Feature[];
+  readonly filter: readonly string[];
+}
+
+// ── parse, report ───────────────────────────────────────────────────────────────────────────────
+
+export type TestOutcome =
+  | { readonly kind: "passed" }
+  | { readonly kind: "failed"; readonly failure: Failure }
+  | { readonly kind: "skipped"; readonly reason: string }
+  /** A declared, strict expected failure that did fail. */
+  | { readonly kind: "expected-failure"; readonly reason: string }
+  /** Never ran, because something before it ended the boot. */
+  | { readonly kind: "not-run"; readonly failure: Failure };
+
+export interface TestResult {
+  readonly id: string;
+  readonly fixture: string;
+  /** `<variant>.<test>`. */
+  readonly name: string;
+  readonly file: string;
+  readonly durationMs: number;
+  readonly outcome: TestOutcome;
+  readonly diagnostics: readonly string[];
+}
+
+/** What one boot's recordings say; the same from a live run and from files of yesterday. */
+export interface CellResult {
+  readonly cell: string;
+  /** null: the guest came up, ran its plan and ended as it should. */
+  readonly boot: Failure | null;
+  readonly tests: readonly TestResult[];
+  readonly guest: {
+    readonly release: string | null;
+    readonly uptimeMs: number | null;
+  };
+}
+
+export const STAGES = [
+  "fetch",
+  "patch",
+  "configure",
+  "build",
+  "inspect",
+  "pack",
+  "boot",
+  "parse",
+] as const;
+export type Stage = typeof STAGES[number];
+
+export type StageOutcome =
+  | { readonly kind: "passed" }
+  | { readonly kind: "failed"; readonly failure: Failure }
+  | { readonly kind: "blocked"; readonly by: Stage | "setup" | "interrupt" | "fail-fast" };
+
+export interface StageResult {
+  readonly stage: Stage;
+  readonly outcome: StageOutcome;
+  readonly durationMs: number;
+  readonly note: string;
+}
+
+/** Everything known about one cell at the end (or at any moment) of a run. */
+export interface CellReport {
+  readonly cell: CellId;
+  readonly stages: readonly StageResult[];
+  readonly tests: readonly TestResult[];
+  /** The judgement after `expect` was applied. */
+  readonly verdict: CellVerdict;
+  readonly properties: Readonly<Record<string, string>>;
+  /** The last bytes of the console, for reports. */
+  readonly consoleTail: string;
+  /** The command that does this cell again. */
+  readonly repeat: string;
+}
+
+export type CellVerdict =
+  | { readonly kind: "passed"; readonly note: string }
+  | { readonly kind: "failed"; readonly failures: readonly Failure[] }
+  | { readonly kind: "unfinished"; readonly why: string };
+
+export interface RunReport {
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly accel: Accel | null;
+  readonly cells: readonly CellReport[];
+  readonly interrupted: "SIGINT" | "SIGTERM" | null;
+  /** Failures that belong to the run as a whole: a missing tool, an expired entry. */
+  readonly failures: readonly Failure[];
+}

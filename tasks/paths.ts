@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+/** Where everything lies. Only this file knows folder names. */
+
+export interface Paths {
+  /** The project itself. */
+  readonly root: string;
+  /** Sources, builds, toolchain pieces; safe to delete. */
+  readonly cache: string;
+  readonly sources: string;
+  readonly builds: string;
+  readonly guests: string;
+  readonly quickjs: string;
+  /** Folder of all runs, one below it for each. */
+  readonly out: string;
+}
+
+/**
+ * @param cache O= or KMATRIX_CACHE, absolute; null for .cache/ in the project.
+ * @param out --output-dir, absolute; null for out/ in the project.
+ */
+export function pathsFor(root: string, cache: string | null, out: string | null): Paths {
+  const base = cache ?? `${root}/.cache`;
+  return {
+    root,
+    cache: base,
+    sources: `${base}/sources`,
+    builds: `${base}/builds`,
+    guests: `${base}/guests`,
+    quickjs: `${base}/toolchain/quickjs`,
+    out: out ?? `${root}/out`,
+  };
+}
+
+/** A cell id as a folder below the run: its slashes make folders too. */
+export function cellFolder(cell: string): string {
+  return cell;
+}
+
+/** Names of the recordings; `parse` needs nothing else. */
+export const RECORDINGS = {
+  console: "console.log",
+  results: "results.log",
+  record: "boot.json",
+} as const;

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The flow, and the only file that knows its order. For each kernel: fetch, patch. For each build:
+ * configure, build, inspect. For each cell: pack, boot, parse. A stage that fails marks everything
+ * behind it as blocked by it; other cells go on.
+ */
+import type { Host } from "./host/host.ts";
+import { cellFolder, type Paths } from "./paths.ts";
+import {
+  type Accel,
+  type Cell,
+  type CellReport,
+  type CellResult,
+  type Initramfs,
+  type Inspection,
+  type KernelBuild,
+  type KernelConfig,
+  type Plan,
+  type RunReport,
+  type SourceTree,
+  type Stage,
+  type StageOutcome,
+  type StageResult,
+  STAGES,
+} from "./model.ts";
+import { type Failure, failureFrom, KmatrixError } from "./errors.ts";
+import { groupByBuild } from "./formats/plan.ts";
+import { judgeWarnings } from "./formats/build_log.ts";
+import { limitsFor } from "./formats/limits.ts";
+import { bootStage, judgeCell } from "./formats/verdict.ts";
+import { ensureReady } from "./stages/setup.ts";
+import { fetch } from "./stages/fetch.ts";
+import { patch } from "./stages/patch.ts";
+import { configure } from "./stages/configure.ts";
+import { build } from "./stages/build.ts";
+import { inspect } from "./stages/inspect.ts";
+import { pack } from "./stages/pack.ts";
+import { chooseAccel } from "./stages/accel.ts";
+import { boot } from "./stages/boot.ts";
+import { parse } from "./stages/parse.ts";
+
+export interface PipelineOptions {
+  /** The last stage to run. */
+  readonly until: Stage;
+  /** Folder of this run. */
+  readonly runDir: string;
+  /** Called whenever something about a cell is new; whatever it writes is the state so far. */
+  readonly onChange: (report: RunReport) => Promise<void>;
+  /** The command that does one cell of this run again. */
+  readonly repeat: (cell: string) => string;
+  /** Which signal has broken the run off, if any. */
+  readonly interruptedBy: () => RunReport["interrupted"];
+}
+
+/** Runs a plan. Never throws: what goes wrong is in the report. */
+export async function runPipeline(
+  plan: Plan,
+  options: PipelineOptions,
+  paths: Paths,
+  host: Host,
+): Promise<RunReport> {
+  const run = new Run(plan, options, paths, host);
+  await run.go();
+  return run.report();
+}
+
+/** What becomes of one cell while the run goes on. */
+class Progress {
+  readonly cell: Cell;
+  readonly stages: StageResult[] = [];
+  readonly properties: Record<string, string> = {};
+  result: CellResult | null = null;
+  consoleTail = "";
+
+  constructor(cell: Cell) {
+    this.cell = cell;
+  }
+
+  get failed(): boolean {
+    return this.stages.some((one) => one.outcome.kind === "failed");
+  }
+
+  /** Marks every stage up to `until` that has no result yet. */
+  block(until: Stage, by: Extract<StageOutcome, { kind: "blocked" }>["by"]): void {
+    for (const stage of STAGES.slice(0, STAGES.indexOf(until) + 1)) {
+      if (this.stages.some((one) => one.stage === stage)) continue;
+      this.stages.push({ stage, outcome: { kind: "blocked", by }, durationMs: 0, note: "" });
+    }
+  }
+
+  report({ until, repeat }: PipelineOptions): CellReport {
+    const { tests, verdict } = judgeCell(this.cell.expect, this.stages, this.result);
+    const done = this.stages.some((one) => one.stage === until && one.outcome.kind === "passed");
+    return {
+      cell: this.cell.id,
+      stages: this.stages,
+      tests,
+      properties: this.properties,
+      consoleTail: this.consoleTail,
+      repeat: repeat(this.cell.id),
+      // A stage command has no tests to judge by: its last stage is its verdict.
+      verdict: verdict.kind === "unfinished" && done
+        ? { kind: "passed", note: `${until} done` }
+        : verdict,
+    };
+  }
+}
+
+class Run {
+  readonly #plan: Plan;
+  readonly #options: PipelineOptions;
+  readonly #paths: Paths;
+  readonly #host: Host;
+  readonly #startedAt: number;
+  readonly #cells: readonly Progress[];
+  readonly #failures: Failure[] = [];
+  #accel: Accel | null = null;
+
+  constructor(plan: Plan, options: PipelineOptions, paths: Paths, host: Host) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#paths = paths;
+    this.#host = host;
+    this.#startedAt = host.now();
+    this.#cells = plan.cells.map((cell) => new Progress(cell));
+  }
+
+  report(): RunReport {
+    return {
+      startedAt: new Date(this.#startedAt).toISOString(),
+      durationMs: this.#host.now() - this.#startedAt,
+      accel: this.#accel,
+      cells: this.#cells.map((cell) => cell.report(this.#options)),
+      interrupted: this.#options.interruptedBy(),
+      failures: this.#failures,
+    };
+  }
+
+  async go(): Promise<void> {
+    await this.#changed();
+    try {
+      await ensureReady(this.#plan.cells, this.#plan.settings.install, this.#paths, this.#host);
+    } catch (error) {
+      this.#failures.push(this.#failureOf(error));
+      for (const cell of this.#cells) cell.block(this.#options.until, this.#stopWord("setup"));
+      return await this.#changed();
+    }
+    const sources = new Map<string, SourceTree | null>();
+    for (const group of groupByBuild(this.#plan.cells)) {
+      const cells = this.#cells.filter((one) => group.includes(one.cell));
+      if (this.#stopped(cells)) continue;
+      const kernel = group[0]!.kernel;
+      if (!sources.has(kernel.id)) {
+        const all = this.#cells.filter((one) => one.cell.kernel.id === kernel.id);
+        sources.set(kernel.id, await this.#source(all));
+      }
+      const source = sources.get(kernel.id)!;
+      if (source) await this.#group(source, cells);
+    }
+    for (const cell of this.#cells) {
+      cell.block(this.#options.until, this.#stopWord("fail-fast"));
+    }
+    await this.#changed();
+  }
+
+  /** Blocks the cells where the run is not to go on; says whether it did. */
+  #stopped(cells: readonly Progress[]): boolean {
+    const failFast = this.#plan.settings.failFast && this.#cells.some((one) => one.failed);
+    if (!this.#host.signal.aborted && !failFast) return false;
+    for (const cell of cells) cell.block(this.#options.until, this.#stopWord("fail-fast"));
+    return true;
+  }
+
+  #stopWord<T extends string>(otherwise: T): T | "interrupt" {
+    return this.#host.signal.aborted ? "interrupt" : otherwise;
+  }
+
+  #failureOf(error: unknown): Failure {
+    if (this.#host.signal.aborted) {
+      const message = "the run was interrupted";
+      return { kind: "interrupted", id: "interrupted", message, detail: "" };
+    }
+    return failureFrom(error);
+  }
+
+  /**
+   * Runs one stage for cells that share it. A failure is recorded for each of them and blocks what
+   * is behind; null then.
+   */
+  async #stage<T>(
+    stage: Stage,
+    cells: readonly Progress[],
+    body: () => Promise<T>,
+    note: (value: T) => string = () => "",
+  ): Promise<T | null> {
+    const { until } = this.#options;
+    if (STAGES.indexOf(stage) > STAGES.indexOf(until) || cells.length === 0) return null;
+    if (this.#host.signal.aborted) {
+      for (const cell of cells) cell.block(until, "interrupt");
+      return null;
+    }
+    const startedAt = this.#host.now();
+    const names = cells.map((one) => one.cell.id).join(", ");
+    this.#host.log("info", `${stage} ${names}`);
+    try {
+      const value = await body();
+      const durationMs = this.#host.now() - startedAt;
+      for (const cell of cells) {
+        cell.stages.push({ stage, outcome: { kind: "passed" }, durationMs, note: note(value) });
+      }
+      return value;
+    } catch (error) {
+      const failure = this.#failureOf(error);
+      const durationMs = this.#host.now() - startedAt;
+      for (const cell of cells) {
+        const outcome = failure.kind === "interrupted"
+          ? { kind: "blocked", by: "interrupt" } as const
+          : { kind: "failed", failure } as const;
+        cell.stages.push({ stage, outcome, durationMs, note: "" });
+        cell.block(until, this.#stopWord(stage));
+      }
+      if (failure.kind !== "interrupted") {
+        this.#host.log("warn", `${stage} failed: ${failure.message}`);
+      }
+      await this.#changed();
+      return null;
+    }
+  }
+
+  async #source(cells: readonly Progress[]): Promise<SourceTree | null> {
+    const kernel = cells[0]!.cell.kernel;
+    const archive = await this.#stage(
+      "fetch",
+      cells,
+      () => fetch(kernel, this.#paths, this.#host),
+      (found) => found.version,
+    );
+    if (!archive) return null;
+    for (const cell of cells) cell.properties["kernel.version"] = archive.version;
+    return await this.#stage("patch", cells, () => patch(archive, kernel, this.#paths, this.#host));
+  }
+
+  async #group(source: SourceTree, cells: readonly Progress[]): Promise<void> {
+    const plan = this.#plan;
+    const cell = cells[0]!.cell;
+    const config = await this.#stage(
+      "configure",
+      cells,
+      () => configure(source, cell, plan, this.#paths, this.#host),
+      (config) => config.notices.join("\n"),
+    );
+    if (!config) return;
+    for (const one of cells) one.properties["build.key"] = config.key;
+    const kernel = await this.#stage(
+      "build",
+      cells,
+      () => build(config, plan.settings, this.#host),
+    );
+    if (!kernel) return;
+    await this.#keepBuildFiles(cells, kernel);
+    const clean = this.#judgeWarnings(cells, kernel);
+    const inspection = await this.#stage("inspect", clean, () => inspect(kernel, this.#host));
+    if (!inspection) return;
+    describe(clean, config, kernel, inspection);
+    const initramfs = await this.#stage(
+      "pack",
+      clean,
+      () => pack(cell.toolchain, this.#paths, this.#host),
+    );
+    if (!initramfs) return;
+    for (const one of clean) {
+      if (this.#stopped([one])) continue;
+      await this.#boot(one, kernel, initramfs);
+    }
+  }
+
+  /** Warnings belong to a build, but the list of known ones to a cell. */
+  #judgeWarnings(cells: readonly Progress[], kernel: KernelBuild): Progress[] {
+    return cells.filter((one) => {
+      const known = this.#plan.matrix.warnings;
+      const { unlisted, listed } = judgeWarnings(kernel.warnings, known, one.cell.id);
+      one.properties["build.warnings.listed"] = `${listed.length}`;
+      if (unlisted.length === 0) return true;
+      const index = one.stages.findIndex((stage) => stage.stage === "build");
+      const lines = unlisted.map((warning) => warning.text);
+      const failure: Failure = {
+        kind: "build",
+        id: "new-warning",
+        message: `${unlisted.length} warnings that the matrix does not list; first: ${lines[0]}`,
+        detail: lines.slice(0, 50).join("\n"),
+      };
+      one.stages[index] = { ...one.stages[index]!, outcome: { kind: "failed", failure } };
+      one.block(this.#options.until, "build");
+      this.#host.log("warn", `build failed: ${failure.message}`);
+      return false;
+    });
+  }
+
+  async #boot(one: Progress, kernel: KernelBuild, initramfs: Initramfs): Promise<void> {
+    const { cell } = one;
+    const { settings } = this.#plan;
+    const dir = `${this.#options.runDir}/${cellFolder(cell.id)}`;
+    const features = cell.machine.cpus > 1
+      ? [...kernel.config.features, "smp" as const]
+      : kernel.config.features;
+    const guest = { vmlinux: kernel.vmlinux, initramfs, machine: cell.machine };
+    const record = await this.#stage("boot", [one], async () => {
+      const accel = this.#accel ??
+        await chooseAccel(
+          settings.accel,
+          (probe) => boot({ ...guest, ...probe }, this.#host),
+          this.#paths,
+          this.#host,
+        );
+      this.#accel = accel;
+      const record = await boot({
+        ...guest,
+        cell: cell.id,
+        accel,
+        features,
+        filter: settings.testFilter,
+        limits: limitsFor(accel, features, settings.timeoutSeconds),
+        dir,
+      }, this.#host);
+      if (this.#host.signal.aborted) {
+        throw new KmatrixError("interrupted", "interrupted", "the run was interrupted");
+      }
+      return record;
+    });
+    if (!record) return;
+    const result = await this.#stage("parse", [one], () => parse(dir, initramfs.tests, this.#host));
+    if (!result) return;
+    one.result = result;
+    const index = one.stages.findIndex((stage) => stage.stage === "boot");
+    one.stages[index] = bootStage(result, record.durationMs, "");
+    one.properties["boot.accel"] = record.accel;
+    one.properties["boot.ms"] = `${record.durationMs}`;
+    if (result.guest.release) one.properties["guest.release"] = result.guest.release;
+    one.consoleTail = await this.#host.fs.readTail(`${dir}/console.log`, 4096);
+    await this.#changed();
+  }
+
+  async #keepBuildFiles(cells: readonly Progress[], kernel: KernelBuild): Promise<void> {
+    for (const one of cells) {
+      const dir = `${this.#options.runDir}/${cellFolder(one.cell.id)}`;
+      await this.#host.fs.makeDir(dir);
+      await this.#host.fs.copy(kernel.log, `${dir}/build.log`);
+      await this.#host.fs.copy(`${kernel.config.buildDir}/.config`, `${dir}/.config`);
+    }
+  }
+
+  #changed(): Promise<void> {
+    return this.#options.onChange(this.report());
+  }
+}
+
+function describe(
+  cells: readonly Progress[],
+  config: KernelConfig,
+  kernel: KernelBuild,
+  inspection: Inspection,
+): void {
+  for (const { properties } of cells) {
+    properties["build.features"] = config.features.join(" ");
+    properties["build.objects"] = `${kernel.objects}`;
+    properties["build.compiled"] = kernel.compiled ? "yes" : "no (nothing changed)";
+    properties["inspect.text.bytes"] = `${inspection.textBytes}`;
+    for (const [name, count] of Object.entries(inspection.calls)) {
+      properties[`inspect.calls.${name}`] = `${count}`;
+    }
+  }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+/** Boots one cell, keeps what it says byte for byte, and stops it when a limit is hit. */
+import type { Child, Host } from "../host/host.ts";
+import type { Accel, BootEnd, BootRecord, Feature, Initramfs, Machine } from "../model.ts";
+import { cellArchiveFiles, type CellFile } from "../formats/guest_layout.ts";
+import { firedRung, type Limits } from "../formats/limits.ts";
+import { qemuArgv } from "../formats/qemu.ts";
+import { archive } from "../host/archive.ts";
+import { RECORDINGS } from "../paths.ts";
+
+export interface BootInput {
+  readonly cell: string;
+  readonly vmlinux: string;
+  readonly initramfs: Initramfs;
+  readonly machine: Machine;
+  readonly accel: Accel;
+  readonly features: readonly Feature[];
+  readonly filter: readonly string[];
+  readonly limits: Limits;
+  /** Receives console.log, results.log, qemu.log and boot.json. */
+  readonly dir: string;
+}
+
+/** Never throws for what a guest does; how the boot went is judged from its files. */
+export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
+  const { dir } = input;
+  await host.fs.makeDir(dir);
+  for (const name of [...Object.values(RECORDINGS), "qemu.log"]) {
+    await host.fs.remove(`${dir}/${name}`);
+  }
+  const initramfs = await cellInitramfs(input, host);
+  const argv = qemuArgv({
+    vmlinux: input.vmlinux,
+    initramfs,
+    resultsFile: `${dir}/${RECORDINGS.results}`,
+    machine: input.machine,
+    accel: input.accel,
+  });
+  const startedAt = host.now();
+  const child = await host.spawn({ argv, log: `${dir}/qemu.log` });
+  const end = await watch(child, input, startedAt, host);
+  const record: BootRecord = {
+    cell: input.cell,
+    accel: input.accel,
+    argv,
+    end: await refineEnd(end, dir, host),
+    durationMs: host.now() - startedAt,
+    features: input.features,
+    filter: input.filter,
+  };
+  await host.fs.writeText(`${dir}/${RECORDINGS.record}`, `${JSON.stringify(record, null, 2)}\n`);
+  return record;
+}
+
+/** The shared initramfs with one more archive behind it: the kernel unpacks them in turn. */
+async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
+  const { dir, cell, features, filter, limits } = input;
+  const file: CellFile = { cell, features, filter, timeScale: limits.timeScale };
+  await host.fs.writeText(`${dir}/initramfs/kmatrix/cell.json`, JSON.stringify(file));
+  const small = `${dir}/cell.cpio`;
+  await archive(`${dir}/initramfs`, cellArchiveFiles(), small, host);
+  const whole = await host.fs.appender(`${dir}/initramfs.cpio`);
+  try {
+    for (const part of [input.initramfs.path, small]) {
+      await whole.write(await host.fs.readBytes(part));
+    }
+  } finally {
+    whole.close();
+  }
+  await host.fs.remove(small);
+  await host.fs.remove(`${dir}/initramfs`);
+  return `${dir}/initramfs.cpio`;
+}
+
+const POLL_MS = 100;
+
+async function watch(
+  child: Child,
+  input: BootInput,
+  startedAt: number,
+  host: Host,
+): Promise<BootEnd> {
+  const { dir, limits } = input;
+  let consoleBytes = 0;
+  const console = await host.fs.appender(`${dir}/${RECORDINGS.console}`);
+  const copying = (async () => {
+    for await (const chunk of child.stdout) {
+      const room = limits.consoleBytes - consoleBytes;
+      consoleBytes += chunk.length;
+      // What is over the cap is read and dropped, so that the guest's end is still seen.
+      if (room > 0) await console.write(chunk.subarray(0, room));
+    }
+  })();
+  let code: number | null = null;
+  const exit = child.exit.then((value) => {
+    code = value;
+  });
+  let resultBytes = 0;
+  let resultAt = startedAt;
+  let limit: BootEnd | null = null;
+  while (code === null && limit === null) {
+    await Promise.race([exit, host.sleep(POLL_MS)]);
+    if (host.signal.aborted) break;
+    const now = host.now();
+    const size = (await host.fs.stat(`${dir}/${RECORDINGS.results}`))?.size ?? 0;
+    if (size !== resultBytes) [resultBytes, resultAt] = [size, now];
+    const rung = firedRung(limits, {
+      elapsedMs: now - startedAt,
+      consoleBytes,
+      resultBytes,
+      sinceResultMs: now - resultAt,
+    });
+    if (rung && code === null) limit = { kind: "limit", rung, afterMs: now - startedAt };
+  }
+  if (code === null) child.kill();
+  await exit;
+  await copying;
+  if (consoleBytes > limits.consoleBytes) {
+    const cut = `\n[kmatrix: ${consoleBytes - limits.consoleBytes} bytes of console left out]\n`;
+    await console.write(new TextEncoder().encode(cut));
+  }
+  console.close();
+  return limit ?? { kind: "exited", code: code ?? 0 };
+}
+
+/** QEMU that ends with code 1 or 127 and says why has not started; a guest cannot do that. */
+async function refineEnd(end: BootEnd, dir: string, host: Host): Promise<BootEnd> {
+  if (end.kind !== "exited" || (end.code !== 1 && end.code < 126)) return end;
+  const said = (await host.fs.readTail(`${dir}/qemu.log`, 4096)).trim();
+  const silent = ((await host.fs.stat(`${dir}/${RECORDINGS.console}`))?.size ?? 0) === 0;
+  if (!silent || said === "") return end;
+  return { kind: "not-started", message: said.split("\n").slice(-4).join("; ") };
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+/** tinyconfig + fragments → olddefconfig → the gate: every request must have survived. */
+import type { Host } from "../host/host.ts";
+import type { Paths } from "../paths.ts";
+import type { Cell, Feature, KernelConfig, Plan, SourceTree, Toolchain } from "../model.ts";
+import { KmatrixError } from "../errors.ts";
+import { sha256 } from "../formats/digest.ts";
+import {
+  ContradictionError,
+  type Dropped,
+  findDropped,
+  formatAddNotice,
+  FragmentError,
+  type FragmentLine,
+  type MergedRequest,
+  mergeFragments,
+  overlayDotConfig,
+  parseDotConfig,
+  parseFragment,
+  parseKconfigAdd,
+  renderFragment,
+} from "../formats/kconfig.ts";
+import {
+  explainDropped,
+  formatExplanation,
+  originsOf,
+  parseSymbolDump,
+  SYMBOL_DUMP,
+  symbolDumpCompileCommand,
+  symbolDumpKconfig,
+  symbolDumpRequest,
+} from "../formats/kconfig_why.ts";
+import {
+  buildIdentityText,
+  clangOf,
+  llvmTool,
+  makeArgv,
+  type MakeRequest,
+} from "../formats/make.ts";
+import { featureProbeArgv } from "../formats/requirements.ts";
+import { probeProgram } from "../host/probe_cache.ts";
+
+/** Written when the gate is passed; a folder without it is configured anew. */
+const STAMP = "kmatrix-configured.json";
+
+/** The options that tell a feature; what no option tells, kernel.yaml `provides`. */
+const FEATURE_OPTIONS: readonly [Feature, string][] = [
+  ["kcov", "CONFIG_KCOV"],
+  ["cmp", "CONFIG_KCOV_ENABLE_COMPARISONS"],
+  ["unique", "CONFIG_KCOV_UNIQUE"],
+  ["kasan", "CONFIG_KASAN"],
+  ["modules", "CONFIG_MODULES"],
+];
+
+/** What a cell asks on top of tinyconfig. @throws KmatrixError "usage" or "config". */
+export async function requestOf(
+  cell: Pick<Cell, "config">,
+  kconfigAdd: readonly string[],
+  paths: Paths,
+  host: Host,
+): Promise<MergedRequest> {
+  try {
+    const fragments: FragmentLine[][] = [];
+    for (const name of cell.config.fragments) {
+      const file = `configs/${name}.config`;
+      fragments.push(parseFragment(await host.fs.readText(`${paths.root}/${file}`), file));
+    }
+    const adds = kconfigAdd.map((argument, index) => parseKconfigAdd(argument, index + 1));
+    return mergeFragments(fragments, adds);
+  } catch (error) {
+    if (error instanceof FragmentError) {
+      const [first, ...rest] = error.message.split("\n");
+      throw new KmatrixError("usage", "bad-fragment", first!, rest.join("\n"));
+    }
+    if (error instanceof ContradictionError) {
+      const [first, ...rest] = error.message.split("\n");
+      throw new KmatrixError("usage", "contradiction", first!, rest.join("\n"));
+    }
+    throw error;
+  }
+}
+
+/**
+ * @throws KmatrixError "config" for a dropped request, with the reason, or a toolchain that lacks a
+ *   required feature; "usage" for a bad or contradictory fragment; "build" where make itself fails.
+ */
+export async function configure(
+  source: SourceTree,
+  cell: Cell,
+  plan: Plan,
+  paths: Paths,
+  host: Host,
+): Promise<KernelConfig> {
+  const startedAt = host.now();
+  const request = await requestOf(cell, plan.kconfigAdd, paths, host);
+  await checkToolchain(cell, paths, host);
+  const identity = buildIdentityText({
+    sourceDigest: source.digest,
+    fragment: renderFragment(request),
+    toolchain: await toolchainVersion(cell.toolchain, paths, host),
+    variables: plan.settings.makeVariables,
+    targets: ["vmlinux", "modules"],
+  });
+  const key = (await sha256(identity)).slice(0, 16);
+  const buildDir = `${paths.builds}/${key}`;
+  const make: MakeRequest = {
+    source,
+    buildDir,
+    toolchain: cell.toolchain,
+    jobs: plan.settings.jobs,
+    variables: plan.settings.makeVariables,
+  };
+  const dotConfig = await host.fs.locked(
+    `${paths.cache}/locks/build-${key}`,
+    () => host.log("info", `another run is working in ${buildDir}; waiting for it`),
+    async () =>
+      await keptConfig(buildDir, identity, host) ??
+        await makeConfig(make, request, identity, paths, host),
+  );
+  const values = parseDotConfig(dotConfig);
+  return {
+    source,
+    key,
+    buildDir,
+    toolchain: cell.toolchain,
+    features: [
+      ...FEATURE_OPTIONS.filter(([, option]) => values.get(option) === "y").map(([name]) => name),
+      ...cell.kernel.provides,
+    ],
+    notices: request.notices.map(formatAddNotice),
+    durationMs: host.now() - startedAt,
+  };
+}
+
+async function checkToolchain(cell: Cell, paths: Paths, host: Host): Promise<void> {
+  for (const feature of cell.config.requires) {
+    const argv = featureProbeArgv(cell.toolchain, feature);
+    const answer = await probeProgram(argv, paths.cache, host);
+    if (answer.code === 0) continue;
+    throw new KmatrixError(
+      "config",
+      "toolchain-lacks-feature",
+      `config ${cell.config.id} requires the compiler feature "${feature}", which toolchain ` +
+        `${cell.toolchain.id} (${clangOf(cell.toolchain)}) does not have`,
+      answer.stderr.trim(),
+    );
+  }
+}
+
+/** Compiler and linker as they name themselves; an upgrade makes another build key. */
+async function toolchainVersion(toolchain: Toolchain, paths: Paths, host: Host): Promise<string> {
+  const version = async (program: string) => {
+    const answer = await probeProgram([program, "--version"], paths.cache, host);
+    return `${await host.fs.which(program)} ${answer.stdout.trim()}`;
+  };
+  return [await version(clangOf(toolchain)), await version(llvmTool(toolchain.llvm, "ld.lld"))]
+    .join("\n");
+}
+
+async function keptConfig(buildDir: string, identity: string, host: Host): Promise<string | null> {
+  const stamp = await host.fs.readTextIfAny(`${buildDir}/${STAMP}`);
+  const dotConfig = await host.fs.readTextIfAny(`${buildDir}/.config`);
+  if (stamp === null || dotConfig === null) return null;
+  try {
+    const kept = JSON.parse(stamp) as { identity?: string; dotConfig?: string };
+    if (kept.identity === identity && kept.dotConfig === await sha256(dotConfig)) return dotConfig;
+  } catch {
+    // A damaged stamp is as good as none.
+  }
+  host.log("notice", `${buildDir} was changed since it was configured: configuring anew`);
+  return null;
+}
+
+async function makeConfig(
+  make: MakeRequest,
+  request: MergedRequest,
+  identity: string,
+  paths: Paths,
+  host: Host,
+): Promise<string> {
+  const { buildDir } = make;
+  await host.fs.makeDir(buildDir);
+  await host.fs.remove(`${buildDir}/${STAMP}`);
+  await mustMake(make, ["tinyconfig"], host);
+  const tiny = await host.fs.readText(`${buildDir}/.config`);
+  await host.fs.writeText(`${buildDir}/.config`, overlayDotConfig(tiny, request));
+  await mustMake(make, ["olddefconfig"], host);
+  const dotConfig = await host.fs.readText(`${buildDir}/.config`);
+  const dropped = findDropped(request, parseDotConfig(dotConfig));
+  if (dropped.length > 0) throw await gateError(make, request, tiny, dropped, paths, host);
+  const stamp = { identity, dotConfig: await sha256(dotConfig) };
+  await host.fs.writeText(`${buildDir}/${STAMP}`, JSON.stringify(stamp));
+  return dotConfig;
+}
+
+async function mustMake(
+  make: MakeRequest,
+  targets: readonly string[],
+  host: Host,
+): Promise<void> {
+  const result = await host.run({ argv: makeArgv(make, targets) });
+  if (result.code === 0) return;
+  throw new KmatrixError(
+    result.code > 128 ? "infra" : "config",
+    result.code > 128 ? "make-killed" : "make-config-failed",
+    `make ${targets.join(" ")} ended with code ${result.code}`,
+    (result.stdout + result.stderr).split("\n").slice(-15).join("\n"),
+  );
+}
+
+/** The gate is shut: asks the tree's own Kconfig parser why, and says it. */
+async function gateError(
+  make: MakeRequest,
+  request: MergedRequest,
+  tiny: string,
+  dropped: readonly Dropped[],
+  paths: Paths,
+  host: Host,
+): Promise<KmatrixError> {
+  const { buildDir, source, toolchain, variables } = make;
+  await host.fs.writeText(`${buildDir}/${SYMBOL_DUMP.kconfig}`, symbolDumpKconfig());
+  await host.fs.writeText(`${buildDir}/${SYMBOL_DUMP.symbols}`, symbolDumpRequest(dropped));
+  await host.fs.remove(`${buildDir}/${SYMBOL_DUMP.dump}`);
+  const compile = await host.run({
+    argv: symbolDumpCompileCommand({
+      // With LLVM= kbuild's HOSTCC is LLVM's clang, whatever CC= says.
+      hostCompiler: llvmTool(toolchain.llvm, "clang"),
+      program: `${paths.root}/tasks/kconfig/symbol_dump.c`,
+      sourceDir: source.path,
+      buildDir,
+    }),
+  });
+  const { W: _w, V: _v, ...quiet } = variables;
+  const all = { ...make, variables: { ...quiet, ...SYMBOL_DUMP.makeVariables } };
+  if (compile.code === 0) await host.run({ argv: makeArgv(all, SYMBOL_DUMP.makeTargets) });
+  const text = await host.fs.readTextIfAny(`${buildDir}/${SYMBOL_DUMP.dump}`);
+  const names = dropped.map((one) => one.request.option).join(", ");
+  if (text === null) {
+    const plain = dropped.map((one) =>
+      `${one.request.text} (${one.request.file}:${one.request.line}): ` +
+      `found ${one.found ?? "absent"}`
+    );
+    const reason = compile.stderr ||
+      await host.fs.readTail(`${buildDir}/${SYMBOL_DUMP.messages}`, 2000);
+    plain.push("(the reason could not be found out: the Kconfig dump failed)", reason);
+    return new KmatrixError("config", "option-dropped", `dropped: ${names}`, plain.join("\n"));
+  }
+  const dump = parseSymbolDump(text);
+  const origins = originsOf(request.lines, parseDotConfig(tiny));
+  const explanations = dropped.map((one) => explainDropped(one, dump, origins));
+  return new KmatrixError(
+    "config",
+    "option-dropped",
+    explanations[0]!.summary,
+    // The first summary is the message itself.
+    explanations.map(formatExplanation).join("\n").split("\n").slice(1).join("\n"),
+  );
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/** Where a kernel's source is, and which version was found. */
+import type { Host } from "../host/host.ts";
+import type { Paths } from "../paths.ts";
+import type { KernelSpec, SourceArchive, SourceSpec } from "../model.ts";
+import { KmatrixError } from "../errors.ts";
+import { sha256 } from "../formats/digest.ts";
+import { debianSourceTar } from "../formats/requirements.ts";
+
+/**
+ * @throws KmatrixError: "infra" for a missing or damaged source (wrong sha256, failed download),
+ *   "usage" for a local tree that is none or that holds leftovers of an in-tree build.
+ */
+export async function fetch(kernel: KernelSpec, paths: Paths, host: Host): Promise<SourceArchive> {
+  const found = await locate(kernel, paths, host);
+  return { kernelId: kernel.id, spec: kernel.source, ...found };
+}
+
+type Found = Pick<SourceArchive, "version" | "digest" | "archive" | "tree">;
+
+function locate(kernel: KernelSpec, paths: Paths, host: Host): Promise<Found> {
+  const { source } = kernel;
+  switch (source.kind) {
+    case "debian":
+      return fromDebian(source, host);
+    case "tarball":
+      return fromTarball(source, paths, host);
+    case "git":
+      return fromGit(kernel.id, source, paths, host);
+    case "tree":
+      return fromTree(source.path, host);
+  }
+}
+
+async function fromDebian(
+  source: Extract<SourceSpec, { kind: "debian" }>,
+  host: Host,
+): Promise<Found> {
+  const archive = debianSourceTar(source.package);
+  const { stdout, code } = await host.run({
+    argv: ["dpkg-query", "--show", "--showformat=${Version}", source.package],
+  });
+  if (code !== 0 || stdout === "" || !(await host.fs.exists(archive))) {
+    throw new KmatrixError(
+      "infra",
+      "source-missing",
+      `the package ${source.package} is not installed (${archive} is wanted)`,
+    );
+  }
+  const digest = await sha256(`debian ${source.package} ${stdout}`);
+  return { version: stdout, digest, archive, tree: null };
+}
+
+async function fromTarball(
+  source: Extract<SourceSpec, { kind: "tarball" }>,
+  paths: Paths,
+  host: Host,
+): Promise<Found> {
+  const remote = /^https?:/.test(source.location);
+  const name = source.location.split("/").at(-1)!;
+  const archive = remote ? `${paths.sources}/downloads/${source.sha256}-${name}` : source.location;
+  if (remote && !(await host.fs.exists(archive))) {
+    await host.fs.makeDir(`${paths.sources}/downloads`);
+    const partial = `${archive}.partial`;
+    const argv = ["curl", "--fail", "--location", "--silent", "--show-error", "--output", partial];
+    const result = await host.run({ argv: [...argv, source.location] });
+    if (result.code !== 0) {
+      await host.fs.remove(partial);
+      const text = `${source.location} could not be downloaded: ${result.stderr.trim()}`;
+      throw new KmatrixError("infra", "download-failed", text);
+    }
+    await checkSha256(partial, source.sha256, host);
+    await host.fs.rename(partial, archive);
+  } else {
+    await checkSha256(archive, source.sha256, host);
+  }
+  return { version: name, digest: source.sha256, archive, tree: null };
+}
+
+async function checkSha256(file: string, wanted: string, host: Host): Promise<void> {
+  const result = await host.run({ argv: ["sha256sum", "--", file] });
+  if (result.code !== 0) {
+    throw new KmatrixError(
+      "infra",
+      "source-missing",
+      `cannot read ${file}: ${result.stderr.trim()}`,
+    );
+  }
+  const found = result.stdout.replace(/^\\/, "").slice(0, 64);
+  if (found === wanted) return;
+  if (file.endsWith(".partial")) await host.fs.remove(file);
+  throw new KmatrixError(
+    "infra",
+    "wrong-sha256",
+    `${file.replace(/\.partial$/, "")} has another sha256 than kernel.yaml says`,
+    `wanted ${wanted}\nfound  ${found}`,
+  );
+}
+
+async function fromGit(
+  kernelId: string,
+  source: Extract<SourceSpec, { kind: "git" }>,
+  paths: Paths,
+  host: Host,
+): Promise<Found> {
+  const git = async (argv: readonly string[]) => {
+    const result = await host.run({ argv: ["git", ...argv] });
+    if (result.code === 0) return result.stdout.trim();
+    throw new KmatrixError(
+      "infra",
+      "git-failed",
+      `${kernelId}: git ${argv[0] === "-C" ? argv[2] : argv[0]} failed for ${source.repository}`,
+      result.stderr.trim(),
+    );
+  };
+  const bare = `${paths.sources}/git-${(await sha256(source.repository)).slice(0, 12)}.git`;
+  if (!(await host.fs.exists(bare))) await git(["init", "--quiet", "--bare", bare]);
+  await git(["-C", bare, "fetch", "--quiet", "--depth=1", source.repository, source.ref]);
+  const commit = await git(["-C", bare, "rev-parse", "FETCH_HEAD^{commit}"]);
+  const archive = `${paths.sources}/git-${commit}.tar`;
+  if (!(await host.fs.exists(archive))) {
+    const partial = `${archive}.partial`;
+    await git(["-C", bare, "archive", "--prefix=linux/", `--output=${partial}`, commit]);
+    await host.fs.rename(partial, archive);
+  }
+  return { version: `${source.ref} (${commit.slice(0, 12)})`, digest: commit, archive, tree: null };
+}
+
+/** What kbuild's own check calls an unclean tree (the outputmakefile rule of the top Makefile). */
+const IN_TREE_LEFTOVERS = [".config", "include/config", "arch/x86/include/generated"];
+
+async function fromTree(path: string, host: Host): Promise<Found> {
+  const makefile = await host.fs.readTextIfAny(`${path}/Makefile`);
+  const version = makefile &&
+    /^VERSION = (\d+)\nPATCHLEVEL = (\d+)\nSUBLEVEL = (\d+)/m.exec(makefile);
+  if (!version) {
+    throw new KmatrixError("usage", "no-kernel-tree", `${path} is no kernel source tree`);
+  }
+  for (const leftover of IN_TREE_LEFTOVERS) {
+    if (await host.fs.exists(`${path}/${leftover}`)) {
+      throw new KmatrixError(
+        "usage",
+        "tree-not-clean",
+        `${path} holds leftovers of an in-tree build (${leftover}), and builds here are out of tree`,
+        `Run \`make -C ${path} mrproper\` (it removes .config too: keep a copy if you need it).`,
+      );
+    }
+  }
+  const digest = await sha256(await treeState(path, host));
+  return { version: version.slice(1, 4).join("."), digest, archive: null, tree: path };
+}
+
+/** A text that changes whenever a file of the tree does; nothing in the tree is written. */
+async function treeState(path: string, host: Host): Promise<string> {
+  // Every file by size and time of change: a second per 90,000 files, and it needs no git.
+  const argv = ["find", path, "-name", ".git", "-prune", "-o", "-type", "f", "-printf"];
+  const list = await host.run({
+    argv: ["sh", "-c", '"$@" | LC_ALL=C sort | sha256sum', "sh", ...argv, "%P %s %T@\\n"],
+  });
+  return `tree ${path} ${list.stdout}`;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/** Bundles the selftests, compiles the runtime, and packs both into an initramfs. */
+import { build as bundle } from "esbuild";
+import type { Host } from "../host/host.ts";
+import type { Paths } from "../paths.ts";
+import type { Initramfs, Toolchain } from "../model.ts";
+import { KmatrixError } from "../errors.ts";
+import { sha256 } from "../formats/digest.ts";
+import { clangOf } from "../formats/make.ts";
+import { initramfsFiles } from "../formats/guest_layout.ts";
+import { archive } from "../host/archive.ts";
+import { findQuickjs, type Quickjs } from "../host/quickjs.ts";
+import { probeProgram } from "../host/probe_cache.ts";
+import { declaredTests } from "../../selftests/main.ts";
+
+/**
+ * @throws KmatrixError "infra" where the runtime does not compile, "usage" where the selftests do
+ *   not bundle.
+ */
+export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Promise<Initramfs> {
+  const quickjs = await findQuickjs(paths, host);
+  if (!quickjs) throw new KmatrixError("infra", "missing-tool", "libquickjs is missing");
+  const clang = clangOf(toolchain);
+  const version = (await probeProgram([clang, "--version"], paths.cache, host)).stdout;
+  const digest = await sha256(
+    JSON.stringify([
+      "initramfs 1",
+      version,
+      await host.fs.stat(quickjs.library),
+      await sourceDigest(`${paths.root}/selftests`, host),
+    ]),
+  );
+  const dir = `${paths.guests}/${digest.slice(0, 16)}`;
+  const path = `${dir}/initramfs.cpio`;
+  await host.fs.locked(`${paths.cache}/locks/guest`, () => {}, async () => {
+    if (await host.fs.exists(path)) return;
+    const partial = `${dir}.partial`;
+    await host.fs.remove(partial);
+    try {
+      await make(partial, clang, quickjs, paths, host);
+      await host.fs.rename(partial, dir);
+    } finally {
+      await host.fs.remove(partial);
+    }
+  });
+  return { path, digest, tests: declaredTests() };
+}
+
+async function sourceDigest(dir: string, host: Host): Promise<string> {
+  const parts: string[] = [];
+  for (const name of await host.fs.list(dir)) {
+    const path = `${dir}/${name}`;
+    if ((await host.fs.stat(path))?.isDirectory) parts.push(name, await sourceDigest(path, host));
+    else parts.push(name, await host.fs.readText(path));
+  }
+  return await sha256(parts.join("\0"));
+}
+
+async function make(
+  dir: string,
+  clang: string,
+  quickjs: Quickjs,
+  paths: Paths,
+  host: Host,
+): Promise<void> {
+  const root = `${dir}/root`;
+  await host.fs.makeDir(`${root}/kmatrix`);
+  await bundleTests(`${paths.root}/selftests/main.ts`, `${root}/kmatrix/tests.js`);
+  const argv = runtimeArgv(
+    clang,
+    quickjs,
+    `${paths.root}/selftests/runtime/init.c`,
+    `${root}/init`,
+  );
+  const result = await host.run({ argv });
+  if (result.code !== 0) {
+    throw new KmatrixError(
+      "infra",
+      "runtime-build-failed",
+      `the guest runtime does not compile: ${clang} ended with code ${result.code}`,
+      result.stderr,
+    );
+  }
+  await archive(root, initramfsFiles(), `${dir}/initramfs.cpio`, host);
+}
+
+/** The call that compiles the static init. */
+export function runtimeArgv(
+  clang: string,
+  quickjs: Quickjs,
+  source: string,
+  out: string,
+): string[] {
+  return [
+    clang,
+    "-static",
+    "-O2",
+    "-s",
+    "-Wall",
+    "-Wextra",
+    `-I${quickjs.include}`,
+    source,
+    quickjs.library,
+    "-lm",
+    "-lpthread",
+    "-o",
+    out,
+  ];
+}
+
+async function bundleTests(entry: string, out: string): Promise<void> {
+  try {
+    await bundle({
+      entryPoints: [entry],
+      outfile: out,
+      bundle: true,
+      format: "esm",
+      target: "es2023",
+      platform: "neutral",
+      // Stack lines of a failed test then name the functions of the source.
+      keepNames: false,
+      logLevel: "silent",
+    });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new KmatrixError("usage", "selftests-do-not-bundle", text.split("\n")[0]!, text);
+  }
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The real tier: real clang, real kernel, real QEMU, through the commands that users type. Uses the
+ * project's own cache, so only a cold run builds.
+ */
+import assert from "node:assert/strict";
+import $ from "dax";
+import { XMLParser } from "fast-xml-parser";
+
+const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+const CACHE = Deno.env.get("KMATRIX_CACHE") ?? `${ROOT}/.cache`;
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+}
+
+/** Runs one command of a checkout with the shared cache and an output folder of its own. */
+async function kmatrix(
+  args: readonly string[],
+  options: { root?: string; path?: string } = {},
+): Promise<Ran> {
+  const root = options.root ?? ROOT;
+  const argv = [Deno.execPath(), "run", "--allow-all", `${root}/tasks/main.ts`, ...args];
+  const result = await $`${argv}`.cwd(root).noThrow().captureCombined()
+    .env("KMATRIX_CACHE", CACHE).env("PATH", options.path ?? Deno.env.get("PATH") ?? "");
+  return { code: result.code, out: result.combined };
+}
+
+interface JunitCase {
+  readonly "@_classname": string;
+  readonly "@_name": string;
+  readonly failure?: unknown;
+  readonly error?: unknown;
+  readonly skipped?: unknown;
+}
+
+async function junitCases(file: string): Promise<JunitCase[]> {
+  const parser = new XMLParser({
+    ignoreAttributes: false,
+    isArray: (name) => name === "testsuite" || name === "testcase",
+  });
+  const xml = parser.parse(await Deno.readTextFile(file));
+  return xml.testsuites.testsuite.flatMap((suite: { testcase: JunitCase[] }) => suite.testcase);
+}
+
+async function withTempDir(body: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+/** A copy of the checkout (its tracked and its new files) that a test may break. */
+async function copyProject(dir: string): Promise<string> {
+  const root = `${dir}/project`;
+  await Deno.mkdir(root);
+  const list = await $`git ls-files --cached --others --exclude-standard`.cwd(ROOT).text();
+  const files = list.split("\n").filter(Boolean);
+  await $`tar --create --file ${dir}/project.tar ${files}`.cwd(ROOT).quiet();
+  await $`tar --extract --file ${dir}/project.tar -C ${root}`.quiet();
+  return root;
+}
+
+async function edit(file: string, from: string | RegExp, to: string): Promise<void> {
+  const text = await Deno.readTextFile(file);
+  const changed = text.replace(from, to);
+  assert.notEqual(changed, text, `${file} does not hold ${from}`);
+  await Deno.writeTextFile(file, changed);
+}
+
+Deno.test("matrix runs a plain KCOV cell from source to verdict", async (t) => {
+  await withTempDir(async (dir) => {
+    const out = `${dir}/out`;
+    const cell = `${out}/latest/linux-6.12/kcov`;
+    const ran = await kmatrix(["matrix", "linux-6.12/kcov", "--output-dir", out]);
+    assert.equal(ran.code, 0, ran.out);
+
+    await t.step(
+      "junit.xml holds the reference test as passed and only declared skips",
+      async () => {
+        const cases = await junitCases(`${out}/latest/junit.xml`);
+        const reference = cases.find((one) =>
+          one["@_classname"] === "linux-6.12/kcov.kcov" &&
+          one["@_name"] === "mode_trace_pc.kcov_basic_syscall_coverage"
+        );
+        assert.ok(reference, "the reference test is missing");
+        assert.ok(!("failure" in reference) && !("skipped" in reference));
+        assert.deepEqual(cases.filter((one) => "failure" in one || "error" in one), []);
+        for (const stage of ["configure", "build", "inspect", "boot", "parse"]) {
+          assert.ok(
+            cases.some((one) =>
+              one["@_classname"] === "linux-6.12/kcov.stage" && one["@_name"] === stage
+            ),
+            `stage ${stage} is missing`,
+          );
+        }
+      },
+    );
+
+    await t.step("a second run with nothing changed starts no compiler", async () => {
+      const again = await kmatrix(["matrix", "linux-6.12/kcov", "--output-dir", out, "--verbose"]);
+      assert.equal(again.code, 0, again.out);
+      assert.match(again.out, /\$ qemu-system-x86_64 /);
+      assert.doesNotMatch(again.out, /\$ (make|clang)/);
+    });
+
+    await t.step(
+      "parse judges the copied streams alone, without any tool on the path",
+      async () => {
+        const copy = `${dir}/copy`;
+        const parse = () => kmatrix(["parse", copy], { path: "/nonexistent" });
+        const restore = async () => {
+          await Deno.mkdir(copy, { recursive: true });
+          for (const name of ["console.log", "results.log"]) {
+            await Deno.copyFile(`${cell}/${name}`, `${copy}/${name}`);
+          }
+        };
+        await restore();
+        const whole = await parse();
+        assert.equal(whole.code, 0, whole.out);
+        assert.match(whole.out, /pass +linux-6\.12\/kcov /);
+
+        const results = `${copy}/results.log`;
+        await edit(results, / ok (\d+ kcov\.)/, " not ok $1");
+        assert.equal((await parse()).code, 3, "a flipped ok must not stay green");
+
+        await restore();
+        const text = await Deno.readTextFile(results);
+        const lines = text.trimEnd().split("\n");
+        await Deno.writeTextFile(results, lines.slice(0, -1).join("\n") + "\n");
+        assert.equal((await parse()).code, 3, "a cut stream must not stay green");
+      },
+    );
+  });
+});
+
+Deno.test("a test that is broken on purpose fails alone", async () => {
+  await withTempDir(async (dir) => {
+    const root = await copyProject(dir);
+    const source = `${root}/selftests/kcov/kcov_test.ts`;
+    await Deno.writeTextFile(source, (await Deno.readTextFile(source)) + BROKEN_TESTS);
+    const out = `${dir}/out`;
+    const ran = await kmatrix(["matrix", "linux-6.12/kcov", "--output-dir", out], { root });
+    assert.equal(ran.code, 3, ran.out);
+    const red = (await junitCases(`${out}/latest/junit.xml`)).filter((one) =>
+      "failure" in one || "error" in one
+    );
+    assert.deepEqual(red.map((one) => one["@_name"]), [
+      "mode_trace_pc.expects_no_pcs",
+      "mode_trace_pc.skips_without_leave",
+    ]);
+  });
+});
+
+/** Appended to the port: two tests more for each variant, all but one of which skip here. */
+const BROKEN_TESTS = `
+kcov.test("expects_no_pcs", (_t, device, variant) => {
+  const batch = new Batch();
+  device.resetIn(batch, variant.reset);
+  readNothing(batch);
+  const count = device.countIn(batch);
+  batch.run();
+  assertEquals(batch.result(count), 0n, "entries of one read(-1)");
+});
+
+kcov.test("skips_without_leave", (t) => t.skip("no reason at all"));
+`;
+
+Deno.test("the config gate stops a config whose request was dropped, and says why", async () => {
+  await withTempDir(async (dir) => {
+    const root = await copyProject(dir);
+    await edit(`${root}/configs/kasan.config`, /^# CONFIG_SLUB_TINY is not set\n/m, "");
+    const out = `${dir}/out`;
+    const args = ["configure", "linux-6.12/kcov-kasan", "--output-dir", out];
+    const ran = await kmatrix(args, { root });
+    assert.equal(ran.code, 5, ran.out);
+    assert.match(ran.out, /CONFIG_KASAN=y asked by configs\/kasan\.config:\d+/);
+    assert.match(ran.out, /SLUB_TINY=y, set by tinyconfig/);
+
+    const unknown = await kmatrix([
+      ...["configure", "linux-6.12/kcov", "--output-dir", out],
+      ...["--kconfig-add", "CONFIG_KCOV_UNIQUE=y"],
+    ]);
+    assert.equal(unknown.code, 5, unknown.out);
+    assert.match(unknown.out, /has no such option/);
+  });
+});
