@@ -209,6 +209,7 @@ async function parseCommand(
     cells,
     interrupted: null,
     failures: [],
+    usage: host.usage(),
   };
   await writeCopies(run, options, context);
   printRun(run, context);

@@ -77,6 +77,8 @@ export interface KernelSpec {
   readonly series: readonly string[];
   /** Features that no .config option tells, such as the reset ioctl of a series. */
   readonly provides: readonly Feature[];
+  /** Globs of objects that the tree declares as not instrumented; null: nothing is known of it. */
+  readonly uninstrumented: readonly string[] | null;
 }
 
 export type Expectation =
@@ -189,6 +191,8 @@ export interface Warning {
 export interface KernelBuild {
   readonly config: KernelConfig;
   readonly vmlinux: string;
+  /** Paths of the .ko files below the build folder. */
+  readonly modules: readonly string[];
   readonly log: string;
   readonly warnings: readonly Warning[];
   /** C objects of the kernel compiled so far in this build folder. */
@@ -199,9 +203,22 @@ export interface KernelBuild {
 }
 
 export interface Inspection {
-  /** Calls of __sanitizer_cov_trace_pc and its kin in executable sections, by callback name. */
+  /** Calls of each instrumentation callback in vmlinux, by name. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** Size of vmlinux's .text. */
+  readonly textBytes: number;
+  /** null where the kernel has no guards. */
+  readonly guardBytes: number | null;
+  readonly modules: readonly ModuleInspection[];
+}
+
+export interface ModuleInspection {
+  /** Path below the build folder. */
+  readonly name: string;
   readonly calls: Readonly<Record<string, number>>;
   readonly textBytes: number;
+  /** Guards that the calls use. */
+  readonly guards: number;
 }
 
 // ── pack, boot ──────────────────────────────────────────────────────────────────────────────────
@@ -313,6 +330,14 @@ export type CellVerdict =
   | { readonly kind: "failed"; readonly failures: readonly Failure[] }
   | { readonly kind: "unfinished"; readonly why: string };
 
+/** What a run cost, for the benchmark. */
+export interface Usage {
+  /** Wall time in ms during which each program ran, by its name. */
+  readonly programsMs: Readonly<Record<string, number>>;
+  /** The largest resident size of this tool itself, without its children. */
+  readonly peakMiB: number;
+}
+
 export interface RunReport {
   readonly startedAt: string;
   readonly durationMs: number;
@@ -321,4 +346,5 @@ export interface RunReport {
   readonly interrupted: "SIGINT" | "SIGTERM" | null;
   /** Failures that belong to the run as a whole: a missing tool, an expired entry. */
   readonly failures: readonly Failure[];
+  readonly usage: Usage;
 }

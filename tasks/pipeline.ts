@@ -133,6 +133,7 @@ class Run {
       cells: this.#cells.map((cell) => cell.report(this.#options)),
       interrupted: this.#options.interruptedBy(),
       failures: this.#failures,
+      usage: this.#host.usage(),
     };
   }
 
@@ -259,7 +260,11 @@ class Run {
     if (!kernel) return;
     await this.#keepBuildFiles(cells, kernel);
     const clean = this.#judgeWarnings(cells, kernel);
-    const inspection = await this.#stage("inspect", clean, () => inspect(kernel, this.#host));
+    const inspection = await this.#stage(
+      "inspect",
+      clean,
+      () => inspect(kernel, cell.kernel, this.#host),
+    );
     if (!inspection) return;
     describe(clean, config, kernel, inspection);
     const initramfs = await this.#stage(
@@ -367,6 +372,14 @@ function describe(
     properties["inspect.text.bytes"] = `${inspection.textBytes}`;
     for (const [name, count] of Object.entries(inspection.calls)) {
       properties[`inspect.calls.${name}`] = `${count}`;
+    }
+    if (inspection.guardBytes !== null) {
+      properties["inspect.guard.bytes"] = `${inspection.guardBytes}`;
+    }
+    for (const module of inspection.modules) {
+      const calls = Object.values(module.calls).reduce((sum, count) => sum + count, 0);
+      properties[`inspect.module.${module.name.split("/").at(-1)}`] =
+        `${calls} calls, ${module.guards} guards, ${module.textBytes} bytes of text`;
     }
   }
 }

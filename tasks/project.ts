@@ -33,7 +33,8 @@ async function loadKernels(paths: Paths, host: Host): Promise<KernelSpec[]> {
     const text = await host.fs.readTextIfAny(`${dir}/kernel.yaml`);
     if (text === null) continue;
     const series = await host.fs.readTextIfAny(`${dir}/patches/series`);
-    kernels.push(parseKernelSpec(id, dir, `kernels/${id}/kernel.yaml`, text, series));
+    const list = await host.fs.readTextIfAny(`${dir}/uninstrumented.list`);
+    kernels.push(parseKernelSpec(id, dir, `kernels/${id}/kernel.yaml`, text, series, list));
   }
   return kernels;
 }

@@ -177,5 +177,7 @@ export function uninterrupted<T>(body: () => T): T {
 
 /** Interrupts the machine has served since boot, from /proc/stat. */
 export function interruptsServed(): number {
-  return Number(/^intr (\d+)/m.exec(guest().readFile("/proc/stat"))?.[1] ?? NaN);
+  const match = /^intr (\d+)/m.exec(guest().readFile("/proc/stat"));
+  if (match === null) throw new Error("/proc/stat has no line of interrupts");
+  return Number(match[1]);
 }

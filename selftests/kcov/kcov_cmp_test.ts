@@ -102,16 +102,12 @@ kcovCmp.test("a_switch_shows_its_cases_and_our_value", (_t, { device, symbols })
 kcovCmp.test("a_comparison_with_a_constant_shows_the_constant", (_t, { device, symbols }) => {
   // personality() compares its argument, an unsigned int, with 0xffffffff.
   const current = 0;
-  const record = comparisonsOf(device, SYS.personality, [current])
-    .find(({ pc }) => symbols.nameOf(pc) === "__x64_sys_personality");
-  if (record === undefined) fail("no comparison in personality()");
+  const records = comparisonsOf(device, SYS.personality, [current])
+    .filter(({ pc }) => symbols.nameOf(pc)?.endsWith("sys_personality"));
+  const record = records.find(({ arg1, arg2 }) => arg1 === 0xffffffffn && arg2 === BigInt(current));
+  if (record === undefined) fail(`0xffffffff is not compared with 0: ${inspect(records)}`);
   assert(record.isConst, `operand of personality() is not marked constant: ${inspect(record)}`);
   assertEquals(record.sizeBytes, 4, "size of the operands of personality()");
-  assertEquals(
-    [record.arg1, record.arg2],
-    [0xffffffffn, 0n],
-    "constant and argument of personality()",
-  );
 });
 
 kcovCmp.test("a_comparison_of_two_arguments_shows_both", (_t, { device, symbols }) => {
@@ -124,5 +120,6 @@ kcovCmp.test("a_comparison_of_two_arguments_shows_both", (_t, { device, symbols 
   if (both === undefined) fail(`no comparison of both arguments of dup2(): ${inspect(records)}`);
   assertEquals(both.isConst, false, "constant operand in a comparison of two arguments");
   assertEquals(both.sizeBytes, 4, "size of the operands of dup2()");
-  assertEquals(symbols.nameOf(both.pc), "__x64_sys_dup2", "function of the comparison");
+  const name = symbols.nameOf(both.pc) ?? "";
+  assert(/dup[23]$/.test(name), `both arguments of dup2() are compared in ${name}`);
 });

@@ -99,7 +99,8 @@ kcovLifetime.test("a_forked_child_does_not_inherit", (_t, device) => {
   }).run();
   const names = symbols.namesOf(device.pcs(entries));
   const disabled = child.join();
-  assert(entries < 500, `${entries} entries of a parent that waits: ${names.join(" ")}`);
+  // On one CPU the scheduler leaves entries in the parent each time it gives way to the child.
+  assert(entries < BUFFER_WORDS - 1, "the trace of the parent is full: it proves nothing");
   assert(!names.includes("__x64_sys_personality"), "a call of the child is in the parent's trace");
   assertErrno(disabled, EINVAL, "KCOV_DISABLE by the child");
   assert(collects(device), "the child ended the parent's collection");

@@ -49,7 +49,7 @@ kcovSmp.test("traces_do_not_mix", (t, { cpus, symbols }) => {
     ["close", SYS.close],
   ] as const;
   const meeting = sharedMemory(8);
-  const REPEAT = 500;
+  const REPEAT = 300;
   const processes = cpus.map((cpu, i) => ({
     name: calls[i]![0],
     process: spawn(() => {

@@ -108,11 +108,8 @@ kcovUnique.test("a_set_bit_keeps_its_pc_out", (_t, device) => {
   batch.store(device.addressOf(BITMAP_WORDS), 0n);
   severalCalls(batch);
   const count = device.countIn(batch);
-  const attempt = () => {
-    batch.run();
-    return batch.result(count);
-  };
-  assertEquals(attempt(), 0n, "entries when every bit is set");
+  batch.run();
+  assertEquals(batch.result(count), 0n, "entries when every bit is set");
 });
 
 kcovUnique.test("a_repeated_call_adds_nothing", (_t, device) => {
@@ -186,9 +183,15 @@ kcovUnique.test("a_full_trace_still_sets_bits", (_t, device) => {
   readNothing(batch);
   const count = device.countIn(batch);
   const last = batch.load(device.addressOf(BUFFER_WORDS - 1));
-  batch.run();
-  assertEquals(batch.result(last), sentinel, "last word of a trace that was full");
-  assertEquals(batch.result(count), 0n, "entries of a call whose PCs did not fit the first time");
+  let entries: bigint;
+  // A context switch may add entries of the scheduler, but only once.
+  for (let attempt = 0;; attempt++) {
+    batch.run();
+    assertEquals(batch.result(last), sentinel, "last word of a trace that was full");
+    entries = batch.result(count);
+    if (entries === 0n || attempt === 4) break;
+  }
+  assertEquals(entries, 0n, "entries of a call whose PCs did not fit the first time");
 });
 
 kcovUnique.test("every_pc_has_a_bit_of_its_own_everywhere", (t, device) => {

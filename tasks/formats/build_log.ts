@@ -38,9 +38,12 @@ export function collectWarnings(log: string): Warning[] {
   );
 }
 
-/** How many C objects of the kernel (not of its host tools) the log shows as compiled. */
+/**
+ * How many C objects of the kernel the log shows as compiled. Host tools do not count: theirs have
+ * HOSTCC in front, or an absolute path below tools/.
+ */
 export function countObjects(log: string): number {
-  return new Set(log.match(/^ {2}CC +(?:\[M\] +)?\S+\.o$/gm) ?? []).size;
+  return new Set(log.match(/^ {2}CC +(?:\[M\] +)?[^/\s]\S*\.o$/gm) ?? []).size;
 }
 
 /** Whether any compiler, assembler or linker ran in the log's last make call. */
@@ -88,15 +91,23 @@ const CAUSES: readonly Cause[] = [
     id: "compiler-killed",
   },
   { pattern: /PLEASE submit a bug report to/, kind: "infra", id: "compiler-crashed" },
-  { pattern: /: command not found|: not found$/, kind: "infra", id: "tool-missing" },
+  { pattern: /: command not found|: not found$|Error 12[67]$/, kind: "infra", id: "tool-missing" },
+  // Before compile errors: a linker's line holds "error: " as well.
+  {
+    pattern: /^ld\.lld\S*: error: |undefined (symbol|reference)/,
+    kind: "build",
+    id: "link-error",
+  },
   { pattern: /(fatal )?error: /, kind: "build", id: "compile-error" },
   { pattern: /^ERROR: modpost: /, kind: "build", id: "modpost-error" },
-  { pattern: /^ld\.lld\S*: error|undefined (symbol|reference)/, kind: "build", id: "link-error" },
   { pattern: /No rule to make target|\*\*\* .*(missing|recipe)/, kind: "build", id: "make-error" },
   { pattern: /\*\*\* /, kind: "build", id: "make-error" },
 ];
 
 const TAIL_LINES = 30;
+
+/** clang quotes the source below a message; what a program prints about memory is no cause. */
+const QUOTED_SOURCE = /^ *\d* \|/;
 
 /** What broke a build: the first line of the first cause that is in the log, and its end. */
 export function findBuildFailure(
@@ -106,7 +117,7 @@ export function findBuildFailure(
   const lines = last.split("\n").filter((line) => line !== "");
   const tail = lines.slice(-TAIL_LINES).map((line) => line.slice(0, 400)).join("\n");
   for (const cause of CAUSES) {
-    const line = lines.find((line) => cause.pattern.test(line));
+    const line = lines.find((line) => cause.pattern.test(line) && !QUOTED_SOURCE.test(line));
     if (line !== undefined) {
       return { kind: cause.kind, id: cause.id, line: line.trim().slice(0, 400), tail };
     }

@@ -22,16 +22,28 @@ export interface ElfSymbol {
   readonly type: number;
 }
 
+export interface Relocation {
+  /** Place in the section that is relocated. */
+  readonly offset: number;
+  /** R_X86_64_… */
+  readonly type: number;
+  /** Index into {@linkcode Elf.symbolTable}. */
+  readonly symbol: number;
+  readonly addend: number;
+}
+
 export const SHT_SYMTAB = 2;
 export const SHT_RELA = 4;
 export const SHT_NOBITS = 8;
 export const SHF_ALLOC = 2;
+export const STT_FUNC = 2;
 export const SHF_EXECINSTR = 4;
 
 /** An ELF file in memory. Addresses are numbers without their upper 32 sign bits where negative. */
 export class Elf {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  #symbolTable: readonly ElfSymbol[] | undefined;
   readonly sections: readonly Section[];
 
   /** @throws KmatrixError (inspect) where this is no ELF64 little-endian file. */
@@ -89,25 +101,54 @@ export class Elf {
     return this.#bytes.subarray(section.offset, section.offset + section.size);
   }
 
-  /** All symbols whose name `wanted` accepts; names are only decoded once. */
+  /** The symbol table in its own order, so that relocations can point into it. */
+  get symbolTable(): readonly ElfSymbol[] {
+    this.#symbolTable ??= this.sections.filter((section) => section.type === SHT_SYMTAB).flatMap(
+      (table) => this.#readSymbols(table, () => true),
+    );
+    return this.#symbolTable;
+  }
+
+  /** All symbols whose name `wanted` accepts; cheaper than the whole table of a kernel. */
   symbols(wanted: (name: string) => boolean): ElfSymbol[] {
+    return this.sections.filter((section) => section.type === SHT_SYMTAB).flatMap((table) =>
+      this.#readSymbols(table, wanted)
+    );
+  }
+
+  #readSymbols(table: Section, wanted: (name: string) => boolean): ElfSymbol[] {
+    const strings = this.sections[table.link];
+    if (!strings) return [];
     const found: ElfSymbol[] = [];
-    for (const table of this.sections.filter((section) => section.type === SHT_SYMTAB)) {
-      const strings = this.sections[table.link];
-      if (!strings) continue;
+    for (let at = table.offset; at + 24 <= table.offset + table.size; at += 24) {
+      const name = this.#string(strings.offset + this.#view.getUint32(at, true));
+      if (!wanted(name)) continue;
+      found.push({
+        name,
+        type: this.#bytes[at + 4]! & 0xf,
+        section: this.#view.getUint16(at + 6, true),
+        value: address(this.#view, at + 8),
+        size: Number(this.#view.getBigUint64(at + 16, true)),
+      });
+    }
+    return found;
+  }
+
+  /** The relocations that apply to the section with this index, by place. */
+  relocations(sectionIndex: number): Relocation[] {
+    const found: Relocation[] = [];
+    for (const table of this.sections) {
+      if (table.type !== SHT_RELA || table.info !== sectionIndex) continue;
       for (let at = table.offset; at + 24 <= table.offset + table.size; at += 24) {
-        const name = this.#string(strings.offset + this.#view.getUint32(at, true));
-        if (!wanted(name)) continue;
         found.push({
-          name,
-          type: this.#bytes[at + 4]! & 0xf,
-          section: this.#view.getUint16(at + 6, true),
-          value: address(this.#view, at + 8),
-          size: Number(this.#view.getBigUint64(at + 16, true)),
+          offset: Number(this.#view.getBigUint64(at, true)),
+          type: this.#view.getUint32(at + 8, true),
+          symbol: this.#view.getUint32(at + 12, true),
+          addend: address(this.#view, at + 16),
         });
       }
     }
-    return found;
+    return found.sort((a, b) => a.offset - b.offset);
   }
 }
 
@@ -117,32 +158,4 @@ export class Elf {
  */
 function address(view: DataView, at: number): number {
   return Number(view.getBigInt64(at, true));
-}
-
-/** The instrumentation callbacks that clang calls (SanitizerCoverage, trace-pc and trace-cmp). */
-export const CALLBACK = /^__sanitizer_cov_trace_(pc|pc_guard|(const_)?cmp[1248]|switch)$/;
-
-/**
- * Calls of each callback in a linked kernel image, found as `call rel32` (e8) and `jmp rel32` (e9,
- * a tail call) whose target is exactly the callback. In 8 MB of text the chance of one stray match
- * is about one in 300.
- */
-export function countCallbackCalls(elf: Elf): Record<string, number> {
-  const callbacks = new Map<number, string>();
-  for (const symbol of elf.symbols((name) => CALLBACK.test(name))) {
-    callbacks.set(symbol.value, symbol.name);
-  }
-  const calls: Record<string, number> = {};
-  for (const name of callbacks.values()) calls[name] = 0;
-  for (const section of elf.sections) {
-    if (!(section.flags & SHF_ALLOC) || !(section.flags & SHF_EXECINSTR)) continue;
-    const bytes = elf.content(section);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = 0; at + 5 <= bytes.length; at++) {
-      if (bytes[at] !== 0xe8 && bytes[at] !== 0xe9) continue;
-      const name = callbacks.get(section.address + at + 5 + view.getInt32(at + 1, true));
-      if (name !== undefined) calls[name]!++;
-    }
-  }
-  return calls;
 }

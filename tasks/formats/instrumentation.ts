@@ -1,10 +1,28 @@
 // SPDX-License-Identifier: MIT
-/** Which instrumentation callbacks a kernel with these features must call, and which it must not. */
-import type { Feature } from "../model.ts";
+/**
+ * What the inspect stage looks for in a kernel image, its objects and its modules. Calls are counted
+ * from the code or from relocations, never derived from the guards, so that the two can disagree.
+ */
+import type { Feature, ModuleInspection } from "../model.ts";
+import {
+  type Elf,
+  type Relocation,
+  type Section,
+  SHF_ALLOC,
+  SHF_EXECINSTR,
+  STT_FUNC,
+} from "./elf.ts";
+import { globMatches } from "../../selftests/harness/glob.ts";
 
-const PC = /^__sanitizer_cov_trace_pc$/;
-const GUARD = /^__sanitizer_cov_trace_pc_guard$/;
-const COMPARE = /^__sanitizer_cov_trace_(const_)?cmp[1248]$|^__sanitizer_cov_trace_switch$/;
+/** The callbacks that clang calls (SanitizerCoverage: trace-pc, trace-pc-guard, trace-cmp). */
+export const CALLBACK = /^__sanitizer_cov_trace_(pc|pc_guard|(const_)?cmp[1248]|switch)$/;
+
+const PC = "__sanitizer_cov_trace_pc";
+const GUARD = "__sanitizer_cov_trace_pc_guard";
+const COMPARE = /^__sanitizer_cov_trace_((const_)?cmp[1248]|switch)$/;
+
+/** One u32 a call site (kcov.rst; the guard variables of SanitizerCoverage). */
+export const GUARD_BYTES = 4;
 
 /**
  * A KCOV kernel of any size has thousands of call sites. A handful would mean that only some
@@ -12,27 +30,281 @@ const COMPARE = /^__sanitizer_cov_trace_(const_)?cmp[1248]$|^__sanitizer_cov_tra
  */
 const FEWEST_CALLS = 1000;
 
-/** One line for each thing that is not as the configuration promises; none for a sound kernel. */
-export function instrumentationProblems(
-  calls: Readonly<Record<string, number>>,
+export type Calls = Readonly<Record<string, number>>;
+
+export interface ImageFigures {
+  readonly calls: Calls;
+  /** Size of the section .text. */
+  readonly textBytes: number;
+  /** null where the image has no guards. */
+  readonly guardBytes: number | null;
+  readonly problems: readonly string[];
+}
+
+function isCode(section: Section): boolean {
+  return (section.flags & SHF_ALLOC) !== 0 && (section.flags & SHF_EXECINSTR) !== 0;
+}
+
+function sum(calls: Calls, wanted: (name: string) => boolean): number {
+  return Object.entries(calls).filter(([name]) => wanted(name)).reduce((n, [, one]) => n + one, 0);
+}
+
+/**
+ * Calls of each callback in a linked kernel image, found as `call rel32` (e8) and `jmp rel32` (e9,
+ * a tail call) whose target is exactly the callback. In 8 MB of text the chance of one stray match
+ * is about one in 300.
+ */
+export function countCallsInImage(elf: Elf): Calls {
+  const callbacks = new Map<number, string>();
+  for (const symbol of elf.symbols((name) => CALLBACK.test(name))) {
+    callbacks.set(symbol.value, symbol.name);
+  }
+  const calls: Record<string, number> = {};
+  for (const name of callbacks.values()) calls[name] = 0;
+  for (const section of elf.sections.filter(isCode)) {
+    const bytes = elf.content(section);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at + 5 <= bytes.length; at++) {
+      if (bytes[at] !== 0xe8 && bytes[at] !== 0xe9) continue;
+      const name = callbacks.get(section.address + at + 5 + view.getInt32(at + 1, true));
+      if (name !== undefined) calls[name]!++;
+    }
+  }
+  return calls;
+}
+
+/** Figures of vmlinux, and one line for each thing that is not as the features promise. */
+export function inspectImage(elf: Elf, features: readonly Feature[]): ImageFigures {
+  const calls = countCallsInImage(elf);
+  const guards = guardArea(elf);
+  return {
+    calls,
+    textBytes: elf.sections.find((section) => section.name === ".text")?.size ?? 0,
+    guardBytes: guards?.bytes ?? null,
+    problems: [
+      ...callProblems("vmlinux", calls, features, FEWEST_CALLS),
+      ...(features.includes("unique") ? guardProblems(elf, calls, guards) : []),
+      ...(features.includes("unique") ? constructorProblems("vmlinux", elf) : []),
+      ...elf.sections.filter((section) => section.name.startsWith("__sancov")).map((section) =>
+        `vmlinux has a section ${section.name} of its own; guards belong into .bss`
+      ),
+    ],
+  };
+}
+
+function callProblems(
+  where: string,
+  calls: Calls,
   features: readonly Feature[],
+  fewest: number,
 ): string[] {
   const has = (feature: Feature) => features.includes(feature);
-  const sum = (pattern: RegExp) =>
-    Object.entries(calls).filter(([name]) => pattern.test(name)).reduce((n, [, c]) => n + c, 0);
-  const checks: readonly [string, RegExp, boolean][] = [
-    ["__sanitizer_cov_trace_pc", PC, has("kcov") && !has("unique")],
-    ["__sanitizer_cov_trace_pc_guard", GUARD, has("kcov") && has("unique")],
-    ["the comparison callbacks", COMPARE, has("kcov") && has("cmp")],
+  const checks: readonly [string, (name: string) => boolean, boolean][] = [
+    [PC, (name) => name === PC, has("kcov") && !has("unique")],
+    [GUARD, (name) => name === GUARD, has("kcov") && has("unique")],
+    ["the comparison callbacks", (name) => COMPARE.test(name), has("kcov") && has("cmp")],
   ];
-  return checks.flatMap(([name, pattern, wanted]) => {
-    const found = sum(pattern);
-    if (wanted && found < FEWEST_CALLS) {
-      return [
-        `vmlinux calls ${name} ${found} times; an instrumented kernel does so thousands of times`,
-      ];
+  return checks.flatMap(([name, matches, wanted]) => {
+    const found = sum(calls, matches);
+    if (wanted && found < fewest) {
+      return [`${where} calls ${name} ${found} times; at least ${fewest} are due`];
     }
-    if (!wanted && found > 0) return [`vmlinux calls ${name} ${found} times, and must not at all`];
+    if (!wanted && found > 0) return [`${where} calls ${name} ${found} times, and must not at all`];
     return [];
   });
+}
+
+/** The area between the two symbols that the linker script puts around the guards. */
+function guardArea(elf: Elf): { start: number; bytes: number } | null {
+  const [start] = elf.symbols((name) => name === "__start___sancov_guards");
+  const [stop] = elf.symbols((name) => name === "__stop___sancov_guards");
+  return start && stop ? { start: start.value, bytes: stop.value - start.value } : null;
+}
+
+function guardProblems(
+  elf: Elf,
+  calls: Calls,
+  guards: { start: number; bytes: number } | null,
+): string[] {
+  if (!guards) return ["vmlinux lacks __start___sancov_guards or __stop___sancov_guards"];
+  const problems: string[] = [];
+  const wanted = GUARD_BYTES * (calls[GUARD] ?? 0);
+  if (guards.bytes !== wanted) {
+    problems.push(
+      `vmlinux has ${guards.bytes} bytes of guards for ${calls[GUARD]} calls; ${wanted} are due`,
+    );
+  }
+  const bss = elf.sections.find((section) => section.name === ".bss");
+  const inside = bss && guards.start >= bss.address &&
+    guards.start + guards.bytes <= bss.address + bss.size;
+  if (!inside) problems.push("the guards of vmlinux do not lie inside .bss");
+  return problems;
+}
+
+/** Constructors of SanitizerCoverage, which `-sanitizer-coverage-drop-ctors` leaves out. */
+function constructorProblems(where: string, elf: Elf): string[] {
+  const symbols = elf.symbols((name) => name.startsWith("sancov.module_ctor"));
+  if (symbols.length === 0) return [];
+  return [
+    `${where} holds ${symbols.length} constructors of SanitizerCoverage (${symbols[0]!.name})`,
+  ];
+}
+
+// ── modules ─────────────────────────────────────────────────────────────────────────────────────
+
+/** R_X86_64_* that apply_relocate_add() of arch/x86/kernel/module.c knows, by number. */
+const LOADABLE_RELOCATIONS = new Map([
+  [0, "NONE"],
+  [1, "64"],
+  [2, "PC32"],
+  [4, "PLT32"],
+  [10, "32"],
+  [11, "32S"],
+  [24, "PC64"],
+]);
+const ADDRESS_RELOCATIONS = new Set([1, 2, 10, 11]);
+
+/** Sections that a module may have once each: sysfs has one file a name. */
+const ONCE = [".text", ".init.text", ".exit.text"];
+
+/** Figures of one .ko, and what is wrong with it. `unique` and the rest are the kernel's. */
+export function inspectModule(
+  name: string,
+  elf: Elf,
+  features: readonly Feature[],
+): { figures: ModuleInspection; problems: readonly string[] } {
+  const problems: string[] = [];
+  const allocated = elf.sections.filter((section) => section.flags & SHF_ALLOC);
+  for (const [section, count] of countBy(allocated.map((one) => one.name))) {
+    if (count > 1) problems.push(`${name} has ${count} allocated sections named ${section}`);
+  }
+  for (const section of elf.sections.filter(isCode)) {
+    const base = ONCE.find((once) => section.name.startsWith(`${once}.`));
+    if (base && section.size > 0) {
+      problems.push(`${name} has a section ${section.name} that belongs into ${base}`);
+    }
+  }
+  const calls: Record<string, number> = {};
+  const operands: number[] = [];
+  const guardSections = guardSectionsOf(elf);
+  for (const [index, section] of elf.sections.entries()) {
+    const relocations = elf.relocations(index);
+    if (section.flags & SHF_ALLOC) {
+      for (const { type } of relocations) {
+        if (LOADABLE_RELOCATIONS.has(type)) continue;
+        problems.push(
+          `${name}: ${section.name} needs relocation type ${type}, which no loader knows`,
+        );
+        break;
+      }
+    }
+    if (!isCode(section)) continue;
+    for (const [position, relocation] of relocations.entries()) {
+      const target = elf.symbolTable[relocation.symbol];
+      if (!target || !CALLBACK.test(target.name)) continue;
+      calls[target.name] = (calls[target.name] ?? 0) + 1;
+      if (target.name !== GUARD) continue;
+      const operand = guardOperand(elf, relocations, position, guardSections);
+      if (operand !== null) operands.push(operand);
+    }
+  }
+  problems.push(...callProblems(name, calls, features, 1));
+  if (features.includes("unique")) {
+    problems.push(...constructorProblems(name, elf));
+    problems.push(...operandProblems(name, calls[GUARD] ?? 0, operands));
+    for (const section of elf.sections) {
+      if (section.name.startsWith("__sancov_guards")) {
+        problems.push(`${name} has a section ${section.name} of its own; guards belong into .bss`);
+      }
+    }
+  }
+  const text = allocated.filter(isCode).reduce((total, one) => total + one.size, 0);
+  return { figures: { name, calls, textBytes: text, guards: new Set(operands).size }, problems };
+}
+
+function countBy(names: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+}
+
+function guardSectionsOf(elf: Elf): Set<number> {
+  return new Set(
+    elf.sections.flatMap((section, index) =>
+      section.name === ".bss" || section.name.startsWith("__sancov_guards") ? [index] : []
+    ),
+  );
+}
+
+/**
+ * Where the guard of a call lies: the nearest relocation before the call that names a place in the
+ * guards' section is the operand that the code puts into %rdi. null where there is none.
+ */
+function guardOperand(
+  elf: Elf,
+  relocations: readonly Relocation[],
+  position: number,
+  sections: ReadonlySet<number>,
+): number | null {
+  const call = relocations[position]!;
+  // The instruction that loads %rdi may be some way up, but never behind another call.
+  for (let at = position - 1; at >= 0; at--) {
+    const before = relocations[at]!;
+    const symbol = elf.symbolTable[before.symbol]!;
+    if (call.offset - before.offset > 64) return null;
+    if (ADDRESS_RELOCATIONS.has(before.type) && sections.has(symbol.section)) {
+      // A pc-relative operand counts from the end of its instruction, four bytes on.
+      const addend = before.type === 2 ? before.addend + 4 : before.addend;
+      return symbol.value + addend;
+    }
+  }
+  return null;
+}
+
+function operandProblems(name: string, calls: number, operands: readonly number[]): string[] {
+  const distinct = new Set(operands);
+  const problems: string[] = [];
+  if (operands.length < calls) {
+    problems.push(`${name}: ${calls - operands.length} of ${calls} calls have no guard operand`);
+  }
+  if (distinct.size < operands.length) {
+    problems.push(`${name}: ${operands.length} calls share ${distinct.size} guards`);
+  }
+  const odd = [...distinct].find((place) => place % GUARD_BYTES !== 0);
+  if (odd !== undefined) problems.push(`${name}: a guard at ${odd} is not aligned`);
+  return problems;
+}
+
+// ── objects ─────────────────────────────────────────────────────────────────────────────────────
+
+/** Code bytes of C functions, and calls of callbacks, of one relocatable object. */
+export function inspectObject(elf: Elf): { codeBytes: number; calls: number } {
+  // Only compilers leave a .comment; hand-written assembly is never instrumented.
+  if (!elf.sections.some((section) => section.name === ".comment")) {
+    return { codeBytes: 0, calls: 0 };
+  }
+  const codeBytes = elf.symbolTable.filter((symbol) =>
+    symbol.type === STT_FUNC && !symbol.name.startsWith("asan.module_")
+  ).reduce((total, symbol) => total + symbol.size, 0);
+  let calls = 0;
+  for (const [index, section] of elf.sections.entries()) {
+    if (!isCode(section)) continue;
+    for (const { symbol } of elf.relocations(index)) {
+      if (CALLBACK.test(elf.symbolTable[symbol]?.name ?? "")) calls++;
+    }
+  }
+  return { codeBytes, calls };
+}
+
+/** The globs of an uninstrumented.list; `#` starts a comment. */
+export function parseUninstrumentedList(text: string): string[] {
+  return text.split("\n").map((line) => line.replace(/#.*/, "").trim()).filter(Boolean);
+}
+
+/** The objects that have code, no call and no leave. */
+export function undeclaredObjects(
+  uninstrumented: readonly string[],
+  declared: readonly string[],
+): string[] {
+  return uninstrumented.filter((path) => !declared.some((glob) => globMatches(glob, path)));
 }

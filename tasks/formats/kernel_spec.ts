@@ -2,6 +2,7 @@
 /** kernels/<id>/kernel.yaml: where a kernel's source comes from. */
 import { FEATURES, type KernelSpec, type SourceSpec } from "../model.ts";
 import { readYaml, type YamlValue } from "./yaml_reader.ts";
+import { parseUninstrumentedList } from "./instrumentation.ts";
 import { KmatrixError } from "../errors.ts";
 
 const SOURCE_KINDS = ["debian", "tarball", "git", "tree"] as const;
@@ -9,6 +10,7 @@ const SOURCE_KINDS = ["debian", "tarball", "git", "tree"] as const;
 /**
  * Reads one kernel.yaml.
  * @param dir Folder of the file; relative paths in it start there.
+ * @param uninstrumented Text of `uninstrumented.list` beside it, or null for none.
  * @param seriesFile Text of `patches/series` beside it (one patch name a line), or null for none.
  * @throws KmatrixError (usage) with line and column.
  */
@@ -18,6 +20,7 @@ export function parseKernelSpec(
   file: string,
   text: string,
   seriesFile: string | null,
+  uninstrumented: string | null,
 ): KernelSpec {
   const fields = readYaml(file, text).fields(["source", "provides", "description"], ["source"]);
   fields.description?.string();
@@ -28,6 +31,7 @@ export function parseKernelSpec(
     source: parseSource(fields.source!, dir),
     series: seriesFile === null ? [] : parseSeriesFile(seriesFile, `${dir}/patches`),
     provides,
+    uninstrumented: uninstrumented === null ? null : parseUninstrumentedList(uninstrumented),
   };
 }
 

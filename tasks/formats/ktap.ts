@@ -29,11 +29,15 @@ export interface KtapReport {
 const VERSION = /^(KTAP version 1|TAP version 1[34])\s*$/;
 const PLAN = /^1\.\.(\d+)(?:\s*#\s*(.*))?$/;
 const RESULT = /^(ok|not ok)\s+(\d+)?\s*(?:-\s+)?(.*)$/;
-const DIRECTIVE = /^(.*?)\s*#\s*(SKIP|TODO|XFAIL|TIMEOUT|ERROR)\b:?\s*(.*)$/i;
+/** Description, and what stands behind the first "#" that is not escaped. */
+const DESCRIPTION = /^((?:\\.|[^#\\]|\\$)*)(?:#(.*))?$/;
+const DIRECTIVE = /^\s*(SKIP|TODO|XFAIL|TIMEOUT|ERROR)\b:?\s*(.*)$/i;
 const RUN = /^#\s+RUN\s+(\S+)(?:\s+\.\.\.)?\s*$/;
 const BAIL_OUT = /^Bail out!\s*(.*)$/;
 
 interface Level {
+  /** Its lines' indentation, in steps of two blanks or one "# ". */
+  readonly depth: number;
   planned: number | null;
   seen: number;
 }
@@ -42,15 +46,22 @@ interface Level {
 export function parseKtap(lines: readonly string[]): KtapReport {
   const cases: KtapCase[] = [];
   const problems: string[] = [];
-  const levels: Level[] = [{ planned: null, seen: 0 }];
+  const levels: Level[] = [{ depth: 0, planned: null, seen: 0 }];
   /** Cases of a nested level wait here until the line with their suite's name comes. */
   const pending: KtapCase[][] = [[]];
   let diagnostics: string[] = [];
   let running: string | null = null;
   let sawVersion = false;
 
-  const closeTo = (depth: number) => {
-    while (levels.length - 1 > depth) {
+  /** The level that lines of this depth belong to; KUnit indents by four blanks, not by two. */
+  const levelAt = (depth: number) => levels.findLastIndex((level) => level.depth <= depth);
+  const open = (depth: number) => {
+    if (levels.at(-1)!.depth >= depth) return;
+    levels.push({ depth, planned: null, seen: 0 });
+    pending[levels.length - 1] ??= [];
+  };
+  const closeTo = (index: number) => {
+    while (levels.length - 1 > index) {
       const level = levels.pop()!;
       if (level.planned !== null && level.planned !== level.seen) {
         problems.push(`a nested plan of ${level.planned} has ${level.seen} results`);
@@ -59,22 +70,16 @@ export function parseKtap(lines: readonly string[]): KtapReport {
   };
 
   for (const raw of lines) {
-    const { depth, text } = unindent(raw, levels.length);
+    const { depth, text } = unindent(raw, levels.at(-1)!.depth);
     if (VERSION.test(text)) {
       if (depth === 0) sawVersion = true;
-      while (levels.length <= depth) {
-        levels.push({ planned: null, seen: 0 });
-        pending.push([]);
-      }
+      open(depth);
       continue;
     }
     const plan = PLAN.exec(text);
     if (plan) {
-      while (levels.length <= depth) {
-        levels.push({ planned: null, seen: 0 });
-        pending.push([]);
-      }
-      const level = levels[depth]!;
+      open(depth);
+      const level = levels[levelAt(depth)]!;
       if (level.planned !== null) problems.push(`a second plan: ${text}`);
       level.planned = Number(plan[1]);
       continue;
@@ -95,7 +100,7 @@ export function parseKtap(lines: readonly string[]): KtapReport {
       else if (text.trim() !== "") problems.push(`no KTAP: ${JSON.stringify(text.slice(0, 80))}`);
       continue;
     }
-    const at = Math.min(depth, levels.length - 1);
+    const at = levelAt(depth);
     closeTo(at);
     const level = levels[at]!;
     level.seen++;
@@ -110,6 +115,8 @@ export function parseKtap(lines: readonly string[]): KtapReport {
       pending[at]!.push(
         ...nested.map((inner) => ({ ...inner, name: `${found.name}.${inner.name}` })),
       );
+      // A program that died behind its last result: no case of its own tells that.
+      if (!isSound(found) && nested.every(isSound)) pending[at]!.push(found);
     } else {
       pending[at]!.push(found);
     }
@@ -125,19 +132,25 @@ export function parseKtap(lines: readonly string[]): KtapReport {
   return { cases, planned: top.planned, running, problems };
 }
 
-function unindent(raw: string, openLevels: number): { depth: number; text: string } {
+/** What may stand behind the "# " with which kselftest passes a program's own KTAP on. */
+const NESTED = /^(#|ok\b|not ok\b|1\.\.\d)/;
+
+function unindent(raw: string, deepest: number): { depth: number; text: string } {
   let text = raw.replace(/[\r\n]+$/, "");
   let depth = 0;
   for (;;) {
     if (text.startsWith("  ")) text = text.slice(2);
-    // "# " nests only where what follows is KTAP itself, as kselftest prints a program's output.
-    else if (
-      text.startsWith("# ") && depth < openLevels &&
-      (VERSION.test(text.slice(2)) || PLAN.test(text.slice(2)) || RESULT.test(text.slice(2)))
-    ) text = text.slice(2);
-    else return { depth, text };
+    // A version line opens a level; nothing else does, for a test may say "# ok 1" as well.
+    else if (text.startsWith("# ") && VERSION.test(text.slice(2))) text = text.slice(2);
+    else if (text.startsWith("# ") && depth < deepest && NESTED.test(text.slice(2))) {
+      text = text.slice(2);
+    } else return { depth, text };
     depth++;
   }
+}
+
+function isSound(found: KtapCase): boolean {
+  return ["ok", "skip", "xfail", "todo"].includes(found.status);
 }
 
 function readCase(
@@ -146,10 +159,12 @@ function readCase(
   rest: string,
   diagnostics: readonly string[],
 ): KtapCase {
-  const directive = DIRECTIVE.exec(rest);
-  const name = (directive ? directive[1]! : rest).trim();
-  const word = directive?.[2]?.toUpperCase();
-  const reason = directive?.[3]?.trim() ?? "";
+  const [, description = "", data = ""] = DESCRIPTION.exec(rest) ?? [];
+  const directive = DIRECTIVE.exec(data);
+  const name = description.replace(/\\(.)/g, "$1").trim();
+  const word = directive?.[1]?.toUpperCase();
+  // kselftest says "# exit=1" there: no directive, and no part of the name.
+  const reason = (directive ? directive[2]! : data).trim();
   return { number, name, status: statusOf(verdict, word), reason, diagnostics };
 }
 

@@ -131,11 +131,13 @@ function parseToolchains(value: YamlValue, around: Surroundings): Toolchain[] {
     const fields = item.fields(["llvm"], ["llvm"]);
     return { id, llvm: checkLlvm(fields.llvm!.string(), (message) => fields.llvm!.error(message)) };
   });
-  if (around.llvm === undefined && around.cc === undefined) return declared;
+  // An empty variable is an unset one, as for make.
+  const { llvm: wanted, cc } = { llvm: around.llvm || undefined, cc: around.cc || undefined };
+  if (wanted === undefined && cc === undefined) return declared;
   const wrong = (message: string) =>
     new KmatrixError("usage", "bad-environment", `LLVM= in the environment: ${message}`);
-  const llvm = around.llvm === undefined ? declared[0]!.llvm : checkLlvm(around.llvm, wrong);
-  return [{ id: declared[0]!.id, llvm, cc: around.cc }, ...declared.slice(1)];
+  const llvm = wanted === undefined ? declared[0]!.llvm : checkLlvm(wanted, wrong);
+  return [{ id: declared[0]!.id, llvm, cc }, ...declared.slice(1)];
 }
 
 /** The three forms of Documentation/kbuild/llvm.rst. */

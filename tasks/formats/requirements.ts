@@ -8,6 +8,7 @@ import {
   type Toolchain,
 } from "../model.ts";
 import { clangOf, llvmTool } from "./make.ts";
+import { groupByBuild } from "./plan.ts";
 
 export type PackageManager = "apt" | "dnf" | "pacman" | "zypper";
 export type Packages = Readonly<Record<PackageManager, string>>;
@@ -78,8 +79,8 @@ function compileProbe(toolchain: Toolchain, flags: readonly string[]): string[] 
 export function requirementsFor(cells: readonly Cell[]): Requirement[] {
   const toolchains = unique(cells.map((cell) => cell.toolchain));
   const kernels = unique(cells.map((cell) => cell.kernel));
-  const builds = new Set(cells.map((cell) => `${cell.kernel.id} ${cell.config.id}`)).size;
-  return [
+  const builds = groupByBuild(cells).length;
+  return unique([
     ...toolchains.flatMap((toolchain) => toolchainRequirements(toolchain, cells)),
     ...BUILD_TOOLS,
     ...kernels.flatMap(sourceRequirements),
@@ -98,7 +99,7 @@ export function requirementsFor(cells: readonly Cell[]): Requirement[] {
       packages: null,
       blocksRun: true,
     },
-  ];
+  ]);
 }
 
 function unique<T extends { readonly id: string }>(items: readonly T[]): T[] {
@@ -228,10 +229,15 @@ export function debianSourceTar(name: string): string {
 }
 
 function sourceRequirements(kernel: KernelSpec): Requirement[] {
+  const patch = tool("patch", "applies the series", same("patch"));
+  return [...unpackRequirements(kernel), ...(kernel.series.length > 0 ? [patch] : [])];
+}
+
+function unpackRequirements(kernel: KernelSpec): Requirement[] {
+  const tar = tool("tar", "unpacks kernel sources", same("tar"));
   const unpack = [
-    tool("tar", "unpacks kernel sources", same("tar")),
+    tar,
     tool("xz", "unpacks kernel sources", { ...same("xz"), apt: "xz-utils" }),
-    ...(kernel.series.length > 0 ? [tool("patch", "applies the series", same("patch"))] : []),
   ];
   switch (kernel.source.kind) {
     case "debian": {
@@ -252,7 +258,7 @@ function sourceRequirements(kernel: KernelSpec): Requirement[] {
           : []),
       ];
     case "git":
-      return [tool("git", `fetches ${kernel.id}`, same("git")), ...unpack.slice(0, 1)];
+      return [tool("git", `fetches ${kernel.id}`, same("git")), tar];
     case "tree":
       return [];
   }
@@ -271,7 +277,7 @@ export function versionAtLeast(found: string, minimum: string): boolean {
 /** The package manager of a machine from its /etc/os-release; null for one that is unknown here. */
 export function packageManagerOf(osRelease: string): PackageManager | null {
   const words = osRelease.split("\n").filter((line) => /^ID(_LIKE)?=/.test(line)).flatMap((line) =>
-    line.replace(/^[^=]*=/, "").replaceAll('"', "").split(" ")
+    line.replace(/^[^=]*=/, "").replaceAll(/["']/g, "").split(" ")
   );
   const families: readonly [PackageManager, readonly string[]][] = [
     ["apt", ["debian", "ubuntu"]],

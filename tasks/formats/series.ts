@@ -19,6 +19,9 @@ export function explainRejects(
     if (target) current = target[1]!;
     const hunk = /^Hunk #(\d+) FAILED at (\d+)/.exec(line);
     if (hunk) failures.push(`${current}: hunk ${hunk[1]} (line ${hunk[2]})`);
+    if (line.startsWith("Reversed (or previously applied) patch detected!")) {
+      failures.push(`${current}: the source has this change already`);
+    }
     const missing = /^can't find file to patch at input line (\d+)/.exec(line);
     if (missing) failures.push(`input line ${missing[1]}: the file that it patches does not exist`);
   }

@@ -20,11 +20,18 @@ interface Pattern {
 }
 
 const PATTERNS: readonly Pattern[] = [
+  // First, for its reason may hold the words of another (a corrupted stack, a hung task). The
+  // second form is x86's own, for an exception that is too early or too deep to be handled.
+  { id: "panic", match: /^Kernel panic - not syncing: |^(traps: )?PANIC: / },
   { id: "kasan", match: /^BUG: KASAN: / },
   { id: "page-fault", match: /^BUG: (unable to handle|kernel NULL pointer)/ },
   { id: "soft-lockup", match: /^watchdog: BUG: soft lockup|^BUG: soft lockup/ },
   { id: "hard-lockup", match: /Watchdog detected hard LOCKUP/ },
-  { id: "lockdep", match: /^WARNING: (possible|inconsistent|bad unlock|held lock|suspicious)/ },
+  {
+    id: "lockdep",
+    match:
+      /^WARNING: (possible|inconsistent|bad unlock|held lock|suspicious)|^INFO: trying to register non-static key/,
+  },
   { id: "bug", match: /^kernel BUG at |^BUG: / },
   { id: "general-protection", match: /^(Oops: )?general protection fault/ },
   { id: "oops", match: /^Oops:? |^invalid opcode: |^divide error: |^stack segment: |^int3: / },
@@ -33,11 +40,9 @@ const PATTERNS: readonly Pattern[] = [
   { id: "hung-task", match: /^INFO: task .* blocked for more than/ },
   { id: "oom", match: /invoked oom-killer:|^Out of memory: / },
   { id: "list-corruption", match: /^list_(add|del) corruption/ },
-  { id: "stack-protector", match: /stack-protector: Kernel stack is corrupted/ },
   { id: "kmemleak", match: /^kmemleak: \d+ new suspected memory leaks/ },
   { id: "unwinder", match: /^WARNING: (stack recursion|kernel stack |can't access registers)/ },
   { id: "warning", match: /^WARNING: / },
-  { id: "panic", match: /^Kernel panic - not syncing: / },
 ];
 
 const STAMP = /^(?:<\d+>)?\[\s*\d+\.\d+\](?:\[\s*[CT]\d+\])? ?/;

@@ -3,6 +3,7 @@
 import $ from "dax";
 import { kill } from "zx";
 import type { Child, Command, CommandResult, Host, Level } from "./host.ts";
+import type { Usage } from "../model.ts";
 import { CONTAINMENTS, unwrapCode, wrappedArgv } from "./containment.ts";
 import { denoFileSystem } from "./deno_fs.ts";
 import { formatCommand } from "../formats/shell.ts";
@@ -40,6 +41,7 @@ class DenoHost implements Host {
   readonly signal: AbortSignal;
   readonly log: (level: Level, text: string) => void;
   #containment: Promise<readonly string[]> | undefined;
+  readonly #programsMs: Record<string, number> = {};
 
   constructor(options: DenoHostOptions) {
     this.signal = options.signal;
@@ -50,6 +52,17 @@ class DenoHost implements Host {
 
   now(): number {
     return Date.now();
+  }
+
+  usage(): Usage {
+    return { programsMs: this.#programsMs, peakMiB: peakMiB() };
+  }
+
+  #spent(command: Command, startedAt: number): number {
+    const durationMs = this.now() - startedAt;
+    const name = command.argv[0]!.split("/").at(-1)!;
+    this.#programsMs[name] = (this.#programsMs[name] ?? 0) + durationMs;
+    return durationMs;
   }
 
   sleep(ms: number): Promise<void> {
@@ -96,7 +109,7 @@ class DenoHost implements Host {
         child,
       ]);
       const code = unwrapCode(result.code);
-      const durationMs = this.now() - startedAt;
+      const durationMs = this.#spent(command, startedAt);
       return { argv: command.argv, code, stdout, stderr, timedOut, durationMs };
     } finally {
       clearTimeout(timer);
@@ -107,10 +120,12 @@ class DenoHost implements Host {
   async spawn(command: Command): Promise<Child> {
     const streams = command.log === undefined ? {} : { stderr: command.log };
     const { builder, contained } = await this.#prepare(command, streams);
+    const startedAt = this.now();
     const child = builder.stdout("piped").stderr("null").spawn();
     const stop = this.#stopper(child, contained);
     const exit = child.then((result) => {
       this.signal.removeEventListener("abort", stop);
+      this.#spent(command, startedAt);
       return unwrapCode(result.code);
     });
     return { stdout: child.stdout(), exit, kill: stop };
@@ -129,6 +144,16 @@ class DenoHost implements Host {
     if (this.signal.aborted) queueMicrotask(stop);
     else this.signal.addEventListener("abort", stop, { once: true });
     return stop;
+  }
+}
+
+/** The high-water mark that the kernel keeps (proc_pid_status(5), VmHWM). */
+function peakMiB(): number {
+  try {
+    const status = Deno.readTextFileSync("/proc/self/status");
+    return Math.round(Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024);
+  } catch {
+    return 0;
   }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What stages may ask of the machine. Only tasks/host/ implements it; only stages/ hold one. */
 
+import type { Usage } from "../model.ts";
+
 /** An external command as data, built by a pure function and printed before it runs. */
 export interface Command {
   readonly argv: readonly string[];
@@ -47,6 +49,8 @@ export interface Host {
   readonly env: (name: string) => string | undefined;
   /** Aborted by Ctrl-C and SIGTERM; every child is killed then. */
   readonly signal: AbortSignal;
+  /** What this process and its commands have cost so far. */
+  usage(): Usage;
 }
 
 export interface FileSystem {

@@ -63,19 +63,30 @@ export async function build(
   }
   const text = await readLog(log, host);
   if (!fresh) {
-    const products = { "vmlinux": await statOf(vmlinux, host) };
+    const products: Record<string, Stamp["products"][string]> = {};
+    for (const name of ["vmlinux", ...await modulesOf(config, host)]) {
+      products[name] = await statOf(`${config.buildDir}/${name}`, host);
+    }
     const done: Stamp = { key: config.key, dotConfig, products };
     await host.fs.writeText(`${config.buildDir}/${STAMP}`, JSON.stringify(done, null, 2));
   }
   return {
     config,
     vmlinux,
+    modules: await modulesOf(config, host),
     log,
     warnings: collectWarnings(text),
     objects: countObjects(text),
     compiled,
     durationMs: host.now() - startedAt,
   };
+}
+
+/** kbuild writes the objects of all modules, in the order of the Makefiles, to modules.order. */
+async function modulesOf(config: KernelConfig, host: Host): Promise<string[]> {
+  if (!config.features.includes("modules")) return [];
+  const order = await host.fs.readTextIfAny(`${config.buildDir}/modules.order`) ?? "";
+  return order.split("\n").filter(Boolean).map((name) => name.replace(/\.o$/, ".ko"));
 }
 
 async function run(

@@ -1,21 +1,64 @@
 // SPDX-License-Identifier: MIT
-/** Looks into the built kernel: is it instrumented as its configuration promises? */
+/** Looks into the built kernel and its modules: are they instrumented as the configuration says? */
 import type { Host } from "../host/host.ts";
-import type { Inspection, KernelBuild } from "../model.ts";
+import type { Inspection, KernelBuild, KernelSpec, ModuleInspection } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
-import { countCallbackCalls, Elf, SHF_ALLOC, SHF_EXECINSTR } from "../formats/elf.ts";
-import { instrumentationProblems } from "../formats/instrumentation.ts";
+import { Elf } from "../formats/elf.ts";
+import {
+  inspectImage,
+  inspectModule,
+  inspectObject,
+  undeclaredObjects,
+} from "../formats/instrumentation.ts";
+import { llvmTool } from "../formats/make.ts";
 
-/** @throws KmatrixError "inspect" naming the callback that is missing or that should not be there. */
-export async function inspect(kernel: KernelBuild, host: Host): Promise<Inspection> {
-  const elf = new Elf(await host.fs.readBytes(kernel.vmlinux), kernel.vmlinux);
-  const calls = countCallbackCalls(elf);
-  const code = SHF_ALLOC | SHF_EXECINSTR;
-  const textBytes = elf.sections.filter((section) => (section.flags & code) === code)
-    .reduce((sum, section) => sum + section.size, 0);
-  const problems = instrumentationProblems(calls, kernel.config.features);
-  if (problems.length > 0) {
-    throw new KmatrixError("inspect", "not-as-asked", problems[0]!, problems.join("\n"));
+/** @throws KmatrixError "inspect" naming section, symbol or object of everything that is wrong. */
+export async function inspect(
+  kernel: KernelBuild,
+  spec: Pick<KernelSpec, "uninstrumented">,
+  host: Host,
+): Promise<Inspection> {
+  const { features, buildDir } = kernel.config;
+  const image = inspectImage(await read(kernel.vmlinux, host), features);
+  const problems = [...image.problems];
+  if (features.includes("kcov") && spec.uninstrumented !== null) {
+    const found = undeclaredObjects(await uninstrumentedObjects(kernel, host), spec.uninstrumented);
+    problems.push(
+      ...found.map((path) =>
+        `${path} has code and no call of a callback, and the tree does not declare it (uninstrumented.list)`
+      ),
+    );
   }
-  return { calls, textBytes };
+  const modules: ModuleInspection[] = [];
+  for (const name of kernel.modules) {
+    const module = inspectModule(name, await read(`${buildDir}/${name}`, host), features);
+    modules.push(module.figures);
+    problems.push(...module.problems);
+  }
+  if (problems.length > 0) {
+    const more = problems.length > 1 ? ` (+${problems.length - 1} more)` : "";
+    throw new KmatrixError("inspect", "not-as-asked", problems[0]! + more, problems.join("\n"));
+  }
+  return { calls: image.calls, textBytes: image.textBytes, guardBytes: image.guardBytes, modules };
+}
+
+async function read(path: string, host: Host): Promise<Elf> {
+  return new Elf(await host.fs.readBytes(path), path);
+}
+
+/** Every object that is linked into vmlinux and has code of C but no call. */
+async function uninstrumentedObjects(kernel: KernelBuild, host: Host): Promise<string[]> {
+  const { buildDir, toolchain } = kernel.config;
+  const ar = llvmTool(toolchain.llvm, "llvm-ar");
+  // vmlinux.a is the thin archive that kbuild links vmlinux from.
+  const list = await host.run({ argv: [ar, "t", "vmlinux.a"], cwd: buildDir });
+  if (list.code !== 0) {
+    throw new KmatrixError("infra", "no-object-list", `${ar} t vmlinux.a failed`, list.stderr);
+  }
+  const found: string[] = [];
+  for (const path of list.stdout.split("\n").filter(Boolean)) {
+    const { codeBytes, calls } = inspectObject(await read(`${buildDir}/${path}`, host));
+    if (codeBytes > 0 && calls === 0) found.push(path);
+  }
+  return found;
 }

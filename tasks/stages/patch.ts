@@ -83,9 +83,9 @@ async function must(host: Host, argv: readonly string[]): Promise<void> {
 }
 
 async function apply(tree: string, file: string, host: Host): Promise<void> {
-  const result = await host.run({
-    argv: ["patch", "--batch", "--strip=1", "--no-backup-if-mismatch", "-d", tree, "-i", file],
-  });
+  // --forward: with --batch alone, a patch that the source has already would be taken back.
+  const flags = ["--batch", "--forward", "--strip=1", "--no-backup-if-mismatch"];
+  const result = await host.run({ argv: ["patch", ...flags, "-d", tree, "-i", file] });
   if (result.code === 0) return;
   const rejects = await readRejects(tree, result.stdout, host);
   const { message, detail } = explainRejects(file, result.stdout + result.stderr, rejects);
