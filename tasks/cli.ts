@@ -26,6 +26,10 @@ export interface RunOptions extends CommonOptions {
   readonly json?: string | undefined;
   readonly shard?: { part: number; of: number } | undefined;
   readonly list: boolean;
+  readonly tree?: string | undefined;
+  readonly series?: string | undefined;
+  readonly kernel?: string | undefined;
+  readonly range?: string | undefined;
 }
 
 /** What the user asked for. */
@@ -97,6 +101,10 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
       )
       .option("--no-kvm", "the same as --accel tcg")
       .option("--kconfig-add <CONFIG_X=y>", "one more option, for this run", append, [])
+      .option("--tree <dir>", "a kernel tree of your own, dirty or not; it is not modified")
+      .option("--series <path>", "an mbox, a folder with a series file, a diff, or a message id")
+      .option("--kernel <id>", "what --series goes on top of (default: linux-6.12)")
+      .option("--range <A..B>", "commits of --tree: B as a series on top of A")
       .option("--filter <glob>", "only tests whose <fixture>.<variant>.<test> matches", append, [])
       .option("--shard <m/n>", "part m of n of the matrix, by builds", shard)
       .option("--fail-fast", "stop at the first failed cell", false)

@@ -13,7 +13,7 @@ import { requirementsFor } from "./formats/requirements.ts";
 import { junitXml } from "./formats/junit.ts";
 import { failuresText, summaryTable } from "./formats/summary.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
-import { loadMatrix, makePlan } from "./project.ts";
+import { loadMatrix, makePlan, withOwnKernel } from "./project.ts";
 import { runPipeline } from "./pipeline.ts";
 import { dryRun } from "./dry_run.ts";
 import { examine } from "./host/doctor.ts";
@@ -55,7 +55,13 @@ async function planOf(
   const file = options.matrix === "matrix.yaml"
     ? `${paths.root}/matrix.yaml`
     : absolute(options.matrix);
-  return makePlan(await loadMatrix(file, paths, host), globs, options, host);
+  const matrix = await loadMatrix(file, paths, host);
+  return makePlan(
+    await withOwnKernel(matrix, options, absolute, paths, host),
+    globs,
+    options,
+    host,
+  );
 }
 
 /** Every failure that a report holds. */
@@ -117,6 +123,9 @@ function repeatCommand(command: string, cell: string, options: RunOptions): stri
   const flags = [
     ...options.kconfigAdd.flatMap((value) => ["--kconfig-add", value]),
     ...options.filter.flatMap((value) => ["--filter", value]),
+    ...(["tree", "series", "kernel", "range"] as const).flatMap((name) =>
+      options[name] === undefined ? [] : [`--${name}`, options[name]]
+    ),
     ...(options.matrix === "matrix.yaml" ? [] : ["--matrix", options.matrix]),
     ...(options.accel === "auto" ? [] : ["--accel", options.accel]),
     ...(options.kvm ? [] : ["--no-kvm"]),

@@ -43,7 +43,7 @@ export async function dryRun(
     const buildDir = `${paths.builds}/<key>`;
     const make = (...targets: string[]) =>
       command(...makeArgv({
-        source: { path: source },
+        source: { path: source, digest: "" },
         buildDir,
         toolchain,
         jobs: plan.settings.jobs,

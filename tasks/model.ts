@@ -73,10 +73,8 @@ export interface KernelSpec {
   /** The folder of kernel.yaml, absolute. */
   readonly dir: string;
   readonly source: SourceSpec;
-  /** Patches in the order in which they apply, absolute paths. */
+  /** Files with patches, in the order in which they apply, absolute. */
   readonly series: readonly string[];
-  /** Features that no .config option tells, such as the reset ioctl of a series. */
-  readonly provides: readonly Feature[];
   /** Globs of objects that the tree declares as not instrumented; null: nothing is known of it. */
   readonly uninstrumented: readonly string[] | null;
 }
@@ -119,6 +117,8 @@ export interface Matrix {
   /** The declared cells, in order. */
   readonly cells: readonly Cell[];
   readonly warnings: readonly KnownWarning[];
+  /** The kernel whose cells one of --tree or --series takes over; null for none. */
+  readonly template: string | null;
 }
 
 export interface Plan {
@@ -164,8 +164,9 @@ export interface SourceArchive {
 export interface SourceTree {
   readonly kernelId: string;
   readonly version: string;
+  /** Equal digest, equal content. */
   readonly digest: string;
-  /** Absolute; never written to by a build. */
+  /** Absolute; never written to by a build, and the same for all contents of one kernel id. */
   readonly path: string;
 }
 
@@ -251,6 +252,8 @@ export interface BootRecord {
   readonly durationMs: number;
   readonly features: readonly Feature[];
   readonly filter: readonly string[];
+  /** Sizes of the two recordings, so that one which was cut later is found out. */
+  readonly bytes: { readonly console: number; readonly results: number };
 }
 
 // ── parse, report ───────────────────────────────────────────────────────────────────────────────

@@ -146,22 +146,30 @@ class Run {
       for (const cell of this.#cells) cell.block(this.#options.until, this.#stopWord("setup"));
       return await this.#changed();
     }
-    const sources = new Map<string, SourceTree | null>();
-    for (const group of groupByBuild(this.#plan.cells)) {
-      const cells = this.#cells.filter((one) => group.includes(one.cell));
-      if (this.#stopped(cells)) continue;
-      const kernel = group[0]!.kernel;
-      if (!sources.has(kernel.id)) {
-        const all = this.#cells.filter((one) => one.cell.kernel.id === kernel.id);
-        sources.set(kernel.id, await this.#source(all));
-      }
-      const source = sources.get(kernel.id)!;
-      if (source) await this.#group(source, cells);
+    for (const kernel of new Set(this.#plan.cells.map((cell) => cell.kernel.id))) {
+      const cells = this.#cells.filter((one) => one.cell.kernel.id === kernel);
+      if (!this.#stopped(cells)) await this.#kernel(kernel, cells);
     }
     for (const cell of this.#cells) {
       cell.block(this.#options.until, this.#stopWord("fail-fast"));
     }
     await this.#changed();
+  }
+
+  /** One kernel's tree and build folders belong to one run at a time. */
+  async #kernel(id: string, cells: readonly Progress[]): Promise<void> {
+    await this.#host.fs.locked(
+      `${this.#paths.cache}/locks/kernel-${id}`,
+      () => this.#host.log("info", `another run is working on ${id}; waiting for it`),
+      async () => {
+        const source = await this.#source(cells);
+        if (!source) return;
+        for (const group of groupByBuild(cells.map((one) => one.cell))) {
+          const members = cells.filter((one) => group.includes(one.cell));
+          if (!this.#stopped(members)) await this.#group(source, members);
+        }
+      },
+    );
   }
 
   /** Blocks the cells where the run is not to go on; says whether it did. */

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 /** Reads matrix.yaml and what lies beside it from the disk, and makes a plan of them. */
 import type { Host } from "./host/host.ts";
-import type { KernelSpec, Matrix, Plan, RunSettings } from "./model.ts";
+import type { Cell, KernelSpec, Matrix, Plan, RunSettings } from "./model.ts";
 import type { RunOptions } from "./cli.ts";
 import type { Paths } from "./paths.ts";
 import { KmatrixError } from "./errors.ts";
 import { parseKernelSpec } from "./formats/kernel_spec.ts";
-import { parseMatrix } from "./formats/matrix.ts";
+import { parseMatrix, withBroughtKernel } from "./formats/matrix.ts";
+import { bring } from "./stages/bring.ts";
+import { requestOf } from "./stages/configure.ts";
+import { fetch } from "./stages/fetch.ts";
+import { patch } from "./stages/patch.ts";
+import { ensureReady } from "./stages/setup.ts";
 import { selectCells, shardCells } from "./formats/plan.ts";
 
 /** @throws KmatrixError "usage" for anything wrong in the matrix or in a kernel.yaml. */
@@ -37,6 +42,83 @@ async function loadKernels(paths: Paths, host: Host): Promise<KernelSpec[]> {
     kernels.push(parseKernelSpec(id, dir, `kernels/${id}/kernel.yaml`, text, series, list));
   }
   return kernels;
+}
+
+/**
+ * The matrix with the kernel of --tree, --series or --range in it, or as it is where none is named.
+ * Its cells are those of the template kernel that its Kconfig files have the options for.
+ * @throws KmatrixError as bring() does.
+ */
+export async function withOwnKernel(
+  matrix: Matrix,
+  options: RunOptions,
+  absolute: (path: string) => string,
+  paths: Paths,
+  host: Host,
+): Promise<Matrix> {
+  const { tree, series, kernel, range } = options;
+  if (tree === undefined && series === undefined && range === undefined) {
+    if (kernel === undefined) return matrix;
+    const text = "--kernel names what --series goes on top of; to choose cells, give a glob";
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
+  const brought = await bring(
+    {
+      tree: tree === undefined ? undefined : absolute(tree),
+      series: series === undefined ? undefined : absolute(series),
+      kernel,
+      range,
+    },
+    matrix.kernels,
+    paths,
+    host,
+  );
+  const whole = withBroughtKernel(matrix, brought);
+  const known = await kconfigNames(whole.cells, brought, options, paths, host);
+  if (known === null) return whole;
+  const cells: Cell[] = [];
+  for (const cell of whole.cells) {
+    const { lines } = await requestOf(cell, [], paths, host);
+    const lacking = lines.filter(({ option, value }) =>
+      value !== "n" && !known.has(option.replace(/^CONFIG_/, ""))
+    );
+    if (lacking.length === 0) cells.push(cell);
+    else {
+      const names = lacking.map((line) => line.option).join(", ");
+      host.log("notice", `${cell.id} is left out: this kernel has no ${names}`);
+    }
+  }
+  return { ...whole, cells };
+}
+
+/** Every symbol that the tree's Kconfig files define; null where the tree cannot be had yet. */
+async function kconfigNames(
+  cells: readonly Cell[],
+  kernel: KernelSpec,
+  options: RunOptions,
+  paths: Paths,
+  host: Host,
+): Promise<ReadonlySet<string> | null> {
+  if (options.dryRun || options.list) return null;
+  try {
+    await ensureReady(cells, options.install, paths, host);
+    const source = await host.fs.locked(
+      `${paths.cache}/locks/kernel-${kernel.id}`,
+      () => host.log("info", `another run is working on ${kernel.id}; waiting for it`),
+      async () => await patch(await fetch(kernel, paths, host), kernel, paths, host),
+    );
+    const grep = [
+      "grep",
+      "-rhoE",
+      "^[[:space:]]*(menu)?config +[A-Za-z0-9_]+",
+      "--include=Kconfig*",
+    ];
+    const { stdout } = await host.run({ argv: [...grep, source.path] });
+    return new Set(stdout.split("\n").map((line) => line.trim().split(/\s+/).at(-1)!));
+  } catch {
+    // The run meets the same failure in its own stages and reports it for every cell.
+    return null;
+  }
 }
 
 /** What a run with these options will do. @throws KmatrixError "no-match" or "usage". */

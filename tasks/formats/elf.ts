@@ -73,6 +73,14 @@ export class Elf {
       ...section,
       name: strings ? this.#string(strings.offset + nameOffset) : "",
     }));
+    const outside = this.sections.find((section) =>
+      section.type !== SHT_NOBITS &&
+      (section.offset < 0 || section.size < 0 || section.offset + section.size > bytes.length)
+    );
+    if (outside) {
+      const text = `${file} is damaged: section "${outside.name}" lies outside the file`;
+      throw new KmatrixError("inspect", "no-elf", text);
+    }
   }
 
   #section(at: number) {

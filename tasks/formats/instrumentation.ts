@@ -250,9 +250,9 @@ function guardOperand(
   // The instruction that loads %rdi may be some way up, but never behind another call.
   for (let at = position - 1; at >= 0; at--) {
     const before = relocations[at]!;
-    const symbol = elf.symbolTable[before.symbol]!;
+    const symbol = elf.symbolTable[before.symbol];
     if (call.offset - before.offset > 64) return null;
-    if (ADDRESS_RELOCATIONS.has(before.type) && sections.has(symbol.section)) {
+    if (symbol && ADDRESS_RELOCATIONS.has(before.type) && sections.has(symbol.section)) {
       // A pc-relative operand counts from the end of its instruction, four bytes on.
       const addend = before.type === 2 ? before.addend + 4 : before.addend;
       return symbol.value + addend;

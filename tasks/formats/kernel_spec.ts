@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** kernels/<id>/kernel.yaml: where a kernel's source comes from. */
-import { FEATURES, type KernelSpec, type SourceSpec } from "../model.ts";
+import { type KernelSpec, type SourceSpec } from "../model.ts";
 import { readYaml, type YamlValue } from "./yaml_reader.ts";
 import { parseUninstrumentedList } from "./instrumentation.ts";
 import { KmatrixError } from "../errors.ts";
@@ -22,15 +22,13 @@ export function parseKernelSpec(
   seriesFile: string | null,
   uninstrumented: string | null,
 ): KernelSpec {
-  const fields = readYaml(file, text).fields(["source", "provides", "description"], ["source"]);
+  const fields = readYaml(file, text).fields(["source", "description"], ["source"]);
   fields.description?.string();
-  const provides = fields.provides?.list().map((item) => item.oneOf(FEATURES, "feature")) ?? [];
   return {
     id,
     dir,
     source: parseSource(fields.source!, dir),
     series: seriesFile === null ? [] : parseSeriesFile(seriesFile, `${dir}/patches`),
-    provides,
     uninstrumented: uninstrumented === null ? null : parseUninstrumentedList(uninstrumented),
   };
 }

@@ -15,7 +15,7 @@ export function clangOf(toolchain: Toolchain): string {
 
 /** What every make call of one build has in common. */
 export interface MakeRequest {
-  readonly source: Pick<SourceTree, "path">;
+  readonly source: Pick<SourceTree, "path" | "digest">;
   readonly buildDir: string;
   readonly toolchain: Toolchain;
   readonly jobs: number;
@@ -68,9 +68,13 @@ export function makeArgv(request: MakeRequest, targets: readonly string[]): stri
   ];
 }
 
-/** Everything that decides the content of a build folder. */
+/** What a build folder is kept for. */
 export interface BuildIdentity {
-  readonly sourceDigest: string;
+  /**
+   * Not the content: a changed source is built in the same folder, where make compiles what has
+   * changed. The stage's stamp holds the content.
+   */
+  readonly sourcePath: string;
   /** tinyconfig plus this. */
   readonly fragment: string;
   /** `clang --version` and `ld.lld --version`, so that an upgraded compiler is another one. */
@@ -88,7 +92,7 @@ export function buildIdentityText(identity: BuildIdentity): string {
   );
   return JSON.stringify({
     format: 1,
-    source: identity.sourceDigest,
+    source: identity.sourcePath,
     fragment: identity.fragment,
     toolchain: identity.toolchain,
     variables: sorted,

@@ -36,7 +36,17 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
  */
 export function parseMatrix(file: string, text: string, around: Surroundings): Matrix {
   const fields = readYaml(file, text).fields(
-    ["toolchains", "machines", "configs", "product", "include", "exclude", "expect", "warnings"],
+    [
+      "toolchains",
+      "machines",
+      "configs",
+      "product",
+      "include",
+      "exclude",
+      "expect",
+      "warnings",
+      "template",
+    ],
     ["toolchains", "machines", "configs", "product"],
   );
   const toolchains = parseToolchains(fields.toolchains!, around);
@@ -69,7 +79,22 @@ export function parseMatrix(file: string, text: string, around: Surroundings): M
     hit.forEach((id) => cells.set(id, { ...cells.get(id)!, expect }));
   }
   const warnings = (fields.warnings?.list() ?? []).map((item) => parseWarning(item, cells));
-  return { file, ...axes, cells: [...cells.values()], warnings };
+  const ids = around.kernels.map((kernel) => kernel.id);
+  const template = fields.template?.oneOf(ids, "kernel") ?? null;
+  return { file, ...axes, cells: [...cells.values()], warnings, template };
+}
+
+/**
+ * The matrix with a kernel that the user brought: its cells are those of the template kernel, under
+ * its own id, and no others; any other pair can still be named.
+ */
+export function withBroughtKernel(matrix: Matrix, kernel: KernelSpec): Matrix {
+  const axes = { ...matrix, kernels: [...matrix.kernels, kernel] };
+  const cells = matrix.cells.filter((cell) => cell.kernel.id === matrix.template).map((cell) => ({
+    ...makeCell(axes, kernel, cell.config, cell.toolchain, cell.machine),
+    expect: cell.expect,
+  }));
+  return { ...axes, cells };
 }
 
 type Axes = Pick<Matrix, "toolchains" | "machines" | "configs" | "kernels">;

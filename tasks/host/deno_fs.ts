@@ -86,6 +86,12 @@ export const denoFileSystem: FileSystem = {
   },
   rename: (from, to) => Deno.rename(from, to),
   copy: (from, to) => Deno.copyFile(from, to),
+  async replace(from, to) {
+    await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+    const partial = `${to}.${crypto.randomUUID().slice(0, 8)}.partial`;
+    await Deno.copyFile(from, partial);
+    await Deno.rename(partial, to);
+  },
   async link(target, path) {
     const partial = `${path}.${crypto.randomUUID().slice(0, 8)}.partial`;
     await Deno.symlink(target, partial);

@@ -104,8 +104,8 @@ class DenoHost implements Host {
     }, command.timeoutMs);
     try {
       const [stdout, stderr, result] = await Promise.all([
-        readTail(child.stdout()),
-        readTail(child.stderr()),
+        readTail(webStream(child.stdout())),
+        readTail(webStream(child.stderr())),
         child,
       ]);
       const code = unwrapCode(result.code);
@@ -128,7 +128,7 @@ class DenoHost implements Host {
       this.#spent(command, startedAt);
       return unwrapCode(result.code);
     });
-    return { stdout: child.stdout(), exit, kill: stop };
+    return { stdout: webStream(child.stdout()), exit, kill: stop };
   }
 
   /** Kills the wrapper, and with it the namespace; without one, every descendant by its own id. */
@@ -164,6 +164,11 @@ async function killDescendants(): Promise<void> {
   for (const pid of children.trim().split(" ").filter(Boolean)) {
     await kill(Number(pid), "SIGKILL").catch(() => {});
   }
+}
+
+/** dax declares node's name of the stream; under Deno it is the same class. */
+function webStream(stream: unknown): ReadableStream<Uint8Array> {
+  return stream as ReadableStream<Uint8Array>;
 }
 
 async function readTail(stream: ReadableStream<Uint8Array>): Promise<string> {

@@ -75,6 +75,8 @@ export interface FileSystem {
   remove(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   copy(from: string, to: string): Promise<void>;
+  /** Puts a copy of a file (content and mode, new time) into place in one step. */
+  replace(from: string, to: string): Promise<void>;
   /** Replaces a symbolic link in one step. */
   link(target: string, path: string): Promise<void>;
   /** Runs `body` while holding an exclusive lock; the system drops it if this process dies. */

@@ -39,6 +39,7 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
   const startedAt = host.now();
   const child = await host.spawn({ argv, log: `${dir}/qemu.log` });
   const end = await watch(child, input, startedAt, host);
+  const size = async (name: string) => (await host.fs.stat(`${dir}/${name}`))?.size ?? 0;
   const record: BootRecord = {
     cell: input.cell,
     accel: input.accel,
@@ -47,6 +48,7 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
     durationMs: host.now() - startedAt,
     features: input.features,
     filter: input.filter,
+    bytes: { console: await size(RECORDINGS.console), results: await size(RECORDINGS.results) },
   };
   await host.fs.writeText(`${dir}/${RECORDINGS.record}`, `${JSON.stringify(record, null, 2)}\n`);
   return record;

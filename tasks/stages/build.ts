@@ -18,6 +18,8 @@ const STAMP = "kmatrix-built.json";
 
 interface Stamp {
   readonly key: string;
+  /** Digest of the source. */
+  readonly source: string;
   readonly dotConfig: string;
   /** Path below the build folder, size and time of change of every product. */
   readonly products: Readonly<Record<string, { size: number; mtimeMs: number }>>;
@@ -53,7 +55,8 @@ export async function build(
   const vmlinux = `${config.buildDir}/vmlinux`;
   const dotConfig = await sha256(await host.fs.readText(`${config.buildDir}/.config`));
   const stamp = await readStamp(config, host);
-  const fresh = stamp !== null && stamp.key === config.key && stamp.dotConfig === dotConfig &&
+  const fresh = stamp !== null && stamp.key === config.key &&
+    stamp.source === config.source.digest && stamp.dotConfig === dotConfig &&
     await productsUnchanged(config.buildDir, stamp, host);
   let compiled = false;
   if (!fresh) {
@@ -67,7 +70,7 @@ export async function build(
     for (const name of ["vmlinux", ...await modulesOf(config, host)]) {
       products[name] = await statOf(`${config.buildDir}/${name}`, host);
     }
-    const done: Stamp = { key: config.key, dotConfig, products };
+    const done: Stamp = { key: config.key, source: config.source.digest, dotConfig, products };
     await host.fs.writeText(`${config.buildDir}/${STAMP}`, JSON.stringify(done, null, 2));
   }
   return {

@@ -43,7 +43,7 @@ import { probeProgram } from "../host/probe_cache.ts";
 /** Written when the gate is passed; a folder without it is configured anew. */
 const STAMP = "kmatrix-configured.json";
 
-/** The options that tell a feature; what no option tells, kernel.yaml `provides`. */
+/** The options that tell a feature. */
 const FEATURE_OPTIONS: readonly [Feature, string][] = [
   ["kcov", "CONFIG_KCOV"],
   ["cmp", "CONFIG_KCOV_ENABLE_COMPARISONS"],
@@ -95,7 +95,7 @@ export async function configure(
   const request = await requestOf(cell, plan.kconfigAdd, paths, host);
   await checkToolchain(cell, paths, host);
   const identity = buildIdentityText({
-    sourceDigest: source.digest,
+    sourcePath: source.path,
     fragment: renderFragment(request),
     toolchain: await toolchainVersion(cell.toolchain, paths, host),
     variables: plan.settings.makeVariables,
@@ -110,13 +110,8 @@ export async function configure(
     jobs: plan.settings.jobs,
     variables: plan.settings.makeVariables,
   };
-  const dotConfig = await host.fs.locked(
-    `${paths.cache}/locks/build-${key}`,
-    () => host.log("info", `another run is working in ${buildDir}; waiting for it`),
-    async () =>
-      await keptConfig(buildDir, identity, host) ??
-        await makeConfig(make, request, identity, paths, host),
-  );
+  const dotConfig = await keptConfig(make, identity, host) ??
+    await makeConfig(make, request, identity, paths, host);
   const values = parseDotConfig(dotConfig);
   return {
     source,
@@ -125,11 +120,17 @@ export async function configure(
     toolchain: cell.toolchain,
     features: [
       ...FEATURE_OPTIONS.filter(([, option]) => values.get(option) === "y").map(([name]) => name),
-      ...cell.kernel.provides,
+      ...await interfaceFeatures(source, host),
     ],
     notices: request.notices.map(formatAddNotice),
     durationMs: host.now() - startedAt,
   };
+}
+
+/** Features of the interface that no option tells: the source's own uapi header does. */
+async function interfaceFeatures(source: SourceTree, host: Host): Promise<Feature[]> {
+  const header = await host.fs.readTextIfAny(`${source.path}/include/uapi/linux/kcov.h`) ?? "";
+  return /\bKCOV_RESET_TRACE\b/.test(header) ? ["reset-ioctl"] : [];
 }
 
 async function checkToolchain(cell: Cell, paths: Paths, host: Host): Promise<void> {
@@ -157,13 +158,29 @@ async function toolchainVersion(toolchain: Toolchain, paths: Paths, host: Host):
     .join("\n");
 }
 
-async function keptConfig(buildDir: string, identity: string, host: Host): Promise<string | null> {
+interface Stamp {
+  readonly identity: string;
+  /** Digest of the source that Kconfig read. */
+  readonly source: string;
+  /** Digest of the .config. */
+  readonly dotConfig: string;
+}
+
+async function keptConfig(
+  { buildDir, source }: MakeRequest,
+  identity: string,
+  host: Host,
+): Promise<string | null> {
   const stamp = await host.fs.readTextIfAny(`${buildDir}/${STAMP}`);
   const dotConfig = await host.fs.readTextIfAny(`${buildDir}/.config`);
   if (stamp === null || dotConfig === null) return null;
   try {
-    const kept = JSON.parse(stamp) as { identity?: string; dotConfig?: string };
-    if (kept.identity === identity && kept.dotConfig === await sha256(dotConfig)) return dotConfig;
+    const kept = JSON.parse(stamp) as Partial<Stamp>;
+    if (kept.identity === identity && kept.dotConfig === await sha256(dotConfig)) {
+      if (kept.source === source.digest) return dotConfig;
+      host.log("info", "the source has changed since it was configured: configuring again");
+      return null;
+    }
   } catch {
     // A damaged stamp is as good as none.
   }
@@ -188,7 +205,7 @@ async function makeConfig(
   const dotConfig = await host.fs.readText(`${buildDir}/.config`);
   const dropped = findDropped(request, parseDotConfig(dotConfig));
   if (dropped.length > 0) throw await gateError(make, request, tiny, dropped, paths, host);
-  const stamp = { identity, dotConfig: await sha256(dotConfig) };
+  const stamp: Stamp = { identity, source: make.source.digest, dotConfig: await sha256(dotConfig) };
   await host.fs.writeText(`${buildDir}/${STAMP}`, JSON.stringify(stamp));
   return dotConfig;
 }

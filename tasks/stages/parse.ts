@@ -6,9 +6,6 @@ import { KmatrixError } from "../errors.ts";
 import { judgeBoot } from "../formats/verdict.ts";
 import { RECORDINGS } from "../paths.ts";
 
-/** A console beyond this is judged by its beginning; boots are stopped long before. */
-const CONSOLE_BYTES = 64 << 20;
-
 /**
  * @param dir Folder with console.log and results.log; boot.json where it was kept too.
  * @throws KmatrixError "no-match" where the folder holds neither stream.
@@ -30,7 +27,7 @@ export async function parse(
     );
   }
   return judgeBoot({
-    console: new TextDecoder().decode(console?.subarray(0, CONSOLE_BYTES) ?? new Uint8Array()),
+    console: console ?? new Uint8Array(),
     results: results ?? new Uint8Array(),
     record: readRecord(await host.fs.readTextIfAny(`${dir}/${RECORDINGS.record}`), dir),
     declared,

@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: MIT
-/** Unpacks a source once and applies the kernel's series to a tree of its own. */
+/**
+ * Unpacks a source once and keeps one patched tree for each kernel id. A changed series rewrites
+ * only the files whose content it changes, so that make compiles only what depends on them.
+ */
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
 import type { KernelSpec, SourceArchive, SourceTree } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { sha256 } from "../formats/digest.ts";
-import { explainRejects } from "../formats/series.ts";
+import { explainRejects, touchedFiles } from "../formats/series.ts";
+
+/** What a patched tree holds, kept beside it. */
+interface TreeState {
+  readonly base: string;
+  /** Paths that differ from the base, or may. */
+  readonly touched: readonly string[];
+  readonly digest: string;
+}
 
 /**
- * @throws KmatrixError "patch" naming patch, file and hunk where the series does not apply; the
- *   tree is then gone again. "infra" where the archive cannot be unpacked.
+ * Gives the tree to build from: the source itself where there is no series.
+ * @throws KmatrixError "patch" naming patch, file and hunk where the series does not apply; what
+ *   was there before is as it was. "infra" where the archive cannot be unpacked.
  */
 export async function patch(
   archive: SourceArchive,
@@ -18,78 +30,96 @@ export async function patch(
   host: Host,
 ): Promise<SourceTree> {
   const { kernelId, version } = archive;
-  const base: SourceTree = archive.tree !== null
-    ? { kernelId, version, digest: archive.digest, path: archive.tree }
-    : await unpack(archive, paths, host);
-  if (kernel.series.length === 0) return base;
+  const base = archive.tree ?? await unpack(archive, paths, host);
+  if (kernel.series.length === 0) {
+    return { kernelId, version, digest: archive.digest, path: base };
+  }
   const texts = await Promise.all(kernel.series.map((file) => host.fs.readText(file)));
-  const digest = await sha256([base.digest, ...texts].join("\0"));
-  const path = `${paths.sources}/${kernelId}-${digest.slice(0, 12)}`;
-  await onceIn(path, paths, host, async (partial) => {
-    // Hard links: patch writes a file anew and renames it, so the base keeps its own content.
-    await must(host, ["cp", "--archive", "--link", base.path, partial]);
-    for (const file of kernel.series) await apply(partial, file, host);
-  });
-  return { kernelId, version, digest, path };
+  const digest = await sha256([archive.digest, ...texts].join("\0"));
+  const path = `${paths.sources}/${kernelId}`;
+  const statePath = `${path}.json`;
+  const tree: SourceTree = { kernelId, version, digest, path };
+  const state = await readState(statePath, path, host);
+  if (state?.digest === digest) return tree;
+
+  const touched = [...new Set(texts.flatMap(touchedFiles))];
+  const patched = `${path}.patched`;
+  try {
+    await applySeries(base, patched, touched, kernel.series, host);
+    if (state?.base !== archive.digest) await layTree(archive, base, path, host);
+    const before = state?.base === archive.digest ? state.touched : [];
+    // A state that lists all files of both series holds wherever this is broken off.
+    const all = [...new Set([...before, ...touched])];
+    const halfway: TreeState = { base: archive.digest, touched: all, digest: "" };
+    await host.fs.writeText(statePath, JSON.stringify(halfway));
+    const changed = await bringOver(base, patched, path, all, new Set(touched), host);
+    const done: TreeState = { base: archive.digest, touched, digest };
+    await host.fs.writeText(statePath, JSON.stringify(done));
+    host.log("info", `${kernel.series.length} patches applied, ${changed} files changed`);
+  } finally {
+    await host.fs.remove(patched);
+  }
+  return tree;
 }
 
-async function unpack(archive: SourceArchive, paths: Paths, host: Host): Promise<SourceTree> {
-  const { kernelId, version, digest } = archive;
-  const path = `${paths.sources}/base-${digest.slice(0, 12)}`;
-  await onceIn(path, paths, host, async (partial) => {
-    host.log("info", `unpacking ${archive.archive} (${version})`);
-    await host.fs.makeDir(partial);
-    const strip = ["--strip-components=1", "--no-same-owner"];
-    await must(host, ["tar", "--extract", "-f", archive.archive!, "-C", partial, ...strip]);
-  });
-  return { kernelId, version, digest, path };
+/** null where there is no tree, or one that nothing is known of. */
+async function readState(file: string, tree: string, host: Host): Promise<TreeState | null> {
+  const text = await host.fs.readTextIfAny(file);
+  if (text === null || !(await host.fs.exists(tree))) return null;
+  try {
+    return JSON.parse(text) as TreeState;
+  } catch {
+    return null;
+  }
 }
 
-/** Makes a folder by `body` beside its place and renames it, so that it is whole or not there. */
-async function onceIn(
-  path: string,
-  paths: Paths,
-  host: Host,
-  body: (partial: string) => Promise<void>,
-): Promise<void> {
-  if (await host.fs.exists(path)) return;
+async function unpack(archive: SourceArchive, paths: Paths, host: Host): Promise<string> {
+  const path = `${paths.sources}/base-${archive.digest.slice(0, 12)}`;
   await host.fs.locked(
-    `${paths.cache}/locks/source-${path.split("/").at(-1)}`,
-    () => host.log("info", `another run is preparing ${path}; waiting for it`),
+    `${paths.cache}/locks/source-${archive.digest.slice(0, 12)}`,
+    () => host.log("info", `another run is unpacking ${path}; waiting for it`),
     async () => {
       if (await host.fs.exists(path)) return;
-      await host.fs.makeDir(paths.sources);
       const partial = `${path}.partial`;
       await host.fs.remove(partial);
+      await host.fs.makeDir(partial);
       try {
-        await body(partial);
+        host.log("info", `unpacking ${archive.archive} (${archive.version})`);
+        const strip = ["--strip-components=1", "--no-same-owner"];
+        await must(host, ["tar", "--extract", "-f", archive.archive!, "-C", partial, ...strip]);
         await host.fs.rename(partial, path);
       } finally {
         await host.fs.remove(partial);
       }
     },
   );
+  return path;
 }
 
-async function must(host: Host, argv: readonly string[]): Promise<void> {
-  const result = await host.run({ argv });
-  if (result.code === 0) return;
-  throw new KmatrixError(
-    "infra",
-    "unpack-failed",
-    `${argv[0]} ended with code ${result.code} while preparing a source tree`,
-    result.stderr.split("\n").slice(-10).join("\n"),
-  );
-}
-
-async function apply(tree: string, file: string, host: Host): Promise<void> {
-  // --forward: with --batch alone, a patch that the source has already would be taken back.
-  const flags = ["--batch", "--forward", "--strip=1", "--no-backup-if-mismatch"];
-  const result = await host.run({ argv: ["patch", ...flags, "-d", tree, "-i", file] });
-  if (result.code === 0) return;
-  const rejects = await readRejects(tree, result.stdout, host);
-  const { message, detail } = explainRejects(file, result.stdout + result.stderr, rejects);
-  throw new KmatrixError("patch", "does-not-apply", message, detail);
+/** Copies what the series touches and patches the copy: the tree is only written when all applies. */
+async function applySeries(
+  base: string,
+  patched: string,
+  touched: readonly string[],
+  series: readonly string[],
+  host: Host,
+): Promise<void> {
+  await host.fs.remove(patched);
+  await host.fs.makeDir(patched);
+  for (const name of touched) {
+    if (!(await host.fs.exists(`${base}/${name}`))) continue;
+    await host.fs.makeDir(parent(`${patched}/${name}`));
+    await host.fs.copy(`${base}/${name}`, `${patched}/${name}`);
+  }
+  for (const file of series) {
+    // --forward: with --batch alone, a patch that the source has already would be taken back.
+    const argv = ["patch", "--batch", "--forward", "--strip=1", "--no-backup-if-mismatch"];
+    const result = await host.run({ argv: [...argv, "-d", patched, "-i", file] });
+    if (result.code === 0) continue;
+    const rejects = await readRejects(patched, result.stdout, host);
+    const { message, detail } = explainRejects(file, result.stdout + result.stderr, rejects);
+    throw new KmatrixError("patch", "does-not-apply", message, detail);
+  }
 }
 
 async function readRejects(
@@ -102,4 +132,67 @@ async function readRejects(
     rejects.set(match[1]!, await host.fs.readTextIfAny(`${tree}/${match[1]}`) ?? "");
   }
   return rejects;
+}
+
+/** A tree like the base: hard links where the base is ours, a copy of somebody else's tree. */
+async function layTree(
+  archive: SourceArchive,
+  base: string,
+  path: string,
+  host: Host,
+): Promise<void> {
+  const partial = `${path}.partial`;
+  await host.fs.remove(partial);
+  await host.fs.remove(path);
+  try {
+    if (archive.tree === null) await must(host, ["cp", "--archive", "--link", base, partial]);
+    else {
+      await host.fs.makeDir(partial);
+      const copy = 'tar --create --exclude=.git -C "$0" . | tar --extract -C "$1"';
+      await must(host, ["sh", "-c", copy, base, partial]);
+    }
+    await host.fs.rename(partial, path);
+  } finally {
+    await host.fs.remove(partial);
+  }
+}
+
+/**
+ * Makes every listed file of the tree as the patched one, or as the base where the series does not
+ * touch it. A file that changes is a new file: its link to the base is cut and its time is now.
+ */
+async function bringOver(
+  base: string,
+  patched: string,
+  path: string,
+  names: readonly string[],
+  touched: ReadonlySet<string>,
+  host: Host,
+): Promise<number> {
+  let changed = 0;
+  for (const name of names) {
+    const from = `${touched.has(name) ? patched : base}/${name}`;
+    const to = `${path}/${name}`;
+    const wanted = await host.fs.readTextIfAny(from);
+    if (wanted === await host.fs.readTextIfAny(to)) continue;
+    changed++;
+    if (wanted === null) await host.fs.remove(to);
+    else await host.fs.replace(from, to);
+  }
+  return changed;
+}
+
+function parent(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+async function must(host: Host, argv: readonly string[]): Promise<void> {
+  const result = await host.run({ argv });
+  if (result.code === 0) return;
+  throw new KmatrixError(
+    "infra",
+    "unpack-failed",
+    `${argv[0]} ended with code ${result.code} while preparing a source tree`,
+    result.stderr.split("\n").slice(-10).join("\n"),
+  );
 }
