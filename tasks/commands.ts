@@ -11,7 +11,7 @@ import { groupByBuild } from "./formats/plan.ts";
 import { formatCommand } from "./formats/shell.ts";
 import { requirementsFor } from "./formats/requirements.ts";
 import { junitXml } from "./formats/junit.ts";
-import { failuresText, summaryTable } from "./formats/summary.ts";
+import { failuresText, inspectTable, summaryTable } from "./formats/summary.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
 import { loadMatrix, makePlan, withOwnKernel } from "./project.ts";
 import { runPipeline } from "./pipeline.ts";
@@ -74,6 +74,8 @@ function failuresOf(run: RunReport): Failure[] {
 
 function printRun(run: RunReport, { terminal }: Context): void {
   terminal.print(summaryTable(run, terminal.width, terminal.style));
+  const inspected = inspectTable(run, terminal.style);
+  if (inspected !== "") terminal.print(`\n${inspected}`);
   const failures = failuresText(run, terminal.style);
   if (failures !== "") terminal.print(`\n${failures}`);
 }

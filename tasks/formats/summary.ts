@@ -80,6 +80,71 @@ export function summaryTable(report: RunReport, width: number, style: SummarySty
   return [...lines, "", countLine(report, style)].join("\n");
 }
 
+const INSPECT_HEAD = [
+  "cell",
+  "pc calls",
+  "cmp calls",
+  "guard bytes",
+  "= 4 x calls",
+  ".text",
+  "growth",
+];
+
+/**
+ * What the inspect stage found, a line for each instrumented cell; "" where there is none. Growth is
+ * that of .text over the cell that differs only by unique mode, of the same kernel where there is
+ * one.
+ */
+export function inspectTable(report: RunReport, style: SummaryStyle): string {
+  const cells = report.cells.filter((one) =>
+    /\bkcov\b/.test(one.properties["build.features"] ?? "")
+  );
+  if (cells.length === 0) return "";
+  const rows = cells.map((one) => {
+    const calls = (pattern: RegExp) =>
+      Object.entries(one.properties).filter(([name]) => pattern.test(name))
+        .reduce((sum, [, value]) => sum + Number(value), 0);
+    const pc = calls(/^inspect\.calls\.__sanitizer_cov_trace_pc/);
+    const guards = one.properties["inspect.guard.bytes"];
+    const text = Number(one.properties["inspect.text.bytes"]);
+    const classic = classicOf(one, cells);
+    const base = Number(classic?.properties["inspect.text.bytes"]);
+    return [
+      one.cell,
+      `${pc}`,
+      `${calls(/^inspect\.calls\.__sanitizer_cov_trace_(const_)?(cmp|switch)/)}`,
+      guards ?? "-",
+      guards === undefined ? "-" : Number(guards) === 4 * pc ? "yes" : "NO",
+      `${text}`,
+      classic ? `${(100 * (text / base - 1)).toFixed(1)} % over ${classic.cell}` : "-",
+    ];
+  });
+  const all = [INSPECT_HEAD, ...rows];
+  const widths = INSPECT_HEAD.map((_, column) =>
+    Math.max(...all.map((row) => row[column]!.length))
+  );
+  return all.map((row, index) => {
+    const line = row.map((cell, column) =>
+      column === 0 || column === row.length - 1 ? cell.padEnd(widths[column]!) : cell.padStart(
+        widths[column]!,
+      )
+    ).join("  ").trimEnd();
+    return index === 0 ? style.dim(line) : line;
+  }).join("\n");
+}
+
+function classicOf(cell: CellReport, cells: readonly CellReport[]): CellReport | undefined {
+  const features = (one: CellReport) => {
+    const words = (one.properties["build.features"] ?? "").split(" ");
+    return words.filter((word) => word !== "unique" && word !== "reset-ioctl").sort().join(" ");
+  };
+  const unique = (one: CellReport) => /\bunique\b/.test(one.properties["build.features"] ?? "");
+  if (!unique(cell)) return undefined;
+  const kernel = cell.cell.split("/")[0];
+  const fitting = cells.filter((one) => !unique(one) && features(one) === features(cell));
+  return fitting.find((one) => one.cell.startsWith(`${kernel}/`)) ?? fitting[0];
+}
+
 /** "4 cells: 3 passed, 1 skipped as declared, 0 failed, 0 unfinished in 312.4s (tcg)". */
 export function countLine(report: RunReport, style: SummaryStyle): string {
   const words = report.cells.map(word);

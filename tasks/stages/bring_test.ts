@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import $ from "dax";
+import { denoHost } from "../host/deno_host.ts";
+import { pathsFor } from "../paths.ts";
+import type { KernelSpec } from "../model.ts";
+import { KmatrixError } from "../errors.ts";
+import { bring, type BringRequest } from "./bring.ts";
+
+const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+
+const KERNEL: KernelSpec = {
+  id: "linux-6.12",
+  dir: "/kernels/linux-6.12",
+  source: { kind: "debian", package: "linux-source-6.12" },
+  series: ["/kernels/linux-6.12/patches/0001-own.patch"],
+  uninstrumented: ["kernel/kcov.o"],
+};
+
+/** A git repository of three commits, the last two of which change a file each. */
+async function withRepository(
+  body: (tree: string, ask: (request: BringRequest) => Promise<KernelSpec>) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    const tree = `${dir}/my tree`;
+    await Deno.mkdir(tree);
+    const git = (...args: string[]) =>
+      $`git -c user.name=t -c user.email=t@example.org ${args}`.cwd(tree).quiet();
+    await git("init", "--quiet");
+    for (const [index, name] of ["Makefile", "a.c", "b.c"].entries()) {
+      await Deno.writeTextFile(`${tree}/${name}`, `line ${index} \u00e9\n`);
+      await git("add", name);
+      await git("commit", "--quiet", "-m", `add ${name}`);
+    }
+    const paths = pathsFor(dir, `${dir}/cache`, null);
+    await body(tree, (request) => bring(request, [KERNEL], paths, host));
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("bring() makes a kernel with an id of its own of a tree", async () => {
+  await withRepository(async (tree, ask) => {
+    const kernel = await ask({ tree });
+    assert.equal(kernel.id, "my-tree");
+    assert.deepEqual(kernel.source, { kind: "tree", path: tree });
+    assert.deepEqual(kernel.series, []);
+  });
+});
+
+Deno.test("bring() puts a plain diff on top of the default kernel and its series", async () => {
+  await withRepository(async (tree, ask) => {
+    const file = `${tree}/../one.diff`;
+    await Deno.writeTextFile(file, "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n");
+    const kernel = await ask({ series: file });
+    assert.equal(kernel.id, "linux-6.12+one");
+    assert.deepEqual(kernel.series, [...KERNEL.series, file]);
+    assert.deepEqual(kernel.uninstrumented, KERNEL.uninstrumented);
+  });
+});
+
+Deno.test("bring() takes the mails of an mbox in the order of their subjects", async () => {
+  await withRepository(async (tree, ask) => {
+    const format = $`git format-patch --stdout --numbered HEAD~2..HEAD`.cwd(tree).quiet();
+    const mails = (await format.text()).split(/^(?=From [0-9a-f]{40} )/m);
+    assert.equal(mails.length, 2);
+    const file = `${tree}/../two.mbox`;
+    await Deno.writeTextFile(file, mails.reverse().join(""));
+    const kernel = await ask({ tree, series: file });
+    assert.equal(kernel.id, "my-tree+two");
+    const texts = await Promise.all(kernel.series.map((patch) => Deno.readTextFile(patch)));
+    assert.match(texts[0]!, /^\+\+\+ b\/a\.c/m);
+    assert.match(texts[1]!, /^\+\+\+ b\/b\.c/m);
+    assert.match(texts[1]!, /line 2 \u00e9/);
+  });
+});
+
+Deno.test("bring() takes a folder with a series file", async () => {
+  await withRepository(async (tree, ask) => {
+    const dir = `${tree}/../queue`;
+    await Deno.mkdir(dir);
+    await Deno.writeTextFile(`${dir}/series`, "# ours\nb.patch\na.patch # second\n");
+    const kernel = await ask({ tree, series: dir });
+    assert.deepEqual(kernel.series, [`${dir}/b.patch`, `${dir}/a.patch`]);
+  });
+});
+
+Deno.test("bring() takes a range of the tree as a series on top of its first commit", async () => {
+  await withRepository(async (tree, ask) => {
+    const kernel = await ask({ tree, range: "HEAD~2..HEAD" });
+    const first = (await $`git rev-parse HEAD~2`.cwd(tree).text()).trim();
+    assert.deepEqual(kernel.source, { kind: "git", repository: tree, ref: first });
+    assert.equal(kernel.series.length, 2);
+    assert.equal(await $`git status --porcelain`.cwd(tree).text(), "");
+  });
+});
+
+Deno.test("bring() refuses what does not go together or does not exist", async () => {
+  await withRepository(async (tree, ask) => {
+    const cases: readonly [BringRequest, RegExp][] = [
+      [{ range: "A..B" }, /--range needs --tree/],
+      [{ tree, kernel: "linux-6.12" }, /take one/],
+      [{ series: `${tree}/nothing` }, /no such file or folder/],
+      [{ series: `${tree}/a.c` }, /neither an mbox nor a diff/],
+      [{ series: tree }, /no file "series"/],
+      [{ series: `${tree}/a.c`, kernel: "linux-6.21" }, /did you mean "linux-6.12"\?/],
+      [{ tree, range: "nonsense" }, /A\.\.B is wanted/],
+      [{ tree, range: "nonsense..HEAD" }, /"nonsense" is no commit/],
+      [{ tree: `${tree}/none` }, /no kernel source tree/],
+    ];
+    for (const [request, message] of cases) {
+      await assert.rejects(ask(request), (error: KmatrixError) => {
+        assert.equal(error.kind, "usage");
+        assert.match(error.message, message);
+        return true;
+      });
+    }
+  });
+});

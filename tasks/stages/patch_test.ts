@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { denoHost } from "../host/deno_host.ts";
+import { pathsFor } from "../paths.ts";
+import type { KernelSpec, SourceArchive } from "../model.ts";
+import { KmatrixError } from "../errors.ts";
+import { patch } from "./patch.ts";
+
+const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+
+const BASE: Readonly<Record<string, string>> = {
+  "Makefile": "all:\n",
+  "a.c": "one\ntwo\nthree\n",
+  "b.c": "four\nfive\nsix\n",
+  "scripts/run.sh": "#!/bin/sh\nexit 0\n",
+};
+
+const TWO = `--- a/a.c
++++ b/a.c
+@@ -1,3 +1,3 @@
+ one
+-two
++TWO
+ three
+`;
+const NEW = `--- /dev/null
++++ b/new/c.c
+@@ -0,0 +1 @@
++seven
+--- a/scripts/run.sh
++++ b/scripts/run.sh
+@@ -1,2 +1,2 @@
+ #!/bin/sh
+-exit 0
++exit 1
+`;
+const BAD = `--- a/b.c
++++ b/b.c
+@@ -1,3 +1,3 @@
+ four
+-FIVE
++5
+ six
+`;
+
+/** Runs a body over a small tree and gives it a way to patch it with some texts as the series. */
+async function withTree(
+  body: (
+    apply: (...texts: string[]) => Promise<string>,
+    tree: string,
+    sources: string,
+  ) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    const tree = `${dir}/tree`;
+    for (const [name, text] of Object.entries(BASE)) {
+      await Deno.mkdir(`${tree}/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
+      await Deno.writeTextFile(`${tree}/${name}`, text);
+    }
+    await Deno.chmod(`${tree}/scripts/run.sh`, 0o755);
+    const paths = pathsFor(dir, `${dir}/cache`, null);
+    await Deno.mkdir(paths.sources, { recursive: true });
+    const source = { kind: "tree", path: tree } as const;
+    const archive: SourceArchive = {
+      kernelId: "k",
+      spec: source,
+      version: "1",
+      digest: "base-1",
+      archive: null,
+      tree,
+    };
+    const apply = async (...texts: string[]) => {
+      const series = await Promise.all(texts.map(async (text, index) => {
+        await Deno.writeTextFile(`${dir}/${index}.patch`, text);
+        return `${dir}/${index}.patch`;
+      }));
+      const kernel: KernelSpec = { id: "k", dir, source, series, uninstrumented: null };
+      return (await patch(archive, kernel, paths, host)).path;
+    };
+    await body(apply, tree, paths.sources);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+async function mtimes(dir: string): Promise<Record<string, number>> {
+  const found: Record<string, number> = {};
+  for (const name of Object.keys(BASE)) {
+    found[name] = (await Deno.stat(`${dir}/${name}`)).mtime!.getTime();
+  }
+  return found;
+}
+
+Deno.test("patch() builds from the tree itself when there is no series", async () => {
+  await withTree(async (apply, tree) => assert.equal(await apply(), tree));
+});
+
+Deno.test("patch() patches a tree of its own and leaves the user's as it was", async () => {
+  await withTree(async (apply, tree) => {
+    const before = await mtimes(tree);
+    const path = await apply(TWO, NEW);
+    assert.equal(await Deno.readTextFile(`${path}/a.c`), "one\nTWO\nthree\n");
+    assert.equal(await Deno.readTextFile(`${path}/new/c.c`), "seven\n");
+    assert.equal((await Deno.stat(`${path}/scripts/run.sh`)).mode! & 0o777, 0o755);
+    assert.equal(await Deno.readTextFile(`${tree}/a.c`), BASE["a.c"]);
+    assert.deepEqual(await mtimes(tree), before);
+  });
+});
+
+Deno.test("patch() rewrites only the files that a changed series changes", async () => {
+  await withTree(async (apply) => {
+    const path = await apply(TWO, NEW);
+    const before = await mtimes(path);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(await apply(TWO), path);
+    const after = await mtimes(path);
+    assert.equal(after["a.c"], before["a.c"]);
+    assert.equal(after["Makefile"], before["Makefile"]);
+    assert.notEqual(after["scripts/run.sh"], before["scripts/run.sh"]);
+    assert.equal(await Deno.readTextFile(`${path}/scripts/run.sh`), BASE["scripts/run.sh"]);
+    await assert.rejects(Deno.stat(`${path}/new/c.c`), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("patch() names patch, file and hunk, and leaves nothing behind, when one does not apply", async () => {
+  await withTree(async (apply, _tree, sources) => {
+    const path = await apply(TWO);
+    const names = [...Deno.readDirSync(sources)].map((entry) => entry.name).sort();
+    await assert.rejects(apply(TWO, BAD), (error: KmatrixError) => {
+      assert.equal(error.kind, "patch");
+      assert.match(error.message, /^1\.patch does not apply: b\.c: hunk 1 \(line 1\)/);
+      assert.match(error.detail, /-FIVE/);
+      return true;
+    });
+    assert.deepEqual([...Deno.readDirSync(sources)].map((entry) => entry.name).sort(), names);
+    assert.equal(await Deno.readTextFile(`${path}/a.c`), "one\nTWO\nthree\n");
+  });
+});
