@@ -19,10 +19,9 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-async function run(invocation: Invocation): Promise<number> {
+async function run(invocation: Invocation, root: string): Promise<number> {
   const options: RunOptions = invocation.options;
   const terminal = openTerminal(options);
-  const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
   const absolute = (path: string) => path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
   const cache = Deno.env.get("O") || Deno.env.get("KMATRIX_CACHE") || null;
   const paths = pathsFor(
@@ -49,17 +48,21 @@ async function run(invocation: Invocation): Promise<number> {
   }
 }
 
-async function main(): Promise<number> {
+/**
+ * Does what a command line asks and gives the exit code.
+ * @param root Folder of matrix.yaml, kernels/, configs/ and selftests/, absolute.
+ */
+export async function main(args: readonly string[], root: string): Promise<number> {
   let code: number = EXIT.ok;
   const program = makeProgram(async (invocation) => {
-    code = await run(invocation);
+    code = await run(invocation, root);
   });
-  if (Deno.args.length === 0) {
+  if (args.length === 0) {
     program.outputHelp();
     return EXIT.ok;
   }
   try {
-    await program.parseAsync(Deno.args, { from: "user" });
+    await program.parseAsync([...args], { from: "user" });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -67,4 +70,7 @@ async function main(): Promise<number> {
   }
 }
 
-Deno.exit(await main());
+if (import.meta.main) {
+  const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+  Deno.exit(await main(Deno.args, root));
+}

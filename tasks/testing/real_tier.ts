@@ -137,6 +137,49 @@ Deno.test("matrix runs a plain KCOV cell from source to verdict", async (t) => {
   });
 });
 
+Deno.test("matrix runs a unique-mode cell of our series, every reference test included", async () => {
+  await withTempDir(async (dir) => {
+    const out = `${dir}/out`;
+    const cell = "linux-6.12-unique/kcov-unique";
+    const ran = await kmatrix(["matrix", cell, "--output-dir", out]);
+    assert.equal(ran.code, 0, ran.out);
+    const cases = await junitCases(`${out}/latest/junit.xml`);
+    const state = (fixture: string, name: string) => {
+      const found = cases.find((one) =>
+        one["@_classname"] === `${cell}.${fixture}` && one["@_name"] === name
+      );
+      return !found
+        ? "missing"
+        : "skipped" in found
+        ? "skipped"
+        : "failure" in found
+        ? "failed"
+        : "passed";
+    };
+    const reference = "kcov_basic_syscall_coverage";
+    assert.deepEqual(
+      {
+        mode_trace_pc: state("kcov", `mode_trace_pc.${reference}`),
+        mode_trace_cmp: state("kcov", `mode_trace_cmp.${reference}`),
+        reset_ioctl_rw: state("kcov", `reset_ioctl_rw.${reference}`),
+        reset_ioctl_ro: state("kcov", `reset_ioctl_ro.${reference}`),
+        fast_rw: state("kcov_uniq", "fast_rw.kcov_uniq_coverage"),
+        slow_rw: state("kcov_uniq", "slow_rw.kcov_uniq_coverage"),
+        slow_ro: state("kcov_uniq", "slow_ro.kcov_uniq_coverage"),
+      },
+      {
+        mode_trace_pc: "passed",
+        mode_trace_cmp: "skipped",
+        reset_ioctl_rw: "passed",
+        reset_ioctl_ro: "passed",
+        fast_rw: "passed",
+        slow_rw: "passed",
+        slow_ro: "passed",
+      },
+    );
+  });
+});
+
 Deno.test("a test that is broken on purpose fails alone", async () => {
   await withTempDir(async (dir) => {
     const root = await copyProject(dir);

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { SMP4, UNI } from "../testing/samples.ts";
+import { type BootRequest, kernelCommandLine, qemuArgv, qemuExitCode } from "./qemu.ts";
+
+const REQUEST: BootRequest = {
+  vmlinux: "/b/vmlinux",
+  initramfs: "/r/initramfs.cpio",
+  resultsFile: "/r/results.log",
+  machine: UNI,
+  accel: "tcg",
+};
+
+Deno.test("qemuArgv() lists every device by itself, under TCG", () => {
+  assert.deepEqual(qemuArgv(REQUEST), [
+    "qemu-system-x86_64",
+    "-no-user-config",
+    "-nodefaults",
+    "-display",
+    "none",
+    "-no-reboot",
+    "-sandbox",
+    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    "-machine",
+    "microvm,acpi=off,pit=on,pic=on",
+    "-accel",
+    "tcg,thread=multi",
+    "-cpu",
+    "max",
+    "-smp",
+    "1",
+    "-m",
+    "256M",
+    "-chardev",
+    "stdio,id=console,signal=off",
+    "-serial",
+    "chardev:console",
+    "-chardev",
+    "file,id=results,path=/r/results.log",
+    "-device",
+    "isa-debugcon,iobase=0xe9,chardev=results",
+    "-device",
+    "isa-debug-exit,iobase=0xf4,iosize=4",
+    "-kernel",
+    "/b/vmlinux",
+    "-initrd",
+    "/r/initramfs.cpio",
+    "-append",
+    "console=ttyS0 panic=-1 lpj=4000000",
+  ]);
+});
+
+Deno.test("qemuArgv() uses the host's CPU under KVM", () => {
+  const argv = qemuArgv({ ...REQUEST, accel: "kvm" });
+  assert.equal(argv[argv.indexOf("-accel") + 1], "kvm");
+  assert.equal(argv[argv.indexOf("-cpu") + 1], "host");
+});
+
+Deno.test("qemuArgv() takes size, type and command line from the machine", () => {
+  const machine = { ...SMP4, type: "q35", cmdline: "nosmt quiet" };
+  const argv = qemuArgv({ ...REQUEST, machine });
+  assert.equal(argv[argv.indexOf("-machine") + 1], "q35");
+  assert.equal(argv[argv.indexOf("-smp") + 1], "4");
+  assert.equal(argv[argv.indexOf("-m") + 1], "512M");
+  assert.equal(argv.at(-1), "console=ttyS0 panic=-1 lpj=4000000 nosmt quiet");
+});
+
+Deno.test("qemuArgv() doubles commas of a path, as QEMU's option parser wants them", () => {
+  const argv = qemuArgv({ ...REQUEST, resultsFile: "/a,b/results.log" });
+  assert.ok(argv.includes("file,id=results,path=/a,,b/results.log"));
+});
+
+Deno.test("kernelCommandLine() adds nothing when the machine asks nothing", () => {
+  assert.doesNotMatch(kernelCommandLine({ cmdline: "" }), /\s$/);
+});
+
+Deno.test("qemuExitCode() gives what isa-debug-exit makes of a guest's code", () => {
+  assert.equal(qemuExitCode(0x10), 33);
+  assert.equal(qemuExitCode(0x11), 35);
+  assert.equal(qemuExitCode(0), 1);
+});

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { CellId, CellReport, StageResult, TestOutcome } from "../model.ts";
+import type { Failure } from "../errors.ts";
+import { sampleCellReport, sampleRun } from "../testing/samples.ts";
+import { countLine, failuresText, failureText, PLAIN, summaryTable } from "./summary.ts";
+
+const failure = (message: string, detail = ""): Failure => ({
+  kind: "test",
+  id: "test-failed",
+  message,
+  detail,
+});
+const stage = (name: StageResult["stage"], durationMs: number): StageResult => ({
+  stage: name,
+  outcome: { kind: "passed" },
+  durationMs,
+  note: "",
+});
+const tests = (...outcomes: TestOutcome[]): CellReport["tests"] =>
+  outcomes.map((outcome, index) => ({
+    id: `a.b.t${index}`,
+    fixture: "a",
+    name: `b.t${index}`,
+    file: "a.ts",
+    durationMs: 1,
+    outcome,
+    diagnostics: [],
+    attachments: {},
+  }));
+const cell = (id: string, other: Partial<CellReport> = {}) =>
+  sampleCellReport({ cell: id as CellId, ...other });
+
+const PASSED = { kind: "passed" } as const;
+const SKIPPED = { kind: "skipped", reason: "r" } as const;
+const FAILED = { kind: "failed", failure: failure("expected 1") } as const;
+
+Deno.test("summaryTable() shows each cell with its counts, times and note, and counts them", () => {
+  const run = sampleRun([
+    cell("linux-6.12/nokcov", {
+      stages: [stage("build", 90_040), stage("boot", 1840)],
+      tests: tests(SKIPPED, SKIPPED),
+      verdict: { kind: "passed", note: "skipped as declared" },
+    }),
+    cell("linux-6.12/kcov", {
+      stages: [stage("build", 0), stage("boot", 2000)],
+      tests: tests(PASSED, SKIPPED, FAILED, { kind: "not-run", failure: failure("did not run") }),
+      verdict: { kind: "failed", failures: [failure("a.b.t2: expected 1"), failure("x")] },
+    }),
+    cell("linux-6.12/kcov-cmp", {
+      stages: [{ ...stage("build", 0), outcome: { kind: "blocked", by: "interrupt" } }],
+      verdict: { kind: "unfinished", why: "blocked by interrupt" },
+    }),
+  ]);
+  assert.equal(
+    summaryTable(run, 160, PLAIN),
+    `      cell                 passed  failed  skipped  build  boot
+skip  linux-6.12/nokcov         0       0        2  90.0s  1.8s  skipped as declared
+FAIL  linux-6.12/kcov           1       2        1   0.0s  2.0s  a.b.t2: expected 1 (+1 more)
+none  linux-6.12/kcov-cmp       -       -        -      -     -  blocked by interrupt
+
+3 cells: 0 passed, 1 skipped as declared, 1 failed, 1 unfinished in 61.5s (tcg)`,
+  );
+});
+
+Deno.test("summaryTable() keeps a row on one line, however long a message is", () => {
+  const message = `first\nsecond ${"x".repeat(500)}`;
+  const run = sampleRun([
+    cell("a/b", { verdict: { kind: "failed", failures: [failure(message)] } }),
+  ]);
+  const [, row, empty] = summaryTable(run, 80, PLAIN).split("\n");
+  assert.equal(row!.length, 80);
+  assert.match(row!, /first second x+…$/);
+  assert.equal(empty, "");
+});
+
+Deno.test("countLine() is good only when every cell is finished and nothing failed", () => {
+  const style = { ...PLAIN, good: () => "good", bad: () => "bad" };
+  const failed = { kind: "failed", failures: [failure("x")] } as const;
+  const unfinished = { kind: "unfinished", why: "w" } as const;
+  assert.equal(countLine(sampleRun([cell("a/b")]), style), "good");
+  assert.equal(countLine(sampleRun([cell("a/b", { verdict: failed })]), style), "bad");
+  assert.equal(countLine(sampleRun([cell("a/b", { verdict: unfinished })]), style), "bad");
+  assert.equal(countLine(sampleRun([cell("a/b")], { failures: [failure("x")] }), style), "bad");
+});
+
+Deno.test("failureText() says what, who has to act, and shows bounded evidence", () => {
+  const lines = Array.from({ length: 40 }, (_, n) => `line ${n}`).join("\n");
+  const text = failureText(failure("expected 1", lines)).split("\n");
+  assert.equal(text[0], "expected 1 [test-failed, test]");
+  assert.equal(text[1], "    line 0");
+  assert.equal(text.at(-1), "    … 15 more lines");
+  assert.equal(text.length, 27);
+  assert.equal(failureText(failure("m")), "m [test-failed, test]");
+});
+
+Deno.test("failuresText() puts failures of the run first, then each cell with its repeat command", () => {
+  const verdict = { kind: "failed", failures: [failure("one"), failure("two")] } as const;
+  const run = sampleRun([cell("a/b"), cell("a/c", { verdict, repeat: "repeat a/c" })], {
+    failures: [failure("of the run")],
+  });
+  assert.equal(
+    failuresText(run, PLAIN),
+    `of the run [test-failed, test]
+
+── a/c
+one [test-failed, test]
+two [test-failed, test]
+repeat with: repeat a/c`,
+  );
+  assert.equal(failuresText(sampleRun([cell("a/b")]), PLAIN), "");
+});

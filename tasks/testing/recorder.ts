@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+/** Recordings of boots that never were, made by the guest's own runner and encoder. */
+import { encodeFrame, type FrameKind } from "../../selftests/harness/frames.ts";
+import { SkipError } from "../../selftests/harness/fixtures.ts";
+import { type ChildEnd, runTests } from "../../selftests/harness/runner.ts";
+import type { BootRecord, DeclaredTest, Feature } from "../model.ts";
+import { decodeFrames } from "../formats/frames.ts";
+import { qemuExitCode } from "../formats/qemu.ts";
+import { sampleTest } from "./samples.ts";
+
+/** What a scripted test does; `end` is how its child process ends by something else than itself. */
+export type Act =
+  | { readonly do: "pass" }
+  | { readonly do: "fail"; readonly message: string }
+  | { readonly do: "skip"; readonly reason: string }
+  | { readonly do: "end"; readonly end: ChildEnd }
+  /** The guest is gone in the middle of it. */
+  | { readonly do: "vanish" };
+
+export interface ScriptedTest {
+  readonly declared: DeclaredTest;
+  readonly act: Act;
+  /** What the test logs. */
+  readonly logs?: readonly string[];
+  /** What the kernel prints meanwhile. */
+  readonly console?: readonly string[];
+}
+
+export interface Script {
+  readonly tests: readonly ScriptedTest[];
+  readonly cell?: string;
+  readonly features?: readonly Feature[];
+  readonly filter?: readonly string[];
+  /** Printed before the first test, and behind the last. */
+  readonly boot?: readonly string[];
+  readonly teardown?: readonly string[];
+}
+
+export interface Recording {
+  readonly console: Uint8Array<ArrayBuffer>;
+  readonly results: Uint8Array<ArrayBuffer>;
+  readonly declared: readonly DeclaredTest[];
+}
+
+/** A test for {@linkcode Script} from its id and what it does. */
+export function scripted(
+  id: string,
+  act: Act = { do: "pass" },
+  more: Partial<ScriptedTest> & { requires?: readonly Feature[] } = {},
+): ScriptedTest {
+  const { requires, ...rest } = more;
+  return { declared: sampleTest(id, requires), act, ...rest };
+}
+
+class Vanished extends Error {}
+
+/** What the host would find in console.log and results.log. */
+export function record(script: Script): Recording {
+  const bytes: number[] = [];
+  let console = "";
+  let uptimeMs = 800;
+  const print = (line: string) => {
+    uptimeMs += 0.25;
+    console += `[${(uptimeMs / 1000).toFixed(6).padStart(12)}] ${line}\r\n`;
+  };
+  let current = "";
+  print("Linux version 6.12.0 (kmatrix@kmatrix) (clang version 22.1.8) #1 SMP");
+  script.boot?.forEach(print);
+  const cell = {
+    cell: script.cell ?? "linux-6.12/kcov",
+    features: script.features ?? ["kcov"],
+    filter: script.filter ?? [],
+    timeScale: 1,
+  };
+  try {
+    runTests(
+      script.tests.map(({ declared, act, logs }) => ({
+        ...declared,
+        run(t) {
+          logs?.forEach((text) => t.log(text));
+          if (act.do === "fail") t.fail(act.message);
+          if (act.do === "skip") throw new SkipError(act.reason);
+        },
+      })),
+      cell,
+      {
+        nowMs: () => uptimeMs += 1.5,
+        describe: () => ({ release: "6.12.0", cmdline: "console=ttyS0" }),
+        write: (more) => bytes.push(...more),
+        mark(line) {
+          print(line);
+          current = /^kmatrix: RUN (.*)/.exec(line)?.[1] ?? current;
+        },
+        runChild(body, { onMessage, onTick }) {
+          const { act, console } = script.tests.find(({ declared }) => declared.id === current)!;
+          onTick();
+          console?.forEach(print);
+          if (act.do === "vanish") throw new Vanished();
+          body((message) => {
+            if (act.do !== "end" || message.kind !== "outcome") onMessage(message);
+          });
+          return act.do === "end" ? act.end : { kind: "exited", code: 0 };
+        },
+      },
+    );
+    script.teardown?.forEach(print);
+  } catch (error) {
+    if (!(error instanceof Vanished)) throw error;
+  }
+  return {
+    console: new TextEncoder().encode(console),
+    results: Uint8Array.from(bytes),
+    declared: script.tests.map(({ declared }) => declared),
+  };
+}
+
+/** The stream with one more frame, numbered as its encoder would. */
+export function withFrame(
+  results: Uint8Array,
+  kind: FrameKind,
+  payload: unknown,
+): Uint8Array<ArrayBuffer> {
+  const seq = decodeFrames(results).frames.length;
+  const frame = encodeFrame({
+    kind,
+    seq,
+    payload: typeof payload === "string" ? payload : JSON.stringify(payload),
+  });
+  return Uint8Array.from([...results, ...frame]);
+}
+
+/** Every frame anew from what `change` makes of its kind and payload; null leaves it out. */
+export function reframed(
+  results: Uint8Array,
+  change: (kind: FrameKind, payload: string) => string | null,
+): Uint8Array<ArrayBuffer> {
+  let changed = new Uint8Array();
+  for (const { kind, payload } of decodeFrames(results).frames) {
+    const wanted = change(kind, payload);
+    if (wanted !== null) changed = withFrame(changed, kind, wanted);
+  }
+  return changed;
+}
+
+/** boot.json of a guest that ended by itself, with what a test wants to be different. */
+export function bootRecord(recording: Recording, other: Partial<BootRecord> = {}): BootRecord {
+  return {
+    cell: "linux-6.12/kcov",
+    accel: "tcg",
+    argv: ["qemu-system-x86_64"],
+    end: { kind: "exited", code: qemuExitCode(0x10) },
+    durationMs: 1800,
+    features: ["kcov"],
+    filter: [],
+    bytes: { console: recording.console.length, results: recording.results.length },
+    ...other,
+  };
+}
