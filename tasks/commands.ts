@@ -10,6 +10,7 @@ import { declaredTests } from "../selftests/main.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { formatCommand } from "./formats/shell.ts";
 import { requirementsFor } from "./formats/requirements.ts";
+import { dedupProperties, dedupTable } from "./formats/dedup_table.ts";
 import { junitXml } from "./formats/junit.ts";
 import { failuresText, inspectTable, summaryTable } from "./formats/summary.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
@@ -76,6 +77,8 @@ function printRun(run: RunReport, { terminal }: Context): void {
   terminal.print(summaryTable(run, terminal.width, terminal.style));
   const inspected = inspectTable(run, terminal.style);
   if (inspected !== "") terminal.print(`\n${inspected}`);
+  const deduplicated = dedupTable(run);
+  if (deduplicated !== "") terminal.print(`\n${deduplicated}`);
   const failures = failuresText(run, terminal.style);
   if (failures !== "") terminal.print(`\n${failures}`);
 }
@@ -211,7 +214,8 @@ async function parseCommand(
     const consoleTail = await host.fs.readTail(`${dir}/console.log`, 4096);
     const cell = result.cell as CellReport["cell"];
     const repeat = repeatCommand("matrix", cell, options);
-    cells.push({ cell, stages, ...judged, properties: {}, consoleTail, repeat });
+    const properties = dedupProperties(result.tests);
+    cells.push({ cell, stages, ...judged, properties, consoleTail, repeat });
   }
   const run: RunReport = {
     startedAt: new Date(startedAt).toISOString(),

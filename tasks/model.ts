@@ -206,7 +206,7 @@ export interface KernelBuild {
 export interface Inspection {
   /** Calls of each instrumentation callback in vmlinux, by name. */
   readonly calls: Readonly<Record<string, number>>;
-  /** Size of vmlinux's .text. */
+  /** Sizes of all functions in vmlinux's .text. */
   readonly textBytes: number;
   /** null where the kernel has no guards. */
   readonly guardBytes: number | null;
@@ -276,6 +276,8 @@ export interface TestResult {
   readonly durationMs: number;
   readonly outcome: TestOutcome;
   readonly diagnostics: readonly string[];
+  /** What the test has attached, by name: any JSON. */
+  readonly attachments: Readonly<Record<string, unknown>>;
 }
 
 /** What one boot's recordings say; the same from a live run and from files of yesterday. */

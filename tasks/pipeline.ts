@@ -26,6 +26,7 @@ import {
 import { type Failure, failureFrom, KmatrixError } from "./errors.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
+import { dedupProperties } from "./formats/dedup_table.ts";
 import { limitsFor } from "./formats/limits.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
 import { ensureReady } from "./stages/setup.ts";
@@ -263,7 +264,7 @@ class Run {
     const kernel = await this.#stage(
       "build",
       cells,
-      () => build(config, plan.settings, this.#host),
+      () => build(config, plan.settings, this.#paths, this.#host),
     );
     if (!kernel) return;
     await this.#keepBuildFiles(cells, kernel);
@@ -316,7 +317,12 @@ class Run {
     const features = cell.machine.cpus > 1
       ? [...kernel.config.features, "smp" as const]
       : kernel.config.features;
-    const guest = { vmlinux: kernel.vmlinux, initramfs, machine: cell.machine };
+    const guest = {
+      vmlinux: kernel.vmlinux,
+      modules: kernel.modules.map((name) => `${kernel.config.buildDir}/${name}`),
+      initramfs,
+      machine: cell.machine,
+    };
     const record = await this.#stage("boot", [one], async () => {
       const accel = this.#accel ??
         await chooseAccel(
@@ -349,6 +355,7 @@ class Run {
     one.properties["boot.accel"] = record.accel;
     one.properties["boot.ms"] = `${record.durationMs}`;
     if (result.guest.release) one.properties["guest.release"] = result.guest.release;
+    Object.assign(one.properties, dedupProperties(result.tests));
     one.consoleTail = await this.#host.fs.readTail(`${dir}/console.log`, 4096);
     await this.#changed();
   }

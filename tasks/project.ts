@@ -144,7 +144,7 @@ export function makePlan(
 const MAKE_VARIABLES = ["W", "V", "KCFLAGS"];
 
 function settingsOf(options: RunOptions, host: Host): RunSettings {
-  const arch = host.env("ARCH");
+  const arch = host.env("ARCH") || undefined;
   if (arch !== undefined && !["x86", "x86_64"].includes(arch)) {
     throw new KmatrixError("usage", "bad-environment", `ARCH=${arch}: only x86_64 is supported`);
   }

@@ -13,7 +13,7 @@ import { guest } from "./guest.ts";
 // struct operation of runtime/init.c: kind, repeat, result, target, six arguments.
 const WORDS_PER_OPERATION = 10;
 const RESULT_WORD = 2;
-const KIND = { syscall: 0, fill: 1, load: 2, add: 3, wait: 4 } as const;
+const KIND = { syscall: 0, fill: 1, load: 2, add: 3, wait: 4, ticks: 5 } as const;
 
 /** A position in a batch whose result can be read after {@link Batch.run}. */
 export type Step = number;
@@ -61,6 +61,11 @@ export class Batch {
   /** Spins, in userspace, until the unsigned word at `address` is at least `value`. */
   wait(address: number, value: bigint): Step {
     return this.#push(KIND.wait, 1, BigInt(address), [value]);
+  }
+
+  /** Reads the CPU's time stamp counter; the result is a number of ticks, of no certain length. */
+  ticks(): Step {
+    return this.#push(KIND.ticks, 1, 0n, []);
   }
 
   /** Meets `parties` processes at a word of shared memory that was 0 (see {@link sharedMemory}). */

@@ -24,12 +24,26 @@ export interface DeclaredTest {
   readonly fixture: string;
   readonly variant: string;
   readonly test: string;
-  /** The test SKIPs when one of these is absent, and only then. */
+  /**
+   * What it takes. Where the cell lacks a feature of the kernel's interface, the test SKIPs, and
+   * only then; where it lacks one of {@link APPLICABILITY}, the test is not run at all.
+   */
   readonly requires: readonly Feature[];
   /** Before scaling by the cell's `timeScale`. */
   readonly timeoutMs: number;
   /** Path of the source file in the repository. */
   readonly file: string;
+}
+
+/** Features that decide which tests a cell has, rather than which of them SKIP. */
+export const APPLICABILITY: readonly Feature[] = ["kasan", "modules", "smp"];
+
+/** Whether a cell with these features has this test. */
+export function appliesTo(
+  test: Pick<DeclaredTest, "requires">,
+  features: readonly string[],
+): boolean {
+  return test.requires.every((one) => !APPLICABILITY.includes(one) || features.includes(one));
 }
 
 /** A declared test with what is needed to run it, in the child process. */

@@ -20,8 +20,13 @@ export const SYS = {
   close: 3,
   poll: 7,
   lseek: 8,
+  mmap: 9,
   mprotect: 10,
+  rtSigaction: 13,
+  rtSigprocmask: 14,
   ioctl: 16,
+  pread64: 17,
+  pwrite64: 18,
   schedYield: 24,
   dup: 32,
   dup2: 33,
@@ -54,13 +59,22 @@ export const SYS = {
   reboot: 169,
   iopl: 172,
   deleteModule: 176,
+  futex: 202,
   schedSetaffinity: 203,
   schedGetaffinity: 204,
+  getdents64: 217,
   clockGettime: 228,
   exitGroup: 231,
   openat: 257,
+  newfstatat: 262,
+  unlinkat: 263,
+  renameat: 264,
+  symlinkat: 266,
+  readlinkat: 267,
   ppoll: 271,
   pipe2: 293,
+  preadv: 295,
+  pwritev: 296,
   getcpu: 309,
   finitModule: 313,
   getrandom: 318,
@@ -92,6 +106,7 @@ export const ERRNO = {
   EEXIST: 17,
   EINVAL: 22,
   ENOTTY: 25,
+  ENOSYS: 38,
   ENOTSUPP: 524,
 } as const;
 
@@ -114,6 +129,52 @@ export function open(path: string, flags: number): number {
 /** close(2). */
 export function close(fd: number): void {
   guest().call(SYS.close, fd);
+}
+
+/** ASCII text as memory for a system call of a batch, zero-terminated. */
+export function cString(ascii: string): Uint8Array {
+  return Uint8Array.from([...ascii, "\0"], (character) => character.charCodeAt(0));
+}
+
+/** The content of a file whose size the file system knows. Throws a SysError. */
+export function readBytes(path: string): Uint8Array {
+  const sys = guest();
+  const SEEK_SET = 0;
+  const SEEK_END = 2;
+  const fd = open(path, O_RDONLY);
+  try {
+    const bytes = new Uint8Array(sys.call(SYS.lseek, fd, 0, SEEK_END));
+    sys.call(SYS.lseek, fd, 0, SEEK_SET);
+    for (let at = 0; at < bytes.length;) {
+      const got = sys.call(SYS.read, fd, bytes.subarray(at), bytes.length - at);
+      if (got === 0) throw new Error(`${path} ends after ${at} of ${bytes.length} bytes`);
+      at += got;
+    }
+    return bytes;
+  } finally {
+    close(fd);
+  }
+}
+
+/** Names in a folder, without "." and "..", as getdents64(2) gives them. Throws a SysError. */
+export function listFolder(path: string): string[] {
+  const sys = guest();
+  const fd = open(path, O_RDONLY);
+  const names: string[] = [];
+  try {
+    const bytes = new Uint8Array(4096);
+    const view = new DataView(bytes.buffer);
+    for (let got; (got = sys.call(SYS.getdents64, fd, bytes, bytes.length)) > 0;) {
+      // struct linux_dirent64: u64 inode, u64 offset, u16 length of the record, u8 type, name.
+      for (let at = 0; at < got; at += view.getUint16(at + 16, true)) {
+        const name = bytes.subarray(at + 19, at + view.getUint16(at + 16, true));
+        names.push(sys.text(name.subarray(0, name.indexOf(0))));
+      }
+    }
+  } finally {
+    close(fd);
+  }
+  return names.filter((name) => name !== "." && name !== "..");
 }
 
 /** Anonymous memory that forked children share, zeroed. */

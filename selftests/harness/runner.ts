@@ -6,7 +6,13 @@
  */
 
 import { FrameWriter, PROTOCOL_VERSION } from "./frames.ts";
-import { type RunnableTest, SkipError, TestContext, type TestMessage } from "./fixtures.ts";
+import {
+  appliesTo,
+  type RunnableTest,
+  SkipError,
+  TestContext,
+  type TestMessage,
+} from "./fixtures.ts";
 import { isSelected } from "./glob.ts";
 import {
   diagnosticLines,
@@ -20,7 +26,7 @@ import {
 /** `/kmatrix/cell.json`: what the host tells the guest. */
 export interface Cell {
   readonly cell: string;
-  /** What the cell promises. Never decides about a SKIP: tests find out by themselves. */
+  /** What the cell promises. Decides which tests apply, never about a SKIP. */
   readonly features: readonly string[];
   /** Globs over test ids; empty selects all. */
   readonly filter: readonly string[];
@@ -102,7 +108,9 @@ export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Pla
   const frames = new FrameWriter((bytes) => platform.write(bytes));
   const ktap = (line: string) => frames.text("K", line);
   const uptimeMs = () => Math.round(platform.nowMs());
-  const tests = all.filter(({ id }) => isSelected(cell.filter, id));
+  const tests = all.filter((test) =>
+    isSelected(cell.filter, test.id) && appliesTo(test, cell.features)
+  );
   const totals = { passed: 0, failed: 0, skipped: 0 };
 
   frames.json("B", {

@@ -12,7 +12,9 @@ import {
   KCOV_RESET_TRACE,
   KCOV_UNIQUE_ENABLE,
 } from "./kcov.ts";
+import { ModuleFile } from "./module_file.ts";
 import { KernelSymbols } from "./symbols.ts";
+import { symbolSections, tinyElf } from "../../tasks/testing/tiny_elf.ts";
 
 Deno.test("ioctl numbers are those of the kernel's macros", () => {
   assert.equal(KCOV_INIT_TRACE, 0x80086301);
@@ -77,4 +79,33 @@ Deno.test("KernelSymbols.isText() is true from _stext up to _etext", () => {
 Deno.test("KernelSymbols.namesOf() lists functions in order, each once", () => {
   const pcs = [0xffffffff81000201n, 0xffffffff81000101n, 0xffffffff81000203n, 0x5n];
   assert.deepEqual(symbols.namesOf(pcs), ["second", "first", "0x5"]);
+});
+
+Deno.test("ModuleFile lists sections, and functions of sections with code", () => {
+  const file = new ModuleFile(tinyElf([
+    ...symbolSections([
+      { name: "early", value: 0n, section: 3, size: 8 },
+      { name: "init_module", value: 0n, section: 3, size: 8 },
+      { name: "late", value: 8n, section: 3, size: 4 },
+      { name: "elsewhere", value: 0n, section: 0 },
+      { name: "no_code", value: 0n, section: 4 },
+    ]),
+    { name: ".init.text", type: 1, flags: 6, content: new Uint8Array(12) },
+    { name: ".data", type: 1, flags: 3, content: new Uint8Array(16) },
+    { name: ".comment", type: 1, flags: 0, content: new Uint8Array(2) },
+  ]));
+  const of = (name: string) => file.sections.find((section) => section.name === name);
+  assert.deepEqual(of(".init.text"), { name: ".init.text", size: 12, allocated: true, code: true });
+  assert.deepEqual(of(".data"), { name: ".data", size: 16, allocated: true, code: false });
+  assert.deepEqual(of(".comment"), { name: ".comment", size: 2, allocated: false, code: false });
+  assert.deepEqual(file.functions.map(({ name }) => name), ["early", "init_module", "late"]);
+  assert.deepEqual(file.functionsAt(".init.text", 7), ["early", "init_module"]);
+  assert.deepEqual(file.functionsAt(".init.text", 8), ["late"]);
+  assert.deepEqual(file.functionsAt(".init.text", 12), []);
+  assert.deepEqual(file.functionsAt(".data", 0), []);
+});
+
+Deno.test("ModuleFile throws for what is no ELF64 file", () => {
+  assert.throws(() => new ModuleFile(new Uint8Array(100)), /not an ELF64 file/);
+  assert.throws(() => new ModuleFile(new Uint8Array()), RangeError);
 });

@@ -9,6 +9,12 @@ import { kcovBounds } from "./kcov_bounds_test.ts";
 import { kcovCmp } from "./kcov_cmp_test.ts";
 import { kcovErrors } from "./kcov_errors_test.ts";
 import { kcovLifetime } from "./kcov_lifetime_test.ts";
+import {
+  kcovModules,
+  kcovModulesUnique,
+  kcovModuleSymbols,
+  kcovModuleTarget,
+} from "./kcov_modules_test.ts";
 import { kcovPcs } from "./kcov_pcs_test.ts";
 import { kcovRemote } from "./kcov_remote_test.ts";
 import { kcovSmp } from "./kcov_smp_test.ts";
@@ -27,4 +33,8 @@ export const fixtures = [
   kcovRemote,
   kcovUnique,
   kcovReset,
+  kcovModules,
+  kcovModulesUnique,
+  kcovModuleSymbols,
+  kcovModuleTarget,
 ];

@@ -134,13 +134,13 @@ static void on_fatal_signal(int number)
 
 /* ---- the batch: a list of operations run with no engine in between ---------------------------- */
 
-enum { OP_SYSCALL, OP_FILL, OP_LOAD, OP_ADD, OP_WAIT };
+enum { OP_SYSCALL, OP_FILL, OP_LOAD, OP_ADD, OP_WAIT, OP_TICKS };
 
 /* One operation, ten 64-bit words, little-endian; written by TypeScript (harness/batch.ts). */
 struct operation {
 	uint64_t kind;
 	uint64_t repeat; /* OP_SYSCALL: calls; OP_FILL: words */
-	uint64_t result; /* out: last return value, the word loaded, or the old value */
+	uint64_t result; /* out: last return value, the word loaded, the old value, or the ticks */
 	uint64_t target; /* system call number or address */
 	uint64_t argument[6];
 };
@@ -189,6 +189,9 @@ static __attribute__((noinline, aligned(PAGE))) void execute(struct operation *o
 		case OP_WAIT: /* spins in userspace, so that waiting is not traced either */
 			while ((op->result = *target) < op->argument[0])
 				__builtin_ia32_pause();
+			break;
+		case OP_TICKS: /* where the TSC is unstable, the clocks of the kernel are too coarse */
+			op->result = __builtin_ia32_rdtsc();
 			break;
 		}
 	}

@@ -7,9 +7,10 @@ export function initramfsFiles(): string[] {
   return ["init", "kmatrix", "kmatrix/tests.js"];
 }
 
-/** Paths of the small archive that is appended for one boot. */
-export function cellArchiveFiles(): string[] {
-  return ["kmatrix/cell.json"];
+/** Paths of the small archive that is appended for one boot, parents before their content. */
+export function cellArchiveFiles(modules: readonly string[]): string[] {
+  const folder = modules.length > 0 ? ["kmatrix/modules"] : [];
+  return ["kmatrix/cell.json", ...folder, ...modules.map((name) => `kmatrix/modules/${name}`)];
 }
 
 /** newc is the one format that the kernel unpacks (early-userspace/buffer-format.rst). */
@@ -25,4 +26,6 @@ export interface CellFile {
   readonly filter: readonly string[];
   /** Factor on each test's own time limit. */
   readonly timeScale: number;
+  /** Names of the files in /kmatrix/modules. */
+  readonly modules: readonly string[];
 }

@@ -34,7 +34,7 @@ export type Calls = Readonly<Record<string, number>>;
 
 export interface ImageFigures {
   readonly calls: Calls;
-  /** Size of the section .text. */
+  /** Sizes of all functions in .text; the section itself is padded to whole huge pages. */
   readonly textBytes: number;
   /** null where the image has no guards. */
   readonly guardBytes: number | null;
@@ -79,7 +79,7 @@ export function inspectImage(elf: Elf, features: readonly Feature[]): ImageFigur
   const guards = guardArea(elf);
   return {
     calls,
-    textBytes: elf.sections.find((section) => section.name === ".text")?.size ?? 0,
+    textBytes: functionBytes(elf, elf.sections.findIndex((section) => section.name === ".text")),
     guardBytes: guards?.bytes ?? null,
     problems: [
       ...callProblems("vmlinux", calls, features, FEWEST_CALLS),
@@ -90,6 +90,11 @@ export function inspectImage(elf: Elf, features: readonly Feature[]): ImageFigur
       ),
     ],
   };
+}
+
+function functionBytes(elf: Elf, section: number): number {
+  return elf.symbolTable.filter((one) => one.section === section && one.type === STT_FUNC)
+    .reduce((total, one) => total + one.size, 0);
 }
 
 function callProblems(

@@ -68,6 +68,11 @@ export function makeArgv(request: MakeRequest, targets: readonly string[]): stri
   ];
 }
 
+/** `make` for the module in a folder of its own, against a kernel that is built (kbuild/modules.rst). */
+export function moduleArgv(request: MakeRequest, folder: string): string[] {
+  return makeArgv({ ...request, variables: { ...request.variables, M: folder } }, ["modules"]);
+}
+
 /** What a build folder is kept for. */
 export interface BuildIdentity {
   /**

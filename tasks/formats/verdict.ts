@@ -23,6 +23,7 @@ import { consoleLines, findSplats, type Splat } from "./splats.ts";
 import { globMatcher } from "./cells.ts";
 import { rungText } from "./limits.ts";
 import { qemuExitCode } from "./qemu.ts";
+import { appliesTo } from "../../selftests/harness/fixtures.ts";
 import { EXIT_FINISHED } from "../../selftests/harness/frames.ts";
 
 /** A console beyond this is judged by its beginning; boots are stopped long before. */
@@ -84,20 +85,27 @@ export function judgeBoot(recordings: Recordings): CellResult {
   const console = new TextDecoder().decode(recordings.console.subarray(0, CONSOLE_BYTES));
   const splats = findSplats(console);
 
-  const expected = recordings.declared.filter((test) => globMatcher(facts.filter)(test.id));
+  const expected = recordings.declared.filter((test) =>
+    globMatcher(facts.filter)(test.id) && appliesTo(test, facts.features)
+  );
   const cases = new Map(ktap.cases.map((one) => [one.name, one]));
-  const durations = durationsOf(frames);
+  const attachments = attachmentsOf(frames);
   const ending = judgeRecordings(recordings) ??
     judgeEnding(console, recordings.record, decoded, begin, end, ktap.running, splats);
-  const tests = expected.map((test): TestResult => ({
-    id: test.id,
-    fixture: test.fixture,
-    name: `${test.variant}.${test.test}`,
-    file: test.file,
-    durationMs: durations.get(test.id) ?? 0,
-    outcome: judgeTest(test, cases.get(test.id), facts.features, splats, ending, ktap.running),
-    diagnostics: cases.get(test.id)?.diagnostics ?? [],
-  }));
+  const tests = expected.map((test): TestResult => {
+    const { durationMs, ...attached } = Object.fromEntries(attachments.get(test.id) ?? []);
+    return {
+      id: test.id,
+      fixture: test.fixture,
+      name: `${test.variant}.${test.test}`,
+      file: test.file,
+      // Attached by the harness, to every test.
+      durationMs: typeof durationMs === "number" ? durationMs : 0,
+      outcome: judgeTest(test, cases.get(test.id), facts.features, splats, ending, ktap.running),
+      diagnostics: cases.get(test.id)?.diagnostics ?? [],
+      attachments: attached,
+    };
+  });
 
   const stray = ktap.cases.filter((one) => !expected.some((test) => test.id === one.name));
   const boot = ending ??
@@ -331,15 +339,17 @@ function failedTest(id: string, message: string, detail: string): TestOutcome {
   return { kind: "failed", failure: failure("test", id, message, detail) };
 }
 
-function durationsOf(frames: readonly Frame[]): Map<string, number> {
-  const found = new Map<string, number>();
+/** What each test attached, by its id; where a name came twice, the later value. */
+function attachmentsOf(frames: readonly Frame[]): Map<string, Map<string, unknown>> {
+  const found = new Map<string, Map<string, unknown>>();
   for (const frame of frames) {
     if (frame.kind !== "J") continue;
     try {
       const { test, name, value } = JSON.parse(frame.payload);
-      if (name === "durationMs" && typeof value === "number") found.set(String(test), value);
+      const mine = found.get(String(test)) ?? new Map<string, unknown>();
+      found.set(String(test), mine.set(String(name), value));
     } catch {
-      // An attachment that is no JSON costs a duration, not a verdict.
+      // An attachment that is no JSON costs a figure, not a verdict.
     }
   }
   return found;

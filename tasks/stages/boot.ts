@@ -11,6 +11,8 @@ import { RECORDINGS } from "../paths.ts";
 export interface BootInput {
   readonly cell: string;
   readonly vmlinux: string;
+  /** Modules of the same build, as paths of .ko files. */
+  readonly modules: readonly string[];
   readonly initramfs: Initramfs;
   readonly machine: Machine;
   readonly accel: Accel;
@@ -57,10 +59,15 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
 /** The shared initramfs with one more archive behind it: the kernel unpacks them in turn. */
 async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
   const { dir, cell, features, filter, limits } = input;
-  const file: CellFile = { cell, features, filter, timeScale: limits.timeScale };
+  const modules = input.modules.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  const file: CellFile = { cell, features, filter, timeScale: limits.timeScale, modules };
   await host.fs.writeText(`${dir}/initramfs/kmatrix/cell.json`, JSON.stringify(file));
+  if (modules.length > 0) await host.fs.makeDir(`${dir}/initramfs/kmatrix/modules`);
+  for (const [index, path] of input.modules.entries()) {
+    await host.fs.copy(path, `${dir}/initramfs/kmatrix/modules/${modules[index]}`);
+  }
   const small = `${dir}/cell.cpio`;
-  await archive(`${dir}/initramfs`, cellArchiveFiles(), small, host);
+  await archive(`${dir}/initramfs`, cellArchiveFiles(modules), small, host);
   const whole = await host.fs.appender(`${dir}/initramfs.cpio`);
   try {
     for (const part of [input.initramfs.path, small]) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Compiles a configured kernel, unless its build folder already holds the result. */
 import type { Host } from "../host/host.ts";
+import type { Paths } from "../paths.ts";
 import type { KernelBuild, KernelConfig, RunSettings } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import {
@@ -10,18 +11,31 @@ import {
   findBuildFailure,
   MAKE_CALL_MARK,
 } from "../formats/build_log.ts";
-import { makeArgv } from "../formats/make.ts";
+import { makeArgv, type MakeRequest, moduleArgv } from "../formats/make.ts";
 import { sha256 } from "../formats/digest.ts";
 
-/** Written last, so that a folder without it is unfinished. */
-const STAMP = "kmatrix-built.json";
+/** Our own modules: a folder each, with a Kbuild file for one module of the folder's name. */
+const TEST_MODULES = "selftests/modules";
+
+/** Where they are built, below the build folder. */
+const OWN_MODULES = "kmatrix-modules";
+
+/** One make call, and what tells that it need not be made again. */
+interface Job {
+  /** Path below the build folder; written last, so that what has none is unfinished. */
+  readonly stamp: string;
+  /** Everything that decides the content of the products. */
+  readonly content: readonly string[];
+  readonly argv: readonly string[];
+  /** Runs before make. */
+  readonly prepare?: () => Promise<void>;
+  /** Paths below the build folder; asked for when make is done. */
+  readonly products: () => Promise<readonly string[]>;
+}
 
 interface Stamp {
-  readonly key: string;
-  /** Digest of the source. */
-  readonly source: string;
-  readonly dotConfig: string;
-  /** Path below the build folder, size and time of change of every product. */
+  readonly content: string;
+  /** Size and time of change of every product, by its path. */
   readonly products: Readonly<Record<string, { size: number; mtimeMs: number }>>;
 }
 
@@ -30,59 +44,110 @@ export function buildTargets(config: Pick<KernelConfig, "features">): string[] {
   return config.features.includes("modules") ? ["vmlinux", "modules"] : ["vmlinux"];
 }
 
-/** The make call; also what --dry-run prints. */
-export function buildArgv(config: KernelConfig, settings: RunSettings): string[] {
-  return makeArgv({
+function makeRequest(config: KernelConfig, settings: RunSettings): MakeRequest {
+  return {
     source: config.source,
     buildDir: config.buildDir,
     toolchain: config.toolchain,
     jobs: settings.jobs,
     variables: settings.makeVariables,
-  }, buildTargets(config));
+  };
 }
 
 /**
+ * Also builds the selftests' own modules where the kernel has modules; changing one of those does
+ * not touch the kernel.
  * @throws KmatrixError "build" with the root-cause line and a bounded tail of the log; "infra"
  *   where the machine broke it: a killed compiler, a full disk.
  */
 export async function build(
   config: KernelConfig,
   settings: RunSettings,
+  paths: Paths,
   host: Host,
 ): Promise<KernelBuild> {
   const startedAt = host.now();
-  const log = `${config.buildDir}/kmatrix-build.log`;
-  const vmlinux = `${config.buildDir}/vmlinux`;
-  const dotConfig = await sha256(await host.fs.readText(`${config.buildDir}/.config`));
-  const stamp = await readStamp(config, host);
-  const fresh = stamp !== null && stamp.key === config.key &&
-    stamp.source === config.source.digest && stamp.dotConfig === dotConfig &&
-    await productsUnchanged(config.buildDir, stamp, host);
-  let compiled = false;
-  if (!fresh) {
-    await host.fs.remove(`${config.buildDir}/${STAMP}`);
-    await run(config, settings, log, host);
-    compiled = compiledAnything(await readLog(log, host));
+  const { buildDir } = config;
+  const log = `${buildDir}/kmatrix-build.log`;
+  const request = makeRequest(config, settings);
+  const dotConfig = await sha256(await host.fs.readText(`${buildDir}/.config`));
+  let compiled = await perform(
+    {
+      stamp: "kmatrix-built.json",
+      content: [config.key, config.source.digest, dotConfig],
+      argv: makeArgv(request, buildTargets(config)),
+      products: async () => ["vmlinux", ...await modulesOf(config, host)],
+    },
+    buildDir,
+    log,
+    host,
+  );
+  const modules = [...await modulesOf(config, host)];
+  if (config.features.includes("modules")) {
+    const kernel = await statOf(`${buildDir}/vmlinux`, host);
+    for (const name of await host.fs.list(`${paths.root}/${TEST_MODULES}`)) {
+      const source = `${paths.root}/${TEST_MODULES}/${name}`;
+      const folder = `${OWN_MODULES}/${name}`;
+      const product = `${folder}/${name}.ko`;
+      compiled = await perform(
+        {
+          stamp: `${folder}.json`,
+          content: [await contentOf(source, host), JSON.stringify(kernel)],
+          argv: moduleArgv(request, `${buildDir}/${folder}`),
+          prepare: () => copyFolder(source, `${buildDir}/${folder}`, host),
+          products: () => Promise.resolve([product]),
+        },
+        buildDir,
+        log,
+        host,
+      ) || compiled;
+      modules.push(product);
+    }
   }
   const text = await readLog(log, host);
-  if (!fresh) {
-    const products: Record<string, Stamp["products"][string]> = {};
-    for (const name of ["vmlinux", ...await modulesOf(config, host)]) {
-      products[name] = await statOf(`${config.buildDir}/${name}`, host);
-    }
-    const done: Stamp = { key: config.key, source: config.source.digest, dotConfig, products };
-    await host.fs.writeText(`${config.buildDir}/${STAMP}`, JSON.stringify(done, null, 2));
-  }
   return {
     config,
-    vmlinux,
-    modules: await modulesOf(config, host),
+    vmlinux: `${buildDir}/vmlinux`,
+    modules,
     log,
     warnings: collectWarnings(text),
     objects: countObjects(text),
     compiled,
     durationMs: host.now() - startedAt,
   };
+}
+
+/** Makes what the stamp does not show as made; says whether a compiler ran. */
+async function perform(job: Job, buildDir: string, log: string, host: Host): Promise<boolean> {
+  const stampFile = `${buildDir}/${job.stamp}`;
+  const content = await sha256(job.content.join("\0"));
+  const stamp = await readStamp(stampFile, host);
+  if (stamp?.content === content && await productsUnchanged(buildDir, stamp, host)) return false;
+  await host.fs.remove(stampFile);
+  await job.prepare?.();
+  await run(job.argv, log, host);
+  const products: Record<string, Stamp["products"][string]> = {};
+  for (const name of await job.products()) {
+    products[name] = await statOf(`${buildDir}/${name}`, host);
+  }
+  const done: Stamp = { content, products };
+  await host.fs.writeText(stampFile, JSON.stringify(done, null, 2));
+  return compiledAnything(await readLog(log, host));
+}
+
+/** kbuild builds out-of-tree modules where their source is, so the source is copied there. */
+async function copyFolder(from: string, to: string, host: Host): Promise<void> {
+  await host.fs.remove(to);
+  await host.fs.makeDir(to);
+  for (const name of await host.fs.list(from)) {
+    await host.fs.copy(`${from}/${name}`, `${to}/${name}`);
+  }
+}
+
+async function contentOf(folder: string, host: Host): Promise<string> {
+  const names = await host.fs.list(folder);
+  const texts = await Promise.all(names.map((name) => host.fs.readText(`${folder}/${name}`)));
+  return JSON.stringify([names, texts]);
 }
 
 /** kbuild writes the objects of all modules, in the order of the Makefiles, to modules.order. */
@@ -92,13 +157,7 @@ async function modulesOf(config: KernelConfig, host: Host): Promise<string[]> {
   return order.split("\n").filter(Boolean).map((name) => name.replace(/\.o$/, ".ko"));
 }
 
-async function run(
-  config: KernelConfig,
-  settings: RunSettings,
-  log: string,
-  host: Host,
-): Promise<void> {
-  const argv = buildArgv(config, settings);
+async function run(argv: readonly string[], log: string, host: Host): Promise<void> {
   const before = await readLog(log, host);
   await host.fs.writeText(log, `${before}${MAKE_CALL_MARK}${new Date(host.now()).toISOString()}\n`);
   const result = await host.run({ argv, log });
@@ -119,21 +178,21 @@ function readLog(log: string, host: Host): Promise<string> {
   return host.fs.readTail(log, LOG_BYTES);
 }
 
-async function readStamp(config: KernelConfig, host: Host): Promise<Stamp | null> {
-  const text = await host.fs.readTextIfAny(`${config.buildDir}/${STAMP}`);
+async function readStamp(file: string, host: Host): Promise<Stamp | null> {
+  const text = await host.fs.readTextIfAny(file);
   if (text === null) return null;
   try {
     const stamp = JSON.parse(text) as Stamp;
     return typeof stamp.products === "object" && stamp.products !== null ? stamp : null;
   } catch {
-    host.log("notice", `${config.buildDir}/${STAMP} is damaged: building again`);
+    host.log("notice", `${file} is damaged: building again`);
     return null;
   }
 }
 
 async function statOf(path: string, host: Host): Promise<{ size: number; mtimeMs: number }> {
   const stat = await host.fs.stat(path);
-  if (!stat) throw new KmatrixError("build", "no-vmlinux", `make succeeded and left no ${path}`);
+  if (!stat) throw new KmatrixError("build", "no-product", `make succeeded and left no ${path}`);
   return { size: stat.size, mtimeMs: stat.mtimeMs };
 }
 

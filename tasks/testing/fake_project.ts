@@ -38,7 +38,21 @@ export interface FakeBoot {
 
 /** Programs that the tool and kbuild take from the system; nothing else of it is on the PATH. */
 const SYSTEM_PROGRAMS = [
-  ...["sh", "make", "env", "cpio", "tar", "touch", "find", "sort", "sha256sum", "cat", "cp", "mv"],
+  ...[
+    "sh",
+    "make",
+    "env",
+    "cpio",
+    "tar",
+    "touch",
+    "find",
+    "sort",
+    "sha256sum",
+    "cat",
+    "cp",
+    "mv",
+    "cmp",
+  ],
   ...["mkdir", "rm", "sed", "grep", "sleep", "dirname", "true", "id", "unshare", "setpriv"],
 ];
 
@@ -261,16 +275,17 @@ OBJECTS = $(O)/kernel/fork.o $(O)/kernel/kcov.o
 tinyconfig:
 	@printf '%s\\n' CONFIG_64BIT=y '# CONFIG_PRINTK is not set' > $(O)/.config
 
-# As the real one, it brings the file into its own order and form, and leaves out what cannot be set.
+# Leaves out what cannot be set, and touches what objects depend on only where something changed.
 olddefconfig:
 	@if [ -e ${dir}/switches/drop-option ]; then sed -i /KCOV/d $(O)/.config; fi
+	@cmp -s $(O)/.config $(O)/auto.conf || cp $(O)/.config $(O)/auto.conf
 
 vmlinux: $(O)/vmlinux
 
 $(O)/vmlinux: $(OBJECTS)
 	@set -e; echo '  LD      vmlinux'; $(LD) -o $@ $(OBJECTS)
 
-$(O)/%.o: %.c $(O)/.config
+$(O)/%.o: %.c $(O)/auto.conf
 	@set -e; mkdir -p $(@D); echo '  CC      $*.o'; $(CC) -c -o $@ $(CURDIR)/$<
 `,
   };

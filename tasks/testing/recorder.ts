@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Recordings of boots that never were, made by the guest's own runner and encoder. */
 import { encodeFrame, type FrameKind } from "../../selftests/harness/frames.ts";
+import { AssertionError } from "../../selftests/harness/asserts.ts";
 import { SkipError } from "../../selftests/harness/fixtures.ts";
 import { type ChildEnd, runTests } from "../../selftests/harness/runner.ts";
 import type { BootRecord, DeclaredTest, Feature } from "../model.ts";
@@ -78,7 +79,11 @@ export function record(script: Script): Recording {
         ...declared,
         run(t) {
           logs?.forEach((text) => t.log(text));
-          if (act.do === "fail") t.fail(act.message);
+          if (act.do === "fail") {
+            // As the guest's engine would write it, not as this one does.
+            const stack = "    at test (/kmatrix/tests.js:7:1)";
+            throw Object.assign(new AssertionError(act.message), { stack });
+          }
           if (act.do === "skip") throw new SkipError(act.reason);
         },
       })),

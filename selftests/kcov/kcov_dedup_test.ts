@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+
+/** Deduplication measured: what fits into a buffer of the same size in mode PC and in unique mode. */
+
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  fail,
+  hex,
+  inspect,
+} from "../harness/asserts.ts";
+import { Batch, type Step } from "../harness/batch.ts";
+import { fixture } from "../harness/fixtures.ts";
+import { guest, uninterrupted } from "../harness/guest.ts";
+import {
+  DEDUP_ATTACHMENT,
+  dedupAttachment,
+  type DedupModeOfProgram,
+  type DedupProgram,
+  overflowRate,
+  readDedup,
+  sparedOverflows,
+} from "./dedup.ts";
+import { preparePrograms, type Program } from "./dedup_programs.ts";
+import { enableUniqueOrSkip, type Kcov, KCOV_TRACE_PC, openMapped } from "./kcov.ts";
+
+/** What both modes get, and what of it unique mode spends on its bitmap: 32768 indices. */
+const WORDS = 2048;
+const BITMAP_WORDS = 512;
+/** Holds every program in mode PC. */
+const BIG_WORDS = 64 * 1024;
+
+/** Where mode PC overflows less often there is nothing to spare; where more often, everything. */
+const OVERFLOW_RATES = [0.05, 0.5] as const;
+const SPARED = 0.95;
+
+export const kcovDedup = fixture("kcov_dedup", {
+  file: "selftests/kcov/kcov_dedup_test.ts",
+  requires: ["kcov", "unique"],
+  variants: { base: {} },
+  setup(t) {
+    const small = openMapped(t, WORDS);
+    enableUniqueOrSkip(t, small, BITMAP_WORDS);
+    small.disable();
+    return { small, big: openMapped(t, BIG_WORDS) };
+  },
+});
+
+interface Trace {
+  readonly entries: number;
+  readonly overflow: boolean;
+  /** Low halves of the different PCs. */
+  readonly pcs: ReadonlySet<number>;
+  /** Ticks of the CPU's counter. */
+  readonly ticks: number;
+}
+
+/** One program for one enabled descriptor; can be run again and again. */
+class Run {
+  readonly #device: Kcov;
+  readonly #batch = new Batch();
+  readonly #steps: readonly [start: Step, end: Step, count: Step];
+  readonly #check: () => void;
+
+  constructor(device: Kcov, program: Program) {
+    this.#device = device;
+    const batch = this.#batch;
+    device.resetIn(batch);
+    const start = batch.ticks();
+    this.#check = program.appendTo(batch);
+    const end = batch.ticks();
+    this.#steps = [start, end, device.countIn(batch)];
+  }
+
+  ticks(): number {
+    this.#batch.run();
+    const [start, end] = this.#steps;
+    return Number(this.#batch.result(end) - this.#batch.result(start));
+  }
+
+  /** Throws an Error where a call did not end as it should. */
+  trace(): Trace {
+    const ticks = this.ticks();
+    this.#check();
+    const { buffer, words, bitmapWords } = this.#device;
+    const entries = Number(this.#batch.result(this.#steps[2]));
+    const capacity = words - bitmapWords - 1;
+    // Halves of words: a bigint for each entry would take long.
+    const halves = new Uint32Array(buffer.buffer);
+    const pcs = new Set<number>();
+    const first = 2 * (bitmapWords + 1);
+    for (let at = first; at < first + 2 * entries; at += 2) pcs.add(halves[at]!);
+    // A trace that is just full may have lost nothing, but a fuzzer cannot know.
+    return { entries, overflow: entries >= capacity, pcs, ticks };
+  }
+}
+
+/** In nanoseconds, when the counter's pace is known. */
+type InTicks = (ticks: number) => number;
+
+interface Measured {
+  readonly program: (ns: InTicks) => DedupProgram;
+  /** PCs of the big buffer that unique mode does not have. */
+  readonly lost: readonly number[];
+}
+
+function without(set: ReadonlySet<number>, other: ReadonlySet<number>): number[] {
+  return [...set].filter((pc) => !other.has(pc));
+}
+
+function modeOf(trace: Trace, steady: ReadonlySet<number>, times: readonly number[], ns: InTicks) {
+  return {
+    overflow: trace.overflow,
+    kept: trace.entries,
+    lost: without(steady, trace.pcs).length,
+    ns: ns(Math.min(...times)),
+  } satisfies DedupModeOfProgram;
+}
+
+/** Runs a program in mode PC with both buffers and in unique mode with the small one. */
+function measure(program: Program, small: Kcov, big: Kcov): Measured {
+  big.enable(KCOV_TRACE_PC);
+  const whole = new Run(big, program);
+  const traces = [whole.trace(), whole.trace()] as const;
+  big.disable();
+  for (const { overflow, entries } of traces) {
+    assert(!overflow, `${program.name}: ${entries} entries fill the big buffer`);
+  }
+  // What a context switch or a first use of something adds is in one of the two.
+  const steady = new Set([...traces[0].pcs].filter((pc) => traces[1].pcs.has(pc)));
+
+  small.enable(KCOV_TRACE_PC);
+  const plain = new Run(small, program);
+  const pc = plain.trace();
+  const pcTicks = [pc.ticks, plain.ticks(), plain.ticks()];
+  small.disable();
+
+  small.enableUnique(BITMAP_WORDS);
+  const deduplicated = new Run(small, program);
+  const unique = deduplicated.trace();
+  const uniqueTicks = [unique.ticks, deduplicated.ticks(), deduplicated.ticks()];
+  small.disable();
+
+  return {
+    program: (ns) => ({
+      name: program.name,
+      calls: program.calls,
+      distinct: steady.size,
+      pc: modeOf(pc, steady, pcTicks, ns),
+      unique: modeOf(unique, steady, uniqueTicks, ns),
+    }),
+    lost: without(steady, unique.pcs),
+  };
+}
+
+kcovDedup.test("unique_mode_overflows_less_and_loses_nothing", (t, { small, big }) => {
+  const sys = guest();
+  const clock = new Batch();
+  const now = clock.ticks();
+  const ticksNow = () => {
+    clock.run();
+    return Number(clock.result(now));
+  };
+  const [startMs, startTicks] = [sys.nowMs(), ticksNow()];
+
+  const measured: Measured[] = [];
+  for (const program of preparePrograms(t)) {
+    let result = uninterrupted(() => measure(program, small, big));
+    // A path that the program takes now and then, such as a refill of a slab, may be in both traces
+    // of the big buffer and not in that of unique mode. What is lost for good is lost every time.
+    let lost = new Set(result.lost);
+    for (let again = 0; lost.size > 0 && again < 3; again++) {
+      t.log(`${program.name}: without ${[...lost].map((pc) => hex(BigInt(pc))).join(" ")}`);
+      result = uninterrupted(() => measure(program, small, big));
+      lost = new Set(result.lost.filter((pc) => lost.has(pc)));
+    }
+    measured.push({ ...result, lost: [...lost] });
+  }
+
+  const ticksPerMs = (ticksNow() - startTicks) / (sys.nowMs() - startMs);
+  const results = measured.map(({ program, lost }) => {
+    const result = program((ticks) => ticks / ticksPerMs * 1e6);
+    return { ...result, unique: { ...result.unique, lost: lost.length } };
+  });
+  const attachment = dedupAttachment(WORDS, BITMAP_WORDS, results);
+  t.attach(DEDUP_ATTACHMENT, attachment);
+  const figures = readDedup(attachment) ?? fail("figures that cannot be read back");
+
+  assertGreater(results.length, 19, "programs");
+  const rate = overflowRate(figures, figures.pc);
+  assertGreater(rate, OVERFLOW_RATES[0], "share of programs that overflow in mode PC");
+  assertLess(rate, OVERFLOW_RATES[1], "share of programs that overflow in mode PC");
+  assertGreater(figures.pc.lost, 0, "PCs that mode PC loses");
+  const losers = results.filter(({ unique }) => unique.lost > 0).map(({ name }) => name);
+  assertEquals(losers, [], `programs of which unique mode loses PCs (${inspect(figures.unique)})`);
+  const overflowing = results.filter(({ unique }) => unique.overflow).map(({ name }) => name);
+  assert(
+    sparedOverflows(figures) >= SPARED,
+    `${figures.unique.overflows} overflows in place of ${figures.pc.overflows}: ${overflowing}`,
+  );
+});

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+
+/** Loading, unloading and locating modules; which ones there are: configs/modules.config. */
+
+import type { TestContext } from "../harness/fixtures.ts";
+import type { Batch, Step } from "../harness/batch.ts";
+import {
+  cString,
+  ERRNO,
+  guest,
+  listFolder,
+  O_RDONLY,
+  open,
+  readBytes,
+  SYS,
+} from "../harness/guest.ts";
+import { ModuleFile } from "./module_file.ts";
+
+const FOLDER = "/kmatrix/modules";
+
+/** One of the modules that the tests load, and what its code is known to do. */
+export interface TestModule {
+  /** Name in the kernel and of its file, without the ending. */
+  readonly name: string;
+  /** Modules that have to be there before, without the ending. */
+  readonly after: readonly string[];
+  /** Functions of .init.text, besides init_module(), that run when it is loaded. */
+  readonly init: readonly string[];
+  /** Functions of .text that run when it is loaded. */
+  readonly inside: readonly string[];
+  /** Functions of .exit.text, besides cleanup_module(), that run when it is unloaded. */
+  readonly exit: readonly string[];
+  /** A file whose handlers are functions of .text. */
+  readonly file?: {
+    readonly path: string;
+    /** Is written to it, then the file is read. */
+    readonly text: string;
+    readonly functions: readonly string[];
+  };
+}
+
+/** The number that selftests/modules/kmatrix_target/walk.h chose. */
+export const TARGET_CHOSEN = 0x6b6d7478;
+export const TARGET_PATH = "/sys/kernel/debug/kmatrix_target";
+
+export const TEST_MODULES = {
+  test_static_keys: {
+    name: "test_static_keys",
+    after: ["test_static_key_base"],
+    init: [],
+    inside: ["verify_keys"],
+    exit: [],
+  },
+  test_uuid: {
+    name: "test_uuid",
+    after: [],
+    init: ["test_uuid_test", "test_uuid_wrong"],
+    inside: [],
+    exit: [],
+  },
+  test_udelay: {
+    name: "test_udelay",
+    after: [],
+    init: [],
+    inside: [],
+    exit: [],
+    file: {
+      path: "/sys/kernel/debug/udelay_test",
+      // No delay: the file then tells how it is used.
+      text: "0 1",
+      functions: ["udelay_test_write", "udelay_test_show"],
+    },
+  },
+  kmatrix_target: {
+    name: "kmatrix_target",
+    after: [],
+    init: ["target_reset", "target_create"],
+    inside: [],
+    exit: ["target_remove", "target_forget"],
+    file: {
+      path: TARGET_PATH,
+      text: "1234567",
+      functions: ["target_set", "step", "kmatrix_walk", "odd", "target_get"],
+    },
+  },
+} as const satisfies Record<string, TestModule>;
+
+/** Ends the test as SKIP on a kernel without modules. */
+export function needModules(t: TestContext): void {
+  if (guest().tryCall(SYS.finitModule, -1, "", 0) === -ERRNO.ENOSYS) {
+    t.skip("finit_module: ENOSYS (CONFIG_MODULES)");
+  }
+}
+
+/** The open file of a module. */
+export interface OpenModule {
+  readonly fd: number;
+  readonly content: ModuleFile;
+}
+
+/** Throws a SysError where the cell does not bring the module. The file is closed after the test. */
+export function openModule(t: TestContext, name: string): OpenModule {
+  const path = `${FOLDER}/${name}.ko`;
+  const content = new ModuleFile(readBytes(path));
+  const fd = open(path, O_RDONLY);
+  t.cleanup(() => void guest().tryCall(SYS.close, fd));
+  return { fd, content };
+}
+
+/** Appends finit_module(2). */
+export function loadIn(batch: Batch, { fd }: OpenModule): Step {
+  return batch.syscall(SYS.finitModule, [fd, cString(""), 0]);
+}
+
+/** Appends delete_module(2). */
+export function unloadIn(batch: Batch, name: string): Step {
+  return batch.syscall(SYS.deleteModule, [cString(name), 0]);
+}
+
+/** Loads what another module needs, until the end of the test. */
+export function loadUntilEnd(t: TestContext, name: string): void {
+  const { fd } = openModule(t, name);
+  guest().call(SYS.finitModule, fd, "", 0);
+  unloadAtEnd(t, name);
+}
+
+/** Whatever the test came to: the next one finds the module unloaded. */
+export function unloadAtEnd(t: TestContext, name: string): void {
+  t.cleanup(() => void guest().tryCall(SYS.deleteModule, name, 0));
+}
+
+/** Names of the sections that sysfs shows of a loaded module, as many times as it shows them. */
+export function shownSections(name: string): string[] {
+  return listFolder(`/sys/module/${name}/sections`);
+}
+
+/** Where a section of a loaded module lies; .init.text is shown although it is not there any more. */
+export function sectionAddress(name: string, section: string): bigint {
+  return BigInt(guest().readFile(`/sys/module/${name}/sections/${section}`).trim());
+}
+
+/** Where sections with code lie, as the low halves of their addresses. */
+export interface CodeRange {
+  readonly section: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The code of a module that has just been loaded. */
+export function codeRanges(name: string, content: ModuleFile): CodeRange[] {
+  return content.sections.filter(({ code, size }) => code && size > 0).map((section) => {
+    const start = Number(sectionAddress(name, section.name) & 0xffffffffn);
+    return { section: section.name, start, end: start + section.size };
+  });
+}

@@ -1,0 +1,575 @@
+// SPDX-License-Identifier: MIT
+/** Tier 2: the whole tool as a process of its own, over a fake kernel, compiler and QEMU. */
+import assert from "node:assert/strict";
+import { STAGES } from "./model.ts";
+import { type FakeProject, withFakeProject } from "./testing/fake_project.ts";
+import { assertValidJunit, junitCases } from "./testing/junit.ts";
+import { scripted } from "./testing/recorder.ts";
+
+/** All runs look at the same few tests, so that each recording is short. */
+const MATRIX = ["matrix", "--filter", "kcov.*"];
+const KCOV = [...MATRIX, "fake/kcov"];
+const BASIC = "kcov.mode_trace_pc.kcov_basic_syscall_coverage";
+const CELLS = ["fake/nokcov", "fake/kcov", "fake/kcov/smp4"];
+
+let validated = "";
+
+/** What each stage of a cell came to, in order; the file has to be valid for that. */
+async function stagesOf(project: FakeProject, cell: string): Promise<string[]> {
+  const xml = await project.read("junit.xml");
+  // A file that several cells are looked up in need not be validated again.
+  if (xml !== validated) await assertValidJunit(xml);
+  validated = xml;
+  return junitCases(xml)[cell]!.filter(({ name }) => name.startsWith("stage "))
+    .map(({ name, state }) => `${name.replace("stage ", "")} ${state}`);
+}
+
+/** The stages of a cell that passes up to `failed`, fails there, and is blocked behind it. */
+function failedAt(failed: string, state: string): string[] {
+  const at = STAGES.findIndex((stage) => stage === failed);
+  return STAGES.map((stage, index) => {
+    if (index === at) return `${stage} ${state}`;
+    return `${stage} ${index < at ? "passed" : `skipped: blocked by ${failed}`}`;
+  });
+}
+const ALL_PASSED = STAGES.map((stage) => `${stage} passed`);
+
+async function testStates(project: FakeProject, cell: string): Promise<Record<string, string>> {
+  const cases = junitCases(await project.read("junit.xml"))[cell]!;
+  return Object.fromEntries(
+    cases.filter(({ name }) => !name.startsWith("stage ")).map(({ name, state }) => [name, state]),
+  );
+}
+
+async function setTest(
+  project: FakeProject,
+  cell: string,
+  ...[act, more]: [Parameters<typeof scripted>[1]?, Parameters<typeof scripted>[2]?]
+): Promise<ReturnType<FakeProject["soundBoot"]>> {
+  const recording = project.soundBoot(cell, (script) => ({
+    ...script,
+    tests: script.tests.map((test) =>
+      test.declared.id === BASIC ? { ...scripted(BASIC, act, more), declared: test.declared } : test
+    ),
+  }));
+  await project.setBoot(cell, { recording, end: 33 });
+  return recording;
+}
+
+type Step = [name: string, body: (project: FakeProject) => Promise<void>];
+
+function steps(name: string, list: readonly Step[]): void {
+  Deno.test(name, async (t) => {
+    await withFakeProject(async (project) => {
+      for (const [name, body] of list) {
+        await t.step(name, async () => {
+          await project.reset();
+          await body(project);
+        });
+      }
+    });
+  });
+}
+
+steps("matrix over a fake project", [
+  ["passes when everything is as declared, and says so in a table", async (project) => {
+    const { code, out, err } = await project.run(...MATRIX);
+    assert.equal(code, 0, out + err);
+    assert.match(out, /^skip {2}fake\/nokcov +0 +0 +4 .* skipped as declared$/m);
+    assert.match(out, /^pass {2}fake\/kcov +1 +0 +3 /m);
+    assert.match(out, /^pass {2}fake\/kcov\/smp4 +1 +0 +3 /m);
+    assert.match(out, /^3 cells: 2 passed, 1 skipped as declared, 0 failed, 0 unfinished in /m);
+    for (const cell of CELLS) assert.deepEqual(await stagesOf(project, cell), ALL_PASSED);
+    assert.deepEqual(await project.processes(), []);
+  }],
+
+  ["starts no compiler when nothing has changed", async (project) => {
+    assert.equal((await project.run(...MATRIX)).code, 0);
+    const compiled = await project.started("clang");
+    assert.ok(compiled > 0);
+    const { code } = await project.run(...MATRIX);
+    assert.equal(code, 0);
+    assert.equal(await project.started("clang"), compiled);
+    assert.equal(await project.started("qemu"), 6);
+    assert.match(
+      await project.read("junit.xml"),
+      /"build.compiled" value="no \(nothing changed\)"/,
+    );
+  }],
+
+  ["compiles again when a source file has changed, in the same folder", async (project) => {
+    assert.equal((await project.run("build", "fake/kcov")).code, 0);
+    const before = await project.started("clang");
+    await project.write("tree/kernel/fork.c", "int fork2;\n");
+    assert.equal((await project.run("build", "fake/kcov")).code, 0);
+    assert.equal(await project.started("clang"), before + 1);
+  }],
+
+  ["shares a build between cells that differ only in their machine", async (project) => {
+    assert.equal((await project.run("build", "fake/kcov", "fake/kcov/smp4")).code, 0);
+    assert.equal(await project.started("clang"), 2);
+  }],
+
+  ["writes the same junit.xml as ever", async (project) => {
+    await setTest(project, "fake/kcov", { do: "fail", message: "expected 1, found <0>" }, {
+      logs: ["7 PCs"],
+    });
+    const panic = "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300";
+    const recording = await setTest(project, "fake/kcov/smp4", { do: "vanish" }, {
+      console: [panic],
+    });
+    await project.setBoot("fake/kcov/smp4", { recording, end: 0 });
+    assert.equal((await project.run(...MATRIX)).code, 3);
+    const found = (await project.read("junit.xml"))
+      .replaceAll(project.dir, "/dir")
+      .replaceAll(/ time="[\d.]+"/g, ' time="0.000"')
+      .replaceAll(/ timestamp="[^"]+"/g, ' timestamp="2026-01-01T00:00:00"')
+      .replaceAll(/("(?:build.key|boot.ms)" value=)"[^"]+"/g, '$1"…"');
+    const golden = new URL("testing/golden/junit.xml", import.meta.url);
+    // After a wanted change: UPDATE_GOLDEN=1 deno test --allow-all tasks/pipeline_test.ts
+    if (Deno.env.get("UPDATE_GOLDEN") === "1") await Deno.writeTextFile(golden, found);
+    await assertValidJunit(found);
+    assert.equal(found, await Deno.readTextFile(golden));
+  }],
+]);
+
+steps("a stage that fails", [
+  ["configure: a dropped option, with who asked for it", async (project) => {
+    await project.turnOn("drop-option");
+    const { code, out } = await project.run(...MATRIX);
+    assert.equal(code, 5, out);
+    assert.match(out, /CONFIG_KCOV/);
+    assert.match(out, /configs\/kcov\.config:1/);
+    for (const cell of ["fake/kcov", "fake/kcov/smp4"]) {
+      const [, , configure, ...behind] = await stagesOf(project, cell);
+      assert.match(configure!, /^configure error: .*CONFIG_KCOV/);
+      assert.deepEqual(
+        new Set(behind.map((one) => one.replace(/^\w+ /, ""))),
+        new Set([
+          "skipped: blocked by configure",
+        ]),
+      );
+    }
+    assert.deepEqual(await stagesOf(project, "fake/nokcov"), ALL_PASSED);
+  }],
+
+  ["configure: a compiler without what the config requires", async (project) => {
+    await project.turnOn("no-trace-pc");
+    await Deno.remove(`${project.cache}/probes`, { recursive: true });
+    const { code, out } = await project.run(...MATRIX);
+    await Deno.remove(`${project.cache}/probes`, { recursive: true });
+    assert.equal(code, 5, out);
+    assert.match(
+      out,
+      /config kcov requires the compiler feature "trace-pc", which toolchain clang-22/,
+    );
+    assert.equal((await stagesOf(project, "fake/nokcov")).at(-1), "parse passed");
+  }],
+
+  ["build: a compile error, by its own line", async (project) => {
+    await project.turnOn("compile-error");
+    const { code, out } = await project.run(...MATRIX);
+    assert.equal(code, 5, out);
+    const error =
+      `${project.dir}/tree/kernel/kcov.c:3:9: error: use of undeclared identifier 'area'`;
+    for (const cell of CELLS) {
+      assert.deepEqual(await stagesOf(project, cell), failedAt("build", `failure: ${error}`));
+    }
+    assert.equal(await project.started("qemu"), 0);
+  }],
+
+  ["build: goes on where the last run was broken off", async (project) => {
+    await project.turnOn("compile-error");
+    assert.equal((await project.run("build", "fake/kcov", "--jobs", "1")).code, 5);
+    await project.turnOff("compile-error");
+    const before = await project.started("clang");
+    assert.equal((await project.run("build", "fake/kcov")).code, 0);
+    assert.equal(await project.started("clang"), before + 1, "kernel/fork.o was there already");
+  }],
+
+  ["build: a killed compiler is never the kernel's fault", async (project) => {
+    await project.turnOn("compiler-killed");
+    const { code, out } = await project.run(...KCOV);
+    assert.equal(code, 6, out);
+    const build = (await stagesOf(project, "fake/kcov"))[3]!;
+    assert.match(build, /^build error: .*Error 137$/);
+    assert.match(out, /\[compiler-killed, infra\]/);
+  }],
+
+  ["build: a warning that the matrix does not list", async (project) => {
+    await project.turnOn("new-warning");
+    const { code, out } = await project.run(...KCOV);
+    assert.equal(code, 5, out);
+    const [, , , build, inspect] = await stagesOf(project, "fake/kcov");
+    assert.match(
+      build!,
+      /^build failure: 1 warnings that the matrix does not list; first: .*fork\.c/,
+    );
+    assert.equal(inspect, "inspect skipped: blocked by build");
+
+    const matrix = await Deno.readTextFile(`${project.root}/matrix.yaml`);
+    const known = "warnings: [{ match: unused variable 'x', reason: known }]\n";
+    await project.write("other.yaml", matrix + known);
+    const again = await project.run(...KCOV, "--matrix", `${project.dir}/other.yaml`);
+    assert.equal(again.code, 0, again.out);
+    assert.match(await project.read("junit.xml"), /"build.warnings.listed" value="1"/);
+  }],
+
+  ["inspect: a kernel that is not instrumented", async (project) => {
+    await project.turnOn("not-instrumented");
+    const { code, out } = await project.run(...MATRIX);
+    assert.equal(code, 5, out);
+    const problem = "vmlinux calls __sanitizer_cov_trace_pc 0 times; at least 1000 are due";
+    assert.deepEqual(
+      await stagesOf(project, "fake/kcov"),
+      failedAt("inspect", `failure: ${problem}`),
+    );
+    assert.deepEqual(await stagesOf(project, "fake/nokcov"), ALL_PASSED);
+  }],
+
+  ["fetch: a tree that is none, or not clean", async (project) => {
+    await project.write("tree/.config", "");
+    const dirty = await project.run(...MATRIX);
+    await Deno.remove(`${project.dir}/tree/.config`);
+    assert.equal(dirty.code, 2, dirty.out);
+    assert.match(dirty.out, /holds leftovers of an in-tree build \(\.config\)/);
+    assert.match(dirty.out, /make -C .* mrproper/);
+    const [fetch, patch] = await stagesOf(project, "fake/kcov");
+    assert.match(fetch!, /^fetch error: /);
+    assert.equal(patch, "patch skipped: blocked by fetch");
+  }],
+]);
+
+steps("a boot that does not end as it should", [
+  ["QEMU refuses its command line", async (project) => {
+    const recording = { console: new Uint8Array(), results: new Uint8Array() };
+    await project.setBoot("fake/kcov", { recording, end: "refuses" });
+    const { code, out } = await project.run(...MATRIX);
+    assert.equal(code, 6, out);
+    assert.match(
+      (await stagesOf(project, "fake/kcov"))[6]!,
+      /^boot error: QEMU did not start: .*unsupported machine type$/,
+    );
+    assert.deepEqual(await stagesOf(project, "fake/kcov/smp4"), ALL_PASSED);
+  }],
+
+  ["QEMU is killed", async (project) => {
+    const recording = await setTest(project, "fake/kcov", { do: "vanish" });
+    await project.setBoot("fake/kcov", { recording, end: "killed" });
+    const { code, out } = await project.run(...KCOV);
+    assert.equal(code, 6, out);
+    assert.match(
+      (await stagesOf(project, "fake/kcov"))[6]!,
+      /^boot error: QEMU was killed by signal 9 in test kcov\.mode_trace_pc\./,
+    );
+  }],
+
+  ["the console ends without a single result", async (project) => {
+    const { console } = project.soundBoot("fake/kcov");
+    const recording = { console, results: new Uint8Array() };
+    await project.setBoot("fake/kcov", { recording, end: 0 });
+    const { code, out } = await project.run(...KCOV);
+    assert.equal(code, 3, out);
+    assert.match(
+      (await stagesOf(project, "fake/kcov"))[6]!,
+      /^boot failure: the guest ended before the guest's first report/,
+    );
+    const states = Object.values(await testStates(project, "fake/kcov"));
+    assert.ok(states.length > 0 && states.every((state) => /^failure: did not run/.test(state)));
+  }],
+
+  ["the results are torn", async (project) => {
+    const { console, results } = project.soundBoot("fake/kcov");
+    await project.setBoot("fake/kcov", {
+      recording: { console, results: results.slice(0, -10) },
+      end: 33,
+    });
+    const { code, out } = await project.run(...KCOV);
+    assert.equal(code, 3, out);
+    assert.match(
+      (await stagesOf(project, "fake/kcov"))[6]!,
+      /^boot failure: the result stream is damaged: the stream ends inside frame/,
+    );
+  }],
+
+  ["the guest falls silent", async (project) => {
+    const recording = await setTest(project, "fake/kcov", { do: "vanish" });
+    await project.setBoot("fake/kcov", { recording, end: "hangs" });
+    const { code, out } = await project.run(...MATRIX, "--timeout", "1");
+    assert.equal(code, 3, out);
+    assert.match(
+      (await stagesOf(project, "fake/kcov"))[6]!,
+      /^boot failure: the boot took longer than its limit in test .*; stopped after 1\.\d s$/,
+    );
+    assert.deepEqual(await project.processes(), []);
+    assert.deepEqual(await stagesOf(project, "fake/kcov/smp4"), ALL_PASSED);
+  }],
+
+  ["the kernel panics", async (project) => {
+    const recording = await setTest(project, "fake/kcov", { do: "vanish" }, {
+      console: ["Kernel panic - not syncing: Fatal exception"],
+    });
+    await project.setBoot("fake/kcov", { recording, end: 0 });
+    const { code, out } = await project.run(...KCOV);
+    assert.equal(code, 3, out);
+    assert.match(out, /the kernel panicked in test kcov\.mode_trace_pc\..*\[panic, kernel\]/);
+  }],
+]);
+
+steps("tests that are not as declared", [
+  ["turn red alone", async (project) => {
+    await setTest(project, "fake/kcov", { do: "fail", message: "expected 0 PCs, found 7" });
+    const { code, out } = await project.run(...MATRIX);
+    assert.equal(code, 3, out);
+    const states = await testStates(project, "fake/kcov");
+    const red = Object.entries(states).filter(([, state]) => /^(failure|error)/.test(state));
+    assert.deepEqual(red, [[
+      "kcov mode_trace_pc.kcov_basic_syscall_coverage",
+      "failure: AssertionError: expected 0 PCs, found 7",
+    ]]);
+    assert.deepEqual(await stagesOf(project, "fake/kcov"), ALL_PASSED);
+    assert.match(out, /^FAIL {2}fake\/kcov +0 +1 +3 /m);
+    assert.match(out, /^repeat with: npx --yes deno task matrix fake\/kcov /m);
+  }],
+
+  ["turn the cell red when they skip without leave", async (project) => {
+    await setTest(project, "fake/kcov", { do: "skip", reason: "no device" });
+    const { code, out } = await project.run(...KCOV);
+    assert.equal(code, 3, out);
+    assert.match(out, /skipped, and this cell has all it needs \(kcov\): no device/);
+  }],
+
+  ["fail a cell that is to skip when one of them passes", async (project) => {
+    const kcov = project.soundBoot("fake/kcov");
+    await project.setBoot("fake/nokcov", { recording: kcov, end: 33 });
+    const { code, out } = await project.run(...MATRIX, "fake/nokcov");
+    assert.equal(code, 3, out);
+    assert.match(out, /passed where it had to skip: the cell lacks kcov/);
+  }],
+
+  ["give exit code 4 when no test passed where one had to", async (project) => {
+    const matrix = await Deno.readTextFile(`${project.root}/matrix.yaml`);
+    await project.write("other.yaml", matrix.replace("fake/nokcov: skip", "fake/nokcov: pass"));
+    const { code, out } = await project.run(
+      ...MATRIX,
+      "fake/nokcov",
+      "--matrix",
+      `${project.dir}/other.yaml`,
+    );
+    assert.equal(code, 4, out);
+    assert.match(out, /no test passed; a cell of nothing but skips must say/);
+  }],
+
+  ["may be expected to fail, strictly", async (project) => {
+    const matrix = await Deno.readTextFile(`${project.root}/matrix.yaml`);
+    const expect = (tests: string) =>
+      `${matrix}  fake/kcov:
+    fail: { tests: [${tests}], reason: known, link: "https://example.org", expires: 2999-01-01 }
+`;
+    await project.write("other.yaml", expect(`"${BASIC}"`));
+    const run = () => project.run(...KCOV, "--matrix", `${project.dir}/other.yaml`);
+    const passing = await run();
+    assert.equal(passing.code, 3, passing.out);
+    assert.match(passing.out, /passed, but the matrix expects it to fail \(known, https/);
+
+    await setTest(project, "fake/kcov", { do: "fail", message: "as known" });
+    const failing = await run();
+    // Expected, but then nothing is left that passes: the other tests of the filter skip.
+    assert.equal(failing.code, 0, failing.out);
+    assert.doesNotMatch(await project.read("junit.xml"), /<failure/);
+  }],
+
+  ["are found out when the kernel complains, whatever they say", async (project) => {
+    const warning = "WARNING: CPU: 0 PID: 1 at kernel/kcov.c:412 kcov_ioctl+0x12/0x340";
+    await setTest(project, "fake/kcov", { do: "pass" }, { console: [warning] });
+    const { code, out } = await project.run(...KCOV);
+    assert.equal(code, 3, out);
+    assert.match(out, /the kernel complained: WARNING: CPU: 0 PID: 1 at kernel\/kcov\.c:412/);
+  }],
+]);
+
+steps("the command line", [
+  ["--fail-fast blocks what comes behind the first failure", async (project) => {
+    await project.turnOn("compile-error");
+    const { code } = await project.run(...MATRIX, "--fail-fast");
+    assert.equal(code, 5);
+    assert.deepEqual(
+      (await stagesOf(project, "fake/nokcov")).at(-1),
+      "parse skipped: blocked by build",
+    );
+    assert.ok(
+      (await stagesOf(project, "fake/kcov")).slice(2).every((state) =>
+        state.endsWith("skipped: blocked by fail-fast")
+      ),
+    );
+  }],
+
+  ["--dry-run prints every command and runs none", async (project) => {
+    const { code, out } = await project.run(...MATRIX, "--dry-run");
+    assert.equal(code, 0);
+    assert.match(out, /^make -C \S+\/tree -j\d+ .* tinyconfig$/m);
+    assert.match(
+      out,
+      /^make .* 'KBUILD_BUILD_TIMESTAMP=Thu Jan {2}1 00:00:00 UTC 2026' .* vmlinux$/m,
+    );
+    assert.match(out, /^clang-22 -static /m);
+    assert.equal(out.match(/^qemu-system-x86_64 /gm)?.length, 3);
+    assert.equal(await project.started("clang") + await project.started("qemu"), 0);
+    await assert.rejects(Deno.stat(project.out));
+    await assert.rejects(Deno.stat(`${project.cache}/builds`));
+  }],
+
+  ["--no-install refuses when a tool is missing, and names its package", async (project) => {
+    const bison = `${project.dir}/bin/bison`;
+    await Deno.rename(bison, `${bison}.away`);
+    const { code, out } = await project.run(...MATRIX, "--no-install");
+    const doctor = await project.run("doctor");
+    await Deno.rename(`${bison}.away`, bison);
+    assert.equal(code, 6, out);
+    assert.match(out, /missing on this machine: bison \[missing-tool, infra\]/);
+    assert.match(out, /To install: .*bison$/m);
+    for (const cell of CELLS) {
+      assert.ok((await stagesOf(project, cell)).every((one) => one.endsWith("blocked by setup")));
+    }
+    assert.equal(doctor.code, 6);
+    assert.match(doctor.out, /^MISSING {2}bison +missing +Kconfig's parser$/m);
+    assert.match(doctor.out, /^ok {7}clang-22 +22\.1\.8 /m);
+  }],
+
+  ["stage commands stop behind their stage", async (project) => {
+    const { code, out } = await project.run("configure", "fake/kcov");
+    assert.equal(code, 0, out);
+    assert.match(out, /^pass {2}fake\/kcov .* configure done$/m);
+    assert.deepEqual(await stagesOf(project, "fake/kcov"), ALL_PASSED.slice(0, 3));
+    assert.equal(await project.started("clang"), 0);
+  }],
+
+  ["--list, globs and --shard choose cells", async (project) => {
+    const list = async (...args: string[]) =>
+      (await project.run("matrix", "--list", ...args)).out.trim().split("\n");
+    assert.deepEqual(await list(), CELLS);
+    assert.deepEqual(await list("*smp4"), ["fake/kcov/smp4"]);
+    assert.deepEqual(
+      [...await list("--shard", "1/2"), ...await list("--shard", "2/2")].sort(),
+      [...CELLS].sort(),
+    );
+  }],
+
+  ["--junit and --json write copies", async (project) => {
+    const copies = ["--junit", `${project.dir}/a/j.xml`, "--json", `${project.dir}/a/r.json`];
+    assert.equal((await project.run(...MATRIX, "fake/nokcov", ...copies)).code, 0);
+    assert.equal(
+      await Deno.readTextFile(`${project.dir}/a/j.xml`),
+      await project.read("junit.xml"),
+    );
+    const json = JSON.parse(await Deno.readTextFile(`${project.dir}/a/r.json`));
+    assert.equal(json.cells[0].verdict.kind, "passed");
+  }],
+
+  ["bad input gets its own exit code before anything runs", async (project) => {
+    const cases: readonly [readonly string[], number, RegExp][] = [
+      [["matrix", "nothing/*"], 4, /no cell matches "nothing\/\*"/],
+      [["matrix", "fake/kcvo"], 4, /unknown config "kcvo"; did you mean "kcov"\?/],
+      [["matrix", "--jobs", "0"], 2, /a whole number above 0 is wanted/],
+      [["matrix", "--shard", "3/2"], 2, /m\/n is wanted/],
+      [["matrix", "--accel", "warp"], 2, /Allowed choices are auto, kvm, tcg/],
+      [["matrix", "--no-such-option"], 2, /unknown option '--no-such-option'/],
+      [["matrlx"], 2, /unknown command 'matrlx'/],
+      [["build"], 2, /missing required argument/],
+      [["matrix", "--matrix", "/none.yaml"], 2, /there is no matrix file \/none\.yaml/],
+      [["parse", `${project.dir}/bin`], 4, /holds neither console\.log nor results\.log/],
+      [["report", `${project.dir}/bin`], 4, /holds no run\.json/],
+    ];
+    for (const [args, code, message] of cases) {
+      const found = await project.run(...args);
+      assert.equal(found.code, code, `${args.join(" ")}: ${found.err}`);
+      assert.match(found.err, message);
+    }
+    const broken = await Deno.readTextFile(`${project.root}/matrix.yaml`);
+    await project.write("other.yaml", broken.replace("cpus: 4", "cpus: four"));
+    const located = await project.run("matrix", "--matrix", `${project.dir}/other.yaml`);
+    assert.equal(located.code, 2);
+    assert.match(located.err, /other\.yaml:5:17: machines\.smp4\.cpus must be a whole number/);
+    assert.match(located.err, /\n {6}\s+smp4: \{ cpus: four.*\n\s+\^\n/);
+  }],
+
+  ["a fragment line that is none stops before the build, with line and caret", async (project) => {
+    await project.write("project/configs/kcov.config", "CONFIG_KCOV = y\n");
+    const { code, out } = await project.run(...MATRIX);
+    await project.write("project/configs/kcov.config", "CONFIG_KCOV=y\n");
+    assert.equal(code, 2, out);
+    assert.match(out, /configs\/kcov\.config:1:12: blank before "="/);
+    assert.equal((await stagesOf(project, "fake/nokcov")).at(-1), "parse passed");
+  }],
+
+  ["selftests that do not bundle are the user's to mend", async (project) => {
+    const selftests = `${project.root}/selftests`;
+    const target = await Deno.readLink(selftests);
+    await Deno.remove(selftests);
+    await project.write("project/selftests/main.ts", "const = 1;\n");
+    const { code, out } = await project.run(...MATRIX, "fake/nokcov");
+    await Deno.remove(selftests, { recursive: true });
+    await Deno.symlink(target, selftests);
+    assert.equal(code, 2, out);
+    assert.match(out, /\[selftests-do-not-bundle, user\]/);
+    assert.match((await stagesOf(project, "fake/nokcov"))[5]!, /^pack error: /);
+  }],
+
+  ["the help page comes without a command, and for each command", async (project) => {
+    const command = (...args: string[]) => project.command(args).output();
+    const page = await command();
+    assert.equal(page.code, 0);
+    assert.match(new TextDecoder().decode(page.stdout), /Exit codes: 0 as declared/);
+    for (const name of ["matrix", "plan", "doctor", "boot", "parse", "report", "tests"]) {
+      const { code, stdout } = await command(name, "--help");
+      assert.equal(code, 0);
+      assert.match(new TextDecoder().decode(stdout), new RegExp(`Usage: kmatrix ${name}`));
+    }
+  }],
+]);
+
+steps("parse and report", [
+  [
+    "give the verdict of the run again, and another one when a recording has changed",
+    async (project) => {
+      assert.equal((await project.run(...KCOV)).code, 0);
+      const run = `${project.out}/latest`;
+      const report = await project.run("report", run);
+      assert.equal(report.code, 0);
+      assert.match(report.out, /^pass {2}fake\/kcov +1 +0 +3 /m);
+
+      const copy = `${project.dir}/copy`;
+      await Deno.mkdir(copy);
+      for (const name of ["console.log", "results.log"]) {
+        await Deno.copyFile(`${run}/fake/kcov/${name}`, `${copy}/${name}`);
+      }
+      const parse = () => project.run("parse", copy);
+      const whole = await parse();
+      assert.equal(whole.code, 0, whole.out);
+      assert.match(whole.out, /^pass {2}fake\/kcov +1 +0 +3 /m);
+
+      const results = await Deno.readTextFile(`${copy}/results.log`);
+      await Deno.writeTextFile(`${copy}/results.log`, results.replace(/ ok 1/, " not ok 1"));
+      assert.equal((await parse()).code, 3);
+      await Deno.writeTextFile(`${copy}/results.log`, results.replace(/[^\n]*\n$/, ""));
+      assert.equal((await parse()).code, 3);
+      await Deno.writeTextFile(`${copy}/results.log`, results);
+      const console = await Deno.readTextFile(`${copy}/console.log`);
+      await Deno.writeTextFile(`${copy}/console.log`, console.replace(/[^\n]*\n$/, ""));
+      assert.equal((await parse()).code, 3);
+      await Deno.remove(`${copy}/console.log`);
+      assert.equal((await parse()).code, 3);
+    },
+  ],
+
+  ["find a recording that is shorter than boot.json says", async (project) => {
+    assert.equal((await project.run(...MATRIX, "fake/kcov")).code, 0);
+    const cell = `${project.out}/latest/fake/kcov`;
+    assert.equal((await project.run("parse", cell)).code, 0);
+    const console = await Deno.readFile(`${cell}/console.log`);
+    await Deno.writeFile(`${cell}/console.log`, console.subarray(0, -1));
+    const { code, out } = await project.run("parse", cell);
+    assert.equal(code, 6);
+    assert.match(out, /console\.log has \d+ bytes, and had \d+ when the boot ended/);
+  }],
+]);
