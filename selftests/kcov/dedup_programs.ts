@@ -271,16 +271,16 @@ function programs(resources: Resources): Program[] {
     clocks: [...loop(8, clocks), ...links],
     wake: [...loop(12, wake), ...names],
 
-    bytes_then_look_up: [...rewind, ...loop(60, readByte), ...lookUp, ...links],
-    bytes_then_status: [...loop(40, writeByte), ...readStatus],
-    scatter_then_list: [...loop(12, scatter), ...list, ...pipe],
-    look_up_then_pipe: [...loop(24, lookUp), ...pipe, ...poll],
-    status_then_create: [...loop(3, readStatus), ...createAndUnlink],
-    folders_then_rename: [...loop(12, makeFolder), ...rename],
-    create_then_clocks: [...loop(14, createAndUnlink), ...clocks, ...attribute],
-    rename_then_protect: [...loop(8, rename), ...protect, ...readBlock],
-    map_then_folder: [...loop(8, mapAndTouch), ...makeFolder],
-    cpuinfo_then_touch: [...loop(2, readCpuinfo), ...mapAndTouch, ...wake],
+    bytes_then_look_up: [...rewind, ...loop(45, readByte), ...lookUp, ...links],
+    bytes_then_status: [...loop(22, writeByte), ...readStatus],
+    scatter_then_list: [...loop(10, scatter), ...list, ...pipe],
+    look_up_then_pipe: [...loop(14, lookUp), ...pipe, ...poll],
+    status_then_create: [...loop(2, readStatus), ...createAndUnlink],
+    folders_then_rename: [...loop(6, makeFolder), ...rename],
+    create_then_clocks: [...loop(6, createAndUnlink), ...clocks, ...attribute],
+    rename_then_protect: [...loop(4, rename), ...protect, ...readBlock],
+    map_then_folder: [...loop(4, mapAndTouch), ...makeFolder],
+    cpuinfo_then_touch: [...readCpuinfo, ...mapAndTouch, ...wake],
   };
   return Object.entries(all).map(([name, operations]) => new Program(name, operations));
 }

@@ -181,8 +181,8 @@ kcovLifetime.test("close_while_enabled_goes_on_collecting", (t, device) => {
 });
 
 kcovLifetime.test("closed_descriptors_are_freed", () => {
-  const ROUNDS = 8;
-  const KIB_EACH = 4096;
+  const ROUNDS = 4;
+  const KIB_EACH = 1024;
   const usedKiB = () =>
     Number(/^VmallocUsed: +(\d+) kB$/m.exec(guest().readFile("/proc/meminfo"))?.[1]);
   const before = usedKiB();
@@ -233,7 +233,7 @@ kcovLifetime.test("processes_collect_side_by_side", (t) => {
       const device = openMapped(t, BUFFER_WORDS);
       device.enable(KCOV_TRACE_PC);
       const recording = device.recording((batch) => {
-        for (let turn = 0; turn < 200; turn++) {
+        for (let turn = 0; turn < 80; turn++) {
           batch.syscall(number, [0]);
           batch.syscall(SYS.schedYield);
         }

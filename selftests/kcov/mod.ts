@@ -7,6 +7,7 @@
 
 import { kcovBounds } from "./kcov_bounds_test.ts";
 import { kcovCmp } from "./kcov_cmp_test.ts";
+import { kcovDedup } from "./kcov_dedup_test.ts";
 import { kcovErrors } from "./kcov_errors_test.ts";
 import { kcovLifetime } from "./kcov_lifetime_test.ts";
 import {
@@ -32,6 +33,7 @@ export const fixtures = [
   kcovLifetime,
   kcovRemote,
   kcovUnique,
+  kcovDedup,
   kcovReset,
   kcovModules,
   kcovModulesUnique,

@@ -15,10 +15,36 @@
 static struct dentry *file;
 static u32 result;
 
-/* Static and of the same name as the one in walk.c: with -ffunction-sections, two .text.step. */
+/*
+ * Static, with a jump table, and of the same name as the one in walk.c: two .text.step and two
+ * .rodata.step where each function has sections of its own.
+ */
 static noinline void step(u32 number)
 {
-	result = kmatrix_walk(number);
+	u32 sum = kmatrix_walk(number);
+
+	switch (number & 7) {
+	case 0:
+		result = sum;
+		break;
+	case 1:
+		result = sum + 11;
+		break;
+	case 2:
+		result = sum * 5;
+		break;
+	case 3:
+		result = sum ^ 0xaa;
+		break;
+	case 4:
+		result = sum - 3;
+		break;
+	case 5:
+		result = sum >> 2;
+		break;
+	default:
+		result = ~sum;
+	}
 }
 
 static noinline int target_set(void *data, u64 number)
