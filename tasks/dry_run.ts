@@ -2,15 +2,16 @@
 /** The commands of a run, in its order, as lines for a shell; nothing is run or changed. */
 import type { Host } from "./host/host.ts";
 import type { Paths } from "./paths.ts";
-import { cellFolder } from "./paths.ts";
+import { cellFolder, moduleFolder } from "./paths.ts";
 import { type Plan, type Stage, STAGES } from "./model.ts";
-import { clangOf, makeArgv } from "./formats/make.ts";
+import { clangOf, makeArgv, type MakeRequest, moduleArgv } from "./formats/make.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { qemuArgv } from "./formats/qemu.ts";
 import { debianSourceTar } from "./formats/requirements.ts";
 import { formatCommand } from "./formats/shell.ts";
 import { runtimeArgv } from "./stages/pack.ts";
 import { findQuickjs } from "./host/quickjs.ts";
+import { buildTargets } from "./stages/build.ts";
 import { requestOf } from "./stages/configure.ts";
 import { renderFragment } from "./formats/kconfig.ts";
 
@@ -41,22 +42,32 @@ export async function dryRun(
       for (const file of kernel.series) command("patch", "--strip=1", "-d", source, "-i", file);
     }
     const buildDir = `${paths.builds}/<key>`;
-    const make = (...targets: string[]) =>
-      command(...makeArgv({
-        source: { path: source, digest: "" },
-        buildDir,
-        toolchain,
-        jobs: plan.settings.jobs,
-        variables: plan.settings.makeVariables,
-      }, targets));
+    const request: MakeRequest = {
+      source: { path: source, digest: "" },
+      buildDir,
+      toolchain,
+      jobs: plan.settings.jobs,
+      variables: plan.settings.makeVariables,
+    };
+    const make = (...targets: string[]) => command(...makeArgv(request, targets));
+    const options = await requestOf(cells[0]!, plan.kconfigAdd, paths, host);
     if (reached("configure")) {
-      const request = await requestOf(cells[0]!, plan.kconfigAdd, paths, host);
       make("tinyconfig");
-      const count = renderFragment(request).split("\n").filter((line) => /CONFIG_/.test(line));
+      const count = renderFragment(options).split("\n").filter((line) => /CONFIG_/.test(line));
       lines.push(`# ${count.length} options of ${config.fragments.join(" + ")} into .config`);
       make("olddefconfig");
     }
-    if (reached("build")) make("vmlinux");
+    if (reached("build")) {
+      const modules = options.lines.some(({ option, value }) =>
+        option === "CONFIG_MODULES" && value === "y"
+      );
+      make(...buildTargets({ features: modules ? ["modules"] : [] }));
+      for (const name of modules ? await host.fs.list(paths.testModules) : []) {
+        const folder = `${buildDir}/${moduleFolder(name)}`;
+        command("cp", "-r", `${paths.testModules}/${name}`, folder);
+        command(...moduleArgv(request, folder));
+      }
+    }
     if (reached("pack")) {
       const quickjs = await findQuickjs(paths, host) ??
         { include: "<quickjs>", library: "<quickjs>/libquickjs.a" };

@@ -4,10 +4,10 @@
  * command, blind to the sources, and prints who caught it. A survivor fails the command.
  */
 import { Command } from "@commander-js/extra-typings";
-import $ from "dax";
 import type { RunReport } from "./model.ts";
 import { EXIT } from "./exit_codes.ts";
 import { globMatcher } from "./formats/cells.ts";
+import { CACHE, copyProject, kmatrix, ROOT, withTempDir } from "./testing/project_copy.ts";
 import { judgeMutant, type Mutant, type MutantVerdict, parseMutant } from "./formats/mutant.ts";
 
 const program = new Command("mutants")
@@ -16,9 +16,6 @@ const program = new Command("mutants")
   .addHelpText("after", "\nExample: deno task mutants 'bitmap-*'\n")
   .parse(Deno.args, { from: "user" });
 
-const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
-const cache = Deno.env.get("KMATRIX_CACHE") ?? `${root}/.cache`;
-
 interface Row {
   readonly mutant: Mutant;
   readonly verdict: MutantVerdict;
@@ -26,13 +23,24 @@ interface Row {
 }
 
 const rows: Row[] = [];
-for (const mutant of await readMutants(globMatcher(program.args))) {
-  const startedAt = Date.now();
-  const verdict = await run(mutant);
-  const row = { mutant, verdict, seconds: Math.round((Date.now() - startedAt) / 1000) };
-  rows.push(row);
-  console.error(line(row));
-}
+const mutants = await readMutants(globMatcher(program.args));
+await withTempDir(async (dir) => {
+  const project = await copyProject(dir);
+  try {
+    for (const mutant of mutants) {
+      const startedAt = Date.now();
+      const verdict = await run(mutant, project, dir);
+      const row = { mutant, verdict, seconds: Math.round((Date.now() - startedAt) / 1000) };
+      rows.push(row);
+      console.error(line(row));
+    }
+  } finally {
+    // The trees in the cache go back to what the project says.
+    for (const cell of new Set(mutants.map((mutant) => mutant.cell))) {
+      await kmatrix(["patch", cell]);
+    }
+  }
+});
 if (rows.length === 0) {
   console.error(`kmatrix: no mutant matches ${program.args.join(" ")}`);
   Deno.exit(EXIT.nothing);
@@ -51,34 +59,33 @@ function line({ mutant, verdict, seconds }: Row): string {
 }
 
 async function readMutants(wanted: (name: string) => boolean): Promise<Mutant[]> {
-  const names = [...Deno.readDirSync(`${root}/mutants`)].map((entry) => entry.name).sort()
+  const names = [...Deno.readDirSync(`${ROOT}/mutants`)].map((entry) => entry.name).sort()
     .filter((name) => name.endsWith(".patch")).map((name) => name.replace(/\.patch$/, ""))
     .filter(wanted);
   return await Promise.all(
     names.map(async (name) =>
-      parseMutant(name, await Deno.readTextFile(`${root}/mutants/${name}.patch`))
+      parseMutant(name, await Deno.readTextFile(`${ROOT}/mutants/${name}.patch`))
     ),
   );
 }
 
 /**
- * One kernel id for all mutants of a kernel: going from one to the next changes a few files, so that
- * make compiles only those.
+ * The plain matrix command over a project whose series has the mutant as its last patch. It is the
+ * same kernel to the cache, so that make compiles what the mutant changes and nothing else.
  */
-async function run(mutant: Mutant): Promise<MutantVerdict> {
-  const [kernel, ...rest] = mutant.cell.split("/");
-  const dir = await Deno.makeTempDir();
-  try {
-    const series = `${dir}/mutant.patch`;
-    await Deno.copyFile(`${root}/mutants/${mutant.name}.patch`, series);
-    const cell = [`${kernel}+mutant`, ...rest].join("/");
-    const argv = [Deno.execPath(), "run", "--allow-all", `${root}/tasks/main.ts`, "matrix", cell]
-      .concat("--kernel", kernel!, "--series", series, "--json", `${dir}/run.json`)
-      .concat("--output-dir", `${cache}/mutants/${mutant.name}`, "--quiet");
-    await $`${argv}`.noThrow().stdout("null").stderr("null");
-    const report: RunReport = JSON.parse(await Deno.readTextFile(`${dir}/run.json`));
-    return judgeMutant(mutant, report.cells[0]!);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+async function run(mutant: Mutant, project: string, dir: string): Promise<MutantVerdict> {
+  const patches = `kernels/${mutant.cell.split("/")[0]}/patches`;
+  const series = await Deno.readTextFile(`${ROOT}/${patches}/series`);
+  const name = "9999-mutant.patch";
+  await Deno.copyFile(`${ROOT}/mutants/${mutant.name}.patch`, `${project}/${patches}/${name}`);
+  await Deno.writeTextFile(`${project}/${patches}/series`, `${series.trimEnd()}\n${name}\n`);
+  const json = `${dir}/run.json`;
+  const out = `${CACHE}/mutants/${mutant.name}`;
+  const args = ["matrix", mutant.cell, "--json", json, "--output-dir", out];
+  const ran = await kmatrix(args, { root: project });
+  const text = await Deno.readTextFile(json).catch(() => {
+    throw new Error(`${mutant.name}: no run (exit code ${ran.code})\n${ran.out}`);
+  });
+  await Deno.remove(json);
+  return judgeMutant(mutant, (JSON.parse(text) as RunReport).cells[0]!);
 }

@@ -4,6 +4,8 @@
 export interface Paths {
   /** The project itself. */
   readonly root: string;
+  /** Our own modules: a folder each, with a Kbuild file for one module of the folder's name. */
+  readonly testModules: string;
   /** Sources, builds, toolchain pieces; safe to delete. */
   readonly cache: string;
   readonly sources: string;
@@ -22,6 +24,7 @@ export function pathsFor(root: string, cache: string | null, out: string | null)
   const base = cache ?? `${root}/.cache`;
   return {
     root,
+    testModules: `${root}/selftests/modules`,
     cache: base,
     sources: `${base}/sources`,
     builds: `${base}/builds`,
@@ -29,6 +32,11 @@ export function pathsFor(root: string, cache: string | null, out: string | null)
     quickjs: `${base}/toolchain/quickjs`,
     out: out ?? `${root}/out`,
   };
+}
+
+/** Where a module of ours is built, below the build folder of its kernel. */
+export function moduleFolder(name: string): string {
+  return `kmatrix-modules/${name}`;
 }
 
 /** A cell id as a folder below the run: its slashes make folders too. */

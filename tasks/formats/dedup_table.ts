@@ -51,8 +51,8 @@ export function dedupProperties(tests: readonly TestResult[]): Record<string, st
   };
 }
 
-const HEAD = ["cell", "mode", "overflows", "", "PCs kept", "PCs lost", "ns a call", ""];
-/** The last column holds changes, and text in the published rows. */
+const HEAD = ["cell", "mode", "overflows", "", "PCs kept", "distinct lost", "ns a call", ""];
+/** Columns of text. */
 const LEFT = [0, 1];
 
 function rowsOf(cell: CellReport["cell"], figures: DedupFigures): string[][] {
@@ -98,7 +98,7 @@ export function dedupTable(run: RunReport): string {
     ).join("  ").trimEnd()
   );
   const title =
-    `deduplication: ${programs} programs of ${calls} calls, buffers of ${words} words, ` +
+    `deduplication: ${programs} programs, ${calls} calls in all, buffers of ${words} words, ` +
     `in unique mode ${bitmapWords} of them bitmap`;
   return [title, ...lines, ...PUBLISHED].join("\n");
 }

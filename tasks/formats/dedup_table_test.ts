@@ -93,10 +93,10 @@ Deno.test("dedupTable() shows both modes of every cell that measured, and what w
   ]);
   assert.equal(
     dedupTable(run),
-    `deduplication: 4 programs of 200 calls, buffers of 2048 words, in unique mode 512 of them bitmap
-cell           mode    overflows          PCs kept  PCs lost  ns a call
-k/kcov-unique  PC         1 of 4  25.0 %      3547         7       2000
-               unique     0 of 4   0.0 %       400         0       1960  −2.0 %
+    `deduplication: 4 programs, 200 calls in all, buffers of 2048 words, in unique mode 512 of them bitmap
+cell           mode    overflows          PCs kept  distinct lost  ns a call
+k/kcov-unique  PC         1 of 4  25.0 %      3547              7       2000
+               unique     0 of 4   0.0 %       400              0       1960  −2.0 %
 published: 10 fuzzers, 24 h: 225288 overflows in mode PC, 986 in unique mode (−99.6 %)
            50 fuzzers, 24 h: −99.8 % overflows, +0.6 % coverage, −2.1 % executions`,
   );

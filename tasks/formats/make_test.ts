@@ -7,6 +7,7 @@ import {
   llvmTool,
   makeArgv,
   type MakeRequest,
+  moduleArgv,
 } from "./make.ts";
 
 const REQUEST: MakeRequest = {
@@ -62,6 +63,15 @@ Deno.test("makeArgv() passes the user's W, V and KCFLAGS on, and CC= of the tool
     "W=1",
     "V=1",
   ]);
+});
+
+Deno.test("moduleArgv() builds a folder's module as the kernel was built", () => {
+  const kernel = makeArgv(REQUEST, ["modules"]);
+  const argv = moduleArgv(REQUEST, "/cache/builds/0123/kmatrix-modules/probe");
+  assert.deepEqual(argv.filter((word) => !kernel.includes(word)), [
+    "M=/cache/builds/0123/kmatrix-modules/probe",
+  ]);
+  assert.deepEqual(kernel.filter((word) => !argv.includes(word)), []);
 });
 
 Deno.test("buildIdentityText() changes when, and only when, the build would", () => {

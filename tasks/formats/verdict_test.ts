@@ -69,6 +69,22 @@ Deno.test("judgeBoot() passes what ran, and skips only what the cell lacks", () 
   assert.ok(result.guest.uptimeMs! > 0);
 });
 
+Deno.test("judgeBoot() keeps what a test attached, but for its duration", () => {
+  const { results } = record(GREEN);
+  const attached = [
+    { test: PASSES.declared.id, name: "pcs", value: [1, 2] },
+    { test: PASSES.declared.id, name: "count", value: 1 },
+    { test: PASSES.declared.id, name: "count", value: 2 },
+    { test: "nobody.knows.it", name: "x", value: 1 },
+  ].reduce(
+    (stream, one) => withFrame(stream, "J", one),
+    reframed(results, (kind, payload) => kind === "E" ? null : payload),
+  );
+  const [first, second] = judge(GREEN, { results: attached }).tests;
+  assert.deepEqual(first!.attachments, { pcs: [1, 2], count: 2 });
+  assert.deepEqual(second!.attachments, {});
+});
+
 Deno.test("judgeBoot() says the same of the two streams alone", () => {
   const recording = record(GREEN);
   const alone = judgeBoot({ ...recording, record: null });
@@ -308,6 +324,12 @@ Deno.test("judgeBoot() finds a damaged stream when the guest ended as it should"
   const result = judge(GREEN, { results: flipped });
   assert.deepEqual(bootId(result), ["test", "stream-damaged"]);
   assert.match(result.boot!.message, /crc32/);
+});
+
+Deno.test("judgeBoot() does not overlook damage behind the last report", () => {
+  const { results } = record(GREEN);
+  const result = judge(GREEN, { results: Uint8Array.from([...results, ...text("K99 0\n")]) });
+  assert.deepEqual(bootId(result), ["test", "stream-damaged"]);
 });
 
 Deno.test("judgeBoot() finds an ok that was made of a not ok", () => {

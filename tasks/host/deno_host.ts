@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The real machine: dax for commands, Deno for files. */
 import $ from "dax";
-import { kill } from "zx";
 import type { Child, Command, CommandResult, Host, Level } from "./host.ts";
 import type { Usage } from "../model.ts";
 import { CONTAINMENTS, unwrapCode, wrappedArgv } from "./containment.ts";
@@ -10,6 +9,12 @@ import { formatCommand } from "../formats/shell.ts";
 
 /** Captured output beyond this is dropped from the front; logs on disk are whole. */
 const CAPTURE_BYTES = 1 << 20;
+
+/** Code of a command that came when the run was broken off already: as if Ctrl-C had ended it. */
+const NOT_STARTED = 130;
+
+/** Variable in the environment of a child, and so of all that it starts, where no namespace is. */
+const MARK = "KMATRIX_CHILD";
 
 export interface DenoHostOptions {
   readonly log: (level: Level, text: string) => void;
@@ -88,16 +93,21 @@ class DenoHost implements Host {
     for (const [name, value] of Object.entries(command.env ?? {})) {
       builder = builder.env(name, value === "" ? undefined : value);
     }
-    return { builder, contained: containment.length > 0 };
+    const mark = containment.length > 0 ? null : crypto.randomUUID();
+    return { builder: mark === null ? builder : builder.env(MARK, mark), mark };
   }
 
   async run(command: Command): Promise<CommandResult> {
     const startedAt = this.now();
     const streams = command.log === undefined ? {} : { both: command.log };
-    const { builder, contained } = await this.#prepare(command, streams);
+    const { builder, mark } = await this.#prepare(command, streams);
+    if (this.signal.aborted) {
+      const nothing = { stdout: "", stderr: "", timedOut: false, durationMs: 0 };
+      return { argv: command.argv, code: NOT_STARTED, ...nothing };
+    }
     const child = builder.stdout("piped").stderr("piped").spawn();
     let timedOut = false;
-    const stop = this.#stopper(child, contained);
+    const { stop, release } = this.#stopper(child, mark);
     const timer = command.timeoutMs === undefined ? undefined : setTimeout(() => {
       timedOut = true;
       stop();
@@ -113,37 +123,60 @@ class DenoHost implements Host {
       return { argv: command.argv, code, stdout, stderr, timedOut, durationMs };
     } finally {
       clearTimeout(timer);
-      this.signal.removeEventListener("abort", stop);
+      release();
     }
   }
 
   async spawn(command: Command): Promise<Child> {
     const streams = command.log === undefined ? {} : { stderr: command.log };
-    const { builder, contained } = await this.#prepare(command, streams);
+    const { builder, mark } = await this.#prepare(command, streams);
+    if (this.signal.aborted) {
+      const stdout = new Blob().stream();
+      return { stdout, exit: Promise.resolve(NOT_STARTED), kill: () => {} };
+    }
     const startedAt = this.now();
     const child = builder.stdout("piped").stderr("null").spawn();
-    const stop = this.#stopper(child, contained);
+    const { stop, release } = this.#stopper(child, mark);
     const exit = child.then((result) => {
-      this.signal.removeEventListener("abort", stop);
+      release();
       this.#spent(command, startedAt);
       return unwrapCode(result.code);
     });
     return { stdout: webStream(child.stdout()), exit, kill: stop };
   }
 
-  /** Kills the wrapper, and with it the namespace; without one, every descendant by its own id. */
-  #stopper(child: { kill(signal: "SIGKILL"): void }, contained: boolean): () => void {
-    const stop = () => {
-      if (!contained) void killDescendants();
+  /**
+   * Kills the wrapper, and with it the namespace; without one, everything that has its mark.
+   * Goes on until it is released, for dax starts a process some time after it was told to, and
+   * forgets what was killed before that.
+   */
+  #stopper(
+    child: { kill(signal: "SIGKILL"): void },
+    mark: string | null,
+  ): { stop: () => void; release: () => void } {
+    let again: ReturnType<typeof setInterval> | undefined;
+    const killWrapper = () => {
       try {
         child.kill("SIGKILL");
       } catch {
         // It has ended by itself in the meantime.
       }
     };
-    if (this.signal.aborted) queueMicrotask(stop);
-    else this.signal.addEventListener("abort", stop, { once: true });
-    return stop;
+    const kill = () => {
+      if (mark === null) killWrapper();
+      else void killMarked(mark).finally(killWrapper);
+    };
+    const stop = () => {
+      if (again !== undefined) return;
+      again = setInterval(kill, 100);
+      kill();
+    };
+    const release = () => {
+      clearInterval(again);
+      this.signal.removeEventListener("abort", stop);
+    };
+    this.signal.addEventListener("abort", stop, { once: true });
+    return { stop, release };
   }
 }
 
@@ -157,12 +190,27 @@ function peakMiB(): number {
   }
 }
 
-/** Only where there is no namespace: all children of this process, found through /proc by zx. */
-async function killDescendants(): Promise<void> {
-  const children = await Deno.readTextFile(`/proc/${Deno.pid}/task/${Deno.pid}/children`)
-    .catch(() => "");
-  for (const pid of children.trim().split(" ").filter(Boolean)) {
-    await kill(Number(pid), "SIGKILL").catch(() => {});
+/**
+ * Kills every process with this mark until there is none, for one may be starting another at any
+ * moment. Whose child a process is does not tell: when make dies, its compilers belong to init.
+ */
+async function killMarked(mark: string): Promise<void> {
+  // Bounded, for a process in an uninterruptible sleep cannot be killed.
+  for (let round = 0; round < 100; round++) {
+    let found = false;
+    for await (const { name } of Deno.readDir("/proc")) {
+      if (!/^\d+$/.test(name)) continue;
+      const environment = await Deno.readTextFile(`/proc/${name}/environ`).catch(() => "");
+      if (!environment.includes(`${MARK}=${mark}`)) continue;
+      found = true;
+      try {
+        Deno.kill(Number(name), "SIGKILL");
+      } catch {
+        // Gone in the meantime.
+      }
+    }
+    if (!found) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 

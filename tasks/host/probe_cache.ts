@@ -40,9 +40,10 @@ export async function probeProgram(
       // A damaged answer is asked for again.
     }
   }
-  const { code, stdout, stderr } = await host.run({ argv, timeoutMs: 60_000 });
+  const { code, stdout, stderr, timedOut } = await host.run({ argv, timeoutMs: 60_000 });
   const answer = { code, stdout: stdout.slice(0, 4000), stderr: stderr.slice(0, 4000) };
-  // An answer given because the run is being broken off is none.
-  if (!host.signal.aborted) await host.fs.writeText(file, JSON.stringify(answer));
+  // What was broken off, hung or was killed has not answered.
+  const answered = !host.signal.aborted && !timedOut && code <= 128;
+  if (answered) await host.fs.writeText(file, JSON.stringify(answer));
   return answer;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Compiles a configured kernel, unless its build folder already holds the result. */
 import type { Host } from "../host/host.ts";
-import type { Paths } from "../paths.ts";
+import { moduleFolder, type Paths } from "../paths.ts";
 import type { KernelBuild, KernelConfig, RunSettings } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import {
@@ -13,12 +13,6 @@ import {
 } from "../formats/build_log.ts";
 import { makeArgv, type MakeRequest, moduleArgv } from "../formats/make.ts";
 import { sha256 } from "../formats/digest.ts";
-
-/** Our own modules: a folder each, with a Kbuild file for one module of the folder's name. */
-const TEST_MODULES = "selftests/modules";
-
-/** Where they are built, below the build folder. */
-const OWN_MODULES = "kmatrix-modules";
 
 /** One make call, and what tells that it need not be made again. */
 interface Job {
@@ -71,10 +65,11 @@ export async function build(
   const log = `${buildDir}/kmatrix-build.log`;
   const request = makeRequest(config, settings);
   const dotConfig = await sha256(await host.fs.readText(`${buildDir}/.config`));
+  const content = [config.key, config.source.digest, dotConfig];
   let compiled = await perform(
     {
       stamp: "kmatrix-built.json",
-      content: [config.key, config.source.digest, dotConfig],
+      content,
       argv: makeArgv(request, buildTargets(config)),
       products: async () => ["vmlinux", ...await modulesOf(config, host)],
     },
@@ -85,14 +80,15 @@ export async function build(
   const modules = [...await modulesOf(config, host)];
   if (config.features.includes("modules")) {
     const kernel = await statOf(`${buildDir}/vmlinux`, host);
-    for (const name of await host.fs.list(`${paths.root}/${TEST_MODULES}`)) {
-      const source = `${paths.root}/${TEST_MODULES}/${name}`;
-      const folder = `${OWN_MODULES}/${name}`;
+    for (const name of await host.fs.list(paths.testModules)) {
+      const source = `${paths.testModules}/${name}`;
+      const folder = moduleFolder(name);
       const product = `${folder}/${name}.ko`;
       compiled = await perform(
         {
           stamp: `${folder}.json`,
-          content: [await contentOf(source, host), JSON.stringify(kernel)],
+          // The kernel's source as well: it has the scripts that modules are linked by.
+          content: [...content, JSON.stringify(kernel), await contentOf(source, host)],
           argv: moduleArgv(request, `${buildDir}/${folder}`),
           prepare: () => copyFolder(source, `${buildDir}/${folder}`, host),
           products: () => Promise.resolve([product]),

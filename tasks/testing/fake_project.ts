@@ -54,6 +54,7 @@ const SYSTEM_PROGRAMS = [
     "cmp",
   ],
   ...["mkdir", "rm", "sed", "grep", "sleep", "dirname", "true", "id", "unshare", "setpriv"],
+  ...["setsid"],
 ];
 
 const CELLS: Readonly<Record<string, readonly Feature[]>> = {
@@ -65,9 +66,20 @@ const CELLS: Readonly<Record<string, readonly Feature[]>> = {
 export class FakeProject {
   readonly dir: string;
 
-  /** @param dir Absolute, without links in it, and empty. */
-  constructor(dir: string) {
+  private constructor(dir: string) {
     this.dir = dir;
+  }
+
+  /** Makes a project in a new temporary folder. */
+  static async create(): Promise<FakeProject> {
+    const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "kmatrix-" }));
+    const project = new FakeProject(dir);
+    await project.#fill();
+    return project;
+  }
+
+  async remove(): Promise<void> {
+    await Deno.remove(this.dir, { recursive: true });
   }
 
   get root(): string {
@@ -81,7 +93,7 @@ export class FakeProject {
   }
 
   /** Writes everything, with all switches off and sound boots for every cell. */
-  async create(): Promise<void> {
+  async #fill(): Promise<void> {
     for (const [path, text] of Object.entries(projectFiles(this.dir))) {
       await this.write(path, text);
     }
@@ -108,17 +120,21 @@ export class FakeProject {
     await this.reset();
   }
 
-  /** Switches off, boots sound, nothing built and nothing run; what was probed stays known. */
+  /** Switches off, boots sound, and no run yet; what was built, packed and probed stays. */
   async reset(): Promise<void> {
     for await (const { name } of Deno.readDir(`${this.dir}/switches`)) {
       await Deno.remove(`${this.dir}/switches/${name}`);
     }
-    for (const path of [this.out, `${this.cache}/builds`, `${this.dir}/started`]) {
+    for (const path of [this.out, `${this.dir}/started`]) {
       await Deno.remove(path, { recursive: true }).catch(() => {});
     }
     for (const cell of Object.keys(CELLS)) {
       await this.setBoot(cell, { recording: record(soundScript(cell)), end: 33 });
     }
+  }
+
+  async forgetBuilds(): Promise<void> {
+    await Deno.remove(`${this.cache}/builds`, { recursive: true }).catch(() => {});
   }
 
   async write(path: string, content: string | Uint8Array): Promise<void> {
@@ -153,19 +169,20 @@ export class FakeProject {
     return text.split("\n").filter(Boolean).length;
   }
 
-  /** The command that runs kmatrix over this project. */
-  command(args: readonly string[], env: Readonly<Record<string, string>> = {}): Deno.Command {
+  /** The command that runs kmatrix over this project, as the leader of a process group. */
+  command(args: readonly string[]): Deno.Command {
     const entry = new URL("fake_main.ts", import.meta.url).pathname;
-    return new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-all", "--no-check", entry, this.root, ...args],
+    const argv = [Deno.execPath(), "run", "--allow-all", "--no-check", entry, this.root, ...args];
+    // Of the environment that the tests run in, nothing may reach make.
+    const unset = ["LLVM", "CC", "O", "ARCH", "W", "V", "KCFLAGS", "MAKEFLAGS"];
+    return new Deno.Command(`${this.dir}/bin/setsid`, {
+      args: argv,
       cwd: this.root,
       env: {
+        ...Object.fromEntries(unset.map((name) => [name, ""])),
         PATH: `${this.dir}/bin`,
         KMATRIX_CACHE: this.cache,
         NO_COLOR: "1",
-        // Of the environment that the tests run in, none of these may reach make.
-        ...Object.fromEntries(["LLVM", "CC", "O", "ARCH", "W", "V", "KCFLAGS"].map((n) => [n, ""])),
-        ...env,
       },
       stdin: "null",
       stdout: "piped",
@@ -173,10 +190,18 @@ export class FakeProject {
     });
   }
 
+  #runArguments(args: readonly string[]): string[] {
+    return [...args, "--output-dir", this.out, "--accel", "tcg"];
+  }
+
+  /** Starts kmatrix. */
+  spawn(...args: readonly string[]): Deno.ChildProcess {
+    return this.command(this.#runArguments(args)).spawn();
+  }
+
   /** Runs kmatrix to its end. */
   async run(...args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-    const command = this.command([...args, "--output-dir", this.out, "--accel", "tcg"]);
-    const { code, stdout, stderr } = await command.output();
+    const { code, stdout, stderr } = await this.command(this.#runArguments(args)).output();
     const text = new TextDecoder();
     return { code, out: text.decode(stdout), err: text.decode(stderr) };
   }
@@ -193,26 +218,12 @@ export class FakeProject {
       if (!/^\d+$/.test(name) || Number(name) === Deno.pid) continue;
       try {
         const environment = await Deno.readTextFile(`/proc/${name}/environ`);
-        if (environment.includes(`PATH=${this.dir}/bin`)) found.push(Number(name));
+        if (environment.includes(`${this.dir}/bin`)) found.push(Number(name));
       } catch {
         // Gone in the meantime, or not ours to read.
       }
     }
     return found;
-  }
-}
-
-/** Makes a project, and removes it when the body is done. */
-export async function withFakeProject(
-  body: (project: FakeProject) => Promise<void>,
-): Promise<void> {
-  const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "kmatrix-" }));
-  try {
-    const project = new FakeProject(dir);
-    await project.create();
-    await body(project);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
   }
 }
 

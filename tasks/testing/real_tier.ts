@@ -4,28 +4,8 @@
  * project's own cache, so only a cold run builds.
  */
 import assert from "node:assert/strict";
-import $ from "dax";
 import { XMLParser } from "fast-xml-parser";
-
-const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
-const CACHE = Deno.env.get("KMATRIX_CACHE") ?? `${ROOT}/.cache`;
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-}
-
-/** Runs one command of a checkout with the shared cache and an output folder of its own. */
-async function kmatrix(
-  args: readonly string[],
-  options: { root?: string; path?: string } = {},
-): Promise<Ran> {
-  const root = options.root ?? ROOT;
-  const argv = [Deno.execPath(), "run", "--allow-all", `${root}/tasks/main.ts`, ...args];
-  const result = await $`${argv}`.cwd(root).noThrow().captureCombined()
-    .env("KMATRIX_CACHE", CACHE).env("PATH", options.path ?? Deno.env.get("PATH") ?? "");
-  return { code: result.code, out: result.combined };
-}
+import { copyProject, kmatrix, withTempDir } from "./project_copy.ts";
 
 interface JunitCase {
   readonly "@_classname": string;
@@ -42,26 +22,6 @@ async function junitCases(file: string): Promise<JunitCase[]> {
   });
   const xml = parser.parse(await Deno.readTextFile(file));
   return xml.testsuites.testsuite.flatMap((suite: { testcase: JunitCase[] }) => suite.testcase);
-}
-
-async function withTempDir(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
-/** A copy of the checkout (its tracked and its new files) that a test may break. */
-async function copyProject(dir: string): Promise<string> {
-  const root = `${dir}/project`;
-  await Deno.mkdir(root);
-  const list = await $`git ls-files --cached --others --exclude-standard`.cwd(ROOT).text();
-  const files = list.split("\n").filter(Boolean);
-  await $`tar --create --file ${dir}/project.tar ${files}`.cwd(ROOT).quiet();
-  await $`tar --extract --file ${dir}/project.tar -C ${root}`.quiet();
-  return root;
 }
 
 async function edit(file: string, from: string | RegExp, to: string): Promise<void> {

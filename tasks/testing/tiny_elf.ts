@@ -130,6 +130,8 @@ export function tinyKernel(kernel: TinyKernel): Uint8Array<ArrayBuffer> {
   const callbacks = names.map((name, index) => ({
     name,
     value: TEXT_ADDRESS + BigInt(total * 5 + index * 16),
+    // The number of .text, behind the null section and the two of the symbols.
+    section: 3,
   }));
   const text = new Uint8Array(total * 5 + names.length * 16).fill(0x90);
   const view = new DataView(text.buffer);

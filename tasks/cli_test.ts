@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { CommanderError } from "commander";
+import { type Invocation, makeProgram } from "./cli.ts";
+import { EXIT } from "./exit_codes.ts";
+import { STAGES } from "./model.ts";
+
+/** What a command line asks for, or the error that it gets. */
+async function invoke(...args: readonly string[]): Promise<Invocation | CommanderError> {
+  let invocation: Invocation | undefined;
+  const program = makeProgram((asked) => {
+    invocation = asked;
+    return Promise.resolve();
+  });
+  for (const command of [program, ...program.commands]) {
+    command.configureOutput({ writeErr: () => {}, writeOut: () => {} });
+  }
+  try {
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    assert.ok(error instanceof CommanderError, String(error));
+    return error;
+  }
+  assert.ok(invocation);
+  return invocation;
+}
+
+async function asked(...args: readonly string[]): Promise<Invocation> {
+  const invocation = await invoke(...args);
+  assert.ok(!(invocation instanceof CommanderError), `${invocation}`);
+  return invocation;
+}
+
+Deno.test("makeProgram() runs the whole matrix up to parse, with the defaults", async () => {
+  const invocation = await asked("matrix");
+  assert.ok(invocation.kind === "run");
+  assert.equal(invocation.until, "parse");
+  assert.deepEqual(invocation.globs, []);
+  const { options } = invocation;
+  assert.equal(options.matrix, "matrix.yaml");
+  assert.equal(options.accel, "auto");
+  assert.equal(options.install, true);
+  assert.equal(options.kvm, true);
+  assert.deepEqual([options.failFast, options.dryRun, options.list, options.verbose], [
+    ...[false, false, false, false],
+  ]);
+});
+
+Deno.test("makeProgram() has a command for each stage, which takes cells", async () => {
+  for (const stage of STAGES.filter((stage) => stage !== "parse")) {
+    const invocation = await asked(stage, "a/b", "c/*");
+    assert.ok(invocation.kind === "run");
+    assert.equal(invocation.until, stage);
+    assert.deepEqual(invocation.globs, ["a/b", "c/*"]);
+  }
+});
+
+Deno.test("makeProgram() reads every option", async () => {
+  const invocation = await asked(
+    ...["matrix", "a/*", "-j", "3", "-t", "90", "-o", "dir", "--accel", "kvm", "--no-kvm", "-n"],
+    ...["--kconfig-add", "CONFIG_A=y", "--kconfig-add", "CONFIG_B=n", "--filter", "kcov.*"],
+    ...["--shard", "2/3", "--fail-fast", "--no-install", "--junit", "j", "--json", "r", "-q"],
+  );
+  const { options } = invocation;
+  assert.equal(options.jobs, 3);
+  assert.equal(options.timeout, 90);
+  assert.equal(options.outputDir, "dir");
+  assert.deepEqual([options.accel, options.kvm], ["kvm", false]);
+  assert.deepEqual(options.kconfigAdd, ["CONFIG_A=y", "CONFIG_B=n"]);
+  assert.deepEqual(options.filter, ["kcov.*"]);
+  assert.deepEqual(options.shard, { part: 2, of: 3 });
+  assert.deepEqual([options.failFast, options.install, options.dryRun, options.quiet], [
+    ...[true, false, true, true],
+  ]);
+  assert.deepEqual([options.junit, options.json], ["j", "r"]);
+});
+
+Deno.test("makeProgram() hands folders to parse and report", async () => {
+  const parse = await asked("parse", "out/a", "out/b");
+  assert.ok(parse.kind === "parse");
+  assert.deepEqual(parse.dirs, ["out/a", "out/b"]);
+  const report = await asked("report");
+  assert.ok(report.kind === "report");
+  assert.equal(report.dir, undefined);
+});
+
+Deno.test("makeProgram() refuses what it does not understand, and says what it wants", async () => {
+  const cases: readonly [readonly string[], RegExp][] = [
+    [["matrix", "--jobs", "0"], /a whole number above 0 is wanted/],
+    [["matrix", "--timeout", "1.5"], /a whole number above 0 is wanted/],
+    [["matrix", "--shard", "3/2"], /m\/n is wanted, with 1 <= m <= n/],
+    [["matrix", "--shard", "0/2"], /m\/n is wanted/],
+    [["matrix", "--accel", "warp"], /Allowed choices are auto, kvm, tcg/],
+    [["matrix", "--no-such-option"], /unknown option '--no-such-option'/],
+    [["matrix", "--fail-fsat"], /Did you mean --fail-fast\?/],
+    [["matrlx"], /unknown command 'matrlx'.*Did you mean matrix\?/s],
+    [["build"], /missing required argument 'cells'/],
+    [["parse"], /missing required argument 'folders'/],
+  ];
+  for (const [args, message] of cases) {
+    const error = await invoke(...args);
+    assert.ok(error instanceof CommanderError, args.join(" "));
+    assert.match(error.message, message);
+    assert.notEqual(error.exitCode, 0);
+  }
+});
+
+Deno.test("makeProgram() has a help page for each command, with an example", () => {
+  const program = makeProgram(() => Promise.resolve());
+  let page = "";
+  program.configureOutput({ writeOut: (text) => page += text });
+  program.outputHelp();
+  assert.match(page, /Builds Linux kernels across a config matrix/);
+  for (const code of Object.values(EXIT)) assert.match(page, new RegExp(`\\b${code}\\b`));
+  for (const command of program.commands) {
+    let page = "";
+    command.configureOutput({ writeOut: (text) => page += text });
+    command.outputHelp();
+    assert.match(page, new RegExp(`Usage: kmatrix ${command.name()}`));
+    assert.match(page, /Example: deno task /);
+    assert.notEqual(command.description(), "");
+  }
+});
+
+Deno.test("deno.json has a task for every command", async () => {
+  const text = await Deno.readTextFile(new URL("../deno.json", import.meta.url));
+  const { tasks } = JSON.parse(text);
+  for (const command of makeProgram(() => Promise.resolve()).commands) {
+    assert.match(tasks[command.name()]?.command ?? "", new RegExp(`main\\.ts ${command.name()}$`));
+  }
+});

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { withTempDir } from "../testing/fake_host.ts";
+import { denoFileSystem as fs } from "./deno_fs.ts";
+
+async function namesIn(dir: string): Promise<string[]> {
+  return await fs.list(dir);
+}
+
+Deno.test("writeText() makes folders, replaces the file in one step and leaves nothing else", async () => {
+  await withTempDir(async (dir) => {
+    await fs.writeText(`${dir}/a/b/c.json`, "1");
+    const { ino } = await Deno.stat(`${dir}/a/b/c.json`);
+    await fs.writeText(`${dir}/a/b/c.json`, "2");
+    assert.equal(await fs.readText(`${dir}/a/b/c.json`), "2");
+    assert.notEqual((await Deno.stat(`${dir}/a/b/c.json`)).ino, ino);
+    assert.deepEqual(await namesIn(`${dir}/a/b`), ["c.json"]);
+  });
+});
+
+Deno.test("writeText() leaves the old file and no partial one when it fails", async () => {
+  await withTempDir(async (dir) => {
+    await Deno.mkdir(`${dir}/folder`);
+    await assert.rejects(fs.writeText(`${dir}/folder`, "x"));
+    assert.deepEqual(await namesIn(dir), ["folder"]);
+  });
+});
+
+Deno.test("reading what is not there gives nothing instead of an error", async () => {
+  await withTempDir(async (dir) => {
+    await Deno.writeTextFile(`${dir}/file`, "x");
+    assert.equal(await fs.readTextIfAny(`${dir}/none`), null);
+    assert.equal(await fs.readTextIfAny(`${dir}/file/none`), null);
+    assert.equal(await fs.stat(`${dir}/none`), null);
+    assert.equal(await fs.exists(`${dir}/none`), false);
+    assert.deepEqual(await fs.list(`${dir}/none`), []);
+    assert.equal(await fs.readTail(`${dir}/none`, 10), "");
+    await fs.remove(`${dir}/none`);
+    await assert.rejects(fs.readText(`${dir}/none`), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("readTail() gives the last bytes, or all of a short file", async () => {
+  await withTempDir(async (dir) => {
+    await Deno.writeTextFile(`${dir}/f`, "0123456789");
+    assert.equal(await fs.readTail(`${dir}/f`, 4), "6789");
+    assert.equal(await fs.readTail(`${dir}/f`, 100), "0123456789");
+  });
+});
+
+Deno.test("appender() empties the file first, and writes in order", async () => {
+  await withTempDir(async (dir) => {
+    await Deno.writeTextFile(`${dir}/f`, "old");
+    const file = await fs.appender(`${dir}/f`);
+    for (const text of ["a", "b", "c"]) await file.write(new TextEncoder().encode(text));
+    file.close();
+    assert.equal(await fs.readText(`${dir}/f`), "abc");
+  });
+});
+
+Deno.test("link() replaces a link", async () => {
+  await withTempDir(async (dir) => {
+    await fs.link("first", `${dir}/latest`);
+    await fs.link("second", `${dir}/latest`);
+    assert.equal(await Deno.readLink(`${dir}/latest`), "second");
+    assert.deepEqual(await namesIn(dir), ["latest"]);
+  });
+});
+
+Deno.test("locked() lets one in at a time, and tells who has to wait", async () => {
+  await withTempDir(async (dir) => {
+    const order: string[] = [];
+    const first = Promise.withResolvers<void>();
+    const one = fs.locked(`${dir}/locks/x`, () => order.push("one waits"), async () => {
+      order.push("one");
+      await first.promise;
+      order.push("one is done");
+    });
+    const two = fs.locked(`${dir}/locks/x`, () => {
+      order.push("two waits");
+      first.resolve();
+    }, () => {
+      order.push("two");
+      return Promise.resolve(2);
+    });
+    await one;
+    assert.equal(await two, 2);
+    assert.deepEqual(order, ["one", "two waits", "one is done", "two"]);
+  });
+});
+
+Deno.test("locked() lets the next one in when the body throws", async () => {
+  await withTempDir(async (dir) => {
+    const fails = fs.locked(`${dir}/x`, () => {}, () => Promise.reject(new Error("no")));
+    await assert.rejects(fails, /no/);
+    assert.equal(await fs.locked(`${dir}/x`, () => {}, () => Promise.resolve(1)), 1);
+  });
+});
+
+Deno.test("which() follows links, and finds no program that is not there", async () => {
+  assert.equal(await fs.which("kmatrix-no-such-program"), null);
+  const sh = await fs.which("sh");
+  assert.equal(sh, await Deno.realPath(sh!));
+});
+
+Deno.test("freeBytes() asks the file system", async () => {
+  await withTempDir(async (dir) => {
+    const bytes = await fs.freeBytes(dir);
+    assert.ok(Number.isFinite(bytes) && bytes > 0);
+  });
+});

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { Child } from "../host/host.ts";
+import type { BootRecord } from "../model.ts";
+import { limitsFor } from "../formats/limits.ts";
+import { FakeClock, FakeHost, withTempDir } from "../testing/fake_host.ts";
+import { UNI } from "../testing/samples.ts";
+import { boot, type BootInput } from "./boot.ts";
+
+const LIMITS = { ...limitsFor("tcg", [], null), consoleBytes: 1000 };
+
+/** What a guest does, in ms since it was started. */
+interface Script {
+  readonly prints?: readonly (readonly [atMs: number, text: string])[];
+  readonly reports?: readonly number[];
+  readonly ends?: { readonly atMs: number; readonly code: number };
+  /** What QEMU says on standard error. */
+  readonly says?: string;
+}
+
+interface Booted {
+  readonly record: BootRecord;
+  readonly killed: boolean;
+  readonly console: string;
+  readonly dir: string;
+}
+
+async function bootWith(
+  script: Script,
+  look: (booted: Booted) => void | Promise<void>,
+  other: Partial<BootInput> = {},
+): Promise<void> {
+  await withTempDir(async (dir) => {
+    let killed = false;
+    const spawn = (command: { argv: readonly string[]; log?: string }, clock: FakeClock): Child => {
+      const exit = Promise.withResolvers<number>();
+      const stream = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 100 });
+      const writer = stream.writable.getWriter();
+      const end = (code: number) => {
+        void writer.close().catch(() => {});
+        exit.resolve(code);
+      };
+      for (const [atMs, text] of script.prints ?? []) {
+        clock.after(atMs, () => void writer.write(new TextEncoder().encode(text)).catch(() => {}));
+      }
+      for (const atMs of script.reports ?? []) {
+        clock.after(atMs, () => {
+          Deno.writeTextFileSync(`${dir}/boot/results.log`, "frame\n", { append: true });
+        });
+      }
+      if (script.says) Deno.writeTextFileSync(command.log!, script.says);
+      if (script.ends) clock.after(script.ends.atMs, () => end(script.ends!.code));
+      const kill = () => {
+        killed = true;
+        end(137);
+      };
+      return { stdout: stream.readable, exit: exit.promise, kill };
+    };
+    await Deno.writeTextFile(`${dir}/shared.cpio`, "shared;");
+    const host = new FakeHost({
+      spawn,
+      // cpio writes its archive to the file that the shell script names first.
+      answer: ({ argv }) => void Deno.writeTextFileSync(argv[3]!, "cell;"),
+    });
+    const record = await boot({
+      cell: "linux-6.12/kcov",
+      vmlinux: "/b/vmlinux",
+      modules: [],
+      initramfs: { path: `${dir}/shared.cpio`, digest: "d", tests: [] },
+      machine: UNI,
+      accel: "tcg",
+      features: ["kcov"],
+      filter: ["a.*"],
+      limits: LIMITS,
+      dir: `${dir}/boot`,
+      ...other,
+    }, host);
+    const console = await Deno.readTextFile(`${dir}/boot/console.log`);
+    await look({ record, killed, console, dir: `${dir}/boot` });
+  });
+}
+
+Deno.test("boot() records what the guest says, byte for byte, and how it ended", async () => {
+  const script: Script = {
+    prints: [[50, "[    0.0] Linux\r\n"], [900, "\x00\x1b[31mß\r\n"]],
+    reports: [1000, 1200],
+    ends: { atMs: 1500, code: 33 },
+  };
+  await bootWith(script, async ({ record, killed, console, dir }) => {
+    assert.deepEqual(record.end, { kind: "exited", code: 33 });
+    assert.equal(record.durationMs, 1500);
+    assert.equal(killed, false);
+    assert.equal(console, "[    0.0] Linux\r\n\x00\x1b[31mß\r\n");
+    assert.deepEqual(record.bytes, { console: 17 + 10, results: 12 });
+    assert.deepEqual(JSON.parse(await Deno.readTextFile(`${dir}/boot.json`)), record);
+    assert.equal(record.argv[0], "qemu-system-x86_64");
+    assert.deepEqual([record.cell, record.filter, record.features], [
+      "linux-6.12/kcov",
+      ["a.*"],
+      ["kcov"],
+    ]);
+  });
+});
+
+Deno.test("boot() gives QEMU the shared initramfs with the cell's own archive behind it", async () => {
+  await bootWith({ ends: { atMs: 100, code: 33 } }, async ({ record, dir }) => {
+    const path = record.argv[record.argv.indexOf("-initrd") + 1]!;
+    assert.equal(path, `${dir}/initramfs.cpio`);
+    assert.equal(await Deno.readTextFile(path), "shared;cell;");
+  });
+});
+
+Deno.test("boot() stops a guest that says nothing, as no-output", async () => {
+  await bootWith({}, ({ record, killed }) => {
+    assert.ok(record.end.kind === "limit");
+    assert.equal(record.end.rung, "no-output");
+    assert.ok(
+      record.end.afterMs > LIMITS.noOutputMs && record.end.afterMs < 1.1 * LIMITS.noOutputMs,
+    );
+    assert.equal(killed, true);
+  });
+});
+
+Deno.test("boot() stops a kernel whose init never reports, as init-not-reached", async () => {
+  await bootWith({ prints: [[10, "Linux\n"]] }, ({ record, killed }) => {
+    assert.equal(record.end.kind === "limit" && record.end.rung, "init-not-reached");
+    assert.equal(killed, true);
+  });
+});
+
+Deno.test("boot() stops a guest that falls silent between two frames, and no sooner", async () => {
+  const reports = [1000, 20_000, 45_000];
+  await bootWith({ prints: [[10, "Linux\n"]], reports }, ({ record }) => {
+    assert.ok(record.end.kind === "limit");
+    assert.equal(record.end.rung, "guest-silent");
+    assert.ok(record.end.afterMs > 45_000 + LIMITS.silentMs);
+  });
+});
+
+Deno.test("boot() stops a guest that reports for ever, as boot-limit", async () => {
+  const reports = Array.from({ length: 30 }, (_, index) => index * 500);
+  const limits = { ...LIMITS, bootMs: 7000 };
+  await bootWith({ reports }, ({ record, killed }) => {
+    assert.equal(record.end.kind === "limit" && record.end.rung, "boot-limit");
+    assert.equal(killed, true);
+  }, { limits });
+});
+
+Deno.test("boot() stops a guest that prints too much, and keeps the beginning", async () => {
+  const prints = [[100, "a".repeat(900)], [200, "b".repeat(900)]] as const;
+  await bootWith({ prints, reports: [150] }, ({ record, console }) => {
+    assert.equal(record.end.kind === "limit" && record.end.rung, "console-cap");
+    assert.match(console, /^a{900}b{100}\n\[kmatrix: 800 bytes of console left out\]\n$/);
+    assert.equal(record.bytes.console, console.length);
+  });
+});
+
+Deno.test("boot() tells a QEMU that did not start from a guest that ended", async () => {
+  const says = "line 1\nqemu-system-x86_64: -machine microvm: unsupported machine type\n";
+  await bootWith({ ends: { atMs: 100, code: 1 }, says }, ({ record }) => {
+    assert.ok(record.end.kind === "not-started");
+    assert.match(record.end.message, /unsupported machine type$/);
+  });
+  await bootWith({ ends: { atMs: 100, code: 127 }, says: "qemu: not found" }, ({ record }) => {
+    assert.equal(record.end.kind, "not-started");
+  });
+  const printed: Script = { prints: [[10, "x"]], ends: { atMs: 200, code: 1 }, says };
+  await bootWith(printed, ({ record }) => {
+    assert.deepEqual(record.end, { kind: "exited", code: 1 });
+  });
+});
+
+Deno.test("boot() leaves nothing of an earlier boot in its folder", async () => {
+  await bootWith({ ends: { atMs: 100, code: 33 } }, async ({ dir }) => {
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(dir)) names.push(name);
+    assert.deepEqual(names.sort(), ["boot.json", "console.log", "initramfs.cpio"]);
+  });
+});

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { Command, CommandResult, Host } from "../host/host.ts";
+import type { KernelConfig, RunSettings } from "../model.ts";
+import { pathsFor } from "../paths.ts";
+import { CLANG } from "../testing/samples.ts";
+import { build, buildTargets } from "./build.ts";
+
+const BUILD = "/cache/builds/k";
+const SOURCE = "/project/selftests/modules/probe";
+const OWN = `${BUILD}/kmatrix-modules/probe`;
+
+const CONFIG: KernelConfig = {
+  source: { kernelId: "k", version: "1", digest: "d", path: "/src" },
+  key: "k",
+  buildDir: BUILD,
+  toolchain: CLANG,
+  features: ["kcov", "modules"],
+  notices: [],
+  durationMs: 0,
+};
+const SETTINGS: RunSettings = {
+  jobs: 1,
+  accel: "tcg",
+  failFast: false,
+  install: false,
+  timeoutSeconds: null,
+  testFilter: [],
+  makeVariables: {},
+};
+
+/** Files in memory, and a make that writes what kbuild would. */
+class Machine {
+  readonly files = new Map<string, { text: string; mtimeMs: number }>();
+  /** The targets of each make call, or the folder of the module that it was for. */
+  readonly made: string[] = [];
+  #now = 1;
+
+  constructor() {
+    this.write(`${BUILD}/.config`, "CONFIG_MODULES=y\n");
+    this.write(`${SOURCE}/Kbuild`, "obj-m := probe.o\n");
+    this.write(`${SOURCE}/probe.c`, "int x;\n");
+  }
+
+  write(path: string, text: string): void {
+    this.files.set(path, { text, mtimeMs: this.#now++ });
+  }
+
+  below(dir: string): string[] {
+    const names = [...this.files.keys()].filter((path) => path.startsWith(`${dir}/`))
+      .map((path) => path.slice(dir.length + 1).split("/")[0]!);
+    return [...new Set(names)].sort();
+  }
+
+  remove(path: string): void {
+    for (const file of [...this.files.keys()]) {
+      if (file === path || file.startsWith(`${path}/`)) this.files.delete(file);
+    }
+  }
+
+  run({ argv, log }: Command): CommandResult {
+    const module = argv.find((word) => word.startsWith("M="))?.slice(2);
+    this.made.push(module ?? argv.filter((word) => /^(vmlinux|modules)$/.test(word)).join(" "));
+    if (module) {
+      const source = this.files.get(`${module}/probe.c`)?.text ?? "";
+      this.write(`${module}/probe.ko`, `from ${source}`);
+    } else {
+      this.write(`${BUILD}/vmlinux`, "kernel");
+      this.write(`${BUILD}/modules.order`, "lib/test_uuid.o\n");
+      this.write(`${BUILD}/lib/test_uuid.ko`, "module");
+    }
+    this.write(log!, `${this.files.get(log!)?.text ?? ""}  CC      some.o\n`);
+    return { argv, code: 0, stdout: "", stderr: "", timedOut: false, durationMs: 0 };
+  }
+
+  get host(): Host {
+    const text = (path: string) => this.files.get(path)?.text ?? null;
+    const whole = (path: string) => text(path) ?? assert.fail(`no ${path}`);
+    const fs: Partial<Host["fs"]> = {
+      readText: (path) => Promise.resolve(whole(path)),
+      readTextIfAny: (path) => Promise.resolve(text(path)),
+      readTail: (path) => Promise.resolve(text(path) ?? ""),
+      writeText: (path, content) => Promise.resolve(this.write(path, content)),
+      stat: (path) => {
+        const file = this.files.get(path);
+        return Promise.resolve(
+          file ? { size: file.text.length, mtimeMs: file.mtimeMs, isDirectory: false } : null,
+        );
+      },
+      list: (dir) => Promise.resolve(this.below(dir)),
+      makeDir: () => Promise.resolve(),
+      remove: (path) => Promise.resolve(this.remove(path)),
+      copy: (from, to) => Promise.resolve(this.write(to, whole(from))),
+    };
+    return {
+      run: (command: Command) => Promise.resolve(this.run(command)),
+      fs,
+      now: () => 0,
+      log: () => {},
+      signal: new AbortController().signal,
+    } as unknown as Host;
+  }
+
+  /** What the stage made this time. */
+  async build(config: Partial<KernelConfig> = {}): Promise<string[]> {
+    const before = this.made.length;
+    const paths = pathsFor("/project", "/cache", null);
+    const result = await build({ ...CONFIG, ...config }, SETTINGS, paths, this.host);
+    assert.equal(result.compiled, this.made.length > before);
+    return this.made.slice(before);
+  }
+}
+
+Deno.test("buildTargets() has the modules where the kernel has any", () => {
+  assert.deepEqual(buildTargets({ features: ["kcov"] }), ["vmlinux"]);
+  assert.deepEqual(buildTargets({ features: ["modules"] }), ["vmlinux", "modules"]);
+});
+
+Deno.test("build() builds the selftests' modules behind a kernel with modules", async () => {
+  const machine = new Machine();
+  const paths = pathsFor("/project", "/cache", null);
+  const { modules } = await build(CONFIG, SETTINGS, paths, machine.host);
+  assert.deepEqual(machine.made, ["vmlinux modules", OWN]);
+  assert.deepEqual(modules, ["lib/test_uuid.ko", "kmatrix-modules/probe/probe.ko"]);
+  assert.deepEqual(machine.below(SOURCE), ["Kbuild", "probe.c"], "nothing is written there");
+});
+
+Deno.test("build() leaves them out where the kernel has no modules", async () => {
+  const machine = new Machine();
+  assert.deepEqual(await machine.build({ features: ["kcov"] }), ["vmlinux"]);
+});
+
+Deno.test("build() makes nothing when nothing has changed", async () => {
+  const machine = new Machine();
+  await machine.build();
+  assert.deepEqual(await machine.build(), []);
+});
+
+Deno.test("build() builds only the module whose source has changed, from the new source", async () => {
+  const machine = new Machine();
+  await machine.build();
+  machine.remove(`${SOURCE}/probe.c`);
+  machine.write(`${SOURCE}/probe.c`, "int y;\n");
+  assert.deepEqual(await machine.build(), [OWN]);
+  assert.equal(machine.files.get(`${OWN}/probe.ko`)?.text, "from int y;\n");
+  assert.deepEqual(await machine.build(), []);
+});
+
+Deno.test("build() builds kernel and module when the kernel's source has changed", async () => {
+  const machine = new Machine();
+  await machine.build();
+  const source = { ...CONFIG.source, digest: "other" };
+  assert.deepEqual(await machine.build({ source }), ["vmlinux modules", OWN]);
+});
+
+Deno.test("build() builds again what somebody has removed", async () => {
+  const machine = new Machine();
+  await machine.build();
+  machine.remove(`${OWN}/probe.ko`);
+  assert.deepEqual(await machine.build(), [OWN]);
+  machine.remove(`${BUILD}/lib/test_uuid.ko`);
+  assert.deepEqual(await machine.build(), ["vmlinux modules", OWN]);
+});

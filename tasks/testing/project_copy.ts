@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/** A copy of the project that may be broken on purpose, and its command line. */
+import $ from "dax";
+
+export const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** The cache of the project, so that copies of it share sources and builds. */
+export const CACHE = Deno.env.get("KMATRIX_CACHE") ?? `${ROOT}/.cache`;
+
+/** Copies tracked and new files into `dir`/project and gives its path. */
+export async function copyProject(dir: string): Promise<string> {
+  const root = `${dir}/project`;
+  await Deno.mkdir(root);
+  const list = await $`git ls-files --cached --others --exclude-standard`.cwd(ROOT).text();
+  const files: string[] = [];
+  for (const file of list.split("\n").filter(Boolean)) {
+    // A file that was removed and not committed yet is still listed.
+    if (await Deno.stat(`${ROOT}/${file}`).then(() => true, () => false)) files.push(file);
+  }
+  await $`tar --create --file ${dir}/project.tar ${files}`.cwd(ROOT).quiet();
+  await $`tar --extract --file ${dir}/project.tar -C ${root}`.quiet();
+  return root;
+}
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+}
+
+/** Runs one command of a checkout with the shared cache. */
+export async function kmatrix(
+  args: readonly string[],
+  options: { root?: string; path?: string } = {},
+): Promise<Ran> {
+  const root = options.root ?? ROOT;
+  const argv = [Deno.execPath(), "run", "--allow-all", `${root}/tasks/main.ts`, ...args];
+  const result = await $`${argv}`.cwd(root).noThrow().captureCombined()
+    .env("KMATRIX_CACHE", CACHE).env("PATH", options.path ?? Deno.env.get("PATH") ?? "");
+  return { code: result.code, out: result.combined };
+}
+
+/** A folder for the time of `body`. */
+export async function withTempDir<T>(body: (dir: string) => Promise<T>): Promise<T> {
+  const dir = await Deno.makeTempDir();
+  try {
+    return await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
