@@ -260,7 +260,10 @@ class Run {
       (config) => config.notices.join("\n"),
     );
     if (!config) return;
-    for (const one of cells) one.properties["build.key"] = config.key;
+    for (const one of cells) {
+      one.properties["build.key"] = config.key;
+      one.properties["build.fragments"] = cell.config.fragments.join(" ");
+    }
     const kernel = await this.#stage(
       "build",
       cells,

@@ -133,15 +133,17 @@ export function inspectTable(report: RunReport, style: SummaryStyle): string {
   }).join("\n");
 }
 
+/** The cell without unique mode whose config has the same fragments but one. */
 function classicOf(cell: CellReport, cells: readonly CellReport[]): CellReport | undefined {
-  const features = (one: CellReport) => {
-    const words = (one.properties["build.features"] ?? "").split(" ");
-    return words.filter((word) => word !== "unique" && word !== "reset-ioctl").sort().join(" ");
-  };
   const unique = (one: CellReport) => /\bunique\b/.test(one.properties["build.features"] ?? "");
+  const fragments = (one: CellReport) => (one.properties["build.fragments"] ?? "").split(" ");
   if (!unique(cell)) return undefined;
+  const mine = fragments(cell);
+  const fitting = cells.filter((one) =>
+    !unique(one) && fragments(one).length === mine.length - 1 &&
+    fragments(one).every((name) => mine.includes(name))
+  );
   const kernel = cell.cell.split("/")[0];
-  const fitting = cells.filter((one) => !unique(one) && features(one) === features(cell));
   return fitting.find((one) => one.cell.startsWith(`${kernel}/`)) ?? fitting[0];
 }
 

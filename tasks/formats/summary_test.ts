@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import type { CellId, CellReport, StageResult, TestOutcome } from "../model.ts";
 import type { Failure } from "../errors.ts";
 import { sampleCellReport, sampleRun } from "../testing/samples.ts";
-import { countLine, failuresText, failureText, PLAIN, summaryTable } from "./summary.ts";
+import {
+  countLine,
+  failuresText,
+  failureText,
+  inspectTable,
+  PLAIN,
+  summaryTable,
+} from "./summary.ts";
 
 const failure = (message: string, detail = ""): Failure => ({
   kind: "test",
@@ -109,4 +116,38 @@ two [test-failed, test]
 repeat with: repeat a/c`,
   );
   assert.equal(failuresText(sampleRun([cell("a/b")]), PLAIN), "");
+});
+
+Deno.test("inspectTable() compares unique mode with the cell that differs only by it", () => {
+  const inspected = (id: string, features: string, fragments: string, text: number, other = {}) =>
+    cell(id, {
+      properties: {
+        "build.features": features,
+        "build.fragments": fragments,
+        "inspect.text.bytes": `${text}`,
+        ...other,
+      },
+    });
+  const guards = (bytes: number) => ({
+    "inspect.calls.__sanitizer_cov_trace_pc_guard": "10",
+    "inspect.guard.bytes": `${bytes}`,
+  });
+  const text = inspectTable(
+    sampleRun([
+      inspected("a/kcov", "kcov", "base kcov", 1000, {
+        "inspect.calls.__sanitizer_cov_trace_pc": "12",
+      }),
+      inspected("b/kcov", "kcov", "base kcov", 2000),
+      inspected("b/unique", "kcov unique", "base kcov kcov-unique", 2200, guards(40)),
+      inspected("b/debug", "kcov unique", "base kcov kcov-unique debug", 3000, guards(36)),
+      cell("b/nokcov"),
+    ]),
+    PLAIN,
+  );
+  const [, classic, , unique, debug, none] = text.split("\n");
+  assert.match(classic!, /^a\/kcov +12 +0 +- +- +1000 +-$/);
+  assert.match(unique!, /^b\/unique +10 +0 +40 +yes +2200 +10\.0 % over b\/kcov$/);
+  assert.match(debug!, /^b\/debug +10 +0 +36 +NO +3000 +-$/);
+  assert.equal(none, undefined);
+  assert.equal(inspectTable(sampleRun([cell("b/nokcov")]), PLAIN), "");
 });
