@@ -48,15 +48,18 @@ export function perform(invocation: Invocation, context: Context): Promise<reado
   }
 }
 
+/** --matrix, or the project's own. */
+function matrixFile(options: RunOptions, { paths, absolute }: Context): string {
+  return options.matrix === "matrix.yaml" ? `${paths.root}/matrix.yaml` : absolute(options.matrix);
+}
+
 async function planOf(
   globs: readonly string[],
   options: RunOptions,
-  { paths, host, absolute }: Context,
+  context: Context,
 ): Promise<Plan> {
-  const file = options.matrix === "matrix.yaml"
-    ? `${paths.root}/matrix.yaml`
-    : absolute(options.matrix);
-  const matrix = await loadMatrix(file, paths, host);
+  const { paths, host, absolute } = context;
+  const matrix = await loadMatrix(matrixFile(options, context), paths, host);
   return makePlan(
     await withOwnKernel(matrix, options, absolute, paths, host),
     globs,
@@ -204,7 +207,7 @@ async function parseCommand(
 ): Promise<readonly Failure[]> {
   const { host, absolute } = context;
   const startedAt = host.now();
-  const matrix = await loadMatrix(`${context.paths.root}/matrix.yaml`, context.paths, host);
+  const matrix = await loadMatrix(matrixFile(options, context), context.paths, host);
   const cells: CellReport[] = [];
   for (const dir of dirs.map(absolute)) {
     const result = await parse(dir, declaredTests(), host);

@@ -93,8 +93,9 @@ cases("matrix over a fake project", "nothing built", [
     assert.equal((await project.run(...MATRIX)).code, 0);
     const compiled = await project.started("clang");
     assert.ok(compiled > 0);
-    const { code } = await project.run(...MATRIX);
+    const { code, err } = await project.run(...MATRIX, "--verbose");
     assert.equal(code, 0);
+    assert.doesNotMatch(err, /\$ (make|clang)/);
     assert.equal(await project.started("clang"), compiled);
     assert.equal(await project.started("qemu"), 6);
     assert.match(
@@ -553,6 +554,16 @@ cases("parse and report", "built", [
       assert.equal((await parse()).code, 3);
     },
   ],
+
+  ["judge by the expectations of --matrix", async (project) => {
+    assert.equal((await project.run(...MATRIX, "fake/nokcov")).code, 0);
+    const matrix = await Deno.readTextFile(`${project.root}/matrix.yaml`);
+    await project.write("other.yaml", matrix.replace("fake/nokcov: skip", "fake/nokcov: pass"));
+    const cell = `${project.out}/latest/fake/nokcov`;
+    assert.equal((await project.run("parse", cell)).code, 0);
+    const other = ["--matrix", `${project.dir}/other.yaml`];
+    assert.equal((await project.run("parse", cell, ...other)).code, 4);
+  }],
 
   ["find a recording that is shorter than boot.json says", async (project) => {
     assert.equal((await project.run(...MATRIX, "fake/kcov")).code, 0);

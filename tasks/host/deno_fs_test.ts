@@ -70,12 +70,14 @@ Deno.test("link() replaces a link", async () => {
 Deno.test("locked() lets one in at a time, and tells who has to wait", async () => {
   await withTempDir(async (dir) => {
     const order: string[] = [];
-    const first = Promise.withResolvers<void>();
+    const [entered, first] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const one = fs.locked(`${dir}/locks/x`, () => order.push("one waits"), async () => {
       order.push("one");
+      entered.resolve();
       await first.promise;
       order.push("one is done");
     });
+    await entered.promise;
     const two = fs.locked(`${dir}/locks/x`, () => {
       order.push("two waits");
       first.resolve();

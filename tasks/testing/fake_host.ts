@@ -32,7 +32,7 @@ export class FakeClock {
       alarm.ring();
     }
     // Lets readers of streams and files see what the alarms have done.
-    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }
 

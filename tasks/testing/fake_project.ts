@@ -78,7 +78,9 @@ export class FakeProject {
     return project;
   }
 
+  /** Leaves nothing behind, not even what a failed test has left running. */
   async remove(): Promise<void> {
+    for (const id of await this.processes()) Deno.kill(id, "SIGKILL");
     await Deno.remove(this.dir, { recursive: true });
   }
 
