@@ -45,7 +45,7 @@ import {
 import { readKernelSymbols } from "./symbols.ts";
 
 const FILE = "selftests/kcov/kcov_modules_test.ts";
-/** Loading a module leaves some ten thousands of entries in mode PC. */
+/** Loading a module leaves about ten thousand entries in mode PC. */
 const BUFFER_WORDS = 256 * 1024;
 /** 262144 indices: more than the tests ever hand out. */
 const BITMAP_WORDS = 4 * 1024;
