@@ -79,7 +79,7 @@ export function inspectImage(elf: Elf, features: readonly Feature[]): ImageFigur
   const guards = guardArea(elf);
   return {
     calls,
-    textBytes: functionBytes(elf, elf.sections.findIndex((section) => section.name === ".text")),
+    textBytes: elf.functionBytes(elf.sections.findIndex((section) => section.name === ".text")),
     guardBytes: guards?.bytes ?? null,
     problems: [
       ...callProblems("vmlinux", calls, features, FEWEST_CALLS),
@@ -90,11 +90,6 @@ export function inspectImage(elf: Elf, features: readonly Feature[]): ImageFigur
       ),
     ],
   };
-}
-
-function functionBytes(elf: Elf, section: number): number {
-  return elf.symbolTable.filter((one) => one.section === section && one.type === STT_FUNC)
-    .reduce((total, one) => total + one.size, 0);
 }
 
 function callProblems(
