@@ -51,8 +51,8 @@ function sum(calls: Calls, wanted: (name: string) => boolean): number {
 
 /**
  * Calls of each callback in a linked kernel image, found as `call rel32` (e8) and `jmp rel32` (e9,
- * a tail call) whose target is exactly the callback. In 8 MB of text the chance of one stray match
- * is about one in 300.
+ * a tail call) whose target is exactly the callback. Other bytes that
+ * look like one would have to hit one of a dozen addresses out of 2^32.
  */
 export function countCallsInImage(elf: Elf): Calls {
   const callbacks = new Map<number, string>();

@@ -20,8 +20,8 @@ export interface Limits {
 const BASE = { noOutputMs: 20_000, initMs: 40_000, silentMs: 30_000, bootMs: 600_000 };
 
 /**
- * Emulation and sanitizers stretch all limits: a KASAN kernel under TCG took 4 times as long to
- * its first test as a plain one under TCG, which took about 3 times as long as under KVM.
+ * Emulation and sanitizers stretch all limits. The factors are chosen generously, not measured: a
+ * limit that fires on a sound guest costs more trust than one that fires late.
  * @param timeoutSeconds Replaces the limit of the whole boot when not null.
  */
 export function limitsFor(

@@ -30,7 +30,7 @@ const accelerator = (accel: Accel) =>
     ? ["-accel", "kvm", "-cpu", "host"]
     : ["-accel", "tcg,thread=multi", "-cpu", "max"];
 
-// microvm with an external clock chip boots fastest here; TCG has no kvmclock and needs PIT and PIC.
+// TCG has no kvmclock and needs the PIT and the PIC; without ACPI the firmware's MP table is used.
 const MACHINE_TYPES: Readonly<Record<string, string>> = {
   microvm: "microvm,acpi=off,pit=on,pic=on",
 };
