@@ -553,18 +553,21 @@ class Explainer {
           : [takeOut(request)],
       };
     }
-    if (symbol.prompts.length === 0) {
-      return {
-        cause: "no-prompt",
-        brief: `${name} has no prompt, so no fragment can set it`,
-        reasons: [this.#follows(symbol)],
-        add: [],
-        advice: [],
-        instead: [takeOut(request)],
-      };
-    }
+    if (symbol.prompts.length === 0) return this.#noPrompt(symbol, request);
     if (symbol.visible === "n") return this.#prompt(symbol, "y", request);
     return this.#unexplained(symbol);
+  }
+
+  /** Nobody but Kconfig itself sets it. */
+  #noPrompt(symbol: KconfigSymbol, request: FragmentLine): Verdict {
+    return {
+      cause: "no-prompt",
+      brief: `${symbol.symbol} has no prompt, so no fragment can set it`,
+      reasons: [this.#follows(symbol)],
+      add: [],
+      advice: [],
+      instead: [takeOut(request)],
+    };
   }
 
   /** An int, hex or string with another value. */
@@ -573,16 +576,7 @@ class Explainer {
     if (symbol.transitional) return transitional(name);
     const unmet = this.#unmetDependencies(symbol, "y", []);
     if (unmet !== null && symbol.visible === "n") return dependencyVerdict(unmet);
-    if (symbol.prompts.length === 0) {
-      return {
-        cause: "no-prompt",
-        brief: `${name} has no prompt, so no fragment can set it`,
-        reasons: [this.#follows(symbol)],
-        add: [],
-        advice: [],
-        instead: [takeOut(request)],
-      };
-    }
+    if (symbol.prompts.length === 0) return this.#noPrompt(symbol, request);
     if (symbol.visible === "n") return this.#prompt(symbol, "y", request);
     const range = symbol.ranges.find((one) => one.active !== "n");
     if (range !== undefined && symbol.type !== "string") {
