@@ -8,7 +8,7 @@ import { failureText } from "./formats/summary.ts";
 import { openTerminal } from "./ui/terminal.ts";
 import { denoHost } from "./host/deno_host.ts";
 import { pathsFor } from "./paths.ts";
-import { perform } from "./commands.ts";
+import { perform } from "./commands/mod.ts";
 
 const abort = new AbortController();
 let interrupted: "SIGINT" | "SIGTERM" | null = null;

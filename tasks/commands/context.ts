@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/** What every command has at hand, and what several of them do alike. */
+import type { Host } from "../host/host.ts";
+import type { RunOptions } from "../cli.ts";
+import type { Plan, RunReport } from "../model.ts";
+import type { Paths } from "../paths.ts";
+import type { Terminal } from "../ui/terminal.ts";
+import type { Failure } from "../errors.ts";
+import { formatCommand } from "../formats/shell.ts";
+import { dedupTable } from "../formats/dedup_table.ts";
+import { failuresText, inspectTable, summaryTable } from "../formats/summary.ts";
+import { loadMatrix, makePlan, withOwnKernel } from "../project.ts";
+
+export interface Context {
+  readonly paths: Paths;
+  readonly host: Host;
+  readonly terminal: Terminal;
+  /** A path of the command line, made absolute. */
+  readonly absolute: (path: string) => string;
+  readonly interruptedBy: () => RunReport["interrupted"];
+}
+
+/** --matrix, or the project's own. */
+export function matrixFile(options: RunOptions, { paths, absolute }: Context): string {
+  return options.matrix === "matrix.yaml" ? `${paths.root}/matrix.yaml` : absolute(options.matrix);
+}
+
+export async function planOf(
+  globs: readonly string[],
+  options: RunOptions,
+  context: Context,
+): Promise<Plan> {
+  const { paths, host, absolute } = context;
+  const matrix = await loadMatrix(matrixFile(options, context), paths, host);
+  return makePlan(
+    await withOwnKernel(matrix, options, absolute, paths, host),
+    globs,
+    options,
+    host,
+  );
+}
+
+/** Every failure that a report holds. */
+export function failuresOf(run: RunReport): Failure[] {
+  return [
+    ...run.failures,
+    ...run.cells.flatMap(({ verdict }) => verdict.kind === "failed" ? verdict.failures : []),
+  ];
+}
+
+export function printRun(run: RunReport, { terminal }: Context): void {
+  terminal.print(summaryTable(run, terminal.width, terminal.style));
+  const inspected = inspectTable(run, terminal.style);
+  if (inspected !== "") terminal.print(`\n${inspected}`);
+  const deduplicated = dedupTable(run);
+  if (deduplicated !== "") terminal.print(`\n${deduplicated}`);
+  const failures = failuresText(run, terminal.style);
+  if (failures !== "") terminal.print(`\n${failures}`);
+}
+
+/** The command line that does one cell again with what decides its result. */
+export function repeatCommand(command: string, cell: string, options: RunOptions): string {
+  const flags = [
+    ...options.kconfigAdd.flatMap((value) => ["--kconfig-add", value]),
+    ...options.filter.flatMap((value) => ["--filter", value]),
+    ...(["tree", "series", "kernel", "range"] as const).flatMap((name) =>
+      options[name] === undefined ? [] : [`--${name}`, options[name]]
+    ),
+    ...(options.matrix === "matrix.yaml" ? [] : ["--matrix", options.matrix]),
+    ...(options.accel === "auto" ? [] : ["--accel", options.accel]),
+    ...(options.kvm ? [] : ["--no-kvm"]),
+    ...(options.timeout === undefined ? [] : ["--timeout", `${options.timeout}`]),
+  ];
+  return formatCommand({ argv: ["npx", "--yes", "deno", "task", command, cell, ...flags] });
+}
+
+/** out/<time>-<n>/, and out/latest pointing to it. */
+export async function makeRunDir(paths: Paths, host: Host): Promise<string> {
+  const stamp = new Date(host.now()).toISOString().slice(0, 19).replaceAll(/[-:]/g, "");
+  await host.fs.makeDir(paths.out);
+  return await host.fs.locked(`${paths.out}/.lock`, () => {}, async () => {
+    let name = stamp;
+    for (let n = 2; await host.fs.exists(`${paths.out}/${name}`); n++) name = `${stamp}-${n}`;
+    await host.fs.makeDir(`${paths.out}/${name}`);
+    await host.fs.link(name, `${paths.out}/latest`);
+    return `${paths.out}/${name}`;
+  });
+}

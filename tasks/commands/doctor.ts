@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+/** `deno task doctor`: what the cells need of this machine. */
+import type { RunOptions } from "../cli.ts";
+import type { Failure } from "../errors.ts";
+import { requirementsFor } from "../formats/requirements.ts";
+import { examine } from "../host/doctor.ts";
+import { type Context, planOf } from "./context.ts";
+
+export async function doctorCommand(
+  globs: readonly string[],
+  options: RunOptions,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const { terminal, paths, host } = context;
+  const plan = await planOf(globs, options, context);
+  const findings = await examine(requirementsFor(plan.cells), paths, host);
+  const width = Math.max(...findings.map((one) => one.requirement.id.length));
+  const foundWidth = Math.min(48, Math.max(...findings.map((one) => one.found.length)));
+  for (const { requirement, ok, found } of findings) {
+    const line = `${ok ? "ok     " : "MISSING"}  ${requirement.id.padEnd(width)}  ` +
+      `${found.padEnd(foundWidth)}  ${requirement.why}`;
+    terminal.print(ok ? line : terminal.style.bad(line));
+  }
+  return findings.filter((one) => !one.ok).map(({ requirement, found }) => ({
+    kind: "infra",
+    id: "missing-tool",
+    message: `${requirement.id}: ${found}`,
+    detail: "",
+  }));
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/** `deno task matrix` and the commands of its stages. */
+import type { RunOptions } from "../cli.ts";
+import type { Stage } from "../model.ts";
+import type { Failure } from "../errors.ts";
+import { dryRun } from "../dry_run.ts";
+import { runPipeline } from "../pipeline.ts";
+import { report, type ReportFiles } from "../stages/report.ts";
+import {
+  type Context,
+  failuresOf,
+  makeRunDir,
+  planOf,
+  printRun,
+  repeatCommand,
+} from "./context.ts";
+
+export async function runCommand(
+  globs: readonly string[],
+  until: Stage,
+  options: RunOptions,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const { host, paths, terminal, absolute } = context;
+  const plan = await planOf(globs, options, context);
+  if (options.list) {
+    terminal.print(plan.cells.map((cell) => cell.id).join("\n"));
+    return [];
+  }
+  if (options.dryRun) {
+    for (const line of await dryRun(plan, until, paths, host)) terminal.print(line);
+    return [];
+  }
+  const runDir = await makeRunDir(paths, host);
+  const files: ReportFiles = {
+    runDir,
+    junit: options.junit === undefined ? null : absolute(options.junit),
+    json: options.json === undefined ? null : absolute(options.json),
+  };
+  const run = await runPipeline(
+    plan,
+    {
+      until,
+      runDir,
+      onChange: (run) => report(run, files, host),
+      repeat: (cell) => repeatCommand(until === "parse" ? "matrix" : until, cell, options),
+      interruptedBy: context.interruptedBy,
+    },
+    paths,
+    host,
+  );
+  await report(run, files, host);
+  printRun(run, context);
+  if (!options.quiet) terminal.print(`\nresults: ${runDir}/junit.xml`);
+  return failuresOf(run);
+}

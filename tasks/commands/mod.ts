@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+/** What each command does, once its options are read: a file a command. */
+import type { Invocation } from "../cli.ts";
+import type { Failure } from "../errors.ts";
+import type { Context } from "./context.ts";
+import { doctorCommand } from "./doctor.ts";
+import { runCommand } from "./matrix.ts";
+import { parseCommand } from "./parse.ts";
+import { planCommand } from "./plan.ts";
+import { reportCommand } from "./report.ts";
+import { testsCommand } from "./tests.ts";
+
+/** Performs one command and gives the failures that decide its exit code. */
+export function perform(invocation: Invocation, context: Context): Promise<readonly Failure[]> {
+  switch (invocation.kind) {
+    case "run":
+      return runCommand(invocation.globs, invocation.until, invocation.options, context);
+    case "plan":
+      return planCommand(invocation.globs, invocation.options, context);
+    case "doctor":
+      return doctorCommand(invocation.globs, invocation.options, context);
+    case "parse":
+      return parseCommand(invocation.dirs, invocation.options, context);
+    case "report":
+      return reportCommand(invocation.dir, invocation.options, context);
+    case "tests":
+      return testsCommand(context);
+  }
+}
