@@ -39,74 +39,67 @@ export const SHF_ALLOC = 2;
 export const STT_FUNC = 2;
 export const SHF_EXECINSTR = 4;
 
-/** An ELF file in memory. Addresses are numbers without their upper 32 sign bits where negative. */
+/** A file that is read in parts: most of a kernel's objects is debug information. */
+export interface Parts {
+  /** In bytes. */
+  readonly size: number;
+  /** `length` bytes from `offset` on; fewer at the end of the file. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+function partsOf(bytes: Uint8Array): Parts {
+  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+}
+
+/** An ELF file. Addresses are numbers without their upper 32 sign bits where negative. */
 export class Elf {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #file: Parts;
   #symbolTable: readonly ElfSymbol[] | undefined;
   readonly sections: readonly Section[];
 
   /** @throws KmatrixError (inspect) where this is no ELF64 little-endian file. */
-  constructor(bytes: Uint8Array, file: string) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  constructor(source: Parts | Uint8Array, file: string) {
+    const parts = source instanceof Uint8Array ? partsOf(source) : source;
+    this.#file = parts;
+    const header = viewOf(parts.read(0, 64));
     if (
-      bytes.length < 64 || this.#view.getUint32(0, false) !== 0x7f454c46 || bytes[4] !== 2 ||
-      bytes[5] !== 1
+      header.byteLength < 64 || header.getUint32(0, false) !== 0x7f454c46 ||
+      header.getUint8(4) !== 2 || header.getUint8(5) !== 1
     ) {
       throw new KmatrixError("inspect", "no-elf", `${file} is no 64-bit little-endian ELF file`);
     }
-    const table = Number(this.#view.getBigUint64(0x28, true));
-    const entry = this.#view.getUint16(0x3a, true);
-    const count = this.#view.getUint16(0x3c, true);
-    const names = this.#view.getUint16(0x3e, true);
-    if (table + entry * count > bytes.length) {
+    const table = Number(header.getBigUint64(0x28, true));
+    const entry = header.getUint16(0x3a, true);
+    const count = header.getUint16(0x3c, true);
+    const names = header.getUint16(0x3e, true);
+    if (entry < SECTION_BYTES || table + entry * count > parts.size) {
       throw new KmatrixError(
         "inspect",
         "no-elf",
         `${file} is cut off: its section table is missing`,
       );
     }
-    const raw = Array.from({ length: count }, (_, index) => this.#section(table + index * entry));
-    const strings = raw[names];
+    const view = viewOf(parts.read(table, entry * count));
+    const raw = Array.from({ length: count }, (_, index) => readSection(view, index * entry));
+    const isInside = ({ type, offset, size }: typeof raw[number]) =>
+      type === SHT_NOBITS || (offset >= 0 && size >= 0 && offset + size <= parts.size);
+    const link = raw[names];
+    const strings = link && isInside(link) ? this.content(link) : new Uint8Array();
     this.sections = raw.map(({ nameOffset, ...section }) => ({
       ...section,
-      name: strings ? this.#string(strings.offset + nameOffset) : "",
+      name: stringAt(strings, nameOffset),
     }));
-    const outside = this.sections.find((section) =>
-      section.type !== SHT_NOBITS &&
-      (section.offset < 0 || section.size < 0 || section.offset + section.size > bytes.length)
-    );
-    if (outside) {
-      const text = `${file} is damaged: section "${outside.name}" lies outside the file`;
+    const outside = raw.findIndex((section) => !isInside(section));
+    if (outside >= 0) {
+      const { name } = this.sections[outside]!;
+      const text = `${file} is damaged: section "${name}" lies outside the file`;
       throw new KmatrixError("inspect", "no-elf", text);
     }
   }
 
-  #section(at: number) {
-    const word = (offset: number) => this.#view.getUint32(at + offset, true);
-    const wide = (offset: number) => address(this.#view, at + offset);
-    return {
-      nameOffset: word(0),
-      type: word(4),
-      flags: wide(8),
-      address: wide(16),
-      offset: wide(24),
-      size: wide(32),
-      link: word(40),
-      info: word(44),
-      entrySize: wide(56),
-    };
-  }
-
-  #string(at: number): string {
-    return new TextDecoder().decode(this.#bytes.subarray(at, this.#bytes.indexOf(0, at)));
-  }
-
   /** The bytes of a section; none for NOBITS. */
-  content(section: Section): Uint8Array {
-    if (section.type === SHT_NOBITS) return new Uint8Array();
-    return this.#bytes.subarray(section.offset, section.offset + section.size);
+  content({ type, offset, size }: Pick<Section, "type" | "offset" | "size">): Uint8Array {
+    return type === SHT_NOBITS ? new Uint8Array() : this.#file.read(offset, size);
   }
 
   /** The symbol table in its own order, so that relocations can point into it. */
@@ -128,28 +121,28 @@ export class Elf {
   functionBytes(section: number): number {
     let total = 0;
     for (const table of this.sections.filter((one) => one.type === SHT_SYMTAB)) {
-      for (let at = table.offset; at + 24 <= table.offset + table.size; at += 24) {
-        if ((this.#bytes[at + 4]! & 0xf) !== STT_FUNC) continue;
-        if (this.#view.getUint16(at + 6, true) !== section) continue;
-        total += Number(this.#view.getBigUint64(at + 16, true));
+      for (const view of entriesOf(this.content(table))) {
+        if ((view.getUint8(4) & 0xf) !== STT_FUNC || view.getUint16(6, true) !== section) continue;
+        total += Number(view.getBigUint64(16, true));
       }
     }
     return total;
   }
 
   #readSymbols(table: Section, wanted: (name: string) => boolean): ElfSymbol[] {
-    const strings = this.sections[table.link];
-    if (!strings) return [];
+    const link = this.sections[table.link];
+    if (!link) return [];
+    const strings = this.content(link);
     const found: ElfSymbol[] = [];
-    for (let at = table.offset; at + 24 <= table.offset + table.size; at += 24) {
-      const name = this.#string(strings.offset + this.#view.getUint32(at, true));
+    for (const view of entriesOf(this.content(table))) {
+      const name = stringAt(strings, view.getUint32(0, true));
       if (!wanted(name)) continue;
       found.push({
         name,
-        type: this.#bytes[at + 4]! & 0xf,
-        section: this.#view.getUint16(at + 6, true),
-        value: address(this.#view, at + 8),
-        size: Number(this.#view.getBigUint64(at + 16, true)),
+        type: view.getUint8(4) & 0xf,
+        section: view.getUint16(6, true),
+        value: address(view, 8),
+        size: Number(view.getBigUint64(16, true)),
       });
     }
     return found;
@@ -160,17 +153,56 @@ export class Elf {
     const found: Relocation[] = [];
     for (const table of this.sections) {
       if (table.type !== SHT_RELA || table.info !== sectionIndex) continue;
-      for (let at = table.offset; at + 24 <= table.offset + table.size; at += 24) {
+      for (const view of entriesOf(this.content(table))) {
         found.push({
-          offset: Number(this.#view.getBigUint64(at, true)),
-          type: this.#view.getUint32(at + 8, true),
-          symbol: this.#view.getUint32(at + 12, true),
-          addend: address(this.#view, at + 16),
+          offset: Number(view.getBigUint64(0, true)),
+          type: view.getUint32(8, true),
+          symbol: view.getUint32(12, true),
+          addend: address(view, 16),
         });
       }
     }
     return found.sort((a, b) => a.offset - b.offset);
   }
+}
+
+const SECTION_BYTES = 64;
+/** Both of a symbol and of a relocation with addend. */
+const ENTRY_BYTES = 24;
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** A view of each whole entry of a symbol or relocation table. */
+function* entriesOf(table: Uint8Array): Generator<DataView> {
+  for (let at = 0; at + ENTRY_BYTES <= table.length; at += ENTRY_BYTES) {
+    yield new DataView(table.buffer, table.byteOffset + at, ENTRY_BYTES);
+  }
+}
+
+function readSection(view: DataView, at: number) {
+  const word = (offset: number) => view.getUint32(at + offset, true);
+  const wide = (offset: number) => address(view, at + offset);
+  return {
+    nameOffset: word(0),
+    type: word(4),
+    flags: wide(8),
+    address: wide(16),
+    offset: wide(24),
+    size: wide(32),
+    link: word(40),
+    info: word(44),
+    entrySize: wide(56),
+  };
+}
+
+const DECODER = new TextDecoder();
+
+/** The string that starts at an offset of a string table, to its zero or the table's end. */
+function stringAt(table: Uint8Array, offset: number): string {
+  const end = table.indexOf(0, offset);
+  return DECODER.decode(table.subarray(offset, end < 0 ? table.length : end));
 }
 
 /**

@@ -20,21 +20,30 @@ export const denoFileSystem: FileSystem = {
   readText: (path) => Deno.readTextFile(path),
   readTextIfAny: (path) => orNull(Deno.readTextFile(path)),
   readBytes: (path) => Deno.readFile(path),
+  async openParts(path) {
+    const file = await Deno.open(path);
+    const { size } = await file.stat();
+    return {
+      size,
+      read(offset, length) {
+        file.seekSync(offset, Deno.SeekMode.Start);
+        const buffer = new Uint8Array(Math.min(length, size - offset));
+        let filled = 0;
+        while (filled < buffer.length) {
+          const count = file.readSync(buffer.subarray(filled));
+          if (count === null) break;
+          filled += count;
+        }
+        return buffer.subarray(0, filled);
+      },
+      close: () => file.close(),
+    };
+  },
   async readTail(path, bytes) {
-    const file = await orNull(Deno.open(path));
+    const file = await orNull(denoFileSystem.openParts(path));
     if (!file) return "";
     try {
-      const { size } = await file.stat();
-      const start = Math.max(0, size - bytes);
-      await file.seek(start, Deno.SeekMode.Start);
-      const buffer = new Uint8Array(size - start);
-      let filled = 0;
-      while (filled < buffer.length) {
-        const count = await file.read(buffer.subarray(filled));
-        if (count === null) break;
-        filled += count;
-      }
-      return new TextDecoder().decode(buffer.subarray(0, filled));
+      return new TextDecoder().decode(file.read(Math.max(0, file.size - bytes), bytes));
     } finally {
       file.close();
     }

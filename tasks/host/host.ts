@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What stages may ask of the machine. Only tasks/host/ implements it; only stages/ hold one. */
 
+import type { Parts } from "../formats/elf.ts";
 import type { Usage } from "../model.ts";
 
 /** An external command as data, built by a pure function and printed before it runs. */
@@ -58,6 +59,8 @@ export interface FileSystem {
   readText(path: string): Promise<string>;
   readTextIfAny(path: string): Promise<string | null>;
   readBytes(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** A file to read parts of. @throws Deno.errors.NotFound */
+  openParts(path: string): Promise<Parts & { close(): void }>;
   /** The last `bytes` of a file as text; "" where there is none. */
   readTail(path: string, bytes: number): Promise<string>;
   /** All or nothing: written beside, then renamed into place. */

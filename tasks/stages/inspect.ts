@@ -19,7 +19,7 @@ export async function inspect(
   host: Host,
 ): Promise<Inspection> {
   const { features, buildDir } = kernel.config;
-  const image = inspectImage(await read(kernel.vmlinux, host), features);
+  const image = await withElf(kernel.vmlinux, host, (elf) => inspectImage(elf, features));
   const problems = [...image.problems];
   if (features.includes("kcov") && spec.uninstrumented !== null) {
     const found = undeclaredObjects(await uninstrumentedObjects(kernel, host), spec.uninstrumented);
@@ -31,7 +31,8 @@ export async function inspect(
   }
   const modules: ModuleInspection[] = [];
   for (const name of kernel.modules) {
-    const module = inspectModule(name, await read(`${buildDir}/${name}`, host), features);
+    const path = `${buildDir}/${name}`;
+    const module = await withElf(path, host, (elf) => inspectModule(name, elf, features));
     modules.push(module.figures);
     problems.push(...module.problems);
   }
@@ -42,8 +43,13 @@ export async function inspect(
   return { calls: image.calls, textBytes: image.textBytes, guardBytes: image.guardBytes, modules };
 }
 
-async function read(path: string, host: Host): Promise<Elf> {
-  return new Elf(await host.fs.readBytes(path), path);
+async function withElf<T>(path: string, host: Host, body: (elf: Elf) => T): Promise<T> {
+  const file = await host.fs.openParts(path);
+  try {
+    return body(new Elf(file, path));
+  } finally {
+    file.close();
+  }
 }
 
 /** Every object that is linked into vmlinux and has code of C but no call. */
@@ -57,7 +63,7 @@ async function uninstrumentedObjects(kernel: KernelBuild, host: Host): Promise<s
   }
   const found: string[] = [];
   for (const path of list.stdout.split("\n").filter(Boolean)) {
-    const { codeBytes, calls } = inspectObject(await read(`${buildDir}/${path}`, host));
+    const { codeBytes, calls } = await withElf(`${buildDir}/${path}`, host, inspectObject);
     if (codeBytes > 0 && calls === 0) found.push(path);
   }
   return found;
