@@ -5,23 +5,31 @@
  * exists, the entry point of PID 1.
  */
 
-import { collectTests, type DeclaredTest } from "./harness/fixtures.ts";
+import { collectTests, type DeclaredTest, type RunnableTest } from "./harness/fixtures.ts";
 import { EXIT_FINISHED } from "./harness/frames.ts";
 import { endMachine, guestPlatform, mountFilesystems, readCell } from "./harness/guest_platform.ts";
-import { runTests } from "./harness/runner.ts";
+import { type Cell, runTests } from "./harness/runner.ts";
+import { type CoverRequest, coverTests } from "./kcov/cover.ts";
 import { fixtures as kcovFixtures } from "./kcov/mod.ts";
 import { kernelSymbols } from "./kcov/symbols.ts";
 
 export type { DeclaredTest, Feature } from "./harness/fixtures.ts";
+export type { CoverArgument, CoverRequest, TraceFacts } from "./kcov/cover.ts";
 
 /** Every fixture, in the order in which it runs. */
 const fixtures = [...kcovFixtures];
 
+/** What a boot runs: the selftests, or what `deno task cover` asks for. */
+function testsOf(cover: CoverRequest | undefined): readonly RunnableTest[] {
+  const tests = collectTests(fixtures);
+  return cover === undefined ? tests : coverTests(cover, tests);
+}
+
 /** Every test the guest knows, in the order in which it runs them. */
-export function declaredTests(): DeclaredTest[] {
-  return collectTests(fixtures).map((
-    { id, fixture, variant, test, requires, timeoutMs, file },
-  ) => ({ id, fixture, variant, test, requires, timeoutMs, file }));
+export function declaredTests(cover?: CoverRequest): DeclaredTest[] {
+  return testsOf(cover).map(({ id, fixture, variant, test, requires, timeoutMs, file }) => ({
+    ...{ id, fixture, variant, test, requires, timeoutMs, file },
+  }));
 }
 
 /** Reads the symbols once for all children; a kernel without them fails the tests that need them. */
@@ -36,6 +44,7 @@ function prepareSymbols(): void {
 if (globalThis.sys !== undefined) {
   mountFilesystems();
   prepareSymbols();
-  runTests(collectTests(fixtures), readCell(), guestPlatform());
+  const cell: Cell & { cover?: CoverRequest } = readCell();
+  runTests(testsOf(cell.cover), cell, guestPlatform());
   endMachine(EXIT_FINISHED);
 }

@@ -32,8 +32,17 @@ export interface RunOptions extends CommonOptions {
   readonly range?: string | undefined;
 }
 
+export interface CoverOptions extends RunOptions {
+  readonly test: readonly string[];
+  readonly mode?: "pc" | "unique" | undefined;
+  readonly unique: boolean;
+  readonly diff: boolean;
+  readonly against?: string | undefined;
+}
+
 /** What the user asked for. */
 export type Invocation =
+  | { kind: "cover"; cell: string; call: readonly string[]; options: CoverOptions }
   | { kind: "run"; until: Stage; globs: readonly string[]; options: RunOptions }
   | { kind: "plan"; globs: readonly string[]; options: RunOptions }
   | { kind: "doctor"; globs: readonly string[]; options: RunOptions }
@@ -124,14 +133,14 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
     description: string,
     example: string,
     make: (words: readonly string[], options: RunOptions) => Invocation,
+    own: (command: Command) => Command = (command) => command,
   ) => {
-    const command = withRunOptions(program.command(name).description(description) as Command);
-    if (argument !== null) command.argument(argument);
+    const command = own(
+      withRunOptions(program.command(name).description(description) as Command),
+    );
+    if (argument !== null) command.arguments(argument);
     command.addHelpText("after", `\nExample: ${example}\n`);
-    command.action((...all: unknown[]) => {
-      const words = argument === null ? [] : [all[0] ?? []].flat() as string[];
-      return perform(make(words, command.opts() as unknown as RunOptions));
-    });
+    command.action(() => perform(make(command.args, command.opts() as unknown as RunOptions)));
   };
 
   add(
@@ -186,6 +195,28 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
     "list the selftests and what each needs of a cell",
     "deno task tests",
     (_, options) => ({ kind: "tests", options }),
+  );
+  add(
+    "cover",
+    "<cell> [call...]",
+    "what a system call (behind --) or the tests cover: functions and lines, inlined ones too",
+    "deno task cover linux-6.12-unique/kcov-unique -- read -1 0 0",
+    ([cell, ...call], options) => ({
+      kind: "cover",
+      cell: cell!,
+      call,
+      options: options as CoverOptions,
+    }),
+    (command) =>
+      command
+        .option("--test <glob>", "the PCs that matching tests read, instead of a call", append, [])
+        .addOption(
+          new Option("--mode <mode>", "one mode (default: each that the cell has)")
+            .choices(["pc", "unique"] as const),
+        )
+        .option("--unique", "list each PC once, where it came first", false)
+        .option("--diff", "only what mode pc and unique mode do not have in common", false)
+        .option("--against <cell>", "compare with another cell, by function and line") as Command,
   );
   return program;
 }

@@ -7,9 +7,9 @@
  *   ─parse→ CellResult ─report→ files and an exit code
  */
 import type { Failure } from "./errors.ts";
-import type { DeclaredTest, Feature } from "../selftests/main.ts";
+import type { CoverRequest, DeclaredTest, Feature } from "../selftests/main.ts";
 
-export type { DeclaredTest, Feature };
+export type { CoverRequest, DeclaredTest, Feature };
 
 /** `<kernel>/<config>[@<toolchain>][/<machine>]`; the defaults of the matrix are not written. */
 export type CellId = string & { readonly __brand: "CellId" };

@@ -104,6 +104,8 @@ export class Kcov {
   /** Words of the bitmap while unique mode is on, else 0. Also the position of the count. */
   bitmapWords = 0;
   #buffer: BigUint64Array | undefined;
+  /** Where it is set, every PC that is read out of a buffer goes here too (see cover.ts). */
+  static seen: Set<bigint> | undefined;
 
   constructor(fd: number) {
     this.fd = fd;
@@ -196,7 +198,9 @@ export class Kcov {
   /** PCs `from` … `to - 1` of the trace, counted from 0 (modes PC and unique). */
   pcs(to: number, from = 0): bigint[] {
     const first = this.bitmapWords + 1;
-    return [...this.buffer.slice(first + from, first + to)];
+    const pcs = [...this.buffer.slice(first + from, first + to)];
+    if (Kcov.seen) { for (const pc of pcs) Kcov.seen.add(pc); }
+    return pcs;
   }
 
   /** The first `count` comparison records (mode CMP). */

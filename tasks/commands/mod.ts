@@ -3,6 +3,7 @@
 import type { Invocation } from "../cli.ts";
 import type { Failure } from "../errors.ts";
 import type { Context } from "./context.ts";
+import { coverCommand } from "./cover.ts";
 import { doctorCommand } from "./doctor.ts";
 import { runCommand } from "./matrix.ts";
 import { parseCommand } from "./parse.ts";
@@ -23,6 +24,8 @@ export function perform(invocation: Invocation, context: Context): Promise<reado
       return parseCommand(invocation.dirs, invocation.options, context);
     case "report":
       return reportCommand(invocation.dir, invocation.options, context);
+    case "cover":
+      return coverCommand(invocation.cell, invocation.call, invocation.options, context);
     case "tests":
       return testsCommand(context);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What lies where in the guest's initramfs (docs/guest.md). */
-import type { Feature } from "../model.ts";
+import type { CoverRequest, Feature } from "../model.ts";
 
 /** Paths of the archive that all cells share, parents before their content. */
 export function initramfsFiles(): string[] {
@@ -28,4 +28,6 @@ export interface CellFile {
   readonly timeScale: number;
   /** Names of the files in /kmatrix/modules. */
   readonly modules: readonly string[];
+  /** Only in a boot of `deno task cover`. */
+  readonly cover?: CoverRequest | undefined;
 }

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** Boots one cell, keeps what it says byte for byte, and stops it when a limit is hit. */
 import type { Child, Host } from "../host/host.ts";
-import type { Accel, BootEnd, BootRecord, Feature, Initramfs, Machine } from "../model.ts";
+import type {
+  Accel,
+  BootEnd,
+  BootRecord,
+  CoverRequest,
+  Feature,
+  Initramfs,
+  Machine,
+} from "../model.ts";
 import { cellArchiveFiles, type CellFile } from "../formats/guest_layout.ts";
 import { firedRung, type Limits } from "../formats/limits.ts";
 import { qemuArgv } from "../formats/qemu.ts";
@@ -19,6 +27,8 @@ export interface BootInput {
   readonly features: readonly Feature[];
   readonly filter: readonly string[];
   readonly limits: Limits;
+  /** What the guest runs instead of the selftests. */
+  readonly cover?: CoverRequest | undefined;
   /** Receives console.log, results.log, qemu.log and boot.json. */
   readonly dir: string;
 }
@@ -58,9 +68,9 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
 
 /** The shared initramfs with one more archive behind it: the kernel unpacks them in turn. */
 async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
-  const { dir, cell, features, filter, limits } = input;
+  const { dir, cell, features, filter, limits, cover } = input;
   const modules = input.modules.map((path) => path.slice(path.lastIndexOf("/") + 1));
-  const file: CellFile = { cell, features, filter, timeScale: limits.timeScale, modules };
+  const file: CellFile = { cell, features, filter, timeScale: limits.timeScale, modules, cover };
   await host.fs.writeText(`${dir}/initramfs/kmatrix/cell.json`, JSON.stringify(file));
   if (modules.length > 0) await host.fs.makeDir(`${dir}/initramfs/kmatrix/modules`);
   for (const [index, path] of input.modules.entries()) {

@@ -23,6 +23,8 @@ export interface ScriptedTest {
   readonly act: Act;
   /** What the test logs. */
   readonly logs?: readonly string[];
+  /** What the test attaches, by name. */
+  readonly attaches?: Readonly<Record<string, unknown>>;
   /** What the kernel prints meanwhile. */
   readonly console?: readonly string[];
 }
@@ -75,10 +77,11 @@ export function record(script: Script): Recording {
   };
   try {
     runTests(
-      script.tests.map(({ declared, act, logs }) => ({
+      script.tests.map(({ declared, act, logs, attaches }) => ({
         ...declared,
         run(t) {
           logs?.forEach((text) => t.log(text));
+          for (const [name, value] of Object.entries(attaches ?? {})) t.attach(name, value);
           if (act.do === "fail") {
             // As the guest's engine would write it, not as this one does.
             const stack = "    at test (/kmatrix/tests.js:7:1)";

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+/** `deno task cover`: what a system call or the selftests cover, as functions and lines. */
+import { constants } from "node:os";
+import type { CoverOptions } from "../cli.ts";
+import type { Cell, CellResult, CoverRequest, Plan } from "../model.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
+import {
+  attachedPcs,
+  callText,
+  type Covered,
+  coveredLines,
+  type CoverMode,
+  difference,
+  differenceLines,
+  differenceText,
+  onceEach,
+  parseCall,
+  parseSyscallTable,
+  SYSCALL_TABLE,
+  traceFacts,
+} from "../formats/cover.ts";
+import { frameText } from "../formats/symbolizer.ts";
+import { OneCell, withKernelLock } from "../one_cell.ts";
+import { cellFolder } from "../paths.ts";
+import { ensureReady } from "../stages/setup.ts";
+import { symbolize } from "../stages/symbolize.ts";
+import { type Context, makeRunDir, planOf } from "./context.ts";
+
+/** What one cell's boot has covered. */
+interface Coverage {
+  readonly cell: string;
+  /** Entries in order, by mode; tests have mode "pc" alone, and each PC once. */
+  readonly modes: ReadonlyMap<CoverMode, readonly Covered[]>;
+  /** What the call returned, by mode. */
+  readonly results: ReadonlyMap<CoverMode, string>;
+  readonly failures: readonly Failure[];
+}
+
+export async function coverCommand(
+  cell: string,
+  call: readonly string[],
+  options: CoverOptions,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const { paths, host, terminal } = context;
+  checkUsage(call, options);
+  const cells = options.against === undefined ? [cell] : [cell, options.against];
+  const plan = await planOf(cells, options, context);
+  if (plan.cells.length !== cells.length) {
+    throw new KmatrixError("usage", "bad-usage", "cover takes one cell, and one for --against");
+  }
+  await ensureReady(plan.cells, options.install, paths, host);
+  const runDir = await makeRunDir(paths, host);
+  const covered: Coverage[] = [];
+  for (const id of cells) {
+    const one = plan.cells.find((cell) => cell.id === id) ?? plan.cells[0]!;
+    covered.push(
+      await withKernelLock(
+        one.kernel.id,
+        paths,
+        host,
+        () => coverCell(one, plan, call, options, runDir, context),
+      ),
+    );
+  }
+  for (const line of reportLines(covered, call, options)) terminal.print(line);
+  if (options.json !== undefined) {
+    const text = JSON.stringify(covered.map(asJson), null, 2);
+    await host.fs.writeText(context.absolute(options.json), `${text}\n`);
+  }
+  return covered.flatMap((one) => one.failures);
+}
+
+function checkUsage(call: readonly string[], options: CoverOptions): void {
+  const bad = (text: string) => new KmatrixError("usage", "bad-usage", text);
+  if (call.length > 0 && options.test.length > 0) {
+    throw bad("cover takes a system call behind --, or --test, not both");
+  }
+  if (call.length === 0 && options.test.length === 0) {
+    throw bad("cover of what? Give a system call (cover CELL -- read -1 0 0) or --test GLOB");
+  }
+  if (options.test.length > 0 && (options.mode !== undefined || options.diff)) {
+    throw bad("--mode and --diff are for a system call: tests choose their modes themselves");
+  }
+  if (options.diff && options.against !== undefined) {
+    throw bad("--diff compares the modes of one cell, --against two cells; take one");
+  }
+}
+
+async function coverCell(
+  cell: Cell,
+  plan: Plan,
+  call: readonly string[],
+  options: CoverOptions,
+  runDir: string,
+  { paths, host }: Context,
+): Promise<Coverage> {
+  const runner = new OneCell(plan, paths, host);
+  const source = await runner.source(cell);
+  const request: CoverRequest = call.length === 0 ? { kind: "tests" } : parseCall(
+    call,
+    parseSyscallTable(await host.fs.readTextIfAny(`${source.path}/${SYSCALL_TABLE}`) ?? ""),
+  );
+  const ready = await runner.ready(cell, source);
+  const lacking = call.length > 0 && options.mode === "unique" ? "unique" : "kcov";
+  if (!ready.features.includes(lacking)) {
+    const text = `${cell.id} has no ${lacking === "kcov" ? "KCOV" : "unique mode"} to ask`;
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
+  const mode = options.mode ?? "*";
+  const filter = request.kind === "call" ? [`cover.${mode}.trace`] : options.test;
+  const dir = `${runDir}/${cellFolder(cell.id)}`;
+  const result = await runner.boot(ready, { dir, filter, cover: request });
+  if (result.tests.length === 0) {
+    const text = `no test of ${cell.id} matches ${filter.join(" ")}`;
+    throw new KmatrixError("no-match", "no-such-test", text);
+  }
+  const pcs = new Map<CoverMode, bigint[]>();
+  const results = new Map<CoverMode, string>();
+  for (const test of result.tests) {
+    if (test.outcome.kind === "skipped") continue;
+    const mode = request.kind === "call" ? test.name.split(".")[0] as CoverMode : "pc";
+    pcs.set(mode, [...pcs.get(mode) ?? [], ...attachedPcs(test)]);
+    const facts = traceFacts(test);
+    if (facts) results.set(mode, returned(facts.result) + (facts.full ? ", buffer full" : ""));
+  }
+  // An entry is the address behind the call of the callback: one less is in the call.
+  const calls = [...pcs.values()].flat().map((pc) => pc - 1n);
+  const places = await symbolize(ready.kernel.vmlinux, calls, cell.toolchain, host);
+  const modes = new Map([...pcs].map(([mode, list]) => [
+    mode,
+    list.map((pc) => {
+      const frames = places.get(pc - 1n) ?? [];
+      return { pc, frames: frames[0]?.file === "" ? [] : frames };
+    }),
+  ]));
+  return { cell: cell.id, modes, results, failures: failuresOf(result) };
+}
+
+function failuresOf({ boot, tests }: CellResult): Failure[] {
+  const failed = tests.flatMap(({ id, outcome }) =>
+    outcome.kind === "failed" || outcome.kind === "not-run"
+      ? [{ ...outcome.failure, message: `${id}: ${outcome.failure.message}` }]
+      : []
+  );
+  return boot === null ? failed : [boot, ...failed];
+}
+
+/** "3", "-9 EBADF" */
+function returned(result: number): string {
+  const name = Object.entries(constants.errno).find(([, errno]) => errno === -result)?.[0];
+  return result < 0 && name !== undefined ? `${result} ${name}` : `${result}`;
+}
+
+function reportLines(
+  covered: readonly Coverage[],
+  call: readonly string[],
+  options: CoverOptions,
+): string[] {
+  const what = call.length === 0 ? `tests ${options.test.join(" ")}` : callText(call);
+  const lines: string[] = [];
+  for (const { cell, modes, results, failures } of covered) {
+    for (const [mode, entries] of modes) {
+      const result = results.get(mode);
+      const head = call.length === 0
+        ? `${what} on ${cell}: `
+        : `${what}${result === undefined ? "" : ` = ${result}`} on ${cell}, mode ${mode}: ` +
+          `${entries.length} entries, `;
+      lines.push(`${head}${onceEach(entries).length} PCs`);
+    }
+    if (call.length === 0 && modes.get("pc")?.length === 0) {
+      lines.push("(these tests read their buffers in a way of their own, or not at all)");
+    }
+    lines.push(...failures.map((one) => `FAILED ${cell}: ${one.message}`));
+  }
+  const listed = (entries: readonly Covered[]) => options.unique ? onceEach(entries) : entries;
+  const [first, second] = covered;
+  if (second !== undefined) {
+    const mode = [...first!.modes.keys()].find((mode) => second.modes.has(mode)) ?? "pc";
+    const [a, b] = covered.map(({ modes }) => modes.get(mode) ?? []);
+    const found = difference(a!, b!, "place");
+    lines.push("", ...differenceLines(found));
+    return [...lines, differenceText(found, first!.cell, second.cell, `places of mode ${mode}`)];
+  }
+  const [pc, unique] = [first!.modes.get("pc"), first!.modes.get("unique")];
+  if (!options.diff) lines.push("", ...listed(pc ?? unique ?? []).flatMap(coveredLines));
+  if (pc && unique) {
+    const found = difference(pc, unique, "address");
+    lines.push("", ...differenceLines(found));
+    lines.push(differenceText(found, "mode pc", "mode unique", "PCs"));
+  } else if (options.diff) {
+    throw new KmatrixError("usage", "bad-usage", `${first!.cell} has one mode; --diff needs two`);
+  }
+  return lines;
+}
+
+function asJson({ cell, modes, results }: Coverage): unknown {
+  return {
+    cell,
+    modes: Object.fromEntries([...modes].map(([mode, entries]) => [mode, {
+      result: results.get(mode) ?? null,
+      entries: entries.map(({ pc, frames }) => ({
+        pc: `0x${pc.toString(16)}`,
+        frames: frames.map(frameText),
+      })),
+    }])),
+  };
+}
