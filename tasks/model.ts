@@ -7,6 +7,7 @@
  *   ─parse→ CellResult ─report→ files and an exit code
  */
 import type { Failure } from "./errors.ts";
+import type { CacheUse } from "./formats/ccache_log.ts";
 import type { CoverRequest, DeclaredTest, Feature } from "../selftests/main.ts";
 
 export type { CoverRequest, DeclaredTest, Feature };
@@ -200,6 +201,8 @@ export interface KernelBuild {
   readonly objects: number;
   /** False: nothing had changed and no compiler was started. */
   readonly compiled: boolean;
+  /** What ccache did in this run; null without it. */
+  readonly cacheUse: CacheUse | null;
   readonly durationMs: number;
 }
 

@@ -387,6 +387,10 @@ function describe(
     properties["build.features"] = config.features.join(" ");
     properties["build.objects"] = `${kernel.objects}`;
     properties["build.compiled"] = kernel.compiled ? "yes" : "no (nothing changed)";
+    if (kernel.cacheUse && kernel.cacheUse.calls > 0) {
+      const { hits, calls } = kernel.cacheUse;
+      properties["build.ccache"] = `${hits} of ${calls} calls were hits`;
+    }
     properties["inspect.text.bytes"] = `${inspection.textBytes}`;
     for (const [name, count] of Object.entries(inspection.calls)) {
       properties[`inspect.calls.${name}`] = `${count}`;

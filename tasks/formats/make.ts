@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The make command lines of a kernel build, and the key under which a build is kept. */
+import { relative } from "node:path/posix";
 import type { SourceTree, Toolchain } from "../model.ts";
 
 /** The program names that an LLVM= value stands for (Documentation/kbuild/llvm.rst). */
@@ -47,7 +48,15 @@ export function stampVariables(): Record<string, string> {
 export function makeArgv(request: MakeRequest, targets: readonly string[]): string[] {
   const { source, buildDir, toolchain, jobs, variables } = request;
   const { KCFLAGS = "", ...others } = variables;
-  const kcflags = ["-gline-tables-only", `-ffile-prefix-map=${source.path}/=`, KCFLAGS];
+  // As the compiler is given them: absolute, or, through ccache, relative to the build folder.
+  const places = [source.path, relative(buildDir, source.path)];
+  const kcflags = [
+    "-gline-tables-only",
+    ...places.map((place) => `-ffile-prefix-map=${place}/=`),
+    // The folder in which it is started, which debug information names too.
+    `-ffile-prefix-map=${buildDir}=.`,
+    KCFLAGS,
+  ];
   const all: Record<string, string> = {
     O: buildDir,
     LLVM: toolchain.llvm,

@@ -12,6 +12,8 @@ import {
   MAKE_CALL_MARK,
 } from "../formats/build_log.ts";
 import { makeArgv, type MakeRequest, moduleArgv } from "../formats/make.ts";
+import { parseCcacheLog } from "../formats/ccache_log.ts";
+import { type CompilerCache, compilerCache } from "../host/compiler_cache.ts";
 import { sha256 } from "../formats/digest.ts";
 
 /** One make call, and what tells that it need not be made again. */
@@ -21,6 +23,7 @@ interface Job {
   /** Everything that decides the content of the products. */
   readonly content: readonly string[];
   readonly argv: readonly string[];
+  readonly cache: CompilerCache | null;
   /** Runs before make. */
   readonly prepare?: () => Promise<void>;
   /** Paths below the build folder; asked for when make is done. */
@@ -66,11 +69,14 @@ export async function build(
   const request = makeRequest(config, settings);
   const dotConfig = await sha256(await host.fs.readText(`${buildDir}/.config`));
   const content = [config.key, config.source.digest, dotConfig];
+  const cache = await compilerCache(config, paths, host);
+  if (cache) await host.fs.remove(cache.log);
   let compiled = await perform(
     {
       stamp: "kmatrix-built.json",
       content,
       argv: makeArgv(request, buildTargets(config)),
+      cache,
       products: async () => ["vmlinux", ...await modulesOf(config, host)],
     },
     buildDir,
@@ -90,6 +96,7 @@ export async function build(
           // The kernel's source as well: it has the scripts that modules are linked by.
           content: [...content, JSON.stringify(kernel), await contentOf(source, host)],
           argv: moduleArgv(request, `${buildDir}/${folder}`),
+          cache,
           prepare: () => copyFolder(source, `${buildDir}/${folder}`, host),
           products: () => Promise.resolve([product]),
         },
@@ -109,6 +116,7 @@ export async function build(
     warnings: collectWarnings(text),
     objects: countObjects(text),
     compiled,
+    cacheUse: cache && parseCcacheLog(await host.fs.readTextIfAny(cache.log) ?? ""),
     durationMs: host.now() - startedAt,
   };
 }
@@ -121,7 +129,7 @@ async function perform(job: Job, buildDir: string, log: string, host: Host): Pro
   if (stamp?.content === content && await productsUnchanged(buildDir, stamp, host)) return false;
   await host.fs.remove(stampFile);
   await job.prepare?.();
-  await run(job.argv, log, host);
+  await run(job, log, host);
   const products: Record<string, Stamp["products"][string]> = {};
   for (const name of await job.products()) {
     products[name] = await statOf(`${buildDir}/${name}`, host);
@@ -153,10 +161,10 @@ async function modulesOf(config: KernelConfig, host: Host): Promise<string[]> {
   return order.split("\n").filter(Boolean).map((name) => name.replace(/\.o$/, ".ko"));
 }
 
-async function run(argv: readonly string[], log: string, host: Host): Promise<void> {
+async function run({ argv, cache }: Job, log: string, host: Host): Promise<void> {
   const before = await readLog(log, host);
   await host.fs.writeText(log, `${before}${MAKE_CALL_MARK}${new Date(host.now()).toISOString()}\n`);
-  const result = await host.run({ argv, log });
+  const result = await host.run({ argv, log, ...(cache ? { env: cache.env } : {}) });
   if (host.signal.aborted) throw new KmatrixError("interrupted", "interrupted", "interrupted");
   if (result.code === 0) return;
   const cause = findBuildFailure(await readLog(log, host));

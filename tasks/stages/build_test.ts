@@ -87,6 +87,7 @@ class Machine {
           file ? { size: file.text.length, mtimeMs: file.mtimeMs, isDirectory: false } : null,
         );
       },
+      which: () => Promise.resolve(null),
       list: (dir) => Promise.resolve(this.below(dir)),
       makeDir: () => Promise.resolve(),
       remove: (path) => Promise.resolve(this.remove(path)),
