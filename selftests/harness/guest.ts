@@ -29,6 +29,7 @@ export const SYS = {
   pwrite64: 18,
   schedYield: 24,
   dup: 32,
+  nanosleep: 35,
   dup2: 33,
   getpid: 39,
   fork: 57,
@@ -234,6 +235,13 @@ export function uninterrupted<T>(body: () => T): T {
     sys.call(SYS.schedSetscheduler, 0, SCHED_OTHER, new Int32Array([0]));
     sys.call(SYS.schedSetaffinity, 0, before.byteLength, before);
   }
+}
+
+/** Gives the CPU away for at least so many milliseconds. */
+export function sleepMs(ms: number): void {
+  const whole = Math.floor(ms / 1000);
+  const time = new BigInt64Array([BigInt(whole), BigInt(Math.round((ms - whole * 1000) * 1e6))]);
+  guest().call(SYS.nanosleep, time, null);
 }
 
 /** Interrupts the machine has served since boot, from /proc/stat. */

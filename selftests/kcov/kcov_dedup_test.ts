@@ -13,7 +13,7 @@ import {
 } from "../harness/asserts.ts";
 import { Batch, type Step } from "../harness/batch.ts";
 import { fixture } from "../harness/fixtures.ts";
-import { guest, uninterrupted } from "../harness/guest.ts";
+import { guest, sleepMs, uninterrupted } from "../harness/guest.ts";
 import {
   DEDUP_ATTACHMENT,
   dedupAttachment,
@@ -119,31 +119,40 @@ function modeOf(trace: Trace, steady: ReadonlySet<number>, times: readonly numbe
   } satisfies DedupModeOfProgram;
 }
 
+/** `count` traces of a run; where they are many, at different distances from the kernel's tick. */
+function traces(run: Run, count: number): Trace[] {
+  return Array.from({ length: count }, (_, index) => {
+    // With CONFIG_HZ=250, the default, a tick comes every 4 ms.
+    if (index > 1) sleepMs(index % 4 + 0.3);
+    return run.trace();
+  });
+}
+
 /**
  * Runs a program in mode PC with both buffers and in unique mode with the small one.
- * @param more Runs in between, so that what happens every second or eighth time happens elsewhere.
+ * @param more Further runs in each mode, for what happens now and then.
  */
 function measure(program: Program, small: Kcov, big: Kcov, more: number): Measured {
   big.enable(KCOV_TRACE_PC);
-  const whole = new Run(big, program);
-  const traces = [whole.trace(), whole.trace()] as const;
+  const whole = traces(new Run(big, program), 2 + more);
   big.disable();
-  for (const { overflow, entries } of traces) {
+  for (const { overflow, entries } of whole) {
     assert(!overflow, `${program.name}: ${entries} entries fill the big buffer`);
   }
-  // What a context switch or a first use of something adds is in one of the two.
-  const steady = new Set([...traces[0].pcs].filter((pc) => traces[1].pcs.has(pc)));
+  // What a context switch or a first use of something adds is not in all of them.
+  const steady = new Set(
+    [...whole[0]!.pcs].filter((pc) => whole.every((trace) => trace.pcs.has(pc))),
+  );
 
   small.enable(KCOV_TRACE_PC);
   const plain = new Run(small, program);
   const pc = plain.trace();
   const pcTicks = [pc.ticks, plain.ticks(), plain.ticks()];
-  for (let n = 0; n < more; n++) plain.ticks();
   small.disable();
 
   small.enableUnique(BITMAP_WORDS);
   const deduplicated = new Run(small, program);
-  const unique = deduplicated.trace();
+  const [unique, ...others] = traces(deduplicated, 1 + more) as [Trace, ...Trace[]];
   const uniqueTicks = [unique.ticks, deduplicated.ticks(), deduplicated.ticks()];
   small.disable();
 
@@ -155,7 +164,9 @@ function measure(program: Program, small: Kcov, big: Kcov, more: number): Measur
       pc: modeOf(pc, steady, pcTicks, ns),
       unique: modeOf(unique, steady, uniqueTicks, ns),
     }),
-    lost: without(steady, unique.pcs),
+    lost: others.reduce((lost, { pcs }) => lost.filter((pc) => !pcs.has(pc)), [
+      ...without(steady, unique.pcs),
+    ]),
   };
 }
 
@@ -172,13 +183,14 @@ kcovDedup.test("unique_mode_overflows_less_and_loses_nothing", (t, { small, big 
   const measured: Measured[] = [];
   for (const program of preparePrograms(t)) {
     let result = uninterrupted(() => measure(program, small, big, 0));
-    // A path that the program takes now and then, such as a refill of a slab, may be in both traces
-    // of the big buffer and not in that of unique mode. What is lost for good is lost every time.
+    // A path that the program takes now and then, such as a refill of a slab or a new time stamp of
+    // a file after a tick, may be in both traces of the big buffer and not in that of unique mode.
+    // What is lost for good is lost every time.
     let lost = new Set(result.lost);
     for (let again = 1; lost.size > 0 && again < 4; again++) {
       const [first] = lost;
       t.log(`${program.name}: ${lost.size} PCs missing, first ${hex(BigInt(first!))}; once more`);
-      result = uninterrupted(() => measure(program, small, big, again));
+      result = uninterrupted(() => measure(program, small, big, 4 * again));
       lost = new Set(result.lost.filter((pc) => lost.has(pc)));
     }
     measured.push({ ...result, lost: [...lost] });
