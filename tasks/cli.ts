@@ -26,6 +26,10 @@ export interface RunOptions extends CommonOptions {
   readonly json?: string | undefined;
   readonly shard?: { part: number; of: number } | undefined;
   readonly list: boolean;
+  /** plan: what is built already. */
+  readonly status?: boolean;
+  /** cache prune: in days. */
+  readonly olderThan?: number | undefined;
   readonly tree?: string | undefined;
   readonly series?: string | undefined;
   readonly kernel?: string | undefined;
@@ -48,7 +52,8 @@ export type Invocation =
   | { kind: "doctor"; globs: readonly string[]; options: RunOptions }
   | { kind: "parse"; dirs: readonly string[]; options: RunOptions }
   | { kind: "report"; dir: string | undefined; options: RunOptions }
-  | { kind: "tests"; options: RunOptions };
+  | { kind: "tests"; options: RunOptions }
+  | { kind: "cache"; action: string; options: RunOptions };
 
 const STAGE_HELP: Readonly<Record<Exclude<Stage, "parse">, [string, string]>> = {
   fetch: ["find a kernel's source and its version", "deno task fetch linux-6.12/kcov"],
@@ -73,6 +78,12 @@ function positive(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
   throw new InvalidArgumentError("a whole number above 0 is wanted.");
+}
+
+function days(text: string): number {
+  const value = Number(text);
+  if (text !== "" && value >= 0) return value;
+  throw new InvalidArgumentError("a number of days is wanted.");
 }
 
 function shard(text: string): { part: number; of: number } {
@@ -156,6 +167,8 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
     "show what a run would do: cells, shared builds, expectations",
     "deno task plan '*kasan*'",
     (globs, options) => ({ kind: "plan", globs, options }),
+    (command) =>
+      command.option("--status", "say what is built already, and why the rest is not") as Command,
   );
   add(
     "doctor",
@@ -217,6 +230,19 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
         .option("--unique", "list each PC once, where it came first", false)
         .option("--diff", "only what mode pc and unique mode do not have in common", false)
         .option("--against <cell>", "compare with another cell, by function and line") as Command,
+  );
+  add(
+    "cache",
+    "[action]",
+    "list what the cache holds, or prune builds that nobody uses",
+    "deno task cache prune --older-than 7",
+    (words, options) => ({ kind: "cache", action: words[0] ?? "list", options }),
+    (command) =>
+      command.option(
+        "--older-than <days>",
+        "prune: not used for so many days (30)",
+        days,
+      ) as Command,
   );
   return program;
 }

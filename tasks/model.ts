@@ -7,6 +7,7 @@
  *   ─parse→ CellResult ─report→ files and an exit code
  */
 import type { Failure } from "./errors.ts";
+import type { BuildInputs } from "./formats/build_inputs.ts";
 import type { CacheUse } from "./formats/ccache_log.ts";
 import type { CoverRequest, DeclaredTest, Feature } from "../selftests/main.ts";
 
@@ -169,6 +170,8 @@ export interface SourceTree {
   readonly digest: string;
   /** Absolute; never written to by a build, and the same for all contents of one kernel id. */
   readonly path: string;
+  /** The series in its order, by file name and SHA-256. */
+  readonly patches: readonly { readonly name: string; readonly digest: string }[];
 }
 
 // ── configure, build, inspect ───────────────────────────────────────────────────────────────────
@@ -181,6 +184,7 @@ export interface KernelConfig {
   readonly toolchain: Toolchain;
   readonly features: readonly Feature[];
   readonly notices: readonly string[];
+  readonly inputs: BuildInputs;
   readonly durationMs: number;
 }
 
@@ -201,6 +205,8 @@ export interface KernelBuild {
   readonly objects: number;
   /** False: nothing had changed and no compiler was started. */
   readonly compiled: boolean;
+  /** What is different since this was built last; none for a first build and for no build. */
+  readonly reasons: readonly string[];
   /** What ccache did in this run; null without it. */
   readonly cacheUse: CacheUse | null;
   readonly durationMs: number;

@@ -387,6 +387,7 @@ function describe(
     properties["build.features"] = config.features.join(" ");
     properties["build.objects"] = `${kernel.objects}`;
     properties["build.compiled"] = kernel.compiled ? "yes" : "no (nothing changed)";
+    if (kernel.reasons.length > 0) properties["build.reason"] = kernel.reasons.join("; ");
     if (kernel.cacheUse && kernel.cacheUse.calls > 0) {
       const { hits, calls } = kernel.cacheUse;
       properties["build.ccache"] = `${hits} of ${calls} calls were hits`;

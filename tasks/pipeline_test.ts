@@ -112,6 +112,56 @@ cases("matrix over a fake project", "nothing built", [
     assert.equal(await project.started("clang"), before + 1);
   }],
 
+  ["knows what is built, and what is different about the rest", async (project) => {
+    const status = async () => {
+      const { code, out } = await project.run("plan", "--status", "fake/kcov");
+      assert.equal(code, 0, out);
+      return out;
+    };
+    assert.match(await status(), /^never built {2}[0-9a-f]{16} {2}fake\/kcov$/m);
+    assert.equal((await project.run("build", "fake/kcov")).code, 0);
+    assert.match(await status(), /^built /m);
+    const compiled = await project.started("clang");
+    const changes: readonly [string, string, RegExp][] = [
+      ["tree/kernel/fork.c", "int fork3;\n", /files of the source\n +newer: kernel\/fork\.c$/m],
+      [
+        "project/configs/kcov.config",
+        "CONFIG_KCOV=y\n# CONFIG_X is not set\n",
+        /options: \+ # CONFIG_X/,
+      ],
+      [
+        "bin/clang-22",
+        '#!/bin/sh\necho "Debian clang version 22.1.9"\n',
+        /toolchain: - .*22\.1\.8/,
+      ],
+    ];
+    for (const [file, text, shown] of changes) {
+      const before = await Deno.readTextFile(`${project.dir}/${file}`);
+      await project.write(file, text);
+      assert.match(await status(), /^changed /m, file);
+      assert.match(await status(), shown, file);
+      await project.write(file, before);
+    }
+    assert.equal(await project.started("clang"), compiled, "asking starts no compiler");
+  }],
+
+  ["lists and prunes the cache", async (project) => {
+    assert.equal((await project.run("build", "fake/kcov")).code, 0);
+    const list = await project.run("cache");
+    assert.match(list.out, /^ +\d+ MiB {2}[0-9a-f]{16} +0 days {2}fake\/kcov .*clang-22\)$/m);
+    const kept = await project.run("cache", "prune");
+    assert.match(kept.out, /^0 builds, 0 MiB freed$/m);
+    const dry = await project.run("cache", "prune", "--older-than", "0", "--dry-run");
+    assert.match(dry.out, /^would remove [0-9a-f]{16} fake\/kcov /m);
+    assert.match((await project.run("cache")).out, /fake\/kcov/);
+    const pruned = await project.run("cache", "prune", "--older-than", "0");
+    assert.match(pruned.out, /^removed [0-9a-f]{16} fake\/kcov .*\n1 builds, \d+ MiB freed$/m);
+    assert.doesNotMatch((await project.run("cache")).out, /fake\/kcov/);
+    const wrong = await project.run("cache", "empty");
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.err, /cache empty: list or prune is wanted/);
+  }],
+
   ["shares a build between cells that differ only in their machine", async (project) => {
     assert.equal((await project.run("build", "fake/kcov", "fake/kcov/smp4")).code, 0);
     assert.equal(await project.started("clang"), 2);

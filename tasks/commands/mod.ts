@@ -4,6 +4,7 @@ import type { Invocation } from "../cli.ts";
 import type { Failure } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { coverCommand } from "./cover.ts";
+import { cacheCommand } from "./cache.ts";
 import { doctorCommand } from "./doctor.ts";
 import { runCommand } from "./matrix.ts";
 import { parseCommand } from "./parse.ts";
@@ -28,5 +29,7 @@ export function perform(invocation: Invocation, context: Context): Promise<reado
       return coverCommand(invocation.cell, invocation.call, invocation.options, context);
     case "tests":
       return testsCommand(context);
+    case "cache":
+      return cacheCommand(invocation.action, invocation.options, context);
   }
 }

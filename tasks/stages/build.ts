@@ -12,6 +12,8 @@ import {
   MAKE_CALL_MARK,
 } from "../formats/build_log.ts";
 import { makeArgv, type MakeRequest, moduleArgv } from "../formats/make.ts";
+import { explainChanges, INPUTS_FILE } from "../formats/build_inputs.ts";
+import { previousBuild } from "../host/build_store.ts";
 import { parseCcacheLog } from "../formats/ccache_log.ts";
 import { type CompilerCache, compilerCache } from "../host/compiler_cache.ts";
 import { sha256 } from "../formats/digest.ts";
@@ -68,12 +70,15 @@ export async function build(
   const log = `${buildDir}/kmatrix-build.log`;
   const request = makeRequest(config, settings);
   const dotConfig = await sha256(await host.fs.readText(`${buildDir}/.config`));
-  const content = [config.key, config.source.digest, dotConfig];
+  const content = kernelContent(config, dotConfig);
+  const before = await previousBuild(config.inputs, paths, host);
+  const reasons = before ? explainChanges(before.inputs, config.inputs) : [];
+  if (reasons.length > 0) host.log("info", `building again: ${reasons.join("; ")}`);
   const cache = await compilerCache(config, paths, host);
   if (cache) await host.fs.remove(cache.log);
   let compiled = await perform(
     {
-      stamp: "kmatrix-built.json",
+      stamp: KERNEL_STAMP,
       content,
       argv: makeArgv(request, buildTargets(config)),
       cache,
@@ -108,6 +113,8 @@ export async function build(
     }
   }
   const text = await readLog(log, host);
+  // Written each time: its own time says when the build was used last.
+  await host.fs.writeText(`${buildDir}/${INPUTS_FILE}`, JSON.stringify(config.inputs, null, 2));
   return {
     config,
     vmlinux: `${buildDir}/vmlinux`,
@@ -116,9 +123,32 @@ export async function build(
     warnings: collectWarnings(text),
     objects: countObjects(text),
     compiled,
+    reasons: compiled ? reasons : [],
     cacheUse: cache && parseCcacheLog(await host.fs.readTextIfAny(cache.log) ?? ""),
     durationMs: host.now() - startedAt,
   };
+}
+
+/** Whether build() would find the kernel as it left it, and start no compiler for it. */
+export async function isBuilt(
+  config: Pick<KernelConfig, "key" | "buildDir" | "source">,
+  host: Host,
+): Promise<boolean> {
+  const { buildDir } = config;
+  const dotConfig = await host.fs.readTextIfAny(`${buildDir}/.config`);
+  const stamp = await readStamp(`${buildDir}/${KERNEL_STAMP}`, host);
+  if (dotConfig === null || stamp === null) return false;
+  const content = await sha256(kernelContent(config, await sha256(dotConfig)).join("\0"));
+  return stamp.content === content && await productsUnchanged(buildDir, stamp, host);
+}
+
+const KERNEL_STAMP = "kmatrix-built.json";
+
+function kernelContent(
+  { key, source }: Pick<KernelConfig, "key" | "source">,
+  dotConfig: string,
+): string[] {
+  return [key, source.digest, dotConfig];
 }
 
 /** Makes what the stamp does not show as made; says whether a compiler ran. */

@@ -10,13 +10,24 @@ const BUILD = "/cache/builds/k";
 const SOURCE = "/project/selftests/modules/probe";
 const OWN = `${BUILD}/kmatrix-modules/probe`;
 
+const TREE = { kernelId: "k", version: "1", digest: "d", path: "/src", patches: [] };
+
 const CONFIG: KernelConfig = {
-  source: { kernelId: "k", version: "1", digest: "d", path: "/src" },
+  source: TREE,
   key: "k",
   buildDir: BUILD,
   toolchain: CLANG,
   features: ["kcov", "modules"],
   notices: [],
+  inputs: {
+    kernel: "k",
+    config: "kcov",
+    toolchain: "clang-22",
+    source: TREE,
+    fragment: "CONFIG_MODULES=y\n",
+    compiler: "clang version 22",
+    variables: {},
+  },
   durationMs: 0,
 };
 const SETTINGS: RunSettings = {

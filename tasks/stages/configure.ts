@@ -37,6 +37,7 @@ import {
   makeArgv,
   type MakeRequest,
 } from "../formats/make.ts";
+import type { BuildInputs } from "../formats/build_inputs.ts";
 import { featureProbeArgv } from "../formats/requirements.ts";
 import { probeProgram } from "../host/probe_cache.ts";
 
@@ -92,24 +93,15 @@ export async function configure(
   host: Host,
 ): Promise<KernelConfig> {
   const startedAt = host.now();
-  const request = await requestOf(cell, plan.kconfigAdd, paths, host);
   await checkToolchain(cell, paths, host);
-  const identity = buildIdentityText({
-    sourcePath: source.path,
-    fragment: renderFragment(request),
-    toolchain: await toolchainVersion(cell.toolchain, paths, host),
-    variables: plan.settings.makeVariables,
-    targets: ["vmlinux", "modules"],
-  });
-  const key = (await sha256(identity)).slice(0, 16);
-  const buildDir = `${paths.builds}/${key}`;
-  const make: MakeRequest = {
+  const { request, identity, make, key, inputs } = await identifyBuild(
     source,
-    buildDir,
-    toolchain: cell.toolchain,
-    jobs: plan.settings.jobs,
-    variables: plan.settings.makeVariables,
-  };
+    cell,
+    plan,
+    paths,
+    host,
+  );
+  const { buildDir } = make;
   const dotConfig = await keptConfig(make, identity, host) ??
     await makeConfig(make, request, identity, paths, host);
   const values = parseDotConfig(dotConfig);
@@ -123,8 +115,58 @@ export async function configure(
       ...await interfaceFeatures(source, host),
     ],
     notices: request.notices.map(formatAddNotice),
+    inputs,
     durationMs: host.now() - startedAt,
   };
+}
+
+/** Where a cell is built, and from what. */
+export interface BuildPlace {
+  readonly request: MergedRequest;
+  readonly identity: string;
+  readonly key: string;
+  readonly make: MakeRequest;
+  readonly inputs: BuildInputs;
+}
+
+/** Reads what decides about a cell's build; makes nothing. @throws as requestOf() does. */
+export async function identifyBuild(
+  source: SourceTree,
+  cell: Cell,
+  plan: Plan,
+  paths: Paths,
+  host: Host,
+): Promise<BuildPlace> {
+  const request = await requestOf(cell, plan.kconfigAdd, paths, host);
+  const variables = plan.settings.makeVariables;
+  const fragment = renderFragment(request);
+  const compiler = await toolchainVersion(cell.toolchain, paths, host);
+  const { path, version, digest, patches } = source;
+  const inputs: BuildInputs = {
+    kernel: cell.kernel.id,
+    config: cell.config.id,
+    toolchain: cell.toolchain.id,
+    source: { path, version, digest, patches },
+    fragment,
+    compiler,
+    variables,
+  };
+  const identity = buildIdentityText({
+    sourcePath: path,
+    fragment,
+    toolchain: compiler,
+    variables,
+    targets: ["vmlinux", "modules"],
+  });
+  const key = (await sha256(identity)).slice(0, 16);
+  const make: MakeRequest = {
+    source,
+    buildDir: `${paths.builds}/${key}`,
+    toolchain: cell.toolchain,
+    jobs: plan.settings.jobs,
+    variables,
+  };
+  return { request, identity, key, make, inputs };
 }
 
 /** Features of the interface that no option tells: the source's own uapi header does. */

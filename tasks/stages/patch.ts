@@ -29,16 +29,12 @@ export async function patch(
   paths: Paths,
   host: Host,
 ): Promise<SourceTree> {
-  const { kernelId, version } = archive;
   const base = archive.tree ?? await unpack(archive, paths, host);
-  if (kernel.series.length === 0) {
-    return { kernelId, version, digest: archive.digest, path: base };
-  }
+  const tree = await sourceTree(archive, kernel, paths, host);
+  if (kernel.series.length === 0) return tree;
+  const { path, digest } = tree;
   const texts = await Promise.all(kernel.series.map((file) => host.fs.readText(file)));
-  const digest = await sha256([archive.digest, ...texts].join("\0"));
-  const path = `${paths.sources}/${kernelId}`;
   const statePath = `${path}.json`;
-  const tree: SourceTree = { kernelId, version, digest, path };
   const state = await readState(statePath, path, host);
   if (state?.digest === digest) return tree;
 
@@ -62,6 +58,30 @@ export async function patch(
   return tree;
 }
 
+/** The tree that patch() gives, whether it is there already or not. */
+export async function sourceTree(
+  { kernelId, version, ...archive }: SourceArchive,
+  kernel: KernelSpec,
+  paths: Paths,
+  host: Host,
+): Promise<SourceTree> {
+  if (kernel.series.length === 0) {
+    const path = archive.tree ?? basePath(archive, paths);
+    return { kernelId, version, digest: archive.digest, path, patches: [] };
+  }
+  const texts = await Promise.all(kernel.series.map((file) => host.fs.readText(file)));
+  const patches = await Promise.all(kernel.series.map(async (file, index) => ({
+    name: file.split("/").at(-1)!,
+    digest: await sha256(texts[index]!),
+  })));
+  const digest = await sha256([archive.digest, ...texts].join("\0"));
+  return { kernelId, version, digest, path: `${paths.sources}/${kernelId}`, patches };
+}
+
+function basePath(archive: Pick<SourceArchive, "digest">, paths: Paths): string {
+  return `${paths.sources}/base-${archive.digest.slice(0, 12)}`;
+}
+
 /** null where there is no tree, or one that nothing is known of. */
 async function readState(file: string, tree: string, host: Host): Promise<TreeState | null> {
   const text = await host.fs.readTextIfAny(file);
@@ -74,7 +94,7 @@ async function readState(file: string, tree: string, host: Host): Promise<TreeSt
 }
 
 async function unpack(archive: SourceArchive, paths: Paths, host: Host): Promise<string> {
-  const path = `${paths.sources}/base-${archive.digest.slice(0, 12)}`;
+  const path = basePath(archive, paths);
   await host.fs.locked(
     `${paths.cache}/locks/source-${archive.digest.slice(0, 12)}`,
     () => host.log("info", `another run is unpacking ${path}; waiting for it`),

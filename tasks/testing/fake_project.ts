@@ -54,7 +54,7 @@ const SYSTEM_PROGRAMS = [
     "cmp",
   ],
   ...["mkdir", "rm", "sed", "grep", "sleep", "dirname", "true", "id", "unshare", "setpriv"],
-  ...["setsid"],
+  ...["setsid", "du"],
 ];
 
 const CELLS: Readonly<Record<string, readonly Feature[]>> = {

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/** What a run would find built already, and why it would build the rest; makes nothing. */
+import type { Host } from "../host/host.ts";
+import type { Paths } from "../paths.ts";
+import type { Cell, Plan } from "../model.ts";
+import { previousBuild } from "../host/build_store.ts";
+import { explainChanges } from "../formats/build_inputs.ts";
+import { isBuilt } from "../stages/build.ts";
+import { identifyBuild } from "../stages/configure.ts";
+import { fetch } from "../stages/fetch.ts";
+import { sourceTree } from "../stages/patch.ts";
+
+export interface BuildStatus {
+  readonly key: string;
+  readonly state: "built" | "changed" | "never built";
+  /** Why it would be built again; none for what was never built. */
+  readonly reasons: readonly string[];
+}
+
+/** The status of the build that a cell takes. @throws what fetch() and requestOf() throw. */
+export async function buildStatus(
+  cell: Cell,
+  plan: Plan,
+  paths: Paths,
+  host: Host,
+): Promise<BuildStatus> {
+  const archive = await fetch(cell.kernel, paths, host);
+  const source = await sourceTree(archive, cell.kernel, paths, host);
+  const { key, make, inputs } = await identifyBuild(source, cell, plan, paths, host);
+  if (await isBuilt({ key, source, buildDir: make.buildDir }, host)) {
+    return { key, state: "built", reasons: [] };
+  }
+  const before = await previousBuild(inputs, paths, host);
+  if (!before) return { key, state: "never built", reasons: [] };
+  const reasons = explainChanges(before.inputs, inputs);
+  if (archive.tree !== null && before.inputs.source.digest !== source.digest) {
+    reasons.push(...await newerFiles(source.path, before.usedMs, host));
+  }
+  // Nothing it was made from is different, so something in its folder is.
+  if (reasons.length === 0) reasons.push(`${before.dir} is not as it was built`);
+  return { key, state: "changed", reasons };
+}
+
+const FILES_SHOWN = 3;
+
+/** Files of a tree of the user's own that have changed since a build. */
+async function newerFiles(tree: string, sinceMs: number, host: Host): Promise<string[]> {
+  const since = new Date(sinceMs).toISOString();
+  const find = ["find", tree, "-name", ".git", "-prune", "-o", "-type", "f", "-newermt", since];
+  const { stdout } = await host.run({ argv: [...find, "-printf", "%P\\n"] });
+  const names = stdout.split("\n").filter(Boolean).sort();
+  const more = names.length > FILES_SHOWN ? `, and ${names.length - FILES_SHOWN} more` : "";
+  return names.length === 0 ? [] : [`newer: ${names.slice(0, FILES_SHOWN).join(", ")}${more}`];
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+/** What a build was made from, kept in its folder, and what is different about the next one. */
+import type { SourceTree } from "../model.ts";
+
+/** The name of the file below the build folder. */
+export const INPUTS_FILE = "kmatrix-inputs.json";
+
+export interface BuildInputs {
+  /** Ids of what the matrix calls kernel, config and toolchain. */
+  readonly kernel: string;
+  readonly config: string;
+  readonly toolchain: string;
+  readonly source: Pick<SourceTree, "path" | "version" | "digest" | "patches">;
+  /** tinyconfig plus this: a line each option. */
+  readonly fragment: string;
+  /** What compiler and linker say of themselves. */
+  readonly compiler: string;
+  /** W, V and KCFLAGS. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** Builds of which one takes the place of the other when the project changes. */
+export function isSameBuild(a: BuildInputs, b: BuildInputs): boolean {
+  return a.kernel === b.kernel && a.config === b.config && a.toolchain === b.toolchain;
+}
+
+/** null for anything that is no such file. */
+export function parseBuildInputs(text: string | null): BuildInputs | null {
+  if (text === null) return null;
+  try {
+    const value = JSON.parse(text) as Partial<BuildInputs>;
+    const whole = typeof value.kernel === "string" && typeof value.config === "string" &&
+      typeof value.toolchain === "string" && typeof value.fragment === "string" &&
+      typeof value.compiler === "string" && typeof value.source?.digest === "string" &&
+      Array.isArray(value.source.patches) && typeof value.variables === "object";
+    return whole ? value as BuildInputs : null;
+  } catch {
+    return null;
+  }
+}
+
+const SHOWN = 3;
+
+/** A line for each kind of input that is different; none where a build would give the same. */
+export function explainChanges(before: BuildInputs, after: BuildInputs): string[] {
+  const reasons: string[] = [];
+  if (before.source.path !== after.source.path) {
+    reasons.push(`the source lies elsewhere: ${before.source.path} → ${after.source.path}`);
+  }
+  reasons.push(...sourceChanges(before.source, after.source));
+  const asked = (text: string) =>
+    text.split("\n").filter((line) => /CONFIG_/.test(line)).join("\n");
+  const options = lineChanges(asked(before.fragment), asked(after.fragment));
+  if (options.length > 0) reasons.push(`requested options: ${shorten(options)}`);
+  const compiler = lineChanges(before.compiler, after.compiler);
+  if (compiler.length > 0) reasons.push(`the toolchain: ${shorten(compiler)}`);
+  const names = new Set([...Object.keys(before.variables), ...Object.keys(after.variables)]);
+  for (const name of [...names].sort()) {
+    const [was, is] = [before.variables[name] ?? "", after.variables[name] ?? ""];
+    if (was !== is) reasons.push(`${name}: "${was}" → "${is}"`);
+  }
+  return reasons;
+}
+
+function sourceChanges(before: BuildInputs["source"], after: BuildInputs["source"]): string[] {
+  if (before.digest === after.digest) return [];
+  const version = before.version === after.version
+    ? []
+    : [`version ${before.version} → ${after.version}`];
+  const known = new Map(before.patches.map((patch) => [patch.name, patch.digest]));
+  const names = new Set(after.patches.map((patch) => patch.name));
+  const patches = [
+    ...after.patches.flatMap(({ name, digest }) =>
+      !known.has(name) ? [`+ ${name}`] : known.get(name) === digest ? [] : [`${name} has changed`]
+    ),
+    ...[...known.keys()].filter((name) => !names.has(name)).map((name) => `- ${name}`),
+  ];
+  const order = version.length + patches.length === 0 && before.patches.length > 0 &&
+      before.patches.some(({ name }, index) => after.patches[index]?.name !== name)
+    ? ["another order"]
+    : [];
+  return [
+    ...version,
+    ...(patches.length + order.length > 0
+      ? [`the series: ${shorten([...patches, ...order])}`]
+      : version.length > 0
+      ? []
+      : ["files of the source"]),
+  ];
+}
+
+/** Lines that only one of two texts has, marked with - and +. */
+function lineChanges(before: string, after: string): string[] {
+  const [was, is] = [before, after].map((text) => text.split("\n").filter(Boolean)) as [
+    string[],
+    string[],
+  ];
+  return [
+    ...was.filter((line) => !is.includes(line)).map((line) => `- ${line}`),
+    ...is.filter((line) => !was.includes(line)).map((line) => `+ ${line}`),
+  ];
+}
+
+function shorten(items: readonly string[]): string {
+  const more = items.length > SHOWN ? `, and ${items.length - SHOWN} more` : "";
+  return items.slice(0, SHOWN).join(", ") + more;
+}
