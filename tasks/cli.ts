@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The command line: every command, its options and its help page. */
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { type AccelChoice, type Stage, STAGES } from "./model.ts";
+import { type AccelChoice, type SandboxChoice, type Stage, STAGES } from "./model.ts";
 
 /** Options that every command knows. */
 export interface CommonOptions {
@@ -20,6 +20,7 @@ export interface RunOptions extends CommonOptions {
   readonly install: boolean;
   readonly accel: AccelChoice;
   readonly kvm: boolean;
+  readonly sandbox: SandboxChoice;
   readonly kconfigAdd: readonly string[];
   readonly filter: readonly string[];
   readonly junit?: string | undefined;
@@ -120,6 +121,10 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
           .default("auto"),
       )
       .option("--no-kvm", "the same as --accel tcg")
+      .addOption(
+        new Option("--sandbox <when>", "run the kernel's Makefiles under bubblewrap")
+          .choices(["auto", "require", "off"] as const).default("auto"),
+      )
       .option("--kconfig-add <CONFIG_X=y>", "one more option, for this run", append, [])
       .option("--tree <dir>", "a kernel tree of your own, dirty or not; it is not modified")
       .option("--series <path>", "an mbox, a folder with a series file, a diff, or a message id")

@@ -30,7 +30,11 @@ async function run(invocation: Invocation, root: string): Promise<number> {
     options.outputDir === undefined ? null : absolute(options.outputDir),
   );
   try {
-    const host = denoHost({ log: terminal.log, signal: abort.signal });
+    const host = denoHost({
+      log: terminal.log,
+      signal: abort.signal,
+      sandbox: options.sandbox ?? "off",
+    });
     const failures = await perform(invocation, {
       paths,
       host,

@@ -134,10 +134,14 @@ export interface Plan {
 export type AccelChoice = "auto" | "kvm" | "tcg";
 export type Accel = "kvm" | "tcg";
 
+/** Whether builds must be, may be or are not confined (formats/sandbox.ts). */
+export type SandboxChoice = "auto" | "require" | "off";
+
 /** What the command line and the environment decide for one run. */
 export interface RunSettings {
   readonly jobs: number;
   readonly accel: AccelChoice;
+  readonly sandbox: SandboxChoice;
   readonly failFast: boolean;
   readonly install: boolean;
   /** Limit of a whole boot in seconds, or null for the ladder of formats/limits.ts. */

@@ -27,6 +27,7 @@ import { type Failure, failureFrom, KmatrixError } from "./errors.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
 import { dedupProperties } from "./formats/dedup_table.ts";
+import { sandboxText } from "./formats/sandbox.ts";
 import { limitsFor } from "./formats/limits.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
 import { ensureReady } from "./stages/setup.ts";
@@ -141,12 +142,14 @@ class Run {
   async go(): Promise<void> {
     await this.#changed();
     try {
-      await ensureReady(this.#plan.cells, this.#plan.settings.install, this.#paths, this.#host);
+      await ensureReady(this.#plan.cells, this.#plan.settings, this.#paths, this.#host);
     } catch (error) {
       this.#failures.push(this.#failureOf(error));
       for (const cell of this.#cells) cell.block(this.#options.until, this.#stopWord("setup"));
       return await this.#changed();
     }
+    const sandbox = sandboxText(await this.#host.sandbox());
+    for (const { properties } of this.#cells) properties["build.sandbox"] = sandbox;
     for (const kernel of new Set(this.#plan.cells.map((cell) => cell.kernel.id))) {
       const cells = this.#cells.filter((one) => one.cell.kernel.id === kernel);
       if (!this.#stopped(cells)) await this.#kernel(kernel, cells);

@@ -101,7 +101,7 @@ async function kconfigNames(
 ): Promise<ReadonlySet<string> | null> {
   if (options.dryRun || options.list) return null;
   try {
-    await ensureReady(cells, options.install, paths, host);
+    await ensureReady(cells, options, paths, host);
     const source = await host.fs.locked(
       `${paths.cache}/locks/kernel-${kernel.id}`,
       () => host.log("info", `another run is working on ${kernel.id}; waiting for it`),
@@ -151,6 +151,7 @@ function settingsOf(options: RunOptions, host: Host): RunSettings {
   return {
     jobs: options.jobs ?? navigator.hardwareConcurrency,
     accel: options.kvm ? options.accel : "tcg",
+    sandbox: options.sandbox,
     failFast: options.failFast,
     install: options.install,
     timeoutSeconds: options.timeout ?? null,

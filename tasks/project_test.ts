@@ -16,6 +16,7 @@ const OPTIONS: RunOptions = {
   dryRun: false,
   install: true,
   accel: "auto",
+  sandbox: "auto",
   kvm: true,
   kconfigAdd: [],
   filter: [],

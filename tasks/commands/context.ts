@@ -69,6 +69,7 @@ export function repeatCommand(command: string, cell: string, options: RunOptions
     ...(options.matrix === "matrix.yaml" ? [] : ["--matrix", options.matrix]),
     ...(options.accel === "auto" ? [] : ["--accel", options.accel]),
     ...(options.kvm ? [] : ["--no-kvm"]),
+    ...(options.sandbox === "auto" ? [] : ["--sandbox", options.sandbox]),
     ...(options.timeout === undefined ? [] : ["--timeout", `${options.timeout}`]),
   ];
   return formatCommand({ argv: ["npx", "--yes", "deno", "task", command, cell, ...flags] });

@@ -49,7 +49,7 @@ export async function coverCommand(
   if (plan.cells.length !== cells.length) {
     throw new KmatrixError("usage", "bad-usage", "cover takes one cell, and one for --against");
   }
-  await ensureReady(plan.cells, options.install, paths, host);
+  await ensureReady(plan.cells, options, paths, host);
   const runDir = await makeRunDir(paths, host);
   const covered: Coverage[] = [];
   for (const id of cells) {

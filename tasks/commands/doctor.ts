@@ -13,7 +13,7 @@ export async function doctorCommand(
 ): Promise<readonly Failure[]> {
   const { terminal, paths, host } = context;
   const plan = await planOf(globs, options, context);
-  const findings = await examine(requirementsFor(plan.cells), paths, host);
+  const findings = await examine(requirementsFor(plan.cells, options.sandbox), paths, host);
   const width = Math.max(...findings.map((one) => one.requirement.id.length));
   const foundWidth = Math.min(48, Math.max(...findings.map((one) => one.found.length)));
   for (const { requirement, ok, found } of findings) {

@@ -3,6 +3,7 @@
 import type { KnownWarning, Warning } from "../model.ts";
 import type { FailureKind } from "../errors.ts";
 import { globMatcher } from "./cells.ts";
+import { SANDBOX_RULES, tellsDenial } from "./sandbox.ts";
 
 /** Written by the build stage before each make call, as one log holds all calls of its folder. */
 export const MAKE_CALL_MARK = "=== kmatrix: make ";
@@ -90,6 +91,8 @@ const CAUSES: readonly Cause[] = [
     kind: "infra",
     id: "compiler-killed",
   },
+  // Its own complaint comes before it starts make.
+  { pattern: /^bwrap: /, kind: "infra", id: "sandbox-broken" },
   { pattern: /PLEASE submit a bug report to/, kind: "infra", id: "compiler-crashed" },
   { pattern: /: command not found|: not found$|Error 12[67]$/, kind: "infra", id: "tool-missing" },
   // Before compile errors: a linker's line holds "error: " as well.
@@ -106,21 +109,49 @@ const CAUSES: readonly Cause[] = [
 
 const TAIL_LINES = 30;
 
+/** Of a target's own output, which --output-sync keeps together in front of make's complaint. */
+const TARGET_LINES = 20;
+
+/** The line by which the sandbox broke the first target that failed. */
+function deniedAct(lines: readonly string[]): string | undefined {
+  const failed = lines.findIndex((line) => /\*\*\* /.test(line));
+  if (failed < 0) return undefined;
+  const output = lines.slice(Math.max(0, failed - TARGET_LINES), failed)
+    .filter((line) => !QUOTED_SOURCE.test(line));
+  const denied = output.findLastIndex((line) => tellsDenial(line));
+  // A compiler that complained afterwards had got over what the sandbox did not let it do.
+  const later = output.slice(denied + 1).some((line) => /\berror: /.test(line));
+  return denied < 0 || later ? undefined : output[denied];
+}
+
 /** clang quotes the source below a message; what a program prints about memory is no cause. */
 const QUOTED_SOURCE = /^ *\d* \|/;
 
-/** What broke a build: the first line of the first cause that is in the log, and its end. */
+/**
+ * What broke a build: the first line of the first cause that is in the log, and its end.
+ * @param confined Whether make ran in the sandbox, which then may be the cause.
+ */
 export function findBuildFailure(
   log: string,
+  confined = false,
 ): { kind: FailureKind; id: string; line: string; tail: string } {
   const last = log.slice(Math.max(0, log.lastIndexOf(MAKE_CALL_MARK)));
   const lines = last.split("\n").filter((line) => line !== "");
   const tail = lines.slice(-TAIL_LINES).map((line) => line.slice(0, 400)).join("\n");
+  const denied = confined ? deniedAct(lines) : undefined;
   for (const cause of CAUSES) {
+    // What the machine itself lacks is no matter of the sandbox; everything else may be.
+    if (denied !== undefined && cause.kind !== "infra") break;
     const line = lines.find((line) => cause.pattern.test(line) && !QUOTED_SOURCE.test(line));
     if (line !== undefined) {
       return { kind: cause.kind, id: cause.id, line: line.trim().slice(0, 400), tail };
     }
+  }
+  if (denied !== undefined) {
+    const line = `the build failed in the sandbox (${SANDBOX_RULES}): ${
+      denied.trim().slice(0, 400)
+    }`;
+    return { kind: "build", id: "sandbox-denied", line, tail };
   }
   return { kind: "build", id: "make-error", line: lines.at(-1) ?? "make said nothing", tail };
 }

@@ -258,3 +258,30 @@ Deno.test("findBuildFailure() keeps a bounded tail, and answers for an empty log
   assert.ok(tail.length < 30 * 401);
   assert.equal(findBuildFailure("").line, "make said nothing");
 });
+
+Deno.test("findBuildFailure() names the sandbox where it was in the way, and only there", () => {
+  const failed = "make: *** [Makefile:9: x] Error 2\n";
+  const denials = [
+    "/bin/sh: 1: cannot create /home/u/.profile: Read-only file system",
+    "curl: (6) Could not resolve host: example.org",
+    "bash: connect: Network is unreachable",
+    "cat: /root/.ssh/id_ed25519: No such file or directory",
+    "clang: error: unable to open output file '/src/x.o': 'Read-only file system'",
+  ];
+  for (const line of denials) {
+    const found = findBuildFailure(`${START}${line}\n${failed}`, true);
+    assert.deepEqual([found.kind, found.id], ["build", "sandbox-denied"], line);
+    assert.ok(found.line.endsWith(`: ${line}`), found.line);
+    assert.notEqual(findBuildFailure(`${START}${line}\n${failed}`, false).id, "sandbox-denied");
+  }
+  const others: readonly [string, string][] = [
+    // What a program got over is not what stopped it.
+    [`${denials[0]}\nx.c:1:1: error: y\n${failed}`, "compile-error"],
+    [`${denials[2]}\nsh: cannot create y: No space left on device\n${failed}`, "disk-full"],
+    ['x.c:1:1: error: y\n    1 | "Read-only file system"\n' + failed, "compile-error"],
+    [`fatal error: 'gelf.h' file not found\n${failed}`, "compile-error"],
+    ["cat: include/x: No such file or directory\n" + failed, "make-error"],
+    ["bwrap: Creating new namespace failed: Operation not permitted\n", "sandbox-broken"],
+  ];
+  for (const [text, id] of others) assert.equal(findBuildFailure(START + text, true).id, id, text);
+});

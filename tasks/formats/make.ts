@@ -2,6 +2,7 @@
 /** The make command lines of a kernel build, and the key under which a build is kept. */
 import { relative } from "node:path/posix";
 import type { SourceTree, Toolchain } from "../model.ts";
+import type { Confinement } from "./sandbox.ts";
 
 /** The program names that an LLVM= value stands for (Documentation/kbuild/llvm.rst). */
 export function llvmTool(llvm: string, tool: string): string {
@@ -75,6 +76,19 @@ export function makeArgv(request: MakeRequest, targets: readonly string[]): stri
     ...Object.entries(all).map(([name, value]) => `${name}=${value}`),
     ...targets,
   ];
+}
+
+/** What a build may touch: it runs the Makefiles and scripts of whoever wrote the tree. */
+export function buildConfinement({ source, buildDir, toolchain }: MakeRequest): Confinement {
+  return {
+    writable: [buildDir],
+    readable: [source.path],
+    programs: [
+      clangOf(toolchain),
+      llvmTool(toolchain.llvm, "clang"),
+      llvmTool(toolchain.llvm, "ld.lld"),
+    ],
+  };
 }
 
 /** `make` for the module in a folder of its own, against a kernel that is built (kbuild/modules.rst). */

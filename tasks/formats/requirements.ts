@@ -5,6 +5,7 @@ import {
   COMPILER_FEATURES,
   type CompilerFeature,
   type KernelSpec,
+  type SandboxChoice,
   type Toolchain,
 } from "../model.ts";
 import { clangOf, llvmTool } from "./make.ts";
@@ -25,6 +26,8 @@ export type Probe =
   | { readonly kind: "compile"; readonly argv: readonly string[] }
   | { readonly kind: "file"; readonly paths: readonly string[] }
   | { readonly kind: "quickjs" }
+  /** Runs bubblewrap, as it may be there and not be allowed to do its work. */
+  | { readonly kind: "sandbox" }
   | { readonly kind: "disk"; readonly bytes: number }
   | { readonly kind: "memory"; readonly bytes: number };
 
@@ -36,7 +39,7 @@ export interface Requirement {
   readonly packages: Packages | null;
   /**
    * False for a compiler feature: the cells that need it fail in configure with its name, the
-   * others go on.
+   * others go on. False for a sandbox that may be missing.
    */
   readonly blocksRun: boolean;
 }
@@ -76,13 +79,17 @@ function compileProbe(toolchain: Toolchain, flags: readonly string[]): string[] 
 }
 
 /** Everything that building, booting and judging these cells takes, each requirement once. */
-export function requirementsFor(cells: readonly Cell[]): Requirement[] {
+export function requirementsFor(
+  cells: readonly Cell[],
+  sandbox: SandboxChoice = "off",
+): Requirement[] {
   const toolchains = unique(cells.map((cell) => cell.toolchain));
   const kernels = unique(cells.map((cell) => cell.kernel));
   const builds = groupByBuild(cells).length;
   return unique([
     ...toolchains.flatMap((toolchain) => toolchainRequirements(toolchain, cells)),
     ...BUILD_TOOLS,
+    ...(sandbox === "off" ? [] : [sandboxRequirement(sandbox)]),
     ...kernels.flatMap(sourceRequirements),
     ...GUEST_TOOLS,
     {
@@ -200,6 +207,16 @@ const BUILD_TOOLS: readonly Requirement[] = [
   tool("bison", "Kconfig's parser", same("bison"), "2.0"),
   tool("bc", "timeconst.h", same("bc"), "1.06"),
 ];
+
+function sandboxRequirement(sandbox: SandboxChoice): Requirement {
+  return {
+    id: "bwrap",
+    why: "runs the kernel's Makefiles without network and home (--sandbox)",
+    probe: { kind: "sandbox" },
+    packages: same("bubblewrap"),
+    blocksRun: sandbox === "require",
+  };
+}
 
 const GUEST_TOOLS: readonly Requirement[] = [
   tool("cpio", "packs the initramfs", same("cpio")),

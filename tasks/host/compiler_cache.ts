@@ -16,6 +16,8 @@ export interface CompilerCache {
   readonly env: Readonly<Record<string, string>>;
   /** Where ccache appends what each of its calls came to (CCACHE_STATSLOG). */
   readonly log: string;
+  /** Where it keeps objects: a confined compiler writes there too. */
+  readonly dir: string;
 }
 
 /** null where there is no ccache, CCACHE_DISABLE is set, or the compiler is named by a path. */
@@ -38,11 +40,16 @@ export async function compilerCache(
     names.map(async (name) => (await probeProgram([name, "--version"], paths.cache, host)).stdout),
   );
   const log = `${config.buildDir}/kmatrix-ccache.log`;
+  const dir = host.env("CCACHE_DIR") || `${paths.cache}/ccache`;
+  await host.fs.makeDir(dir);
   return {
     log,
+    dir,
     env: {
       PATH: `${links}:${host.env("PATH") ?? ""}`,
-      CCACHE_DIR: host.env("CCACHE_DIR") ?? `${paths.cache}/ccache`,
+      CCACHE_DIR: dir,
+      // Its default is below /run, which a confined compiler does not see.
+      CCACHE_TEMPDIR: `${dir}/tmp`,
       // Paths below the cache become relative to the build folder, and are the same in each clone.
       CCACHE_BASEDIR: paths.cache,
       CCACHE_NOHASHDIR: "1",

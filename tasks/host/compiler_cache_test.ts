@@ -37,10 +37,12 @@ Deno.test("compilerCache() tells compilers apart by their versions, and keeps th
     const config = { toolchain: TOOLCHAIN, buildDir: `${paths.builds}/k` };
     const checks: (string | undefined)[] = [];
     for (const cc of ["clang-22", "clang-dev"]) {
-      const host = hostWith(["ccache", "clang-22", "clang-dev"], { CCACHE_DIR: "/shared" });
+      const host = hostWith(["ccache", "clang-22", "clang-dev"], {
+        CCACHE_DIR: `${dir}/shared`,
+      });
       const toolchain = { ...TOOLCHAIN, cc };
       const { env } = (await compilerCache({ ...config, toolchain }, paths, host))!;
-      assert.equal(env["CCACHE_DIR"], "/shared");
+      assert.equal(env["CCACHE_DIR"], `${dir}/shared`);
       checks.push(env["CCACHE_COMPILERCHECK"]);
     }
     assert.equal(new Set(checks).size, 2);

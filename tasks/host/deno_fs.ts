@@ -76,6 +76,7 @@ export const denoFileSystem: FileSystem = {
     if (!info) return null;
     return { size: info.size, mtimeMs: info.mtime?.getTime() ?? 0, isDirectory: info.isDirectory };
   },
+  realPath: (path) => orNull(Deno.realPath(path)),
   async list(dir) {
     const names: string[] = [];
     try {

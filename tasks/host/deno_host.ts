@@ -2,10 +2,20 @@
 /** The real machine: dax for commands, Deno for files. */
 import $ from "dax";
 import type { Child, Command, CommandResult, Host, Level } from "./host.ts";
-import type { Usage } from "../model.ts";
+import type { SandboxChoice, Usage } from "../model.ts";
 import { CONTAINMENTS, unwrapCode, wrappedArgv } from "./containment.ts";
 import { denoFileSystem } from "./deno_fs.ts";
+import { KmatrixError } from "../errors.ts";
 import { formatCommand } from "../formats/shell.ts";
+import {
+  type Confinement,
+  type Hidden,
+  hiddenFolders,
+  installationOf,
+  isBelow,
+  sandboxArgv,
+  type SandboxUse,
+} from "../formats/sandbox.ts";
 
 /** Captured output beyond this is dropped from the front; logs on disk are whole. */
 const CAPTURE_BYTES = 1 << 20;
@@ -19,6 +29,8 @@ const MARK = "KMATRIX_CHILD";
 export interface DenoHostOptions {
   readonly log: (level: Level, text: string) => void;
   readonly signal: AbortSignal;
+  /** --sandbox; "off" where nothing is said. */
+  readonly sandbox?: SandboxChoice;
 }
 
 /** The machine as it is. Nothing is run before the first command. */
@@ -47,8 +59,11 @@ class DenoHost implements Host {
   readonly log: (level: Level, text: string) => void;
   #containment: Promise<readonly string[]> | undefined;
   readonly #programsMs: Record<string, number> = {};
+  readonly #sandboxChoice: SandboxChoice;
+  #sandboxWorks: Promise<void> | undefined;
 
   constructor(options: DenoHostOptions) {
+    this.#sandboxChoice = options.sandbox ?? "off";
     this.signal = options.signal;
     this.log = options.log;
   }
@@ -83,11 +98,51 @@ class DenoHost implements Host {
     });
   }
 
+  async sandbox(): Promise<SandboxUse> {
+    if (this.#sandboxChoice === "off") return { kind: "none", why: "off" };
+    this.#sandboxWorks ??= this.#probeSandbox();
+    try {
+      await this.#sandboxWorks;
+      return { kind: "bubblewrap" };
+    } catch (error) {
+      // It may be installed in the meantime.
+      this.#sandboxWorks = undefined;
+      return { kind: "none", why: (error as Error).message };
+    }
+  }
+
+  /** Whether bubblewrap works cannot be known without running it: containers often forbid it. */
+  async #probeSandbox(): Promise<void> {
+    const nothing = { writable: [], readable: [], programs: [] };
+    const prefix = await confinedArgv(nothing, this.env("HOME"), this.env("PATH"));
+    const { code, stderr } = await this.run({ argv: [...prefix, "true"], timeoutMs: 10_000 });
+    if (code === 0) return;
+    if (code === 127) throw new Error("bubblewrap is not installed");
+    throw new Error(stderr.trim().split("\n").at(-1) || `bwrap ended with code ${code}`);
+  }
+
+  async #sandboxFor(command: Command): Promise<readonly string[]> {
+    if (command.confine === undefined) return [];
+    const use = await this.sandbox();
+    if (use.kind === "bubblewrap") {
+      const { confine, cwd } = command;
+      const argv = await confinedArgv(
+        confine,
+        this.env("HOME"),
+        command.env?.PATH ?? this.env("PATH"),
+      );
+      return cwd === undefined ? argv : [...argv.slice(0, -1), "--chdir", cwd, "--"];
+    }
+    if (this.#sandboxChoice !== "require") return [];
+    throw new KmatrixError("infra", "no-sandbox", `no sandbox: ${use.why}`);
+  }
+
   async #prepare(command: Command, streams: { both?: string; stderr?: string }) {
     this.#containment ??= findContainment(this.log);
     const containment = await this.#containment;
+    const sandbox = await this.#sandboxFor(command);
     this.log("debug", `$ ${formatCommand(command)}`);
-    const argv = wrappedArgv(containment, command.argv, streams);
+    const argv = wrappedArgv(containment, [...sandbox, ...command.argv], streams);
     let builder = $`${argv}`.noThrow().quiet().stdin("null");
     if (command.cwd !== undefined) builder = builder.cwd(command.cwd);
     for (const [name, value] of Object.entries(command.env ?? {})) {
@@ -178,6 +233,40 @@ class DenoHost implements Host {
     this.signal.addEventListener("abort", stop, { once: true });
     return { stop, release };
   }
+}
+
+/** The folders to hide that are there, with links resolved. */
+async function existing(home: string | undefined): Promise<Hidden> {
+  const { readOnly, scratch } = hiddenFolders(home);
+  const real = async (folders: readonly string[]) => {
+    const found = await Promise.all(folders.map((one) => Deno.realPath(one).catch(() => null)));
+    return [...new Set(found.filter((one) => one !== null))];
+  };
+  return { readOnly: await real(readOnly), scratch: await real(scratch) };
+}
+
+/** Programs stay where they are found: the PATH of a confined command is that of any other. */
+async function confinedArgv(
+  { writable, readable, programs }: Confinement,
+  home: string | undefined,
+  path = "",
+): Promise<string[]> {
+  const hidden = await existing(home);
+  const bare = [...hidden.readOnly, ...hidden.scratch];
+  const found = await Promise.all(programs.map((name) => denoFileSystem.which(name)));
+  const all = [
+    ...readable,
+    ...found.flatMap((program) => program === null ? [] : [installationOf(program, home)]),
+    ...path.split(":").map((folder) => folder.replace(/\/+$/, ""))
+      .filter((folder) => folder.startsWith("/") && !bare.includes(folder)),
+  ];
+  const real = await Promise.all(all.map((one) => Deno.realPath(one).catch(() => one)));
+  // Both names of what a link leads to, for a command knows it by either.
+  const shown = [...new Set([...all, ...real])];
+  return sandboxArgv(
+    { writable, readable: shown.filter((one) => !writable.some((open) => isBelow(one, open))) },
+    hidden,
+  );
 }
 
 /** The high-water mark that the kernel keeps (proc_pid_status(5), VmHWM). */

@@ -57,6 +57,11 @@ async function probe(
       const found = await findQuickjs(paths, host);
       return found ? { ok: true, found: found.library } : { ok: false, found: "missing" };
     }
+    case "sandbox": {
+      const use = await host.sandbox();
+      if (use.kind === "bubblewrap") return { ok: true, found: "works" };
+      return { ok: false, found: use.why };
+    }
     case "disk": {
       await host.fs.makeDir(paths.cache);
       const free = await host.fs.freeBytes(paths.cache);

@@ -3,6 +3,7 @@
 
 import type { Parts } from "../formats/elf.ts";
 import type { Usage } from "../model.ts";
+import type { Confinement, SandboxUse } from "../formats/sandbox.ts";
 
 /** An external command as data, built by a pure function and printed before it runs. */
 export interface Command {
@@ -13,6 +14,8 @@ export interface Command {
   /** Both output streams are appended to this file instead of being returned. */
   readonly log?: string;
   readonly timeoutMs?: number;
+  /** Set where it runs what strangers wrote; without a sandbox on this machine it has no effect. */
+  readonly confine?: Confinement;
 }
 
 /** How a command ended. A failure is data, never an exception. */
@@ -41,6 +44,8 @@ export interface Host {
   run(command: Command): Promise<CommandResult>;
   /** Like run, for a child that is watched while it lives; standard error goes to `command.log`. */
   spawn(command: Command): Promise<Child>;
+  /** How commands with `confine` run; asked anew until there is a sandbox. */
+  sandbox(): Promise<SandboxUse>;
   readonly fs: FileSystem;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -70,6 +75,8 @@ export interface FileSystem {
   exists(path: string): Promise<boolean>;
   /** Size in bytes and modification time in ms; null where there is none. */
   stat(path: string): Promise<{ size: number; mtimeMs: number; isDirectory: boolean } | null>;
+  /** With all links resolved; null where there is none. */
+  realPath(path: string): Promise<string | null>;
   /** Names in a folder, sorted; none where there is no such folder. */
   list(dir: string): Promise<string[]>;
   /** A program of PATH (or a path) with links resolved; null where there is none. */

@@ -11,12 +11,13 @@ import {
   findBuildFailure,
   MAKE_CALL_MARK,
 } from "../formats/build_log.ts";
-import { makeArgv, type MakeRequest, moduleArgv } from "../formats/make.ts";
+import { buildConfinement, makeArgv, type MakeRequest, moduleArgv } from "../formats/make.ts";
 import { explainChanges, INPUTS_FILE } from "../formats/build_inputs.ts";
 import { previousBuild } from "../host/build_store.ts";
 import { parseCcacheLog } from "../formats/ccache_log.ts";
 import { type CompilerCache, compilerCache } from "../host/compiler_cache.ts";
 import { sha256 } from "../formats/digest.ts";
+import type { Confinement } from "../formats/sandbox.ts";
 
 /** One make call, and what tells that it need not be made again. */
 interface Job {
@@ -26,6 +27,7 @@ interface Job {
   readonly content: readonly string[];
   readonly argv: readonly string[];
   readonly cache: CompilerCache | null;
+  readonly confine: Confinement;
   /** Runs before make. */
   readonly prepare?: () => Promise<void>;
   /** Paths below the build folder; asked for when make is done. */
@@ -69,6 +71,7 @@ export async function build(
   const { buildDir } = config;
   const log = `${buildDir}/kmatrix-build.log`;
   const request = makeRequest(config, settings);
+  const confine = buildConfinement(request);
   const dotConfig = await sha256(await host.fs.readText(`${buildDir}/.config`));
   const content = kernelContent(config, dotConfig);
   const before = await previousBuild(config.inputs, paths, host);
@@ -82,6 +85,7 @@ export async function build(
       content,
       argv: makeArgv(request, buildTargets(config)),
       cache,
+      confine,
       products: async () => ["vmlinux", ...await modulesOf(config, host)],
     },
     buildDir,
@@ -102,7 +106,11 @@ export async function build(
           content: [...content, JSON.stringify(kernel), await contentOf(source, host)],
           argv: moduleArgv(request, `${buildDir}/${folder}`),
           cache,
-          prepare: () => copyFolder(source, `${buildDir}/${folder}`, host),
+          confine,
+          prepare: async () => {
+            await checkInside(buildDir, ["kmatrix-modules", folder], host);
+            await copyFolder(source, `${buildDir}/${folder}`, host);
+          },
           products: () => Promise.resolve([product]),
         },
         buildDir,
@@ -112,6 +120,7 @@ export async function build(
       modules.push(product);
     }
   }
+  await checkInside(buildDir, ["vmlinux", ".config", "kmatrix-build.log", ...modules], host);
   const text = await readLog(log, host);
   // Written each time: its own time says when the build was used last.
   await host.fs.writeText(`${buildDir}/${INPUTS_FILE}`, JSON.stringify(config.inputs, null, 2));
@@ -169,6 +178,25 @@ async function perform(job: Job, buildDir: string, log: string, host: Host): Pro
   return compiledAnything(await readLog(log, host));
 }
 
+/**
+ * Nothing that the tree's Makefiles have left may lead this tool, which runs outside of their
+ * sandbox, to files elsewhere.
+ * @throws KmatrixError "build" (points-outside).
+ */
+async function checkInside(
+  buildDir: string,
+  names: readonly string[],
+  host: Host,
+): Promise<void> {
+  const inside = `${await host.fs.realPath(buildDir)}/`;
+  for (const name of names) {
+    const real = await host.fs.realPath(`${buildDir}/${name}`);
+    if (real === null || real.startsWith(inside)) continue;
+    const text = `the build left ${buildDir}/${name}, which leads to ${real}`;
+    throw new KmatrixError("build", "points-outside", text);
+  }
+}
+
 /** kbuild builds out-of-tree modules where their source is, so the source is copied there. */
 async function copyFolder(from: string, to: string, host: Host): Promise<void> {
   await host.fs.remove(to);
@@ -191,13 +219,19 @@ async function modulesOf(config: KernelConfig, host: Host): Promise<string[]> {
   return order.split("\n").filter(Boolean).map((name) => name.replace(/\.o$/, ".ko"));
 }
 
-async function run({ argv, cache }: Job, log: string, host: Host): Promise<void> {
+async function run({ argv, cache, confine }: Job, log: string, host: Host): Promise<void> {
   const before = await readLog(log, host);
   await host.fs.writeText(log, `${before}${MAKE_CALL_MARK}${new Date(host.now()).toISOString()}\n`);
-  const result = await host.run({ argv, log, ...(cache ? { env: cache.env } : {}) });
+  const result = await host.run({
+    argv,
+    log,
+    confine: cache ? { ...confine, writable: [...confine.writable, cache.dir] } : confine,
+    ...(cache ? { env: cache.env } : {}),
+  });
   if (host.signal.aborted) throw new KmatrixError("interrupted", "interrupted", "interrupted");
   if (result.code === 0) return;
-  const cause = findBuildFailure(await readLog(log, host));
+  const confined = (await host.sandbox()).kind !== "none";
+  const cause = findBuildFailure(await readLog(log, host), confined);
   if (result.code > 128) {
     const text = `make was killed by signal ${result.code - 128}`;
     throw new KmatrixError("infra", "compiler-killed", text, cause.tail);

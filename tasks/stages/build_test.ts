@@ -4,6 +4,7 @@ import type { Command, CommandResult, Host } from "../host/host.ts";
 import type { KernelConfig, RunSettings } from "../model.ts";
 import { pathsFor } from "../paths.ts";
 import { CLANG } from "../testing/samples.ts";
+import { rejectionOf } from "../testing/errors.ts";
 import { build, buildTargets } from "./build.ts";
 
 const BUILD = "/cache/builds/k";
@@ -33,6 +34,7 @@ const CONFIG: KernelConfig = {
 const SETTINGS: RunSettings = {
   jobs: 1,
   accel: "tcg",
+  sandbox: "off",
   failFast: false,
   install: false,
   timeoutSeconds: null,
@@ -45,6 +47,9 @@ class Machine {
   readonly files = new Map<string, { text: string; mtimeMs: number }>();
   /** The targets of each make call, or the folder of the module that it was for. */
   readonly made: string[] = [];
+  readonly confined: Command["confine"][] = [];
+  /** Links and where they lead to. */
+  readonly links = new Map<string, string>();
   #now = 1;
 
   constructor() {
@@ -69,7 +74,8 @@ class Machine {
     }
   }
 
-  run({ argv, log }: Command): CommandResult {
+  run({ argv, log, confine }: Command): CommandResult {
+    this.confined.push(confine);
     const module = argv.find((word) => word.startsWith("M="))?.slice(2);
     this.made.push(module ?? argv.filter((word) => /^(vmlinux|modules)$/.test(word)).join(" "));
     if (module) {
@@ -99,6 +105,7 @@ class Machine {
         );
       },
       which: () => Promise.resolve(null),
+      realPath: (path) => Promise.resolve(this.links.get(path) ?? path),
       list: (dir) => Promise.resolve(this.below(dir)),
       makeDir: () => Promise.resolve(),
       remove: (path) => Promise.resolve(this.remove(path)),
@@ -106,6 +113,7 @@ class Machine {
     };
     return {
       run: (command: Command) => Promise.resolve(this.run(command)),
+      sandbox: () => Promise.resolve({ kind: "bubblewrap" }),
       fs,
       now: () => 0,
       log: () => {},
@@ -172,4 +180,24 @@ Deno.test("build() builds again what somebody has removed", async () => {
   assert.deepEqual(await machine.build(), [OWN]);
   machine.remove(`${BUILD}/lib/test_uuid.ko`);
   assert.deepEqual(await machine.build(), ["vmlinux modules", OWN]);
+});
+
+Deno.test("build() follows no link that leads out of the build folder", async () => {
+  for (const name of ["vmlinux", ".config", "lib/test_uuid.ko", "kmatrix-modules/probe"]) {
+    const machine = new Machine();
+    machine.links.set(`${BUILD}/${name}`, "/root/file");
+    const error = await rejectionOf(machine.build());
+    assert.equal(error.id, "points-outside", name);
+    assert.match(error.message, new RegExp(`${name}, which leads to /root/file$`));
+  }
+});
+
+Deno.test("build() confines every make call to its build folder", async () => {
+  const machine = new Machine();
+  await machine.build();
+  assert.equal(machine.confined.length, 2);
+  for (const confine of machine.confined) {
+    assert.deepEqual(confine?.writable, [BUILD]);
+    assert.deepEqual(confine?.readable, ["/src"]);
+  }
 });

@@ -31,6 +31,7 @@ import {
   symbolDumpRequest,
 } from "../formats/kconfig_why.ts";
 import {
+  buildConfinement,
   buildIdentityText,
   clangOf,
   llvmTool,
@@ -38,6 +39,7 @@ import {
   type MakeRequest,
 } from "../formats/make.ts";
 import type { BuildInputs } from "../formats/build_inputs.ts";
+import { findBuildFailure } from "../formats/build_log.ts";
 import { featureProbeArgv } from "../formats/requirements.ts";
 import { probeProgram } from "../host/probe_cache.ts";
 
@@ -257,14 +259,16 @@ async function mustMake(
   targets: readonly string[],
   host: Host,
 ): Promise<void> {
-  const result = await host.run({ argv: makeArgv(make, targets) });
+  const result = await host.run({ argv: makeArgv(make, targets), confine: buildConfinement(make) });
   if (result.code === 0) return;
-  throw new KmatrixError(
-    result.code > 128 ? "infra" : "config",
-    result.code > 128 ? "make-killed" : "make-config-failed",
-    `make ${targets.join(" ")} ended with code ${result.code}`,
-    (result.stdout + result.stderr).split("\n").slice(-15).join("\n"),
-  );
+  const what = `make ${targets.join(" ")} ended with code ${result.code}`;
+  const confined = (await host.sandbox()).kind !== "none";
+  const cause = findBuildFailure(result.stdout + result.stderr, confined);
+  if (result.code > 128) throw new KmatrixError("infra", "make-killed", what, cause.tail);
+  if (cause.kind === "infra" || cause.id === "sandbox-denied") {
+    throw new KmatrixError(cause.kind, cause.id, `${what}: ${cause.line}`, cause.tail);
+  }
+  throw new KmatrixError("config", "make-config-failed", what, cause.tail);
 }
 
 /** The gate is shut: asks the tree's own Kconfig parser why, and says it. */
@@ -280,6 +284,7 @@ async function gateError(
   await host.fs.writeText(`${buildDir}/${SYMBOL_DUMP.kconfig}`, symbolDumpKconfig());
   await host.fs.writeText(`${buildDir}/${SYMBOL_DUMP.symbols}`, symbolDumpRequest(dropped));
   await host.fs.remove(`${buildDir}/${SYMBOL_DUMP.dump}`);
+  const confine = buildConfinement(make);
   const compile = await host.run({
     argv: symbolDumpCompileCommand({
       // With LLVM= kbuild's HOSTCC is LLVM's clang, whatever CC= says.
@@ -288,10 +293,13 @@ async function gateError(
       sourceDir: source.path,
       buildDir,
     }),
+    confine: { ...confine, readable: [...confine.readable, `${paths.root}/tasks/kconfig`] },
   });
   const { W: _w, V: _v, ...quiet } = variables;
   const all = { ...make, variables: { ...quiet, ...SYMBOL_DUMP.makeVariables } };
-  if (compile.code === 0) await host.run({ argv: makeArgv(all, SYMBOL_DUMP.makeTargets) });
+  if (compile.code === 0) {
+    await host.run({ argv: makeArgv(all, SYMBOL_DUMP.makeTargets), confine });
+  }
   const text = await host.fs.readTextIfAny(`${buildDir}/${SYMBOL_DUMP.dump}`);
   const names = dropped.map((one) => one.request.option).join(", ");
   if (text === null) {

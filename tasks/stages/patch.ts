@@ -39,6 +39,18 @@ export async function patch(
   if (state?.digest === digest) return tree;
 
   const touched = [...new Set(texts.flatMap(touchedFiles))];
+  for (const name of touched) {
+    if (!name.startsWith("/") && !name.split("/").includes("..")) continue;
+    const text = `the series names ${name}, which is outside of the tree`;
+    throw new KmatrixError("patch", "does-not-apply", text);
+  }
+  for (const [index, text] of texts.entries()) {
+    if (!/^(?:new|new file) mode 120000$/m.test(text)) continue;
+    const what = `${
+      kernel.series[index]
+    } makes a symbolic link; a series may only hold plain files`;
+    throw new KmatrixError("patch", "does-not-apply", what);
+  }
   const patched = `${path}.patched`;
   try {
     await applySeries(base, patched, touched, kernel.series, host);

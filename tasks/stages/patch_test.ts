@@ -137,3 +137,29 @@ Deno.test("patch() names patch, file and hunk, and leaves nothing behind, when o
     assert.equal(await Deno.readTextFile(`${path}/a.c`), "one\nTWO\nthree\n");
   });
 });
+
+Deno.test("patch() refuses a series that names files outside of the tree, or links to them", async () => {
+  await withTree(async (apply, tree) => {
+    const outside = `${tree}/../victim`;
+    await Deno.writeTextFile(outside, "one\n");
+    const climbing = "--- a/../../victim\n+++ b/../../victim\n@@ -1 +1 @@\n-one\n+two\n";
+    const absolute = `--- a/${outside}\n+++ b/${outside}\n@@ -1 +1 @@\n-one\n+two\n`;
+    const linking =
+      "diff --git a/x b/x\nnew file mode 120000\n--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n" +
+      "+/etc/passwd\n\\ No newline at end of file\n";
+    for (
+      const [text, message] of [
+        [climbing, /the series names \.\.\/\.\.\/victim, which is outside of the tree/],
+        [absolute, /the series names \/.*victim, which is outside of the tree/],
+        [linking, /0\.patch makes a symbolic link/],
+      ] as const
+    ) {
+      await assert.rejects(apply(text), (error: KmatrixError) => {
+        assert.equal(error.id, "does-not-apply");
+        assert.match(error.message, message);
+        return true;
+      });
+    }
+    assert.equal(await Deno.readTextFile(outside), "one\n");
+  });
+});

@@ -2,7 +2,7 @@
 /** Makes the machine ready for a plan: looks, says what is missing, installs it where it may. */
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
-import type { Cell } from "../model.ts";
+import type { Cell, RunSettings } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import {
   type PackageManager,
@@ -23,17 +23,19 @@ const INSTALL_VERB: Readonly<Record<PackageManager, readonly string[]>> = {
 
 /**
  * Gives the findings once nothing that blocks the run is missing.
- * @param install False refuses instead of installing (--no-install).
+ * @param settings `install` false refuses instead of installing (--no-install). `sandbox` "auto"
+ *   takes bubblewrap along where something is installed anyway, and else goes on without, aloud.
  * @throws KmatrixError (infra, "missing-tool") naming each missing thing and its package.
  */
 export async function ensureReady(
   cells: readonly Cell[],
-  install: boolean,
+  settings: Pick<RunSettings, "install" | "sandbox">,
   paths: Paths,
   host: Host,
 ): Promise<Finding[]> {
-  const requirements = requirementsFor(cells);
-  return await host.fs.locked(
+  const { install, sandbox } = settings;
+  const requirements = requirementsFor(cells, sandbox);
+  const findings = await host.fs.locked(
     `${paths.cache}/locks/setup`,
     () => host.log("info", "another run is setting this machine up; waiting for it"),
     async () => {
@@ -45,13 +47,28 @@ export async function ensureReady(
       if (!install || manager !== "apt" || packaged.length < missing.length) {
         throw missingTools(missing, manager, install);
       }
-      await installWithApt(packaged.map((finding) => finding.requirement), paths, host);
+      const alongside = findings.filter((one) => !one.ok && one.requirement.id === "bwrap");
+      const wanted = new Set([...packaged, ...alongside].map((one) => one.requirement));
+      await installWithApt([...wanted], paths, host);
       findings = await examine(requirements, paths, host);
       missing = blocking(findings);
       if (missing.length > 0) throw missingTools(missing, manager, install);
       return findings;
     },
   );
+  const lacking = findings.find((one) => !one.ok && one.requirement.id === "bwrap");
+  if (lacking) {
+    const advice = lacking.found.includes("not installed") ? "; install bubblewrap" : "";
+    host.log(
+      "warn",
+      `builds run without a sandbox (${lacking.found}): the kernel's Makefiles can read and write ` +
+        `what you can${advice}, or say --sandbox off`,
+    );
+  }
+  if (sandbox !== "off" && !lacking && host.env("CCACHE_REMOTE_STORAGE")) {
+    host.log("warn", "CCACHE_REMOTE_STORAGE is out of reach in the sandbox: see --sandbox off");
+  }
+  return findings;
 }
 
 function blocking(findings: readonly Finding[]): Finding[] {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import type { SandboxChoice } from "../model.ts";
 import { pathsFor } from "../paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
@@ -23,6 +24,7 @@ interface Machine {
   /** Programs whose version is too old. */
   readonly old?: readonly string[];
   readonly aptCode?: number;
+  readonly sandbox?: SandboxChoice;
 }
 
 async function onMachine(
@@ -33,6 +35,10 @@ async function onMachine(
     const lacks = new Set(machine.lacks);
     const real = new FakeHost().fs;
     const host = new FakeHost({
+      sandbox: () =>
+        lacks.has("bwrap")
+          ? { kind: "none", why: "bubblewrap is not installed" }
+          : { kind: "bubblewrap" },
       fs: {
         which: (name) => Promise.resolve(lacks.has(name) ? null : `/usr/bin/${name}`),
         exists: (path) =>
@@ -59,7 +65,11 @@ async function onMachine(
       },
     });
     const paths = pathsFor("/project", dir, null);
-    await body((install = true) => ensureReady(CELLS, install, paths, host), host);
+    await body(
+      (install = true) =>
+        ensureReady(CELLS, { install, sandbox: machine.sandbox ?? "off" }, paths, host),
+      host,
+    );
   });
 }
 
@@ -84,6 +94,26 @@ Deno.test("ensureReady() installs on Debian what is missing, after saying which"
       "apt-get install --yes --no-install-recommends lld-22 flex qemu-system-x86",
     ]);
     assert.ok(host.messages.includes("notice: installing lld-22 flex qemu-system-x86"));
+  });
+});
+
+Deno.test("ensureReady() brings bubblewrap along, and goes on without it only for --sandbox auto", async () => {
+  const sandbox = "auto";
+  const machine = { osRelease: DEBIAN, brings: { bubblewrap: "bwrap" } };
+  await onMachine({ ...machine, lacks: ["bwrap"], sandbox }, async (ready, host) => {
+    await ready();
+    assert.deepEqual(installs(host), []);
+    assert.match(host.messages.at(-1)!, /^warn: builds run without a sandbox \(bubblewrap is not/);
+  });
+  await onMachine({ ...machine, lacks: ["bwrap", "bc"], sandbox }, async (ready, host) => {
+    await ready();
+    assert.match(installs(host)[0]!, / bc bubblewrap$/);
+    assert.doesNotMatch(host.messages.join("\n"), /without a sandbox/);
+  });
+  await onMachine({ ...machine, lacks: ["bwrap"], sandbox: "require" }, async (ready, host) => {
+    assert.match((await rejectionOf(ready(false))).message, /missing on this machine: bwrap$/);
+    await ready();
+    assert.match(installs(host)[0]!, / bubblewrap$/);
   });
 });
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** A host whose clock, commands and children are a test's own; its files are those of the disk. */
 import type { Child, Command, CommandResult, FileSystem, Host, Level } from "../host/host.ts";
+import type { SandboxUse } from "../formats/sandbox.ts";
 import { denoFileSystem } from "../host/deno_fs.ts";
 
 export interface FakeHostOptions {
@@ -9,6 +10,7 @@ export interface FakeHostOptions {
   readonly spawn?: (command: Command, clock: FakeClock) => Child;
   readonly fs?: Partial<FileSystem>;
   readonly signal?: AbortSignal;
+  readonly sandbox?: () => SandboxUse;
 }
 
 /** Time that passes only while somebody sleeps. */
@@ -65,6 +67,10 @@ export class FakeHost implements Host {
     this.commands.push(command.argv);
     if (!this.#options.spawn) throw new Error(`nothing is spawned here: ${command.argv[0]}`);
     return Promise.resolve(this.#options.spawn(command, this.clock));
+  }
+
+  sandbox(): Promise<SandboxUse> {
+    return Promise.resolve(this.#options.sandbox?.() ?? { kind: "none", why: "off" });
   }
 
   now(): number {

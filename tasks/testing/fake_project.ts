@@ -56,6 +56,8 @@ const SYSTEM_PROGRAMS = [
   ...["mkdir", "rm", "sed", "grep", "sleep", "dirname", "true", "id", "unshare", "setpriv"],
   ...["setsid", "du"],
 ];
+/** Taken where they are there: without it, nothing is confined. */
+const OPTIONAL_PROGRAMS = ["bwrap"];
 
 const CELLS: Readonly<Record<string, readonly Feature[]>> = {
   "fake/nokcov": [],
@@ -108,17 +110,19 @@ export class FakeProject {
       await Deno.chmod(`${this.dir}/bin/${name}`, 0o755);
     }
     const folders = (Deno.env.get("PATH") ?? "").split(":");
-    for (const name of SYSTEM_PROGRAMS) {
+    for (const name of [...SYSTEM_PROGRAMS, ...OPTIONAL_PROGRAMS]) {
       const found = folders.map((folder) => `${folder}/${name}`).find(existsSync);
+      if (!found && OPTIONAL_PROGRAMS.includes(name)) continue;
       assert.ok(found, `${name} is missing on this machine`);
       await Deno.symlink(found, `${this.dir}/bin/${name}`);
     }
     const quickjs = "cache/toolchain/quickjs/usr";
     await this.write(`${quickjs}/include/quickjs/quickjs.h`, "");
     await this.write(`${quickjs}/lib/x86_64-linux-gnu/quickjs/libquickjs.a`, "");
-    await this.write("vmlinux.kcov", tinyKernel({ calls: { __sanitizer_cov_trace_pc: 1000 } }));
-    await this.write("vmlinux.plain", tinyKernel({ calls: {} }));
+    await this.write("bin/vmlinux.kcov", tinyKernel({ calls: { __sanitizer_cov_trace_pc: 1000 } }));
+    await this.write("bin/vmlinux.plain", tinyKernel({ calls: {} }));
     await Deno.mkdir(`${this.dir}/switches`);
+    await Deno.mkdir(`${this.dir}/home`);
     await this.reset();
   }
 
@@ -184,6 +188,8 @@ export class FakeProject {
         ...Object.fromEntries(unset.map((name) => [name, ""])),
         PATH: `${this.dir}/bin`,
         KMATRIX_CACHE: this.cache,
+        HOME: `${this.dir}/home`,
+        DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
         NO_COLOR: "1",
       },
       stdin: "null",
@@ -193,7 +199,9 @@ export class FakeProject {
   }
 
   #runArguments(args: readonly string[]): string[] {
-    return [...args, "--output-dir", this.out, "--accel", "tcg"];
+    // The fakes note what they do in folders that no sandbox lets them write.
+    const sandbox = args.includes("--sandbox") ? [] : ["--sandbox", "off"];
+    return [...args, "--output-dir", this.out, "--accel", "tcg", ...sandbox];
   }
 
   /** Starts kmatrix. */
@@ -309,7 +317,7 @@ function programs(dir: string): Record<string, string> {
   const on = (name: Switch) => `[ -e ${dir}/switches/${name} ]`;
   const says = (text: string) => `echo "${text}"\n`;
   const started = (name: string) =>
-    `mkdir -p ${dir}/started; echo "$*" >> ${dir}/started/${name}\n`;
+    `{ mkdir -p ${dir}/started; echo "$*" >> ${dir}/started/${name}; } 2>/dev/null\n`;
   const out = 'prev=; for word; do [ "$prev" = -o ] && out=$word; prev=$word; done\n';
   const llvm = Object.fromEntries(
     ["ar", "nm", "objcopy", "readelf", "strip"].map((name) => [
@@ -353,7 +361,7 @@ echo object > "$out"
 ${out}kind=plain
 grep -q CONFIG_KCOV=y "$(dirname "$out")/.config" && kind=kcov
 ${on("not-instrumented")} && kind=plain
-cp ${dir}/vmlinux.$kind "$out"
+cp ${dir}/bin/vmlinux.$kind "$out"
 `,
     "qemu-system-x86_64":
       `case " $* " in *" --version "*) echo "QEMU emulator version 7.2.22 (Debian)"; exit;; esac
