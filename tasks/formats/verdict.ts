@@ -19,7 +19,7 @@ import {
 import type { Failure, FailureKind } from "../errors.ts";
 import { type DecodedFrames, decodeFrames, type Frame } from "./frames.ts";
 import { type KtapCase, parseKtap } from "./ktap.ts";
-import { consoleLines, findSplats, type Splat } from "./splats.ts";
+import { consoleLines, findSplats, isWhole, type Splat, splatText } from "./splats.ts";
 import { globMatcher } from "./cells.ts";
 import { rungText } from "./limits.ts";
 import { qemuExitCode } from "./qemu.ts";
@@ -83,7 +83,9 @@ export function judgeBoot(recordings: Recordings): CellResult {
   const facts = factsOf(recordings.record, begin);
   const ktap = parseKtap(frames.filter((one) => one.kind === "K").map((one) => one.payload));
   const console = new TextDecoder().decode(recordings.console.subarray(0, CONSOLE_BYTES));
-  const splats = findSplats(console);
+  // What the guest reported tells its marks on the console from any that others may write.
+  const order = decoded.damage === null && end !== null ? ktap.cases.map((one) => one.name) : null;
+  const splats = findSplats(console, order);
 
   const expected = recordings.declared.filter((test) =>
     globMatcher(facts.filter)(test.id) && appliesTo(test, facts.features)
@@ -168,13 +170,13 @@ function judgeEnding(
     (hostEnd.kind === "exited" && hostEnd.code === qemuExitCode(EXIT_FINISHED));
   if (end !== null && decoded.damage === null && wholeExit) return null;
 
-  const panic = splats.find((splat) => splat.id === "panic");
+  const panic = splats.find((splat) => splat.fatal);
   if (panic) {
-    const root = splats.find((splat) => splat.root) ?? panic;
+    const root = rootOf(panic, splats);
     return failure(
       "kernel",
       "panic",
-      `the kernel panicked${where}: ${root.title}`,
+      `the kernel panicked${where}: ${splatText(root)}`,
       [
         ...root.lines,
         ...(root === panic ? [] : panic.lines),
@@ -205,6 +207,12 @@ function judgeEnding(
     return failure("infra", "qemu-died", `QEMU ended with code ${exitText(hostEnd)}${where}`, tail);
   }
   return failure("kernel", "ended-early", `the guest ended${where}, without a last report`, tail);
+}
+
+/** What a panic is the consequence of: the complaint before it, or nothing but itself. */
+function rootOf(panic: Splat, splats: readonly Splat[]): Splat {
+  const before = splats.slice(0, splats.indexOf(panic)).findLast((splat) => splat.root);
+  return panic.root || before === undefined ? panic : before;
 }
 
 function exitText(end: BootRecord["end"] | undefined): string {
@@ -264,7 +272,7 @@ function judgeSurroundings(splats: readonly Splat[]): Failure | null {
   );
   if (!outside) return null;
   const when = outside.during === "between tests" ? outside.during : `during ${outside.during}`;
-  const text = `the kernel complained ${when}: ${outside.title}`;
+  const text = `the kernel complained ${when}: ${splatText(outside)}`;
   return failure("kernel", `splat-${outside.id}`, text, outside.lines.join("\n"));
 }
 
@@ -273,7 +281,7 @@ function judgeSurroundings(splats: readonly Splat[]): Failure | null {
  * missing as well, and none of them must be taken for a good sign.
  */
 function judgeConsole(console: string): Failure | null {
-  if (consoleLines(console).includes("kmatrix: DONE")) return null;
+  if (isWhole(console)) return null;
   return failure(
     "kernel",
     "console-cut",
@@ -292,7 +300,7 @@ function judgeTest(
 ): TestOutcome {
   const splat = splats.find((one) => one.root && one.during === test.id);
   if (splat) {
-    const text = `the kernel complained: ${splat.title}`;
+    const text = `the kernel complained: ${splatText(splat)}`;
     const lines = splat.lines.join("\n");
     return { kind: "failed", failure: failure("kernel", `splat-${splat.id}`, text, lines) };
   }

@@ -201,7 +201,7 @@ Deno.test("judgeBoot() fails the boot for a complaint outside all tests", () => 
   const recording = record(GREEN);
   const end = /(.*kmatrix: END kcov\.pc\.basic\r\n)/;
   const console = text(
-    new TextDecoder().decode(recording.console).replace(end, `$1${WARNING}\r\n`),
+    new TextDecoder().decode(recording.console).replace(end, `$1[    1.0] ${WARNING}\r\n`),
   );
   assert.match(judge(GREEN, { console }).boot!.message, /complained between tests: WARNING/);
 });

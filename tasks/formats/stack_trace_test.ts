@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import {
+  fingerprintOf,
+  isStackLine,
+  plainName,
+  plainTitle,
+  type StackFrame,
+  stackFrameText,
+  stackOf,
+  tellingFrames,
+} from "./stack_trace.ts";
+
+const stack = (lines: string) => stackOf(lines.split("\n").filter((line) => line !== ""));
+const names = (frames: readonly StackFrame[]) => frames.map((frame) => frame.function);
+const telling = (lines: string) => names(tellingFrames(stack(lines)));
+
+const OOPS = `
+BUG: kernel NULL pointer dereference, address: 0000000000000008
+#PF: supervisor write access in kernel mode
+Oops: Oops: 0002 [#1] SMP
+CPU: 0 UID: 0 PID: 34 Comm: init Not tainted 6.12.0 #1
+RIP: 0010:crash_null+0x4/0x10 [crash]
+Code: 90 90 <c7> 04 25 08 00 00 00
+RSP: 0018:ffffc9000013fe38 EFLAGS: 00010246
+Call Trace:
+ <TASK>
+ ? __die_body+0x61/0xb0
+ ? page_fault_oops+0x371/0x410
+ ? asm_exc_page_fault+0x22/0x30
+ ? crash_null+0x4/0x10 [crash]
+ crash_write+0xa8/0x100 [crash]
+ vfs_write+0x111/0x4a0
+ ksys_write+0x72/0xe0
+ do_syscall_64+0x7c/0x120
+ entry_SYSCALL_64_after_hwframe+0x76/0x7e
+RIP: 0033:0x41d5be
+ </TASK>
+Modules linked in: crash(O)
+---[ end trace 0000000000000000 ]---
+RIP: 0010:crash_null+0x4/0x10 [crash]
+`;
+
+Deno.test("stackOf() begins where the CPU was, and leaves out what merely lies on the stack", () => {
+  const frames = stack(OOPS);
+  assert.deepEqual(frames.slice(0, 2), [
+    { function: "crash_null", offset: 4, size: 16, module: "crash", returns: false },
+    { function: "crash_write", offset: 0xa8, size: 0x100, module: "crash", returns: true },
+  ]);
+  assert.deepEqual(names(frames).slice(2), [
+    ...["vfs_write", "ksys_write", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"],
+  ]);
+  assert.equal(stackFrameText(frames[0]!), "crash_null+0x4/0x10 [crash]");
+});
+
+Deno.test("stackOf() ends where the stack of another event begins", () => {
+  const kasan = `
+BUG: KASAN: slab-use-after-free in use+0x5d/0x70
+Call Trace:
+ <TASK>
+ dump_stack_lvl+0x6e/0xa0
+ print_report+0x171/0x4c0
+ kasan_report+0x95/0xc0
+ __asan_store1+0x11/0x20
+ use+0x5d/0x70
+ caller.constprop.0+0x1/0x2
+ </TASK>
+
+Allocated by task 34:
+ kasan_save_stack+0x1e/0x40
+ make+0x33/0x70
+`;
+  assert.deepEqual(telling(kasan), ["use", "caller.constprop.0"]);
+});
+
+Deno.test("stackOf() goes on where an interrupt came from", () => {
+  const lockup = `
+watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [init:34]
+RIP: 0010:spin+0x14/0x20
+Call Trace:
+ <IRQ>
+ watchdog_timer_fn+0x1a9/0x210
+ __hrtimer_run_queues+0x10d/0x2a0
+ </IRQ>
+ <TASK>
+ asm_sysvec_apic_timer_interrupt+0x16/0x20
+RIP: 0010:spin+0x14/0x20
+Code: 90
+ write+0x1/0x2
+ </TASK>
+`;
+  assert.deepEqual(telling(lockup), ["spin", "write"]);
+  const inside = `
+WARNING: something
+Call Trace:
+ <IRQ>
+ dump_stack_lvl+0x6e/0xa0
+ </IRQ>
+ <TASK>
+ asm_sysvec_apic_timer_interrupt+0x16/0x20
+RIP: 0010:spin+0x14/0x20
+ write+0x1/0x2
+`;
+  assert.deepEqual(telling(inside), ["spin", "write"]);
+});
+
+Deno.test("stackOf() gives nothing where no stack was printed", () => {
+  assert.deepEqual(stack("WARNING: x\nRIP: 0033:0x41d5be\n not+a/frame"), []);
+});
+
+Deno.test("tellingFrames() leaves out what reports and what every stack begins with", () => {
+  const frames = `
+ __warn+0x1/0x2
+ report_bug+0x1/0x2
+ handle_bug+0x1/0x2
+ exc_invalid_op+0x1/0x2
+ asm_exc_invalid_op+0x1/0x2
+ refcount_warn_saturate+0x1/0x2
+ __might_resched.cold+0x1/0x2
+ mutex_lock+0x1/0x2
+ report_usage+0x1/0x2
+ ret_from_fork_asm+0x1/0x2
+`;
+  assert.deepEqual(telling(frames), ["mutex_lock", "report_usage"]);
+});
+
+Deno.test("plainName() takes off what a compiler appends", () => {
+  for (
+    const [name, plain] of [
+      ["f.constprop.0", "f"],
+      ["f.isra.0.cold", "f"],
+      ["f.llvm.1234567890123", "f"],
+      ["f.part.3", "f"],
+      ["f.12", "f"],
+      ["f", "f"],
+      ["_raw.f2", "_raw.f2"],
+    ] as const
+  ) assert.equal(plainName(name), plain);
+});
+
+Deno.test("fingerprintOf() is equal for one complaint in two kernels, and differs for others", () => {
+  const mine = fingerprintOf("page-fault", "BUG: at ffff888000000000", stack(OOPS));
+  assert.match(mine, /^[0-9a-f]{8}$/);
+  const elsewhere = OOPS.replaceAll("+0x4/0x10", "+0x24/0x60").replace(
+    "crash_write+",
+    "crash_write.isra.0+",
+  )
+    .replace("0xa8/0x100", "0xc8/0x1a0").replace(" vfs_write", " ? junk+0x1/0x2\n vfs_write");
+  assert.equal(fingerprintOf("page-fault", "BUG: at ffff888000000008", stack(elsewhere)), mine);
+  assert.notEqual(fingerprintOf("bug", "", stack(OOPS)), mine);
+  assert.notEqual(
+    fingerprintOf("page-fault", "", stack(OOPS.replaceAll("crash_null", "crash_other"))),
+    mine,
+  );
+});
+
+Deno.test("fingerprintOf() goes by the title where there is no stack", () => {
+  const of = (title: string) => fingerprintOf("hung-task", title, []);
+  assert.equal(of("INFO: task a:12 blocked"), of("INFO: task a:345 blocked"));
+  assert.notEqual(of("INFO: task a:12 blocked"), of("INFO: task b:12 blocked"));
+});
+
+Deno.test("plainTitle() keeps what is the same in every boot", () => {
+  for (
+    const [title, plain] of [
+      ["WARNING: CPU: 1 PID: 34 at a.c:7 f+0x1/0x2 [m]", "WARNING: at a.c:7 f [m]"],
+      [
+        "BUG: kernel NULL pointer dereference, address: 0000000000000008",
+        "BUG: kernel NULL pointer dereference",
+      ],
+      [
+        "BUG: unable to handle page fault for address: ffffc90000000000",
+        "BUG: unable to handle page fault",
+      ],
+      [
+        "Oops: general protection fault, probably for non-canonical address 0x6b6d617472697800: 0000 [#1] SMP",
+        "Oops: general protection fault",
+      ],
+      ["BUG: KASAN: slab-out-of-bounds in f.cold+0x1/0x2", "BUG: KASAN: slab-out-of-bounds in f"],
+    ] as const
+  ) assert.equal(plainTitle(title), plain);
+});
+
+Deno.test("isStackLine() knows the lines of a stack", () => {
+  for (const line of [" f+0x1/0x2", " ? f.cold+0x1/0x2 [m]", " <TASK>", " </IRQ>", "Call Trace:"]) {
+    assert.ok(isStackLine(line), line);
+  }
+  for (const line of ["f+0x1/0x2", " some words", " f+0x1", ""]) {
+    assert.ok(!isStackLine(line), line);
+  }
+});
