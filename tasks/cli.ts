@@ -45,8 +45,17 @@ export interface CoverOptions extends RunOptions {
   readonly against?: string | undefined;
 }
 
+export interface BisectOptions extends RunOptions {
+  readonly good: string;
+  readonly bad: string;
+  readonly test: readonly string[];
+  readonly confidence: number;
+  readonly maxBoots: number;
+}
+
 /** What the user asked for. */
 export type Invocation =
+  | { kind: "bisect"; cell: string; options: BisectOptions }
   | { kind: "cover"; cell: string; call: readonly string[]; options: CoverOptions }
   | { kind: "run"; until: Stage; globs: readonly string[]; options: RunOptions }
   | { kind: "plan"; globs: readonly string[]; options: RunOptions }
@@ -92,6 +101,12 @@ function shard(text: string): { part: number; of: number } {
   const [part, of] = [Number(match?.[1]), Number(match?.[2])];
   if (match && part >= 1 && part <= of) return { part, of };
   throw new InvalidArgumentError("m/n is wanted, with 1 <= m <= n.");
+}
+
+function probability(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value < 1) return value;
+  throw new InvalidArgumentError("a number between 0 and 1 is wanted.");
 }
 
 const append = (value: string, list: readonly string[]): readonly string[] => [...list, value];
@@ -248,6 +263,20 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
         "prune: not used for so many days (30)",
         days,
       ) as Command,
+  );
+  add(
+    "bisect",
+    "<cell>",
+    "find the commit of --tree that made a cell fail; flakes and broken builds do not mislead it",
+    "deno task bisect linux/kcov --tree ../linux --good v6.12 --bad HEAD --test 'kcov.*'",
+    ([cell], options) => ({ kind: "bisect", cell: cell!, options: options as BisectOptions }),
+    (command) =>
+      command
+        .requiredOption("--good <commit>", "a commit of --tree without the failure")
+        .requiredOption("--bad <commit>", "a commit of --tree with it")
+        .option("--test <glob>", "only these tests count", append, [])
+        .option("--confidence <p>", "how sure a good verdict is to be", probability, 0.99)
+        .option("--max-boots <n>", "bound of the boots of one commit", positive, 30) as Command,
   );
   return program;
 }

@@ -12,7 +12,6 @@ import type {
   CoverRequest,
   Feature,
   Initramfs,
-  Inspection,
   KernelBuild,
   Plan,
   SourceTree,
@@ -34,7 +33,6 @@ import { parse } from "./stages/parse.ts";
 export interface ReadyCell {
   readonly cell: Cell;
   readonly kernel: KernelBuild;
-  readonly inspection: Inspection;
   readonly initramfs: Initramfs;
   /** What the guest is told that it can expect. */
   readonly features: readonly Feature[];
@@ -83,9 +81,15 @@ export class OneCell {
 
   /**
    * Configures, builds, inspects and packs.
+   * @param onUninspected Where it is given, a kernel that is not instrumented as asked is ready too,
+   *   and this is told why.
    * @throws KmatrixError as the stages do; "interrupted" where the run is broken off.
    */
-  async ready(cell: Cell, source: SourceTree): Promise<ReadyCell> {
+  async ready(
+    cell: Cell,
+    source: SourceTree,
+    onUninspected?: (failure: KmatrixError) => void,
+  ): Promise<ReadyCell> {
     const plan = this.#plan;
     const config = await this.#stage(
       "configure",
@@ -97,18 +101,20 @@ export class OneCell {
       cell,
       () => build(config, plan.settings, ...this.#tools),
     );
-    const inspection = await this.#stage(
-      "inspect",
-      cell,
-      () => inspect(kernel, cell.kernel, this.#host),
-    );
+    try {
+      await this.#stage("inspect", cell, () => inspect(kernel, cell.kernel, this.#host));
+    } catch (error) {
+      const inspected = error instanceof KmatrixError && error.kind === "inspect";
+      if (!onUninspected || !inspected) throw error;
+      onUninspected(error);
+    }
     const initramfs = await this.#stage(
       "pack",
       cell,
       () => pack(cell.toolchain, ...this.#tools),
     );
     const features = cell.machine.cpus > 1 ? [...config.features, "smp" as const] : config.features;
-    return { cell, kernel, inspection, initramfs, features };
+    return { cell, kernel, initramfs, features };
   }
 
   /** Boots once and judges the recordings; what the guest does is in the result, never thrown. */

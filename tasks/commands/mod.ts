@@ -3,6 +3,7 @@
 import type { Invocation } from "../cli.ts";
 import type { Failure } from "../errors.ts";
 import type { Context } from "./context.ts";
+import { bisectCommand } from "./bisect.ts";
 import { coverCommand } from "./cover.ts";
 import { cacheCommand } from "./cache.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -25,6 +26,8 @@ export function perform(invocation: Invocation, context: Context): Promise<reado
       return parseCommand(invocation.dirs, invocation.options, context);
     case "report":
       return reportCommand(invocation.dir, invocation.options, context);
+    case "bisect":
+      return bisectCommand(invocation.cell, invocation.options, context);
     case "cover":
       return coverCommand(invocation.cell, invocation.call, invocation.options, context);
     case "tests":

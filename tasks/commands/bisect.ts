@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/** `deno task bisect`: the commit that made a cell fail. docs/bisect.md says how it decides. */
+import type { BisectOptions } from "../cli.ts";
+import type { Cell, Matrix } from "../model.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
+import { BisectSession, type Step } from "../bisect_session.ts";
+import { chanceOfWrongGood, type GitAnswer, stepTable, symptomKey } from "../formats/bisect.ts";
+import { splitCellId } from "../formats/cells.ts";
+import { resolveCell, withBroughtKernel } from "../formats/matrix.ts";
+import { OneCell, withKernelLock } from "../one_cell.ts";
+import { loadMatrix, makePlan } from "../project.ts";
+import { bring } from "../stages/bring.ts";
+import { ensureReady } from "../stages/setup.ts";
+import { type CommitFacts, type Worktree, worktree, worktreeName } from "../stages/worktree.ts";
+import { type Context, makeRunDir, matrixFile } from "./context.ts";
+
+type RowStep = Step & CommitFacts;
+
+export async function bisectCommand(
+  cellName: string,
+  options: BisectOptions,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const { paths, host, absolute } = context;
+  if (options.range !== undefined || options.series !== undefined) {
+    const text = "bisect searches the commits of --tree; --series and --range go with `series`";
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
+  if (options.tree === undefined) {
+    const text = "bisect needs --tree, the git checkout that --good and --bad are commits of";
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
+  const tree = absolute(options.tree).replace(/\/+$/, "");
+  const matrix = await loadMatrix(matrixFile(options, context), paths, host);
+  const [whole, cell] = await cellOfTree(cellName, tree, matrix, context);
+  const plan = makePlan({ ...whole, cells: [cell] }, [], options, host);
+  await ensureReady([cell], plan.settings, paths, host);
+  const runDir = await makeRunDir(paths, host);
+  return await withKernelLock(await worktreeName(tree), paths, host, async () => {
+    const git = await worktree(tree, paths, host);
+    const [good, bad] = [
+      await git.commit(options.good, "--good"),
+      await git.commit(options.bad, "--bad"),
+    ];
+    const session = new BisectSession(cell, new OneCell(plan, paths, host), git, {
+      filter: [...options.test, ...options.filter],
+      confidence: options.confidence,
+      maxBoots: options.maxBoots,
+      dir: runDir,
+    }, host);
+    const search = new Search(session, git, runDir, context);
+    return await search.run(good, bad);
+  });
+}
+
+/** The cell of the tree: of the name, config, toolchain and machine count. */
+async function cellOfTree(
+  name: string,
+  tree: string,
+  matrix: Matrix,
+  { paths, host }: Context,
+): Promise<[Matrix, Cell]> {
+  const kernel = await bring({ tree }, matrix.kernels, paths, host);
+  const whole = withBroughtKernel(matrix, kernel);
+  const parts = splitCellId(name);
+  const known = parts && whole.kernels.some((one) => one.id === parts.kernel);
+  const id = known ? `${kernel.id}${name.slice(parts.kernel.length)}` : name;
+  const cell = resolveCell(whole, id);
+  if (typeof cell === "string") throw new KmatrixError("no-match", "no-such-cell", cell);
+  return [whole, cell];
+}
+
+class Search {
+  readonly #session: BisectSession;
+  readonly #git: Worktree;
+  readonly #runDir: string;
+  readonly #context: Context;
+  readonly #steps: RowStep[] = [];
+
+  constructor(session: BisectSession, git: Worktree, runDir: string, context: Context) {
+    this.#session = session;
+    this.#git = git;
+    this.#runDir = runDir;
+    this.#context = context;
+  }
+
+  async run(good: string, bad: string): Promise<readonly Failure[]> {
+    const { log } = this.#context.host;
+    for (const step of await this.#session.judgeEnds(good, bad)) await this.#note(step);
+    const { target, bootsForGood } = this.#session;
+    log("info", `searching for ${target.symptoms.map(symptomKey).join("; ")}`);
+    log("info", `a commit is good after ${bootsForGood} clean boots`);
+    let answer = await this.#git.bisect("start", bad, good);
+    await this.#keepLog();
+    while (answer.kind === "next") {
+      const step = await this.#session.judge(await this.#git.head());
+      await this.#note(step);
+      answer = await this.#git.bisect(step.verdict.kind);
+      await this.#keepLog();
+    }
+    return await this.#report(answer);
+  }
+
+  async #note(step: Step): Promise<void> {
+    const row = { ...step, ...await this.#git.facts(step.commit) };
+    this.#steps.push(row);
+    this.#context.host.log("info", stepTable([row]));
+    const json = `${JSON.stringify({ steps: this.#steps }, null, 2)}\n`;
+    await this.#context.host.fs.writeText(`${this.#runDir}/bisect.json`, json);
+  }
+
+  async #keepLog(): Promise<void> {
+    const text = await this.#git.log();
+    await this.#context.host.fs.writeText(`${this.#runDir}/bisect.log`, text);
+  }
+
+  async #report(answer: Exclude<GitAnswer, { kind: "next" }>): Promise<readonly Failure[]> {
+    const { terminal } = this.#context;
+    terminal.print(stepTable(this.#steps));
+    terminal.print("");
+    const log = `log: ${this.#runDir}/bisect.log (for git bisect replay)`;
+    switch (answer.kind) {
+      case "found": {
+        for (const line of await this.#foundLines(answer.commit)) terminal.print(line);
+        terminal.print(log);
+        return [];
+      }
+      case "undecided": {
+        terminal.print(log);
+        const names = await Promise.all(answer.candidates.map((one) => this.#git.facts(one)));
+        const list = names.map(({ commit, subject }) => `${commit.slice(0, 12)} ${subject}`);
+        const text = `only skipped commits are left: one of ${list.length} is the first bad one`;
+        throw new KmatrixError("no-match", "bisect-undecided", text, list.join("\n"));
+      }
+      case "refused":
+        throw new KmatrixError("usage", "bisect-refused", "git bisect cannot go on", answer.text);
+    }
+  }
+
+  async #foundLines(commit: string): Promise<string[]> {
+    const { fs } = this.#context.host;
+    const { subject, author, date } = await this.#git.facts(commit);
+    const { target, bootsForGood } = this.#session;
+    const bad = this.#steps.find((step) => step.commit === commit);
+    const parent = await this.#git.parent(commit);
+    const goodSteps = this.#steps.filter((step) => step.verdict.kind === "good");
+    const good = goodSteps.find((step) => step.commit === parent) ?? goodSteps.at(-1);
+    const lines = [
+      `${commit} is the first bad commit`,
+      `  ${subject} (${author}, ${date})`,
+      `fails with ${target.symptoms.slice(0, 5).map(symptomKey).join("; ")}` +
+      (target.symptoms.length > 5 ? ` and ${target.symptoms.length - 5} more` : ""),
+      `  at the bad end in ${target.seen} of ${target.boots} boots; a commit was called good after ` +
+      `${bootsForGood} clean boots` +
+      (bootsForGood > 0
+        ? `, which a bad one passes with a chance of at most ${
+          (100 * chanceOfWrongGood(target, bootsForGood)).toFixed(1)
+        } %`
+        : ""),
+    ];
+    for (const [side, step] of [["bad", bad], ["good", good]] as const) {
+      if (!step) continue;
+      await fs.link(step.evidence, `${this.#runDir}/${side}`);
+      lines.push(`${side} side: ${this.#runDir}/${side} (${step.commit.slice(0, 12)})`);
+    }
+    return lines;
+  }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/** `deno task bisect` as a process of its own over histories of the fake kernel tree. */
+import assert from "node:assert/strict";
+import $ from "dax";
+import { FakeProject } from "../testing/fake_project.ts";
+import {
+  bootsOf,
+  type FakeBehaviour,
+  type FakeCommit,
+  FLAKY,
+  HUNTED,
+  installHistoryPrograms,
+  makeHistory,
+  stateOf,
+} from "../testing/fake_history.ts";
+
+const BEHAVIOURS: readonly FakeBehaviour[] = [
+  // The flaky test fails in every third boot, of all kernels.
+  { image: "good", boots: ["fine", "fine", "flaky"] },
+  { image: "bad", boots: ["broken", "both", "broken"] },
+  { image: "sometimes", boots: ["fine", "broken", "fine", "fine"] },
+  { image: "panics", boots: ["panics"] },
+  { image: "calm", boots: ["fine"] },
+];
+
+/** 32 commits behind a good one; the break is commit 23, and 16 and 24 do not compile. */
+function history(badImage: string): FakeCommit[] {
+  return Array.from({ length: 33 }, (_, index): FakeCommit => {
+    const image = index >= 23 ? `${badImage}${index}` : `good${index}`;
+    return {
+      subject: index === 23 ? "kcov: lose the count" : `commit ${index}`,
+      // Two pairs of commits build the same kernel.
+      image: index === 20 ? "good19" : index === 32 ? `${badImage}31` : image,
+      broken: index === 16 || index === 24,
+    };
+  });
+}
+
+let project: FakeProject;
+Deno.test.beforeAll(async () => {
+  project = await FakeProject.create();
+  await installHistoryPrograms(project, BEHAVIOURS);
+});
+Deno.test.afterAll(() => project.remove());
+
+type Bisect = (...args: string[]) => Promise<{ code: number; out: string; err: string }>;
+
+/** A history, and the command on it that looks at two tests. */
+async function withHistory(
+  commits: readonly FakeCommit[],
+  body: (bisect: Bisect, ids: readonly string[], tree: string) => Promise<void>,
+): Promise<void> {
+  const { tree, ids } = await makeHistory(project, commits);
+  const words = ["bisect", "tree/kcov", "--tree", tree, "--test", HUNTED, "--test", FLAKY];
+  await body((...args) => project.run(...words, ...args), ids, tree);
+}
+
+Deno.test("bisect finds the break among commits that do not compile and a flaky test", async () => {
+  await withHistory(history("bad"), async (bisect, ids, tree) => {
+    // A dirty checkout with a bisect of its own under way stays as it is.
+    await Deno.writeTextFile(`${tree}/kernel/fork.c`, "int mine;\n");
+    await $`git bisect start ${ids[32]!} ${ids[0]!}`.cwd(tree).quiet().noThrow();
+    const before = await stateOf(tree);
+    const { code, out, err } = await bisect("--good", ids[0]!, "--bad", ids[32]!);
+    assert.equal(code, 0, out + err);
+    assert.match(
+      out,
+      new RegExp(`^${ids[23]} is the first bad commit\n  kcov: lose the count`, "m"),
+    );
+    assert.match(out, new RegExp(`fails with ${HUNTED} test-failed$`, "m"));
+    assert.match(out, /^skip {2}[0-9a-f]{12} {2}commit 16 .* 0 boots .*error: broken$/m);
+    assert.equal(await stateOf(tree), before);
+    assert.deepEqual(await project.processes(), []);
+
+    const log = await project.read("bisect.log");
+    assert.match(log, new RegExp(`^# first bad commit: \\[${ids[23]}\\]`, "m"));
+    const copy = `${tree}/../copy`;
+    await $`git clone --quiet ${tree} ${copy}`;
+    const replayed = await $`git bisect replay ${project.out}/latest/bisect.log`.cwd(copy).text();
+    assert.match(replayed, new RegExp(`${ids[23]} is the first bad commit`));
+
+    assert.match(await project.read("bad/boot-1/boot.json"), /"cell": "tree\/kcov"/);
+    assert.match(await project.read("good/boot-1/boot.json"), /"cell": "tree\/kcov"/);
+    const { steps } = JSON.parse(await project.read("bisect.json"));
+    assert.equal(steps[0].commit, ids[0]);
+    assert.equal(steps[1].commit, ids[32]);
+  });
+});
+
+Deno.test("bisect does not boot a kernel twice that two commits build", async () => {
+  const commits = ["good1", "good2", "good2", "bad3", "bad3"].map((image) => ({
+    subject: image,
+    image,
+  }));
+  await withHistory(commits, async (bisect, ids) => {
+    const { code, out, err } = await bisect("--good", ids[0]!, "--bad", ids[4]!);
+    assert.equal(code, 0, out + err);
+    assert.match(out, new RegExp(`^${ids[3]} is the first bad commit`, "m"));
+    const boots = await bootsOf(project);
+    assert.deepEqual(Object.keys(boots).sort(), ["bad3", "good1", "good2"]);
+    assert.equal(boots.bad3, 3);
+    assert.match(out, /^bad .* 0 boots .* the same kernel as/m);
+  });
+});
+
+Deno.test("bisect boots more often where the failure is rare", async () => {
+  await withHistory(history("sometimes"), async (bisect, ids) => {
+    const { code, out, err } = await bisect("--good", ids[0]!, "--bad", ids[31]!);
+    assert.equal(code, 0, out + err);
+    assert.match(out, new RegExp(`^${ids[23]} is the first bad commit`, "m"));
+    const boots = await bootsOf(project);
+    // 3 of 10 boots failed at the bad end: (1 - 4/12)^12 < 1 %.
+    assert.equal(boots.sometimes31, 10);
+    assert.equal(boots.good0, 12);
+  });
+});
+
+Deno.test("bisect names the commits that are left where all of them are skipped", async () => {
+  const commits = [
+    { subject: "base", image: "good0" },
+    { subject: "one", image: "good1", broken: true },
+    { subject: "two", image: "panics2" },
+    { subject: "three", image: "bad3" },
+  ];
+  await withHistory(commits, async (bisect, ids) => {
+    const { code, out, err } = await bisect("--good", ids[0]!, "--bad", ids[3]!);
+    assert.equal(code, 4, out + err);
+    assert.match(err + out, /only skipped commits are left: one of 3 is the first bad one/);
+    assert.match(out, /^skip .* two .* 3 of 3 boots unclear, other failure: kernel panic/m);
+    assert.match(await project.read("bisect.log"), /only skipped commits left to test/);
+  });
+});
+
+Deno.test("bisect searches for a failure of the build as well", async () => {
+  const commits = [0, 1, 2, 3, 4].map((index) => ({
+    subject: `commit ${index}`,
+    image: "good0",
+    broken: index >= 2,
+  }));
+  await withHistory(commits, async (_bisect, ids, tree) => {
+    const { code, out, err } = await project.run(
+      ...["bisect", "tree/kcov", "--tree", tree],
+      ...["--good", ids[0]!, "--bad", ids[4]!],
+    );
+    assert.equal(code, 0, out + err);
+    assert.match(out, new RegExp(`^${ids[2]} is the first bad commit`, "m"));
+    await assert.rejects(bootsOf(project), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("bisect refuses ends that are not what they are said to be", async () => {
+  const commits = ["good0", "calm1", "bad2", "bad3"].map((image) => ({
+    subject: image,
+    image,
+  }));
+  await withHistory(commits, async (bisect, ids) => {
+    const cases: readonly [readonly string[], RegExp][] = [
+      [["--good", ids[2]!, "--bad", ids[3]!], /fails as --bad .* does: .*test-failed/],
+      [["--good", ids[0]!, "--bad", ids[1]!, "--max-boots", "4"], /shows no failure in 4 boots/],
+      [["--good", ids[0]!, "--bad", "nonsense"], /--bad nonsense: no commit of/],
+      [
+        ["--good", ids[0]!, "--bad", ids[3]!, "--tree", project.root],
+        /no kernel source tree is there/,
+      ],
+      [["--good", ids[0]!, "--bad", ids[3]!, "--range", "a..b"], /go with `series`/],
+    ];
+    for (const [args, message] of cases) {
+      const { code, out, err } = await bisect(...args);
+      assert.equal(code, 2, out + err);
+      assert.match(err, message);
+    }
+  });
+});
