@@ -1,69 +1,436 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task bench [--cell ID] [--runs N] [--cold]`: what one cell costs, as medians of several
- * runs. --cold takes an empty cache for the first run, which is then reported apart.
+ * `deno task bench`: kmatrix side by side with plain make and plain QEMU on the same files, and with
+ * virtme-ng where it is installed, in one run. Prints a table and can write docs/performance.md.
  */
-import { Command } from "@commander-js/extra-typings";
+import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import $ from "dax";
-import type { RunReport } from "./model.ts";
+import type { BootRecord, Cell, RunReport } from "./model.ts";
+import {
+  benchTable,
+  type Comparison,
+  countCompilers,
+  cpuSeconds,
+  median,
+} from "./formats/bench_table.ts";
+import { makeArgv, type MakeRequest } from "./formats/make.ts";
+import { selectCells } from "./formats/plan.ts";
+import { denoHost } from "./host/deno_host.ts";
+import { pathsFor } from "./paths.ts";
+import { loadMatrix, makePlan } from "./project.ts";
+import { makeProgram, type RunOptions } from "./cli.ts";
+import { identifyBuild } from "./stages/configure.ts";
+import { fetch } from "./stages/fetch.ts";
+import { sourceTree } from "./stages/patch.ts";
+import { CACHE, ROOT, withTempDir } from "./testing/project_copy.ts";
+
+const count = (text: string) => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("a whole number above 0 is wanted.");
+};
 
 const options = new Command("bench")
-  .description("Measures one cell: boot, the tool's own time, its memory.")
+  .description("Measures kmatrix beside plain make and plain QEMU, in one run.")
   .option("--cell <id>", "the cell", "linux-6.12/kcov")
-  .option("--runs <n>", "how many warm runs", Number, 5)
-  .option("--cold", "start from an empty cache", false)
+  .option("--runs <n>", "how many runs a median is taken of", count, 5)
+  .option("--builds <n>", "how many times the cell is built from nothing, each side", count)
+  .option("--no-matrix", "leave out the run over all cells")
+  .option("--write", "write docs/performance.md", false)
+  .addHelpText("after", "\nExample: deno task bench --builds 1 --write\n")
   .parse(Deno.args, { from: "user" }).opts();
 
-/** Programs whose time is not the tool's own: the work itself, and unpacking. */
-const WORK = /^(make|clang.*|qemu-system-x86_64|tar|xz|cp|apt-get)$/;
+const jobs = navigator.hardwareConcurrency;
+const say = (text: string) => console.error(`bench: ${text}`);
 
-interface Sample {
-  readonly totalMs: number;
-  readonly ownMs: number;
-  readonly bootMs: number;
-  readonly peakMiB: number;
+/** What a command has cost. */
+interface Cost {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  readonly code: number;
 }
 
-async function sample(cache: string | undefined, dir: string): Promise<Sample> {
-  const json = `${dir}/run.json`;
-  const main = new URL("main.ts", import.meta.url).pathname;
-  const argv = [Deno.execPath(), "run", "--allow-all", main, "matrix", options.cell];
-  const result = await $`${[...argv, "--json", json, "--output-dir", dir]}`.noThrow()
-    .stdout("null").env("KMATRIX_CACHE", cache);
-  if (result.code !== 0) throw new Error(`the cell ended with exit code ${result.code}`);
-  const run: RunReport = JSON.parse(await Deno.readTextFile(json));
-  const work = Object.entries(run.usage.programsMs).filter(([name]) => WORK.test(name));
+/** Runs a command under bash's `time`. @param expect Exit codes that are no failure. */
+async function time(
+  argv: readonly string[],
+  { env = {}, expect = [0] }: { env?: Record<string, string>; expect?: readonly number[] } = {},
+): Promise<Cost> {
+  const script = 'TIMEFORMAT="%U %S"; time "$@" >/dev/null 2>"$0"';
+  const log = await Deno.makeTempFile();
+  try {
+    let command = $`${["bash", "-c", script, log, ...argv]}`.noThrow().quiet().stdin("null");
+    for (const [name, value] of Object.entries(env)) command = command.env(name, value);
+    const startedAt = performance.now();
+    const result = await command;
+    const seconds = (performance.now() - startedAt) / 1000;
+    if (!expect.includes(result.code)) {
+      const tail = (await Deno.readTextFile(log)).slice(-2000);
+      throw new Error(`${argv.join(" ")} ended with code ${result.code}\n${tail}`);
+    }
+    return { seconds, cpuSeconds: cpuSeconds(result.stderr), code: result.code };
+  } finally {
+    await Deno.remove(log);
+  }
+}
+
+/** The argv of `deno task …` without npx. */
+function kmatrix(...args: readonly string[]): string[] {
+  return [Deno.execPath(), "task", "--quiet", "--cwd", ROOT, ...args];
+}
+
+/** Runs both sides in turn, so that a busy moment of the machine hits both. */
+async function inTurn(
+  runs: number,
+  ours: () => Promise<number>,
+  theirs: () => Promise<number>,
+): Promise<Pick<Comparison, "ours" | "theirs">> {
+  const found: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
+  for (let run = 0; run < runs; run++) {
+    found.ours.push(await ours());
+    found.theirs.push(await theirs());
+  }
+  return found;
+}
+
+const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+const paths = pathsFor(ROOT, CACHE, null);
+
+/** The options of the matrix command without any flag. */
+async function plainOptions(): Promise<RunOptions> {
+  let found: RunOptions | undefined;
+  await makeProgram((invocation) => {
+    found = invocation.options;
+    return Promise.resolve();
+  }).parseAsync(["matrix"], { from: "user" });
+  return found!;
+}
+
+/** How the cell is built: make's command line and folder, as the tool has them. */
+async function makeOf(cell: Cell): Promise<MakeRequest> {
+  const matrix = await loadMatrix(`${ROOT}/matrix.yaml`, paths, host);
+  const plan = makePlan(matrix, [cell.id], await plainOptions(), host);
+  const source = await sourceTree(
+    await fetch(cell.kernel, paths, host),
+    cell.kernel,
+    paths,
+    host,
+  );
+  return (await identifyBuild(source, cell, plan, paths, host)).make;
+}
+
+const readRun = async (dir: string): Promise<RunReport> =>
+  JSON.parse(await Deno.readTextFile(`${dir}/latest/run.json`));
+
+/** QEMU's own command line again, for the same kernel and initramfs. */
+async function plainQemu(record: BootRecord, dir: string): Promise<number> {
+  const argv = record.argv.map((word) =>
+    word.replace(/path=[^,]*results\.log/, `path=${dir}/plain-results.log`)
+  );
+  // The guest's exit port gives 33: it has run its plan.
+  return (await time(argv, { expect: [33] })).seconds;
+}
+
+async function boots(cell: Cell, dir: string): Promise<Comparison[]> {
+  say(`${options.runs} boots of ${cell.id}, each side`);
+  const out = `${dir}/boots`;
+  const matrix = kmatrix("matrix", cell.id, "--output-dir", out, "--quiet");
+  await time(matrix);
+  const whole: number[] = [];
+  const judged = await inTurn(
+    options.runs,
+    async () => {
+      whole.push((await time(matrix)).seconds);
+      return Number((await readRun(out)).cells[0]!.properties["boot.ms"]) / 1000;
+    },
+    async () => {
+      const record: BootRecord = JSON.parse(
+        await Deno.readTextFile(`${out}/latest/${cell.id}/boot.json`),
+      );
+      return await plainQemu(record, dir);
+    },
+  );
+  const qemu = median(judged.theirs);
+  return [
+    {
+      what: "boot to verdict, from QEMU's start",
+      against: "plain QEMU, same files",
+      unit: "s",
+      ...judged,
+      target: "at most 1.15 x; 2 s for linux-6.12/kcov",
+    },
+    {
+      what: "boot to verdict, from deno task",
+      against: "plain QEMU, same files",
+      unit: "s",
+      ours: whole,
+      theirs: judged.theirs,
+      target: `at most 0.6 s more (here ${(median(whole) - qemu).toFixed(2)} s)`,
+    },
+  ];
+}
+
+async function warmMatrix(dir: string): Promise<Comparison[]> {
+  const log = `${dir}/execs`;
+  const found: Comparison[] = [];
+  say("a matrix in which nothing has changed");
+  const args = options.matrix ? [] : [options.cell];
+  const matrix = kmatrix("matrix", ...args, "--output-dir", `${dir}/warm`, "--quiet");
+  await time(matrix, { expect: [0, 3] });
+  const { seconds } = await time(matrix, { expect: [0, 3] });
+  const run = await readRun(`${dir}/warm`);
+  const booted = run.cells.reduce((sum, cell) => sum + Number(cell.properties["boot.ms"]), 0) /
+    1000;
+  const cells = `${run.cells.length} cells`;
+  found.push({
+    what: `${cells}, nothing changed`,
+    against: "the sum of its boots",
+    unit: "s",
+    ours: [seconds],
+    theirs: [booted],
+    target: "",
+  }, {
+    what: `memory of the tool, ${cells}`,
+    against: "",
+    unit: "MiB",
+    ours: [run.usage.peakMiB],
+    theirs: [],
+    target: "at most 200 MB",
+  });
+  const strace = await $.which("strace");
+  if (strace === undefined) say("strace is missing: compilers of a no-change run are not counted");
+  else {
+    const trace = [strace, "--follow-forks", "--seccomp-bpf", "-e", "trace=execve", "-o", log];
+    await time([...trace, ...matrix], { expect: [0, 3] });
+    found.push({
+      what: `compilers started, ${cells}, nothing changed`,
+      against: "",
+      unit: "processes",
+      ours: [countCompilers(await Deno.readTextFile(log))],
+      theirs: [],
+      target: "0, counted by execve",
+    });
+  }
+  const status = kmatrix("plan", "--status");
+  const asked: number[] = [];
+  for (let run = 0; run < options.runs; run++) asked.push((await time(status)).seconds);
+  found.push({
+    what: "plan --status, all cells",
+    against: "",
+    unit: "s",
+    ours: asked,
+    theirs: [],
+    target: "at most 1.5 s",
+  });
+  return found;
+}
+
+/** One edited file in a tree of the user's own. */
+async function editedFile(cell: Cell, dir: string): Promise<Comparison> {
+  say("kernel/kcov.c edited in a tree");
+  const tree = `${dir}/tree`;
+  const { source } = await makeOf(cell);
+  await $`cp --archive --reflink=auto ${source.path} ${tree}`.quiet();
+  const out = `${dir}/edited`;
+  const id = `tree/${cell.config.id}`;
+  const ours = kmatrix("build", id, "--tree", tree, "--output-dir", out, "--quiet");
+  await time(ours);
+  const run = await readRun(out);
+  const buildDir = `${CACHE}/builds/${run.cells[0]!.properties["build.key"]}`;
+  const plain = makeArgv(
+    {
+      source: { path: tree, digest: "" },
+      buildDir,
+      toolchain: cell.toolchain,
+      jobs,
+      variables: {},
+    },
+    ["vmlinux"],
+  );
+  let edits = 0;
+  const edit = () => {
+    const text = `int kmatrix_bench_${++edits};\n`;
+    return Deno.writeTextFile(`${tree}/kernel/kcov.c`, text, { append: true });
+  };
+  await edit();
+  await time(plain);
+  const figures = await inTurn(
+    options.runs,
+    async () => {
+      await edit();
+      return (await time(ours)).seconds;
+    },
+    async () => {
+      await edit();
+      return (await time(plain)).seconds;
+    },
+  );
+  await Deno.remove(buildDir, { recursive: true });
   return {
-    totalMs: run.durationMs,
-    ownMs: run.durationMs - work.reduce((sum, [, ms]) => sum + ms, 0),
-    bootMs: Number(run.cells[0]!.properties["boot.ms"]),
-    peakMiB: run.usage.peakMiB,
+    what: "kernel/kcov.c edited in a --tree, build",
+    against: "plain incremental make",
+    unit: "s",
+    ...figures,
+    target: "at most 1.25 x; at most 5 s more",
   };
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
+/** The cell from nothing but its unpacked source, and the same by hand. */
+async function coldCell(cell: Cell, builds: number, dir: string): Promise<Comparison[]> {
+  const cache = `${dir}/cold`;
+  // Neither side has a compiler cache, nor unpacks.
+  const env = { KMATRIX_CACHE: cache, CCACHE_DISABLE: "1" };
+  const ours: Cost[] = [];
+  const theirs: Cost[] = [];
+  const idle: number[] = [];
+  for (let build = 0; build < builds; build++) {
+    say(`${cell.id} from nothing, ${build + 1} of ${builds}`);
+    await time(kmatrix("patch", cell.id, "--quiet", "--output-dir", `${dir}/patch`), { env });
+    await Deno.remove(`${cache}/builds`, { recursive: true }).catch(() => {});
+    const out = `${dir}/cold-out`;
+    ours.push(await time(kmatrix("matrix", cell.id, "--quiet", "--output-dir", out), { env }));
+    const run = await readRun(out);
+    const work = ["make", "qemu-system-x86_64", clang(cell)].map((name) =>
+      run.usage.programsMs[name] ?? 0
+    );
+    idle.push((run.durationMs - work.reduce((sum, ms) => sum + ms, 0)) / 1000);
+    theirs.push(await byHand(cell, cache, `${out}/latest/${cell.id}`, dir));
+  }
+  const column = (key: "seconds" | "cpuSeconds") => ({
+    ours: ours.map((cost) => cost[key]),
+    theirs: theirs.map((cost) => cost[key]),
+  });
+  const against = "make and QEMU by hand";
+  return [
+    {
+      ...{ what: `${cell.id} from nothing, CPU time`, against, unit: "CPU s" },
+      ...column("cpuSeconds"),
+      target: "at most 1.02 x",
+    },
+    {
+      ...{ what: `${cell.id} from nothing, wall time`, against, unit: "s" },
+      ...column("seconds"),
+      target: "",
+    },
+    {
+      ...{ what: "of it with no make, clang or QEMU", against: "", unit: "s" },
+      ...{ ours: idle, theirs: [], target: "at most 3 s" },
+    },
+  ];
 }
 
-function print(name: string, samples: readonly Sample[]): void {
-  const column = (key: keyof Sample) => median(samples.map((one) => one[key]));
-  const seconds = (key: keyof Sample) => `${(column(key) / 1000).toFixed(2)} s`;
-  console.log(
-    `${name.padEnd(18)} total ${seconds("totalMs")}, outside make, clang, QEMU and unpacking ` +
-      `${seconds("ownMs")}, QEMU start to exit ${seconds("bootMs")}, ` +
-      `tool's peak memory ${column("peakMiB")} MiB`,
+const clang = (cell: Cell) => cell.toolchain.llvm === "1" ? "clang" : `clang${cell.toolchain.llvm}`;
+
+/** What a person would type: tinyconfig, the cell's .config, vmlinux, QEMU. */
+async function byHand(cell: Cell, cache: string, run: string, dir: string): Promise<Cost> {
+  const buildDir = `${dir}/by-hand`;
+  const record: BootRecord = JSON.parse(await Deno.readTextFile(`${run}/boot.json`));
+  const build = record.argv[record.argv.indexOf("-kernel") + 1]!;
+  const { source } = await makeOf(cell);
+  const name = source.path.slice(CACHE.length);
+  const request: MakeRequest = {
+    source: { path: `${cache}${name}`, digest: "" },
+    ...{ buildDir, toolchain: cell.toolchain, jobs, variables: {} },
+  };
+  const log = `${dir}/plain-results.log`;
+  const qemu = record.argv.map((word) =>
+    word.replace(build, `${buildDir}/vmlinux`).replace(/path=[^,]*results\.log/, `path=${log}`)
   );
+  const script = [
+    makeArgv(request, ["tinyconfig"]),
+    ["cp", `${run}/.config`, `${buildDir}/.config`],
+    makeArgv(request, ["olddefconfig"]),
+    makeArgv(request, ["vmlinux"]),
+  ].map((argv) => argv.map((word) => $.escapeArg(word)).join(" ")).join(" && ");
+  const boot = qemu.map((word) => $.escapeArg(word)).join(" ");
+  const cost = await time(["bash", "-c", `mkdir -p '${buildDir}' && ${script} && ${boot}`], {
+    env: { CCACHE_DISABLE: "1" },
+    expect: [33],
+  });
+  await Deno.remove(buildDir, { recursive: true });
+  return cost;
 }
 
-const dir = await Deno.makeTempDir();
-try {
-  const cache = options.cold ? `${dir}/cache` : Deno.env.get("KMATRIX_CACHE");
-  const first = await sample(cache, `${dir}/out`);
-  if (options.cold) print(`${options.cell} cold`, [first]);
-  const warm: Sample[] = [];
-  for (let run = 0; run < options.runs; run++) warm.push(await sample(cache, `${dir}/out`));
-  print(`${options.cell} warm`, warm);
-} finally {
-  await Deno.remove(dir, { recursive: true });
+/** The same kernel by virtme-ng: its build with the same options, then its boot. */
+async function virtmeNg(cell: Cell, dir: string): Promise<Comparison[]> {
+  if (await $.which("vng") === undefined) {
+    say("virtme-ng (vng) is not installed: nothing to compare with");
+    const what = "build and boot by virtme-ng";
+    return [{ what, against: "not installed", unit: "s", ours: [], theirs: [], target: "" }];
+  }
+  say("virtme-ng: build and boot");
+  const tree = `${dir}/vng`;
+  const { source, buildDir } = await makeOf(cell);
+  await $`cp --archive --reflink=auto ${source.path} ${tree}`.quiet();
+  const asked = ["KCOV", "KCOV_INSTRUMENT_ALL", "DEBUG_FS"].flatMap((name) => [
+    "--configitem",
+    `CONFIG_${name}=y`,
+  ]);
+  const build = await time(
+    ["bash", "-c", 'cd "$0" && vng --build "$@"', tree, ...asked, `LLVM=${cell.toolchain.llvm}`],
+  );
+  const init = await Deno.stat(buildDir).then(() => ["true"]);
+  const theirBoots: number[] = [];
+  for (let run = 0; run < options.runs; run++) {
+    const argv = ["bash", "-c", 'cd "$0" && vng --run . --disable-kvm -- "$@"', tree, ...init];
+    theirBoots.push((await time(argv)).seconds);
+  }
+  const ours: number[] = [];
+  for (let run = 0; run < options.runs; run++) {
+    const out = `${dir}/vng-out`;
+    ours.push((await time(kmatrix("matrix", cell.id, "-q", "--output-dir", out))).seconds);
+  }
+  return [
+    {
+      ...{ what: "build, CPU time", against: "vng --build", unit: "CPU s", target: "" },
+      ...{ ours: coldCpu, theirs: [build.cpuSeconds] },
+    },
+    {
+      ...{ what: "boot, all tests, verdict", against: "vng --run -- true", unit: "s", target: "" },
+      ...{ ours, theirs: theirBoots },
+    },
+  ];
+}
+
+/** CPU time of our cold builds, for the comparison with another tool. */
+let coldCpu: readonly number[] = [];
+
+async function versions(cell: Cell): Promise<string> {
+  const { version } = await fetch(cell.kernel, paths, host);
+  const first = async (...argv: string[]) => (await $`${argv}`.text()).split("\n")[0]!;
+  const lines = [
+    `kernel ${version}`,
+    await first(clang(cell), "--version"),
+    await first("qemu-system-x86_64", "--version"),
+    `${jobs} cores`,
+  ];
+  return lines.join(", ");
+}
+
+const matrix = await loadMatrix(`${ROOT}/matrix.yaml`, paths, host);
+const cell = selectCells(matrix, [options.cell])[0]!;
+const comparisons: Comparison[] = [];
+await withTempDir(async (dir) => {
+  comparisons.push(...await boots(cell, dir));
+  comparisons.push(...await warmMatrix(dir));
+  if (options.builds !== undefined) {
+    const cold = await coldCell(cell, options.builds, dir);
+    coldCpu = cold[0]!.ours;
+    comparisons.push(...cold);
+    comparisons.push(await editedFile(cell, dir));
+    comparisons.push(...await virtmeNg(cell, dir));
+  }
+});
+const table = benchTable(comparisons);
+console.log(table);
+if (options.write) {
+  const page = `# Performance
+
+Written by \`deno task bench --write\`. Figures are medians of one run on one machine, both sides in
+turn; take the ratios, not the seconds.
+
+${await versions(cell)}; cell \`${cell.id}\`, emulated (TCG) unless KVM works.
+
+${table}
+`;
+  await Deno.writeTextFile(`${ROOT}/docs/performance.md`, page);
 }
