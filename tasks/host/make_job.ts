@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/** A make call that is made once: a stamp beside its products tells that nothing has changed. */
+import type { Host } from "./host.ts";
+import type { CompilerCache } from "./compiler_cache.ts";
+import { KmatrixError } from "../errors.ts";
+import { compiledAnything, findBuildFailure, MAKE_CALL_MARK } from "../formats/build_log.ts";
+import { sha256 } from "../formats/digest.ts";
+import type { Confinement } from "../formats/sandbox.ts";
+
+/** One make call, and what tells that it need not be made again. */
+export interface Job {
+  /** Path below the build folder; written last, so that what has none is unfinished. */
+  readonly stamp: string;
+  /** Everything that decides the content of the products. */
+  readonly content: readonly string[];
+  readonly argv: readonly string[];
+  readonly cache: CompilerCache | null;
+  readonly confine: Confinement;
+  /** Runs before make. */
+  readonly prepare?: () => Promise<void>;
+  /** Paths below the build folder; asked for when make is done. */
+  readonly products: () => Promise<readonly string[]>;
+}
+
+interface Stamp {
+  readonly content: string;
+  /** Size and time of change of every product, by its path. */
+  readonly products: Readonly<Record<string, { size: number; mtimeMs: number }>>;
+}
+
+export interface Made {
+  /** Whether a compiler ran. */
+  readonly compiled: boolean;
+  /** As the job named them, this time or when it was made. */
+  readonly products: readonly string[];
+}
+
+/**
+ * Makes what the stamp does not show as made.
+ * @throws KmatrixError as {@linkcode runMake}; "build" where make leaves no product.
+ */
+export async function perform(
+  job: Job,
+  buildDir: string,
+  log: string,
+  host: Host,
+): Promise<Made> {
+  const stampFile = `${buildDir}/${job.stamp}`;
+  const content = await sha256(job.content.join("\0"));
+  const stamp = await readStamp(stampFile, host);
+  if (stamp?.content === content && await productsUnchanged(buildDir, stamp, host)) {
+    return { compiled: false, products: Object.keys(stamp.products) };
+  }
+  await host.fs.remove(stampFile);
+  await job.prepare?.();
+  await runMake(job, log, host);
+  const products: Record<string, Stamp["products"][string]> = {};
+  for (const name of await job.products()) {
+    products[name] = await statOf(`${buildDir}/${name}`, host);
+  }
+  const done: Stamp = { content, products };
+  await host.fs.writeText(stampFile, JSON.stringify(done, null, 2));
+  return {
+    compiled: compiledAnything(await readLog(log, host)),
+    products: Object.keys(products),
+  };
+}
+
+/** Whether perform() would find the products of a stamp as they were made from this content. */
+export async function isMade(
+  stampFile: string,
+  content: readonly string[],
+  buildDir: string,
+  host: Host,
+): Promise<boolean> {
+  const stamp = await readStamp(stampFile, host);
+  return stamp !== null && stamp.content === await sha256(content.join("\0")) &&
+    await productsUnchanged(buildDir, stamp, host);
+}
+
+/**
+ * Nothing that the tree's Makefiles have left may lead this tool, which runs outside of their
+ * sandbox, to files elsewhere.
+ * @throws KmatrixError "build" (points-outside).
+ */
+export async function checkInside(
+  buildDir: string,
+  names: readonly string[],
+  host: Host,
+): Promise<void> {
+  const inside = `${await host.fs.realPath(buildDir)}/`;
+  for (const name of names) {
+    const real = await host.fs.realPath(`${buildDir}/${name}`);
+    if (real === null || real.startsWith(inside)) continue;
+    const text = `the build left ${buildDir}/${name}, which leads to ${real}`;
+    throw new KmatrixError("build", "points-outside", text);
+  }
+}
+
+/**
+ * One make call, appended to a log.
+ * @throws KmatrixError "build" with the root-cause line and a bounded tail of the log; "infra"
+ *   where the machine broke it: a killed compiler, a full disk.
+ */
+export async function runMake(
+  { argv, cache, confine }: Pick<Job, "argv" | "cache" | "confine">,
+  log: string,
+  host: Host,
+): Promise<void> {
+  const before = await readLog(log, host);
+  await host.fs.writeText(log, `${before}${MAKE_CALL_MARK}${new Date(host.now()).toISOString()}\n`);
+  const result = await host.run({
+    argv,
+    log,
+    confine: cache ? { ...confine, writable: [...confine.writable, cache.dir] } : confine,
+    ...(cache ? { env: cache.env } : {}),
+  });
+  if (host.signal.aborted) throw new KmatrixError("interrupted", "interrupted", "interrupted");
+  if (result.code === 0) return;
+  const confined = (await host.sandbox()).kind !== "none";
+  const cause = findBuildFailure(await readLog(log, host), confined);
+  if (result.code > 128) {
+    const text = `make was killed by signal ${result.code - 128}`;
+    throw new KmatrixError("infra", "compiler-killed", text, cause.tail);
+  }
+  throw new KmatrixError(cause.kind, cause.id, cause.line, `${cause.tail}\n(whole log: ${log})`);
+}
+
+/** Logs of builds stay in the low megabytes; a runaway one is judged by its end. */
+const LOG_BYTES = 32 << 20;
+
+export function readLog(log: string, host: Host): Promise<string> {
+  return host.fs.readTail(log, LOG_BYTES);
+}
+
+async function readStamp(file: string, host: Host): Promise<Stamp | null> {
+  const text = await host.fs.readTextIfAny(file);
+  if (text === null) return null;
+  try {
+    const stamp = JSON.parse(text) as Stamp;
+    return typeof stamp.products === "object" && stamp.products !== null ? stamp : null;
+  } catch {
+    host.log("notice", `${file} is damaged: building again`);
+    return null;
+  }
+}
+
+export async function statOf(path: string, host: Host): Promise<{ size: number; mtimeMs: number }> {
+  const stat = await host.fs.stat(path);
+  if (!stat) throw new KmatrixError("build", "no-product", `make succeeded and left no ${path}`);
+  return { size: stat.size, mtimeMs: stat.mtimeMs };
+}
+
+async function productsUnchanged(dir: string, stamp: Stamp, host: Host): Promise<boolean> {
+  for (const [name, wanted] of Object.entries(stamp.products)) {
+    const found = await host.fs.stat(`${dir}/${name}`);
+    if (!found || found.size !== wanted.size || found.mtimeMs !== wanted.mtimeMs) {
+      host.log("notice", `${dir}/${name} is not as it was built: building again`);
+      return false;
+    }
+  }
+  return Object.keys(stamp.products).length > 0;
+}
