@@ -3,8 +3,8 @@
 import type { Host } from "./host/host.ts";
 import type { Paths } from "./paths.ts";
 import { cellFolder, moduleFolder } from "./paths.ts";
-import { type Plan, type Stage, STAGES } from "./model.ts";
-import { clangOf, makeArgv, type MakeRequest, moduleArgv } from "./formats/make.ts";
+import { type KernelSpec, type Plan, type Stage, STAGES } from "./model.ts";
+import { clangOf, makeArgv, type MakeRequest, moduleArgv, selftestArgv } from "./formats/make.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { qemuArgv } from "./formats/qemu.ts";
 import { debianSourceTar } from "./formats/requirements.ts";
@@ -14,6 +14,7 @@ import { findQuickjs } from "./host/quickjs.ts";
 import { buildTargets } from "./stages/build.ts";
 import { requestOf } from "./stages/configure.ts";
 import { renderFragment } from "./formats/kconfig.ts";
+import { C_SELFTEST_SOURCE } from "../selftests/kcov/c_programs.ts";
 
 /**
  * Folders that depend on what is found at run time stand as <source> and <key>.
@@ -62,6 +63,11 @@ export async function dryRun(
         option === "CONFIG_MODULES" && value === "y"
       );
       make(...buildTargets({ features: modules ? ["modules"] : [] }));
+      if (await bringsSelftest(kernel, host)) {
+        make("headers");
+        const output = `${buildDir}/kmatrix-selftests`;
+        command(...selftestArgv(request, C_SELFTEST_SOURCE, output, []));
+      }
       for (const name of modules ? await host.fs.list(paths.testModules) : []) {
         const folder = `${buildDir}/${moduleFolder(name)}`;
         command("cp", "-r", `${paths.testModules}/${name}`, folder);
@@ -89,4 +95,14 @@ export async function dryRun(
     }
   }
   return lines;
+}
+
+/** Whether a kernel has a KCOV selftest in C, as far as that can be seen before it is unpacked. */
+async function bringsSelftest({ source, series }: KernelSpec, host: Host): Promise<boolean> {
+  const makefile = `${C_SELFTEST_SOURCE}/Makefile`;
+  if (source.kind === "tree" && await host.fs.exists(`${source.path}/${makefile}`)) return true;
+  for (const file of series) {
+    if ((await host.fs.readText(file)).includes(`+++ b/${makefile}`)) return true;
+  }
+  return false;
 }

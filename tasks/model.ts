@@ -25,6 +25,7 @@ export const FEATURES: readonly Feature[] = [
   "kasan",
   "modules",
   "smp",
+  "c-selftest",
 ];
 
 /** What a config may require of a compiler; each is probed by compiling (host/doctor.ts). */
@@ -213,6 +214,8 @@ export interface KernelBuild {
   readonly reasons: readonly string[];
   /** What ccache did in this run; null without it. */
   readonly cacheUse: CacheUse | null;
+  /** Static programs of the tree's own KCOV selftest, absolute; none where it has none. */
+  readonly selftests: readonly string[];
   readonly durationMs: number;
 }
 

@@ -17,6 +17,7 @@ import type {
   SourceTree,
 } from "./model.ts";
 import { KmatrixError } from "./errors.ts";
+import { guestFeatures } from "./formats/guest_layout.ts";
 import { limitsFor } from "./formats/limits.ts";
 import { declaredTests } from "../selftests/main.ts";
 import { fetch } from "./stages/fetch.ts";
@@ -113,8 +114,7 @@ export class OneCell {
       cell,
       () => pack(cell.toolchain, ...this.#tools),
     );
-    const features = cell.machine.cpus > 1 ? [...config.features, "smp" as const] : config.features;
-    return { cell, kernel, initramfs, features };
+    return { cell, kernel, initramfs, features: guestFeatures(kernel, cell.machine) };
   }
 
   /** Boots once and judges the recordings; what the guest does is in the result, never thrown. */
@@ -123,6 +123,7 @@ export class OneCell {
     const guest = {
       vmlinux: kernel.vmlinux,
       modules: kernel.modules.map((name) => `${kernel.config.buildDir}/${name}`),
+      selftests: kernel.selftests,
       initramfs,
       machine: cell.machine,
     };

@@ -26,8 +26,10 @@ import {
 import { type Failure, failureFrom, KmatrixError } from "./errors.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
+import { cProgramProperties } from "./formats/c_programs.ts";
 import { dedupProperties } from "./formats/dedup_table.ts";
 import { sandboxText } from "./formats/sandbox.ts";
+import { guestFeatures } from "./formats/guest_layout.ts";
 import { limitsFor } from "./formats/limits.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
 import { ensureReady } from "./stages/setup.ts";
@@ -320,12 +322,11 @@ class Run {
     const { cell } = one;
     const { settings } = this.#plan;
     const dir = `${this.#options.runDir}/${cellFolder(cell.id)}`;
-    const features = cell.machine.cpus > 1
-      ? [...kernel.config.features, "smp" as const]
-      : kernel.config.features;
+    const features = guestFeatures(kernel, cell.machine);
     const guest = {
       vmlinux: kernel.vmlinux,
       modules: kernel.modules.map((name) => `${kernel.config.buildDir}/${name}`),
+      selftests: kernel.selftests,
       initramfs,
       machine: cell.machine,
     };
@@ -361,7 +362,7 @@ class Run {
     one.properties["boot.accel"] = record.accel;
     one.properties["boot.ms"] = `${record.durationMs}`;
     if (result.guest.release) one.properties["guest.release"] = result.guest.release;
-    Object.assign(one.properties, dedupProperties(result.tests));
+    Object.assign(one.properties, dedupProperties(result.tests), cProgramProperties(result.tests));
     one.consoleTail = await this.#host.fs.readTail(`${dir}/console.log`, 4096);
     await this.#changed();
   }

@@ -15,7 +15,8 @@ export type Feature =
   | "reset-ioctl"
   | "kasan"
   | "modules"
-  | "smp";
+  | "smp"
+  | "c-selftest";
 
 /** One test as the host sees it. */
 export interface DeclaredTest {
@@ -36,7 +37,7 @@ export interface DeclaredTest {
 }
 
 /** Features that decide which tests a cell has, rather than which of them SKIP. */
-export const APPLICABILITY: readonly Feature[] = ["kasan", "modules", "smp"];
+export const APPLICABILITY: readonly Feature[] = ["kasan", "modules", "smp", "c-selftest"];
 
 /** Whether a cell with these features has this test. */
 export function appliesTo(

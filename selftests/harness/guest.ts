@@ -33,6 +33,7 @@ export const SYS = {
   dup2: 33,
   getpid: 39,
   fork: 57,
+  execve: 59,
   wait4: 61,
   kill: 62,
   uname: 63,

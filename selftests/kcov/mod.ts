@@ -5,6 +5,7 @@
  * tests of unique mode: only there are its places sure to have no index yet.
  */
 
+import { kcovC } from "./kcov_c_test.ts";
 import { kcovBounds } from "./kcov_bounds_test.ts";
 import { kcovCmp } from "./kcov_cmp_test.ts";
 import { kcovDedup } from "./kcov_dedup_test.ts";
@@ -39,4 +40,5 @@ export const fixtures = [
   kcovModulesUnique,
   kcovModuleSymbols,
   kcovModuleTarget,
+  kcovC,
 ];

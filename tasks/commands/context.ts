@@ -7,6 +7,7 @@ import type { Paths } from "../paths.ts";
 import type { Terminal } from "../ui/terminal.ts";
 import type { Failure } from "../errors.ts";
 import { formatCommand } from "../formats/shell.ts";
+import { cProgramTable } from "../formats/c_programs.ts";
 import { dedupTable } from "../formats/dedup_table.ts";
 import { failuresText, inspectTable, summaryTable } from "../formats/summary.ts";
 import { loadMatrix, makePlan, withOwnKernel } from "../project.ts";
@@ -54,6 +55,8 @@ export function printRun(run: RunReport, { terminal }: Context): void {
   if (inspected !== "") terminal.print(`\n${inspected}`);
   const deduplicated = dedupTable(run);
   if (deduplicated !== "") terminal.print(`\n${deduplicated}`);
+  const beside = cProgramTable(run);
+  if (beside !== "") terminal.print(`\n${beside}`);
   const failures = failuresText(run, terminal.style);
   if (failures !== "") terminal.print(`\n${failures}`);
 }

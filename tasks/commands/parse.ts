@@ -4,6 +4,7 @@ import type { RunOptions } from "../cli.ts";
 import type { CellReport, RunReport } from "../model.ts";
 import type { Failure } from "../errors.ts";
 import { declaredTests } from "../../selftests/main.ts";
+import { cProgramProperties } from "../formats/c_programs.ts";
 import { dedupProperties } from "../formats/dedup_table.ts";
 import { junitXml } from "../formats/junit.ts";
 import { bootStage, judgeCell } from "../formats/verdict.ts";
@@ -28,7 +29,10 @@ export async function parseCommand(
     const consoleTail = await host.fs.readTail(`${dir}/console.log`, 4096);
     const cell = result.cell as CellReport["cell"];
     const repeat = repeatCommand("matrix", cell, options);
-    const properties = dedupProperties(result.tests);
+    const properties = {
+      ...dedupProperties(result.tests),
+      ...cProgramProperties(result.tests),
+    };
     cells.push({ cell, stages, ...judged, properties, consoleTail, repeat });
   }
   const run: RunReport = {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What lies where in the guest's initramfs (docs/guest.md). */
-import type { CoverRequest, Feature } from "../model.ts";
+import type { CoverRequest, Feature, KernelBuild, Machine } from "../model.ts";
 
 /** Paths of the archive that all cells share, parents before their content. */
 export function initramfsFiles(): string[] {
@@ -8,9 +8,14 @@ export function initramfsFiles(): string[] {
 }
 
 /** Paths of the small archive that is appended for one boot, parents before their content. */
-export function cellArchiveFiles(modules: readonly string[]): string[] {
-  const folder = modules.length > 0 ? ["kmatrix/modules"] : [];
-  return ["kmatrix/cell.json", ...folder, ...modules.map((name) => `kmatrix/modules/${name}`)];
+export function cellArchiveFiles(files: Pick<CellFile, "modules" | "selftests">): string[] {
+  const folder = (path: string, names: readonly string[]) =>
+    names.length > 0 ? [path, ...names.map((name) => `${path}/${name}`)] : [];
+  return [
+    "kmatrix/cell.json",
+    ...folder("kmatrix/modules", files.modules),
+    ...folder("kmatrix/selftests", files.selftests),
+  ];
 }
 
 /** newc is the one format that the kernel unpacks (early-userspace/buffer-format.rst). */
@@ -28,6 +33,17 @@ export interface CellFile {
   readonly timeScale: number;
   /** Names of the files in /kmatrix/modules. */
   readonly modules: readonly string[];
+  /** Names of the C programs in /kmatrix/selftests. */
+  readonly selftests: readonly string[];
   /** Only in a boot of `deno task cover`. */
   readonly cover?: CoverRequest | undefined;
+}
+
+/** What a boot of this build on this machine promises to the selftests. */
+export function guestFeatures(kernel: KernelBuild, machine: Machine): readonly Feature[] {
+  return [
+    ...kernel.config.features,
+    ...(machine.cpus > 1 ? ["smp" as const] : []),
+    ...(kernel.selftests.length > 0 ? ["c-selftest" as const] : []),
+  ];
 }

@@ -2,17 +2,21 @@
 import assert from "node:assert/strict";
 import { cellArchiveFiles, initramfsFiles } from "./guest_layout.ts";
 
-Deno.test("cellArchiveFiles() has the modules below their folder, and none where there are none", () => {
-  assert.deepEqual(cellArchiveFiles([]), ["kmatrix/cell.json"]);
-  assert.deepEqual(cellArchiveFiles(["a.ko", "b.ko"]), [
+const NOTHING = { modules: [], selftests: [] };
+
+Deno.test("cellArchiveFiles() has files below their folder, and none where there are none", () => {
+  assert.deepEqual(cellArchiveFiles(NOTHING), ["kmatrix/cell.json"]);
+  assert.deepEqual(cellArchiveFiles({ modules: ["a.ko", "b.ko"], selftests: ["kcov_test"] }), [
     "kmatrix/cell.json",
     "kmatrix/modules",
     "kmatrix/modules/a.ko",
     "kmatrix/modules/b.ko",
+    "kmatrix/selftests",
+    "kmatrix/selftests/kcov_test",
   ]);
 });
 
 Deno.test("the cell's archive relies on folders of the shared one", () => {
-  const folders = cellArchiveFiles([]).map((path) => path.replace(/\/[^/]*$/, ""));
+  const folders = cellArchiveFiles(NOTHING).map((path) => path.replace(/\/[^/]*$/, ""));
   for (const folder of folders) assert.ok(initramfsFiles().includes(folder), folder);
 });

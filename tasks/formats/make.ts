@@ -96,6 +96,31 @@ export function moduleArgv(request: MakeRequest, folder: string): string[] {
   return makeArgv({ ...request, variables: { ...request.variables, M: folder } }, ["modules"]);
 }
 
+/**
+ * `make` in a folder of kselftest, with everything that it writes in `output`. It is no part of
+ * kbuild, and takes its own few variables (tools/testing/selftests/lib.mk).
+ */
+export function selftestArgv(
+  { source, buildDir, toolchain }: MakeRequest,
+  folder: string,
+  output: string,
+  targets: readonly string[],
+): string[] {
+  return [
+    "make",
+    "-C",
+    `${source.path}/${folder}`,
+    `OUTPUT=${output}`,
+    "ARCH=x86_64",
+    `LLVM=${toolchain.llvm}`,
+    ...(toolchain.cc === undefined ? [] : [`CC=${toolchain.cc}`]),
+    // As `make headers` leaves them; lib.mk would look into the source tree.
+    `KHDR_INCLUDES=-isystem ${buildDir}/usr/include`,
+    "USERLDFLAGS=-static",
+    ...targets,
+  ];
+}
+
 /** What a build folder is kept for. */
 export interface BuildIdentity {
   /**

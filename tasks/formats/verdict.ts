@@ -21,6 +21,7 @@ import { type DecodedFrames, decodeFrames, type Frame } from "./frames.ts";
 import { type KtapCase, parseKtap } from "./ktap.ts";
 import { consoleLines, findSplats, isWhole, type Splat, splatText } from "./splats.ts";
 import { globMatcher } from "./cells.ts";
+import { withCPrograms } from "./c_programs.ts";
 import { rungText } from "./limits.ts";
 import { qemuExitCode } from "./qemu.ts";
 import { appliesTo } from "../../selftests/harness/fixtures.ts";
@@ -94,7 +95,7 @@ export function judgeBoot(recordings: Recordings): CellResult {
   const attachments = attachmentsOf(frames);
   const ending = judgeRecordings(recordings) ??
     judgeEnding(console, recordings.record, decoded, begin, end, ktap.running, splats);
-  const tests = expected.map((test): TestResult => {
+  const own = expected.map((test): TestResult => {
     const { durationMs, ...attached } = Object.fromEntries(attachments.get(test.id) ?? []);
     return {
       id: test.id,
@@ -109,6 +110,7 @@ export function judgeBoot(recordings: Recordings): CellResult {
     };
   });
 
+  const tests = withCPrograms(own, recordings.declared, facts.features);
   const stray = ktap.cases.filter((one) => !expected.some((test) => test.id === one.name));
   const boot = ending ??
     judgeStream(ktap.problems, stray, end, ktap.cases) ??

@@ -21,6 +21,8 @@ export interface BootInput {
   readonly vmlinux: string;
   /** Modules of the same build, as paths of .ko files. */
   readonly modules: readonly string[];
+  /** C programs of the tree's own selftest, as paths. */
+  readonly selftests: readonly string[];
   readonly initramfs: Initramfs;
   readonly machine: Machine;
   readonly accel: Accel;
@@ -69,15 +71,13 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
 /** The shared initramfs with one more archive behind it: the kernel unpacks them in turn. */
 async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
   const { dir, cell, features, filter, limits, cover } = input;
-  const modules = input.modules.map((path) => path.slice(path.lastIndexOf("/") + 1));
-  const file: CellFile = { cell, features, filter, timeScale: limits.timeScale, modules, cover };
+  const { timeScale } = limits;
+  const modules = await copyInto(`${dir}/initramfs/kmatrix/modules`, input.modules, host);
+  const selftests = await copyInto(`${dir}/initramfs/kmatrix/selftests`, input.selftests, host);
+  const file: CellFile = { cell, features, filter, timeScale, modules, selftests, cover };
   await host.fs.writeText(`${dir}/initramfs/kmatrix/cell.json`, JSON.stringify(file));
-  if (modules.length > 0) await host.fs.makeDir(`${dir}/initramfs/kmatrix/modules`);
-  for (const [index, path] of input.modules.entries()) {
-    await host.fs.copy(path, `${dir}/initramfs/kmatrix/modules/${modules[index]}`);
-  }
   const small = `${dir}/cell.cpio`;
-  await archive(`${dir}/initramfs`, cellArchiveFiles(modules), small, host);
+  await archive(`${dir}/initramfs`, cellArchiveFiles(file), small, host);
   const whole = await host.fs.appender(`${dir}/initramfs.cpio`);
   try {
     for (const part of [input.initramfs.path, small]) {
@@ -89,6 +89,16 @@ async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
   await host.fs.remove(small);
   await host.fs.remove(`${dir}/initramfs`);
   return `${dir}/initramfs.cpio`;
+}
+
+/** Copies files into a folder, which is made where there are any; gives their names. */
+async function copyInto(folder: string, paths: readonly string[], host: Host): Promise<string[]> {
+  if (paths.length > 0) await host.fs.makeDir(folder);
+  const names = paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  for (const [index, path] of paths.entries()) {
+    await host.fs.copy(path, `${folder}/${names[index]}`);
+  }
+  return names;
 }
 
 const POLL_MS = 100;

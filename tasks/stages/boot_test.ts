@@ -74,6 +74,7 @@ async function bootWith(
       cell: "linux-6.12/kcov",
       vmlinux: "/b/vmlinux",
       modules: [],
+      selftests: [],
       initramfs: { path: `${dir}/shared.cpio`, digest: "d", tests: [] },
       machine: UNI,
       accel: "tcg",

@@ -11,6 +11,7 @@ import { parseCcacheLog } from "../formats/ccache_log.ts";
 import { compilerCache } from "../host/compiler_cache.ts";
 import { sha256 } from "../formats/digest.ts";
 import { checkInside, isMade, perform, readLog, statOf } from "../host/make_job.ts";
+import { buildSelftests } from "../host/c_selftests.ts";
 
 /** What is built: with modules, also those of the selected options. */
 export function buildTargets(config: Pick<KernelConfig, "features">): string[] {
@@ -93,6 +94,7 @@ export async function build(
       modules.push(product);
     }
   }
+  const selftests = await buildSelftests(config, request, content, host);
   await checkInside(buildDir, ["vmlinux", ".config", "kmatrix-build.log", ...modules], host);
   const text = await readLog(log, host);
   // Written each time: its own time says when the build was used last.
@@ -104,7 +106,8 @@ export async function build(
     log,
     warnings: collectWarnings(text),
     objects: countObjects(text),
-    compiled,
+    compiled: compiled || selftests.compiled,
+    selftests: selftests.programs,
     reasons: compiled ? reasons : [],
     cacheUse: cache && parseCcacheLog(await host.fs.readTextIfAny(cache.log) ?? ""),
     durationMs: host.now() - startedAt,

@@ -106,6 +106,7 @@ class Machine {
       },
       which: () => Promise.resolve(null),
       realPath: (path) => Promise.resolve(this.links.get(path) ?? path),
+      exists: (path) => Promise.resolve(this.files.has(path)),
       list: (dir) => Promise.resolve(this.below(dir)),
       makeDir: () => Promise.resolve(),
       remove: (path) => Promise.resolve(this.remove(path)),

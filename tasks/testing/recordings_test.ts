@@ -6,6 +6,7 @@ import type { BootRecord, CellResult, Expectation } from "../model.ts";
 import { bootStage, judgeBoot, judgeCell } from "../formats/verdict.ts";
 import { bootRecord, record, type Recording, scripted } from "./recorder.ts";
 import { type Due, readSituations } from "./recordings.ts";
+import { C_TEST, endAttachment, printedLine } from "../../selftests/kcov/c_programs.ts";
 
 const SITUATIONS = await readSituations();
 
@@ -60,8 +61,27 @@ const WARNING = "WARNING: CPU: 0 PID: 1 at kernel/kcov.c:412 kcov_ioctl+0x12/0x3
 const skip = { do: "skip", reason: "no" } as const;
 const fail = { do: "fail", message: "expected 1, found 0" } as const;
 
+const C_NAME = "kcov.mode_trace_pc.kcov_basic_syscall_coverage";
+
+const C_FEATURES = ["kcov", "c-selftest"] as const;
+
+function cProgram(line: string, code: number): Recording {
+  const lines = ["TAP version 13", "1..1", line].map((text) => printedLine("kcov_test", text));
+  const attaches = { [endAttachment("kcov_test")]: { kind: "exited", code } };
+  return record({
+    features: C_FEATURES,
+    tests: [
+      scripted(C_NAME),
+      scripted(C_TEST, undefined, { requires: ["c-selftest"], logs: lines, attaches }),
+    ],
+  });
+}
+
 /** Recordings of the guest's own runner for what no real boot of this project shows. */
 const MADE: Readonly<Record<string, Recording>> = {
+  "a sound C program": cProgram(`ok 1 ${C_NAME}`, 0),
+  "a test that fails in the C program": cProgram(`not ok 1 ${C_NAME}`, 1),
+  "a C program that ends in the middle": cProgram(`#  RUN           ${C_NAME} ...`, 139),
   "a complaint during boot": record({ tests: [scripted("a.b.c")], boot: [WARNING] }),
   "a complaint during a test": record({
     tests: [scripted("a.b.c", undefined, { console: [WARNING] }), scripted("a.b.d")],
@@ -87,7 +107,7 @@ const CUTTABLE: readonly Cut[] = [
   ...Object.entries(MADE).map(([name, recording]) => ({
     name,
     recording,
-    record: bootRecord(recording),
+    record: bootRecord(recording, name.includes("C program") ? { features: C_FEATURES } : {}),
   })),
 ];
 

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * What guest and host agree on about the C programs of a kernel tree's own selftest, which run beside
+ * the tests here (docs/guest.md). Pure.
+ */
+
+import type { ProgramEnd } from "../harness/program.ts";
+import type { DeclaredTest } from "../harness/fixtures.ts";
+
+/** Where a tree has them, relative to its top. */
+export const C_SELFTEST_SOURCE = "tools/testing/selftests/kcov";
+/** Where the guest has the programs. */
+export const C_SELFTEST_FOLDER = "/kmatrix/selftests";
+/** Fixture of the test that runs them, and of the results that they print. */
+export const C_FIXTURE = "kcov_c";
+/** The test that runs them. */
+export const C_TEST = `${C_FIXTURE}.tree.every_program_ends_by_itself`;
+/** Fixtures of the port, whose names are those of the C program. */
+const REFERENCE_FIXTURES: readonly string[] = ["kcov", "kcov_uniq"];
+
+/** The tests whose counterpart the C program holds. */
+export function referenceTests<T extends Pick<DeclaredTest, "fixture">>(tests: readonly T[]): T[] {
+  return tests.filter(({ fixture }) => REFERENCE_FIXTURES.includes(fixture));
+}
+
+/** A line that a program printed, as a diagnostic line of {@link C_TEST}. */
+export function printedLine(program: string, line: string): string {
+  return `${program}| ${line}`;
+}
+
+/** Name of the attachment that tells how a program ended. */
+export function endAttachment(program: string): string {
+  return `end.${program}`;
+}
+
+export interface ProgramRecord {
+  readonly name: string;
+  readonly end: ProgramEnd;
+  /** What it printed. */
+  readonly lines: readonly string[];
+}
+
+/** The programs that a result of {@link C_TEST} tells of, in the order in which they ran. */
+export function readPrograms(
+  diagnostics: readonly string[],
+  attachments: Readonly<Record<string, unknown>>,
+): ProgramRecord[] {
+  return Object.entries(attachments).flatMap(([key, end]) => {
+    const name = /^end\.(.+)$/.exec(key)?.[1];
+    if (name === undefined || !isProgramEnd(end)) return [];
+    const prefix = `${name}|`;
+    const lines = diagnostics.filter((line) => line.startsWith(prefix))
+      .map((line) => line.slice(prefix.length).replace(/^ /, ""));
+    return [{ name, end, lines }];
+  });
+}
+
+function isProgramEnd(value: unknown): value is ProgramEnd {
+  const kinds: readonly ProgramEnd["kind"][] = ["exited", "signalled", "timeout", "flood"];
+  return typeof value === "object" && value !== null &&
+    (kinds as readonly unknown[]).includes((value as { kind?: unknown }).kind);
+}
+
+/** What is wrong with such an end; null where the program ended by itself. */
+export function endText(end: ProgramEnd): string | null {
+  switch (end.kind) {
+    case "exited":
+      return null;
+    case "signalled":
+      return `died of ${end.signal}`;
+    case "timeout":
+      return `had no end after ${end.afterMs / 1000} s`;
+    case "flood":
+      return `printed more than ${end.bytes} bytes`;
+  }
+}
