@@ -55,6 +55,7 @@ export interface BisectOptions extends RunOptions {
 
 /** What the user asked for. */
 export type Invocation =
+  | { kind: "series"; globs: readonly string[]; options: RunOptions }
   | { kind: "bisect"; cell: string; options: BisectOptions }
   | { kind: "cover"; cell: string; call: readonly string[]; options: CoverOptions }
   | { kind: "run"; until: Stage; globs: readonly string[]; options: RunOptions }
@@ -277,6 +278,13 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
         .option("--test <glob>", "only these tests count", append, [])
         .option("--confidence <p>", "how sure a good verdict is to be", probability, 0.99)
         .option("--max-boots <n>", "bound of the boots of one commit", positive, 30) as Command,
+  );
+  add(
+    "series",
+    "[cells...]",
+    "each patch of a series against cells of one kernel, and the first patch that breaks each",
+    "deno task series linux-6.12-unique/kcov linux-6.12-unique/kcov-unique",
+    (globs, options) => ({ kind: "series", globs, options }),
   );
   return program;
 }

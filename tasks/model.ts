@@ -78,6 +78,8 @@ export interface KernelSpec {
   readonly source: SourceSpec;
   /** Files with patches, in the order in which they apply, absolute. */
   readonly series: readonly string[];
+  /** Keeps a tree of its own without patches too, so that its path is the same for any series. */
+  readonly ownTree?: boolean;
   /** Globs of objects that the tree declares as not instrumented; null: nothing is known of it. */
   readonly uninstrumented: readonly string[] | null;
 }

@@ -114,7 +114,15 @@ export class OneCell {
       cell,
       () => pack(cell.toolchain, ...this.#tools),
     );
-    return { cell, kernel, initramfs, features: guestFeatures(kernel, cell.machine) };
+    const features = await this.#promised(guestFeatures(kernel, cell.machine), source);
+    return { cell, kernel, initramfs, features };
+  }
+
+  /** In the middle of a series the option for unique mode can be there, and its ioctl not yet. */
+  async #promised(features: readonly Feature[], { path }: SourceTree): Promise<readonly Feature[]> {
+    const header = await this.#host.fs.readTextIfAny(`${path}/include/uapi/linux/kcov.h`);
+    const lacks = header !== null && !/\bKCOV_UNIQUE_ENABLE\b/.test(header);
+    return lacks ? features.filter((feature) => feature !== "unique") : features;
   }
 
   /** Boots once and judges the recordings; what the guest does is in the result, never thrown. */

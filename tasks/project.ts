@@ -78,13 +78,10 @@ export async function withOwnKernel(
   if (known === null) return whole;
   const cells: Cell[] = [];
   for (const cell of whole.cells) {
-    const { lines } = await requestOf(cell, [], paths, host);
-    const lacking = lines.filter(({ option, value }) =>
-      value !== "n" && !known.has(option.replace(/^CONFIG_/, ""))
-    );
+    const lacking = await lackingOptions(cell, known, paths, host);
     if (lacking.length === 0) cells.push(cell);
     else {
-      const names = lacking.map((line) => line.option).join(", ");
+      const names = lacking.join(", ");
       host.log("notice", `${cell.id} is left out: this kernel has no ${names}`);
     }
   }
@@ -107,18 +104,32 @@ async function kconfigNames(
       () => host.log("info", `another run is working on ${kernel.id}; waiting for it`),
       async () => await patch(await fetch(kernel, paths, host), kernel, paths, host),
     );
-    const grep = [
-      "grep",
-      "-rhoE",
-      "^[[:space:]]*(menu)?config +[A-Za-z0-9_]+",
-      "--include=Kconfig*",
-    ];
-    const { stdout } = await host.run({ argv: [...grep, source.path] });
-    return new Set(stdout.split("\n").map((line) => line.trim().split(/\s+/).at(-1)!));
+    return await kconfigSymbols(source.path, host);
   } catch {
     // The run meets the same failure in its own stages and reports it for every cell.
     return null;
   }
+}
+
+/** Every symbol that the Kconfig files of a tree define, without CONFIG_. */
+export async function kconfigSymbols(tree: string, host: Host): Promise<ReadonlySet<string>> {
+  const pattern = "^[[:space:]]*(menu)?config +[A-Za-z0-9_]+";
+  const argv = ["grep", "-rhoE", pattern, "--include=Kconfig*", tree];
+  const { stdout } = await host.run({ argv });
+  return new Set(stdout.split("\n").map((line) => line.trim().split(/\s+/).at(-1)!));
+}
+
+/** Options that a cell wants to be on and that are none of these symbols. */
+export async function lackingOptions(
+  cell: Cell,
+  symbols: ReadonlySet<string>,
+  paths: Paths,
+  host: Host,
+): Promise<string[]> {
+  const { lines } = await requestOf(cell, [], paths, host);
+  return lines.filter(({ option, value }) =>
+    value !== "n" && !symbols.has(option.replace(/^CONFIG_/, ""))
+  ).map(({ option }) => option);
 }
 
 /** What a run with these options will do. @throws KmatrixError "no-match" or "usage". */

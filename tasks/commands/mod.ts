@@ -11,6 +11,7 @@ import { runCommand } from "./matrix.ts";
 import { parseCommand } from "./parse.ts";
 import { planCommand } from "./plan.ts";
 import { reportCommand } from "./report.ts";
+import { seriesCommand } from "./series.ts";
 import { testsCommand } from "./tests.ts";
 
 /** Performs one command and gives the failures that decide its exit code. */
@@ -26,6 +27,8 @@ export function perform(invocation: Invocation, context: Context): Promise<reado
       return parseCommand(invocation.dirs, invocation.options, context);
     case "report":
       return reportCommand(invocation.dir, invocation.options, context);
+    case "series":
+      return seriesCommand(invocation.globs, invocation.options, context);
     case "bisect":
       return bisectCommand(invocation.cell, invocation.options, context);
     case "cover":

@@ -31,7 +31,7 @@ export async function patch(
 ): Promise<SourceTree> {
   const base = archive.tree ?? await unpack(archive, paths, host);
   const tree = await sourceTree(archive, kernel, paths, host);
-  if (kernel.series.length === 0) return tree;
+  if (!hasOwnTree(kernel)) return tree;
   const { path, digest } = tree;
   const texts = await Promise.all(kernel.series.map((file) => host.fs.readText(file)));
   const statePath = `${path}.json`;
@@ -70,6 +70,10 @@ export async function patch(
   return tree;
 }
 
+function hasOwnTree({ series, ownTree = false }: KernelSpec): boolean {
+  return series.length > 0 || ownTree;
+}
+
 /** The tree that patch() gives, whether it is there already or not. */
 export async function sourceTree(
   { kernelId, version, ...archive }: SourceArchive,
@@ -77,7 +81,7 @@ export async function sourceTree(
   paths: Paths,
   host: Host,
 ): Promise<SourceTree> {
-  if (kernel.series.length === 0) {
+  if (!hasOwnTree(kernel)) {
     const path = archive.tree ?? basePath(archive, paths);
     return { kernelId, version, digest: archive.digest, path, patches: [] };
   }

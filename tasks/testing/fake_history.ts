@@ -32,7 +32,19 @@ export const [HUNTED, FLAKY] = declaredTests()
   .map((test) => test.id) as [string, string];
 
 /** Programs of the system that git's shell scripts call. */
-const GIT_PROGRAMS = ["git", "uname", "basename", "expr", "tr", "wc", "head", "tail", "cut", "ls"];
+const GIT_PROGRAMS = [
+  "git",
+  "uname",
+  "basename",
+  "expr",
+  "tr",
+  "wc",
+  "head",
+  "tail",
+  "cut",
+  "ls",
+  "patch",
+];
 
 /** Lets git, and programs that act by the images of a history, take the place of the project's. */
 export async function installHistoryPrograms(
@@ -75,13 +87,9 @@ export interface FakeHistory {
   readonly ids: readonly string[];
 }
 
-/** A repository of its own with these commits; counts of boots start anew. */
-export async function makeHistory(
-  project: FakeProject,
-  commits: readonly FakeCommit[],
-): Promise<FakeHistory> {
-  await Deno.remove(`${project.dir}/booted`, { recursive: true }).catch(() => {});
-  for (const { image } of commits) {
+/** The kernels that the linker gives for these words. */
+export async function writeImages(project: FakeProject, images: readonly string[]): Promise<void> {
+  for (const image of images) {
     const content = new TextEncoder().encode(`image=${image}`);
     const kernel = tinyKernel({
       calls: { __sanitizer_cov_trace_pc: 1000 },
@@ -89,6 +97,15 @@ export async function makeHistory(
     });
     await project.write(`images/${image}`, kernel);
   }
+}
+
+/** A repository of its own with these commits; counts of boots start anew. */
+export async function makeHistory(
+  project: FakeProject,
+  commits: readonly FakeCommit[],
+): Promise<FakeHistory> {
+  await Deno.remove(`${project.dir}/booted`, { recursive: true }).catch(() => {});
+  await writeImages(project, commits.map((commit) => commit.image));
   const tree = `${project.dir}/${crypto.randomUUID().slice(0, 8)}/tree`;
   await Deno.mkdir(tree, { recursive: true });
   return { tree, ids: await makeCommits(project, tree, commits) };

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/** `deno task series`: each patch of a series against cells. docs/bisect.md */
+import type { RunOptions } from "../cli.ts";
+import type { Cell, KernelSpec, Plan, SourceArchive } from "../model.ts";
+import { type Failure, failureFrom, KmatrixError } from "../errors.ts";
+import { showingOf, symptomKey } from "../formats/bisect.ts";
+import { judgeWarnings } from "../formats/build_log.ts";
+import {
+  BASE_ROW,
+  firstBreaks,
+  outcomeText,
+  type PatchOutcome,
+  type SeriesCell,
+  type SeriesRow,
+  seriesTable,
+} from "../formats/series_table.ts";
+import { judgeCell } from "../formats/verdict.ts";
+import { OneCell, withKernelLock } from "../one_cell.ts";
+import { cellFolder } from "../paths.ts";
+import { kconfigSymbols, lackingOptions } from "../project.ts";
+import { fetch } from "../stages/fetch.ts";
+import { patch } from "../stages/patch.ts";
+import { ensureReady } from "../stages/setup.ts";
+import { type Context, makeRunDir, planOf } from "./context.ts";
+
+export async function seriesCommand(
+  globs: readonly string[],
+  options: RunOptions,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const { paths, host, terminal } = context;
+  const plan = await planOf(globs, options, context);
+  const kernels = [...new Map(plan.cells.map(({ kernel }) => [kernel.id, kernel])).values()];
+  const [kernel] = kernels;
+  if (kernel === undefined || kernels.length > 1) {
+    const text = `series takes cells of one kernel; these are of ${kernels.length}`;
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
+  if (kernel.series.length === 0) {
+    const text = `${kernel.id} has no series: nothing to try patch by patch`;
+    throw new KmatrixError("usage", "empty-series", text);
+  }
+  await ensureReady(plan.cells, plan.settings, paths, host);
+  const runDir = await makeRunDir(paths, host);
+  // A tree and build folders of its own, so that those of the whole series stay as they are.
+  const own: KernelSpec = { ...kernel, id: `${kernel.id}+series`, ownTree: true };
+  const rows = await withKernelLock(own.id, paths, host, async () => {
+    const archive = await fetch(own, paths, host);
+    return await new Walk(own, archive, plan, runDir, context).run();
+  });
+  terminal.print(seriesTable(rows));
+  terminal.print(`\nlogs and boots: ${runDir}`);
+  return firstBreaks(rows).flatMap(({ failures }) => failures);
+}
+
+class Walk {
+  readonly #kernel: KernelSpec;
+  readonly #archive: SourceArchive;
+  readonly #plan: Plan;
+  readonly #runDir: string;
+  readonly #context: Context;
+  readonly #runner: OneCell;
+
+  constructor(
+    kernel: KernelSpec,
+    archive: SourceArchive,
+    plan: Plan,
+    runDir: string,
+    context: Context,
+  ) {
+    this.#kernel = kernel;
+    this.#archive = archive;
+    this.#plan = plan;
+    this.#runDir = runDir;
+    this.#context = context;
+    this.#runner = new OneCell(plan, context.paths, context.host);
+  }
+
+  async run(): Promise<SeriesRow[]> {
+    const { series } = this.#kernel;
+    const rows: SeriesRow[] = [];
+    for (let count = 0; count <= series.length; count++) {
+      const name = count === 0
+        ? BASE_ROW
+        : series[count - 1]!.split("/").at(-1)!.replace(/\.(patch|diff)$/, "");
+      const row = await this.#row(name, count, rows.at(-1));
+      rows.push(row);
+      await this.#keep(rows);
+    }
+    return rows;
+  }
+
+  async #row(patchName: string, count: number, before: SeriesRow | undefined): Promise<SeriesRow> {
+    const { host, paths } = this.#context;
+    host.log("info", `patch ${count} of ${this.#kernel.series.length}: ${patchName}`);
+    const kernel = { ...this.#kernel, series: this.#kernel.series.slice(0, count) };
+    const all = (outcome: PatchOutcome): SeriesRow => ({
+      patch: patchName,
+      cells: new Map(this.#plan.cells.map(({ id }) => [id, { outcome, warnings: [] }])),
+    });
+    const stuck = [...before?.cells.values() ?? []].map(({ outcome }) => outcome).find((one) =>
+      one.kind === "blocked" || (one.kind === "failed" && one.failures[0]!.kind === "patch")
+    );
+    if (stuck) {
+      return all(stuck.kind === "blocked" ? stuck : { kind: "blocked", by: before!.patch });
+    }
+    let source;
+    try {
+      source = await patch(this.#archive, kernel, paths, host);
+    } catch (error) {
+      const failure = failureFrom(error);
+      if (failure.kind !== "patch") throw error;
+      return all({ kind: "failed", failures: [failure] });
+    }
+    const symbols = await kconfigSymbols(source.path, host);
+    const cells = new Map<string, SeriesCell>();
+    for (const cell of this.#plan.cells) {
+      const lacking = await lackingOptions(cell, symbols, paths, host);
+      const dir = `${this.#runDir}/${`${count}`.padStart(2, "0")}-${
+        count === 0 ? "base" : patchName
+      }/${cellFolder(cell.id)}`;
+      const found: SeriesCell = lacking.length > 0
+        ? { outcome: { kind: "not-offered", options: lacking }, warnings: [] }
+        : await this.#try({ ...cell, kernel }, source, dir);
+      cells.set(cell.id, found);
+      host.log("info", `${cell.id}: ${outcomeText(found, before?.cells.get(cell.id))}`);
+    }
+    return { patch: patchName, cells };
+  }
+
+  async #try(
+    cell: Cell,
+    source: Awaited<ReturnType<typeof patch>>,
+    dir: string,
+  ): Promise<SeriesCell> {
+    const { fs } = this.#context.host;
+    let ready;
+    try {
+      ready = await this.#runner.ready(cell, source);
+    } catch (error) {
+      const failure = failureFrom(error);
+      if (!["config", "build", "inspect"].includes(failure.kind)) throw error;
+      await fs.writeText(`${dir}/failure.txt`, `${failure.message}\n${failure.detail}\n`);
+      return { outcome: { kind: "failed", failures: [failure] }, warnings: [] };
+    }
+    await fs.makeDir(dir);
+    await fs.copy(ready.kernel.log, `${dir}/build.log`);
+    const known = this.#plan.matrix.warnings;
+    const { unlisted } = judgeWarnings(ready.kernel.warnings, known, cell.id);
+    const warnings = unlisted.map(({ text }) => text);
+    const { testFilter: filter } = this.#plan.settings;
+    const first = await this.#runner.boot(ready, { dir: `${dir}/boot-1`, filter });
+    const judged = judgeCell(cell.expect, [], first);
+    const bootFailures = first.boot === null ? [] : [first.boot];
+    const failures = judged.verdict.kind === "failed"
+      ? [...bootFailures, ...judged.verdict.failures]
+      : bootFailures;
+    const count = (kind: string) =>
+      judged.tests.filter(({ outcome }) => outcome.kind === kind).length;
+    const passed = { passed: count("passed"), skipped: count("skipped") };
+    if (failures.length === 0) {
+      return { outcome: { kind: "passed", ...passed, flaky: [] }, warnings };
+    }
+    // A patch is blamed for what fails twice.
+    const second = await this.#runner.boot(ready, { dir: `${dir}/boot-2`, filter });
+    const again = new Set(showingOf(second).symptoms.map(symptomKey));
+    const symptoms = showingOf(first).symptoms.map(symptomKey);
+    if (symptoms.length > 0 && symptoms.every((one) => !again.has(one)) && second.boot === null) {
+      return { outcome: { kind: "passed", ...passed, flaky: symptoms }, warnings };
+    }
+    return { outcome: { kind: "failed", failures }, warnings };
+  }
+
+  async #keep(rows: readonly SeriesRow[]): Promise<void> {
+    const plain = rows.map(({ patch, cells }) => ({ patch, cells: Object.fromEntries(cells) }));
+    const text = `${JSON.stringify(plain, null, 2)}\n`;
+    await this.#context.host.fs.writeText(`${this.#runDir}/series.json`, text);
+  }
+}
