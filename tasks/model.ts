@@ -122,6 +122,8 @@ export interface Matrix {
   /** The declared cells, in order. */
   readonly cells: readonly Cell[];
   readonly warnings: readonly KnownWarning[];
+  /** Of splats.yaml beside the matrix file. */
+  readonly splats: readonly AllowedSplat[];
   /** The kernel whose cells one of --tree or --series takes over; null for none. */
   readonly template: string | null;
 }
@@ -272,6 +274,13 @@ export interface BootRecord {
   readonly filter: readonly string[];
   /** Sizes of the two recordings, so that one which was cut later is found out. */
   readonly bytes: { readonly console: number; readonly results: number };
+  /** What was booted, to find source lines by as long as it is there. */
+  readonly kernel?: {
+    readonly vmlinux: string;
+    readonly modules: readonly string[];
+    readonly bytes: number;
+    readonly mtimeMs: number;
+  };
 }
 
 // ── parse, report ───────────────────────────────────────────────────────────────────────────────
@@ -298,12 +307,51 @@ export interface TestResult {
   readonly attachments: Readonly<Record<string, unknown>>;
 }
 
+/** One complaint of the kernel, for reports; formats/splats.ts finds them. */
+export interface SplatReport {
+  /** "page-fault"; docs/verdicts.md lists all. */
+  readonly id: string;
+  /** Its first line and, where that names none, the function it happened in. */
+  readonly title: string;
+  /** A test's id, "boot", "teardown" or "between tests". */
+  readonly during: string;
+  /** False for the consequence of the one before it. */
+  readonly root: boolean;
+  /** Equal for the same complaint in all cells. */
+  readonly fingerprint: string;
+  readonly frames: readonly SplatFrame[];
+  /** Why it may be there, where the allow list (splats.yaml) says so. */
+  readonly allowed: AllowedSplat | null;
+}
+
+export interface SplatFrame {
+  /** As printed: "f+0x12/0x340 [module]". */
+  readonly place: string;
+  /** "f fs/read_write.c:588", the innermost inlined function first; empty where nobody looked. */
+  readonly source: readonly string[];
+}
+
+/** An entry of splats.yaml: a complaint that is known and does not fail a cell. */
+export interface AllowedSplat {
+  /** A regular expression over the title. */
+  readonly pattern: string;
+  /** Globs over cell ids. */
+  readonly cells: readonly string[];
+  readonly reason: string;
+  readonly link: string;
+  /** YYYY-MM-DD; from that day on the entry itself is an error. */
+  readonly expires: string;
+  /** "splats.yaml:3" */
+  readonly place: string;
+}
+
 /** What one boot's recordings say; the same from a live run and from files of yesterday. */
 export interface CellResult {
   readonly cell: string;
   /** null: the guest came up, ran its plan and ended as it should. */
   readonly boot: Failure | null;
   readonly tests: readonly TestResult[];
+  readonly splats: readonly SplatReport[];
   readonly guest: {
     readonly release: string | null;
     readonly uptimeMs: number | null;
@@ -339,6 +387,7 @@ export interface CellReport {
   readonly cell: CellId;
   readonly stages: readonly StageResult[];
   readonly tests: readonly TestResult[];
+  readonly splats: readonly SplatReport[];
   /** The judgement after `expect` was applied. */
   readonly verdict: CellVerdict;
   readonly properties: Readonly<Record<string, string>>;

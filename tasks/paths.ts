@@ -44,9 +44,10 @@ export function cellFolder(cell: string): string {
   return cell;
 }
 
-/** Names of the recordings; `parse` needs nothing else. */
+/** Names of the recordings; `parse` needs nothing but the first two. */
 export const RECORDINGS = {
   console: "console.log",
   results: "results.log",
   record: "boot.json",
+  splats: "splats.json",
 } as const;

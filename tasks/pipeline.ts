@@ -5,7 +5,7 @@
  * behind it as blocked by it; other cells go on.
  */
 import type { Host } from "./host/host.ts";
-import { cellFolder, type Paths } from "./paths.ts";
+import { cellFolder, type Paths, RECORDINGS } from "./paths.ts";
 import {
   type Accel,
   type Cell,
@@ -26,11 +26,13 @@ import {
 import { type Failure, failureFrom, KmatrixError } from "./errors.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
+import { ranWhole, unusedEntries } from "./formats/allow_list.ts";
 import { cProgramProperties } from "./formats/c_programs.ts";
 import { dedupProperties } from "./formats/dedup_table.ts";
 import { sandboxText } from "./formats/sandbox.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
 import { limitsFor } from "./formats/limits.ts";
+import { splatProperties } from "./formats/splat_report.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
 import { ensureReady } from "./stages/setup.ts";
 import { fetch } from "./stages/fetch.ts";
@@ -42,6 +44,7 @@ import { pack } from "./stages/pack.ts";
 import { chooseAccel } from "./stages/accel.ts";
 import { boot } from "./stages/boot.ts";
 import { parse } from "./stages/parse.ts";
+import { symbolizeFrames } from "./stages/symbolize.ts";
 
 export interface PipelineOptions {
   /** The last stage to run. */
@@ -99,6 +102,7 @@ class Progress {
       cell: this.cell.id,
       stages: this.stages,
       tests,
+      splats: this.result?.splats ?? [],
       properties: this.properties,
       consoleTail: this.consoleTail,
       repeat: repeat(this.cell.id),
@@ -159,7 +163,19 @@ class Run {
     for (const cell of this.#cells) {
       cell.block(this.#options.until, this.#stopWord("fail-fast"));
     }
+    this.#failures.push(...this.#unusedEntries());
     await this.#changed();
+  }
+
+  /** What the allow list holds and no kernel said, where every cell it is for had its say. */
+  #unusedEntries(): Failure[] {
+    const { matrix, settings } = this.#plan;
+    const uses = this.#cells.map(({ cell, result }) => ({
+      cell: cell.id,
+      whole: result !== null && ranWhole(result, settings.testFilter),
+      used: result?.splats.flatMap(({ allowed }) => allowed?.place ?? []) ?? [],
+    }));
+    return unusedEntries(matrix.splats, matrix.cells.map(({ id }) => id), uses);
   }
 
   /** One kernel's tree and build folders belong to one run at a time. */
@@ -354,7 +370,17 @@ class Run {
       return record;
     });
     if (!record) return;
-    const result = await this.#stage("parse", [one], () => parse(dir, initramfs.tests, this.#host));
+    const result = await this.#stage("parse", [one], async () => {
+      const result = await parse(dir, initramfs.tests, this.#host, {
+        allow: this.#plan.matrix.splats,
+        symbolize: (frames) => symbolizeFrames(frames, guest, cell.toolchain, dir, this.#host),
+      });
+      if (result.splats.length > 0) {
+        const text = `${JSON.stringify(result.splats, null, 2)}\n`;
+        await this.#host.fs.writeText(`${dir}/${RECORDINGS.splats}`, text);
+      }
+      return result;
+    });
     if (!result) return;
     one.result = result;
     const index = one.stages.findIndex((stage) => stage.stage === "boot");
@@ -362,7 +388,12 @@ class Run {
     one.properties["boot.accel"] = record.accel;
     one.properties["boot.ms"] = `${record.durationMs}`;
     if (result.guest.release) one.properties["guest.release"] = result.guest.release;
-    Object.assign(one.properties, dedupProperties(result.tests), cProgramProperties(result.tests));
+    Object.assign(
+      one.properties,
+      dedupProperties(result.tests),
+      cProgramProperties(result.tests),
+      splatProperties(result.splats),
+    );
     one.consoleTail = await this.#host.fs.readTail(`${dir}/console.log`, 4096);
     await this.#changed();
   }

@@ -167,6 +167,73 @@ cases("matrix over a fake project", "nothing built", [
     assert.equal(await project.started("clang"), 2);
   }],
 
+  ["says which complaint several cells share", async (project) => {
+    const cells = ["fake/kcov", "fake/kcov/smp4"] as const;
+    for (const [index, cell] of cells.entries()) {
+      const warning =
+        `WARNING: CPU: ${index} PID: 7 at kernel/kcov.c:412 kcov_ioctl+0x${index}/0x9`;
+      const recording = await setTest(project, cell, { do: "pass" }, { console: [warning] });
+      await project.setBoot(cell, { recording, end: 33 });
+    }
+    const { code, out } = await project.run(...MATRIX);
+    assert.equal(code, 3, out);
+    assert.match(
+      out,
+      /^same report in 2 of 3 cells: WARNING: at kernel\/kcov\.c:412 kcov_ioctl \[[0-9a-f]{8}\]$/m,
+    );
+    const junit = await project.read("junit.xml");
+    assert.equal(junit.match(/<property name="splat\.[0-9a-f]{8}" value="kcov\./g)?.length, 2);
+    await assertValidJunit(junit);
+    const [splat] = JSON.parse(await project.read("fake/kcov/splats.json"));
+    assert.deepEqual([splat.id, splat.allowed], ["warning", null]);
+  }],
+
+  [
+    "lets pass what splats.yaml allows, until it is not said any more, or has expired",
+    async (project) => {
+      const warning = "WARNING: CPU: 0 PID: 7 at kernel/kcov.c:412 kcov_ioctl+0x1/0x9";
+      const entry = (expires: string) =>
+        `- pattern: 'at kernel/kcov\\.c:\\d+ kcov_ioctl'
+  cells: [fake/kcov]
+  reason: known
+  link: https://example.org/1
+  expires: ${expires}
+`;
+      try {
+        await project.write("project/splats.yaml", entry("2099-01-01"));
+        const recording = await setTest(project, "fake/kcov", { do: "pass" }, {
+          console: [warning],
+        });
+        await project.setBoot("fake/kcov", { recording, end: 33 });
+        const allowed = await project.run(...MATRIX);
+        assert.equal(allowed.code, 0, allowed.out);
+        assert.match(allowed.out, /^allowed report in 1 of 3 cells: WARNING: at kernel/m);
+        assert.match(await project.read("junit.xml"), /\(allowed by splats\.yaml:1: known\)"/);
+        const parsed = await project.run("parse", `${project.out}/latest/fake/kcov`);
+        assert.equal(parsed.code, 0, parsed.out);
+
+        await project.reset();
+        assert.equal((await project.run(...MATRIX)).code, 0, "not all tests ran");
+        const everything = project.soundBoot("fake/kcov", (script) => ({ ...script, filter: [] }));
+        await project.setBoot("fake/kcov", { recording: everything, end: 33 });
+        const unused = await project.run("matrix", "fake/kcov");
+        assert.equal(unused.code, 2, unused.out);
+        assert.match(
+          unused.out,
+          /^splats\.yaml:1: no kernel complained .* \[unused-splat, user\]$/m,
+        );
+        await assertValidJunit(await project.read("junit.xml"));
+
+        await project.write("project/splats.yaml", entry("2020-01-01"));
+        const expired = await project.run(...MATRIX);
+        assert.equal(expired.code, 2);
+        assert.match(expired.err, /splats\.yaml:5:12: expired on 2020-01-01/);
+      } finally {
+        await Deno.remove(`${project.root}/splats.yaml`);
+      }
+    },
+  ],
+
   ["writes the same junit.xml as ever", async (project) => {
     await setTest(project, "fake/kcov", { do: "fail", message: "expected 1, found <0>" }, {
       logs: ["7 PCs"],

@@ -5,6 +5,7 @@ import type { Cell, KernelSpec, Matrix, Plan, RunSettings } from "./model.ts";
 import type { RunOptions } from "./cli.ts";
 import type { Paths } from "./paths.ts";
 import { KmatrixError } from "./errors.ts";
+import { parseAllowList } from "./formats/allow_list.ts";
 import { parseKernelSpec } from "./formats/kernel_spec.ts";
 import { parseMatrix, withBroughtKernel } from "./formats/matrix.ts";
 import { bring } from "./stages/bring.ts";
@@ -22,13 +23,19 @@ export async function loadMatrix(file: string, paths: Paths, host: Host): Promis
   }
   const fragments = (await host.fs.list(`${paths.root}/configs`))
     .filter((name) => name.endsWith(".config")).map((name) => name.replace(/\.config$/, ""));
-  return parseMatrix(file, text, {
+  const today = new Date(host.now()).toISOString().slice(0, 10);
+  const matrix = parseMatrix(file, text, {
     kernels: await loadKernels(paths, host),
     fragments,
-    today: new Date(host.now()).toISOString().slice(0, 10),
+    today,
     llvm: host.env("LLVM"),
     cc: host.env("CC"),
   });
+  const allowed = await host.fs.readTextIfAny(
+    `${file.slice(0, file.lastIndexOf("/"))}/splats.yaml`,
+  );
+  if (allowed === null) return matrix;
+  return { ...matrix, splats: parseAllowList("splats.yaml", allowed, matrix.cells, today) };
 }
 
 async function loadKernels(paths: Paths, host: Host): Promise<KernelSpec[]> {

@@ -9,7 +9,7 @@ import type { Failure } from "../errors.ts";
 import { formatCommand } from "../formats/shell.ts";
 import { cProgramTable } from "../formats/c_programs.ts";
 import { dedupTable } from "../formats/dedup_table.ts";
-import { failuresText, inspectTable, summaryTable } from "../formats/summary.ts";
+import { failuresText, inspectTable, splatsText, summaryTable } from "../formats/summary.ts";
 import { loadMatrix, makePlan, withOwnKernel } from "../project.ts";
 
 export interface Context {
@@ -57,6 +57,8 @@ export function printRun(run: RunReport, { terminal }: Context): void {
   if (deduplicated !== "") terminal.print(`\n${deduplicated}`);
   const beside = cProgramTable(run);
   if (beside !== "") terminal.print(`\n${beside}`);
+  const splats = splatsText(run, terminal.style);
+  if (splats !== "") terminal.print(`\n${splats}`);
   const failures = failuresText(run, terminal.style);
   if (failures !== "") terminal.print(`\n${failures}`);
 }

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
 /** `deno task parse`: judges recorded boots. */
 import type { RunOptions } from "../cli.ts";
-import type { CellReport, RunReport } from "../model.ts";
+import type { Host } from "../host/host.ts";
+import type { BootRecord, CellReport, RunReport, Toolchain } from "../model.ts";
 import type { Failure } from "../errors.ts";
 import { declaredTests } from "../../selftests/main.ts";
 import { cProgramProperties } from "../formats/c_programs.ts";
 import { dedupProperties } from "../formats/dedup_table.ts";
 import { junitXml } from "../formats/junit.ts";
+import { NO_SOURCES, splatProperties, type SplatSources } from "../formats/splat_report.ts";
+import type { StackFrame } from "../formats/stack_trace.ts";
 import { bootStage, judgeCell } from "../formats/verdict.ts";
 import { loadMatrix } from "../project.ts";
+import { RECORDINGS } from "../paths.ts";
 import { parse } from "../stages/parse.ts";
+import { symbolizeFrames } from "../stages/symbolize.ts";
 import { type Context, failuresOf, matrixFile, printRun, repeatCommand } from "./context.ts";
 
 export async function parseCommand(
@@ -22,18 +27,23 @@ export async function parseCommand(
   const matrix = await loadMatrix(matrixFile(options, context), context.paths, host);
   const cells: CellReport[] = [];
   for (const dir of dirs.map(absolute)) {
-    const result = await parse(dir, declaredTests(), host);
+    const result = await parse(dir, declaredTests(), host, {
+      allow: matrix.splats,
+      symbolize: (frames) => symbolizeAgain(frames, dir, matrix.toolchains[0]!, host),
+    });
     const expect = matrix.cells.find((cell) => cell.id === result.cell)?.expect;
     const stages = [bootStage(result, 0, "")];
     const judged = judgeCell(expect ?? { kind: "pass" }, stages, result);
     const consoleTail = await host.fs.readTail(`${dir}/console.log`, 4096);
     const cell = result.cell as CellReport["cell"];
     const repeat = repeatCommand("matrix", cell, options);
+    const { splats } = result;
     const properties = {
       ...dedupProperties(result.tests),
       ...cProgramProperties(result.tests),
+      ...splatProperties(splats),
     };
-    cells.push({ cell, stages, ...judged, properties, consoleTail, repeat });
+    cells.push({ cell, stages, ...judged, splats, properties, consoleTail, repeat });
   }
   const run: RunReport = {
     startedAt: new Date(startedAt).toISOString(),
@@ -47,6 +57,21 @@ export async function parseCommand(
   await writeCopies(run, options, context);
   printRun(run, context);
   return failuresOf(run);
+}
+
+/** Source lines from the kernel that boot.json names, as long as it is the one that was booted. */
+async function symbolizeAgain(
+  frames: readonly StackFrame[],
+  dir: string,
+  toolchain: Toolchain,
+  host: Host,
+): Promise<SplatSources> {
+  const text = await host.fs.readTextIfAny(`${dir}/${RECORDINGS.record}`);
+  const kernel = text === null ? undefined : (JSON.parse(text) as BootRecord).kernel;
+  if (!kernel) return NO_SOURCES;
+  const found = await host.fs.stat(kernel.vmlinux);
+  if (found?.size !== kernel.bytes || found.mtimeMs !== kernel.mtimeMs) return NO_SOURCES;
+  return await symbolizeFrames(frames, kernel, toolchain, dir, host);
 }
 
 /** --junit and --json of a command that keeps no run folder. */

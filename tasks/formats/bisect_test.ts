@@ -36,7 +36,7 @@ function test(id: string, failed?: Failure | "not-run"): TestResult {
 }
 
 const result = (tests: TestResult[], boot: Failure | null = null): CellResult => ({
-  ...{ cell: "k/c", boot, tests, guest: { release: null, uptimeMs: null } },
+  ...{ cell: "k/c", boot, tests, splats: [], guest: { release: null, uptimeMs: null } },
 });
 
 const FAILED = failure("test", "test-failed", "expected 1, found 2");

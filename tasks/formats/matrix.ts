@@ -81,7 +81,7 @@ export function parseMatrix(file: string, text: string, around: Surroundings): M
   const warnings = (fields.warnings?.list() ?? []).map((item) => parseWarning(item, cells));
   const ids = around.kernels.map((kernel) => kernel.id);
   const template = fields.template?.oneOf(ids, "kernel") ?? null;
-  return { file, ...axes, cells: [...cells.values()], warnings, template };
+  return { file, ...axes, cells: [...cells.values()], warnings, splats: [], template };
 }
 
 /**
@@ -241,7 +241,12 @@ function parseExpectation(value: YamlValue, today: string): Expectation {
   };
 }
 
-function checkExpiry(value: YamlValue, today: string): string {
+/**
+ * The date behind which an entry is an error of its own.
+ * @param today YYYY-MM-DD
+ * @throws KmatrixError (usage) where the value is no date, or one that has come.
+ */
+export function checkExpiry(value: YamlValue, today: string): string {
   const expires = value.string();
   if (!/^\d{4}-\d{2}-\d{2}$/.test(expires) || Number.isNaN(Date.parse(expires))) {
     throw value.error(`expires must be a date such as 2026-12-31, found ${quote(expires)}`);

@@ -29,6 +29,7 @@ function report(
     cell: "k/c" as CellReport["cell"],
     stages,
     tests,
+    splats: [],
     verdict: { kind: "failed", failures: [failure] },
     properties: {},
     consoleTail: "",

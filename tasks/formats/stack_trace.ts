@@ -73,6 +73,9 @@ const MACHINERY: readonly RegExp[] = [
   /^(__)?lock_(acquire|release)$|^(validate_chain|mark_lock\w*|register_lock_class)$/,
   /^check_(noncircular|prevs?_add|deadlock|flags|wait_context|usage\w*|irq_usage)$|^lockdep_\w+$/,
   /^debug_(smp_processor_id|print_object|object_\w+|check_no_\w+|spin_\w+|locks_off)$/,
+  // How a task sleeps or is preempted, and how pages are got.
+  /^(__)?schedule(_\w+)?$|^io_schedule\w*$|^preempt_schedule\w*$|^irqentry_exit\w*$/,
+  /^(do_|__)?wait_for_common$|^(__)?(alloc_pages|folio_alloc|vma_alloc_folio)\w*$/,
   // Slab and page checks.
   /^(slab|object)_(err|bug|fix|pad_check)$|^(check_bytes_and_report|free_debug_processing)$/,
   /^(bad_page|alloc_debug_processing|free_to_partial_list|free_page_is_bad\w*)$/,
@@ -164,9 +167,13 @@ export function fingerprintOf(id: string, title: string, frames: readonly StackF
   return crc32(utf8Bytes([id, ...what].join("\n"))).toString(16).padStart(8, "0");
 }
 
-/** A title without what differs from boot to boot: addresses, offsets, CPU and process numbers. */
+/**
+ * A title without what differs from boot to boot: folders, addresses, offsets, numbers of CPUs and
+ * processes.
+ */
 export function plainTitle(title: string): string {
   return title
+    .replace(/ \/\S*\//, " ")
     .replace(/\bCPU: \d+ (UID: \d+ )?PID: \d+ /, "")
     .replace(/([\w.]+)\+0x[0-9a-f]+\/0x[0-9a-f]+/g, (_, name) => plainName(name))
     .replace(/,? address: [0-9a-fx]+|(, probably)? for (non-canonical )?address:? ?[0-9a-fx]+/g, "")

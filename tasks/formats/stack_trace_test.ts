@@ -104,6 +104,23 @@ RIP: 0010:spin+0x14/0x20
   assert.deepEqual(telling(inside), ["spin", "write"]);
 });
 
+Deno.test("stackOf() finds the place from which a task was preempted", () => {
+  const stall = `
+rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+task:init            state:R  running task     stack:0     pid:24
+Call Trace:
+ <TASK>
+ __schedule+0x5c3/0x750
+ preempt_schedule_irq+0x3a/0x60
+ irqentry_exit+0x26/0x40
+ asm_sysvec_apic_timer_interrupt+0x16/0x20
+RIP: 0010:stalls+0x32/0x60 [crash]
+Code: f3 90
+ crash_write+0xa8/0x100 [crash]
+`;
+  assert.deepEqual(telling(stall), ["stalls", "crash_write"]);
+});
+
 Deno.test("stackOf() gives nothing where no stack was printed", () => {
   assert.deepEqual(stack("WARNING: x\nRIP: 0033:0x41d5be\n not+a/frame"), []);
 });
@@ -164,6 +181,7 @@ Deno.test("plainTitle() keeps what is the same in every boot", () => {
   for (
     const [title, plain] of [
       ["WARNING: CPU: 1 PID: 34 at a.c:7 f+0x1/0x2 [m]", "WARNING: at a.c:7 f [m]"],
+      ["kernel BUG at /build/1a2b/m/a.c:48!", "kernel BUG at a.c:48!"],
       [
         "BUG: kernel NULL pointer dereference, address: 0000000000000008",
         "BUG: kernel NULL pointer dereference",

@@ -2,6 +2,7 @@
 /** A run as text for people: a table, then each failure with its evidence. */
 import type { CellReport, RunReport } from "../model.ts";
 import { blameOf, type Failure } from "../errors.ts";
+import { groupSplats } from "./splat_report.ts";
 
 export interface SummaryStyle {
   good(text: string): string;
@@ -157,6 +158,25 @@ export function countLine(report: RunReport, style: SummaryStyle): string {
     (report.accel ? ` (${report.accel})` : "");
   const sound = count("FAIL") + count("none") + report.failures.length === 0;
   return sound ? style.good(text) : style.bad(text);
+}
+
+/**
+ * What kernels complained of in more than one cell, and what they were allowed to; "" for nothing.
+ * "same report in 5 of 8 cells: WARNING: at kernel/kcov.c:412 kcov_ioctl [1a2b3c4d]".
+ */
+export function splatsText(report: RunReport, style: SummaryStyle): string {
+  const booted =
+    report.cells.filter(({ stages }) =>
+      stages.some(({ stage, outcome }) => stage === "boot" && outcome.kind !== "blocked")
+    ).length;
+  return groupSplats(report.cells).filter(({ cells, allowed }) => allowed || cells.length > 1).map(
+    ({ title, cells, allowed, fingerprint }) => {
+      const where = `${cells.length} of ${booted} cells: ${title} [${fingerprint}]`;
+      return allowed
+        ? style.dim(`allowed report in ${where}`)
+        : style.bad(`same report in ${where}`);
+    },
+  ).join("\n");
 }
 
 /** One failure with who has to act, its evidence (bounded) and nothing else. */

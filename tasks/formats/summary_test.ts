@@ -9,6 +9,7 @@ import {
   failureText,
   inspectTable,
   PLAIN,
+  splatsText,
   summaryTable,
 } from "./summary.ts";
 
@@ -150,4 +151,28 @@ Deno.test("inspectTable() compares unique mode with the cell that differs only b
   assert.match(debug!, /^b\/debug +10 +0 +36 +NO +3000 +-$/);
   assert.equal(none, undefined);
   assert.equal(inspectTable(sampleRun([cell("b/nokcov")]), PLAIN), "");
+});
+
+Deno.test("splatsText() says which complaint several cells share, and what was allowed", () => {
+  const stages = [stage("boot", 1)];
+  const splat = (title: string, fingerprint: string, allowed = false) => ({
+    ...{ id: "warning", title, during: "boot", root: true, fingerprint, frames: [] },
+    allowed: allowed
+      ? {
+        ...{ pattern: "x", cells: ["*"], reason: "r", link: "l", expires: "2099-01-01" },
+        place: "splats.yaml:1",
+      }
+      : null,
+  });
+  const run = sampleRun([
+    cell("k/a", { stages, splats: [splat("WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2", "1")] }),
+    cell("k/b", { stages, splats: [splat("WARNING: CPU: 1 PID: 2 at a.c:1 f+0x5/0x6", "1")] }),
+    cell("k/c", { stages, splats: [splat("WARNING: x", "2"), splat("WARNING: y", "3", true)] }),
+    cell("k/d"),
+  ]);
+  assert.deepEqual(splatsText(run, PLAIN).split("\n"), [
+    "same report in 2 of 3 cells: WARNING: at a.c:1 f [1]",
+    "allowed report in 1 of 3 cells: WARNING: y [3]",
+  ]);
+  assert.equal(splatsText(sampleRun([cell("k/a", { stages })]), PLAIN), "");
 });

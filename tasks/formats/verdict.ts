@@ -5,6 +5,7 @@
  * Ids, precedence and exit codes: docs/verdicts.md.
  */
 import {
+  type AllowedSplat,
   type BootRecord,
   type CellResult,
   type CellVerdict,
@@ -19,6 +20,8 @@ import {
 import type { Failure, FailureKind } from "../errors.ts";
 import { type DecodedFrames, decodeFrames, type Frame } from "./frames.ts";
 import { type KtapCase, parseKtap } from "./ktap.ts";
+import { allowedBy } from "./allow_list.ts";
+import { NO_SOURCES, reportSplat, splatDetail, type SplatSources } from "./splat_report.ts";
 import { consoleLines, findSplats, isWhole, type Splat, splatText } from "./splats.ts";
 import { globMatcher } from "./cells.ts";
 import { withCPrograms } from "./c_programs.ts";
@@ -28,7 +31,7 @@ import { appliesTo } from "../../selftests/harness/fixtures.ts";
 import { EXIT_FINISHED } from "../../selftests/harness/frames.ts";
 
 /** A console beyond this is judged by its beginning; boots are stopped long before. */
-const CONSOLE_BYTES = 64 << 20;
+export const CONSOLE_BYTES = 64 << 20;
 
 export interface Recordings {
   readonly console: Uint8Array;
@@ -36,6 +39,10 @@ export interface Recordings {
   /** What the host saw; null when only the two streams are at hand. */
   readonly record: BootRecord | null;
   readonly declared: readonly DeclaredTest[];
+  /** Complaints that do not count against the cell; none by default. */
+  readonly allow?: readonly AllowedSplat[];
+  /** Source lines of the frames of complaints, where they are known. */
+  readonly sources?: SplatSources;
 }
 
 function failure(kind: FailureKind, id: string, message: string, detail = ""): Failure {
@@ -87,6 +94,10 @@ export function judgeBoot(recordings: Recordings): CellResult {
   // What the guest reported tells its marks on the console from any that others may write.
   const order = decoded.damage === null && end !== null ? ktap.cases.map((one) => one.name) : null;
   const splats = findSplats(console, order);
+  const { allow = [], sources = NO_SOURCES } = recordings;
+  const complaints = splats.filter((splat) =>
+    splat.root && allowedBy(allow, facts.cell, splatText(splat)) === null
+  );
 
   const expected = recordings.declared.filter((test) =>
     globMatcher(facts.filter)(test.id) && appliesTo(test, facts.features)
@@ -94,7 +105,7 @@ export function judgeBoot(recordings: Recordings): CellResult {
   const cases = new Map(ktap.cases.map((one) => [one.name, one]));
   const attachments = attachmentsOf(frames);
   const ending = judgeRecordings(recordings) ??
-    judgeEnding(console, recordings.record, decoded, begin, end, ktap.running, splats);
+    judgeEnding(console, recordings.record, decoded, begin, end, ktap.running, splats, sources);
   const own = expected.map((test): TestResult => {
     const { durationMs, ...attached } = Object.fromEntries(attachments.get(test.id) ?? []);
     return {
@@ -104,7 +115,8 @@ export function judgeBoot(recordings: Recordings): CellResult {
       file: test.file,
       // Attached by the harness, to every test.
       durationMs: typeof durationMs === "number" ? durationMs : 0,
-      outcome: judgeTest(test, cases.get(test.id), facts.features, splats, ending, ktap.running),
+      outcome: judgeComplaints(test, complaints, sources) ??
+        judgeTest(test, cases.get(test.id), facts.features, ending, ktap.running),
       diagnostics: cases.get(test.id)?.diagnostics ?? [],
       attachments: attached,
     };
@@ -114,12 +126,13 @@ export function judgeBoot(recordings: Recordings): CellResult {
   const stray = ktap.cases.filter((one) => !expected.some((test) => test.id === one.name));
   const boot = ending ??
     judgeStream(ktap.problems, stray, end, ktap.cases) ??
-    judgeSurroundings(splats) ??
+    judgeSurroundings(complaints, sources) ??
     judgeConsole(console);
   return {
     cell: facts.cell,
     boot,
     tests,
+    splats: splats.map((splat) => reportSplat(splat, facts.cell, allow, sources)),
     guest: {
       release: typeof begin?.release === "string" ? begin.release : null,
       uptimeMs: typeof end?.uptimeMs === "number" ? end.uptimeMs : null,
@@ -150,6 +163,7 @@ function judgeEnding(
   end: Record<string, unknown> | null,
   running: string | null,
   splats: readonly Splat[],
+  sources: SplatSources,
 ): Failure | null {
   const tail = `last lines of the console:\n${lastLines(console)}`;
   const where = running !== null
@@ -179,10 +193,7 @@ function judgeEnding(
       "kernel",
       "panic",
       `the kernel panicked${where}: ${splatText(root)}`,
-      [
-        ...root.lines,
-        ...(root === panic ? [] : panic.lines),
-      ].join("\n"),
+      [splatDetail(root, sources), ...(root === panic ? [] : panic.lines)].join("\n"),
     );
   }
   if (hostEnd?.kind === "limit") {
@@ -268,14 +279,17 @@ function judgeStream(
 }
 
 /** Splats that belong to no test. */
-function judgeSurroundings(splats: readonly Splat[]): Failure | null {
-  const outside = splats.find((splat) =>
-    splat.root && ["boot", "teardown", "between tests"].includes(splat.during)
+function judgeSurroundings(
+  complaints: readonly Splat[],
+  sources: SplatSources,
+): Failure | null {
+  const outside = complaints.find((splat) =>
+    ["boot", "teardown", "between tests"].includes(splat.during)
   );
   if (!outside) return null;
   const when = outside.during === "between tests" ? outside.during : `during ${outside.during}`;
   const text = `the kernel complained ${when}: ${splatText(outside)}`;
-  return failure("kernel", `splat-${outside.id}`, text, outside.lines.join("\n"));
+  return failure("kernel", `splat-${outside.id}`, text, splatDetail(outside, sources));
 }
 
 /**
@@ -292,20 +306,26 @@ function judgeConsole(console: string): Failure | null {
   );
 }
 
+/** What the kernel said while a test ran counts, whatever the test says. */
+function judgeComplaints(
+  test: DeclaredTest,
+  complaints: readonly Splat[],
+  sources: SplatSources,
+): TestOutcome | null {
+  const splat = complaints.find((one) => one.during === test.id);
+  if (!splat) return null;
+  const text = `the kernel complained: ${splatText(splat)}`;
+  const detail = splatDetail(splat, sources);
+  return { kind: "failed", failure: failure("kernel", `splat-${splat.id}`, text, detail) };
+}
+
 function judgeTest(
   test: DeclaredTest,
   found: KtapCase | undefined,
   features: readonly Feature[],
-  splats: readonly Splat[],
   ending: Failure | null,
   running: string | null,
 ): TestOutcome {
-  const splat = splats.find((one) => one.root && one.during === test.id);
-  if (splat) {
-    const text = `the kernel complained: ${splatText(splat)}`;
-    const lines = splat.lines.join("\n");
-    return { kind: "failed", failure: failure("kernel", `splat-${splat.id}`, text, lines) };
-  }
   if (!found) {
     if (running === test.id && ending) return { kind: "failed", failure: ending };
     const why = ending ? `: ${ending.message}` : ", although the guest ended as it should";

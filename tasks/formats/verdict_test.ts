@@ -234,6 +234,59 @@ Deno.test("judgeBoot() finds a panic before the first test", () => {
   assert.ok(result.tests.every(({ outcome }) => outcome.kind === "not-run"));
 });
 
+Deno.test("judgeBoot() lets pass what the allow list names, and goes on reporting it", () => {
+  const script = {
+    tests: [scripted("a.b.c", undefined, { console: [WARNING] }), FREE],
+    teardown: [WARNING],
+  };
+  const recording = record(script);
+  const entry = {
+    ...{ pattern: "^WARNING: .* kcov_ioctl", cells: ["*/kcov"], reason: "r", link: "l" },
+    ...{ expires: "2099-01-01", place: "splats.yaml:1" },
+  };
+  const judged = (allow: typeof entry) =>
+    judgeBoot({ ...recording, record: bootRecord(recording), allow: [allow] });
+  const allowed = judged(entry);
+  assert.equal(allowed.boot, null);
+  assert.equal(outcomeOf(allowed, "a.b.c").kind, "passed");
+  assert.deepEqual(allowed.splats.map((one) => [one.during, one.allowed?.place]), [
+    ["a.b.c", "splats.yaml:1"],
+    ["teardown", "splats.yaml:1"],
+  ]);
+  const elsewhere = judged({ ...entry, cells: ["*/kcov-cmp"] });
+  assert.deepEqual(bootId(elsewhere), ["kernel", "splat-warning"]);
+  assert.equal(outcomeOf(elsewhere, "a.b.c").kind, "failed");
+  assert.equal(elsewhere.splats[0]!.allowed, null);
+});
+
+Deno.test("judgeBoot() never lets a panic pass", () => {
+  const panic = "Kernel panic - not syncing: of its own";
+  const script = { tests: [scripted("a.b.c", { do: "vanish" }, { console: [panic] })] };
+  const recording = record(script);
+  const entry = {
+    ...{ pattern: "", cells: ["*"], reason: "r", link: "l", expires: "2099-01-01" },
+    place: "splats.yaml:1",
+  };
+  const result = judgeBoot({
+    ...recording,
+    record: bootRecord(recording, { end: exited(0) }),
+    allow: [entry],
+  });
+  assert.deepEqual(bootId(result), ["kernel", "panic"]);
+  assert.equal(outcomeOf(result, "a.b.c").kind, "failed");
+});
+
+Deno.test("judgeBoot() puts source lines in front of what the kernel printed", () => {
+  const console = [WARNING, "Call Trace:", " f+0x10/0x20"];
+  const recording = record({ tests: [scripted("a.b.c", undefined, { console })] });
+  const sources = new Map([["f+0x10/0x20", [{ function: "f", file: "a.c", line: 7 }]]]);
+  const result = judgeBoot({ ...recording, record: bootRecord(recording), sources });
+  const outcome = outcomeOf(result, "a.b.c");
+  assert.ok(outcome.kind === "failed");
+  assert.match(outcome.failure.detail, /^in f a\.c:7\nWARNING: /);
+  assert.deepEqual(result.splats[0]!.frames, [{ place: "f+0x10/0x20", source: ["f a.c:7"] }]);
+});
+
 // ── judgeBoot: the boot does not end as it should ────────────────────────────────────────────────
 
 Deno.test("judgeBoot() says that QEMU did not start, and blames the machinery", () => {
@@ -428,6 +481,7 @@ Deno.test("judgeBoot() gives a result for no recordings at all", () => {
       detail: "last lines of the console:\n(none)",
     },
     tests: [],
+    splats: [],
     guest: { release: null, uptimeMs: null },
   });
 });

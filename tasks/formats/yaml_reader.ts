@@ -64,6 +64,16 @@ export class YamlValue {
     return this.error(`${this.path || "the file"} must be ${wanted}, found ${found}`);
   }
 
+  /** "file:3", for what is said of this value later. */
+  get place(): string {
+    return `${this.#source.file}:${this.#source.lines.linePos(this.#offset).line}`;
+  }
+
+  /** Nothing there: an empty file, or one of comments only. */
+  get isEmpty(): boolean {
+    return this.#node === null || (isScalar(this.#node) && this.#node.value === null);
+  }
+
   get isMap(): boolean {
     return isMap(this.#node);
   }

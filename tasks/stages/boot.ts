@@ -53,6 +53,7 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
   const startedAt = host.now();
   const child = await host.spawn({ argv, log: `${dir}/qemu.log` });
   const end = await watch(child, input, startedAt, host);
+  const vmlinux = await host.fs.stat(input.vmlinux);
   const size = async (name: string) => (await host.fs.stat(`${dir}/${name}`))?.size ?? 0;
   const record: BootRecord = {
     cell: input.cell,
@@ -63,6 +64,14 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
     features: input.features,
     filter: input.filter,
     bytes: { console: await size(RECORDINGS.console), results: await size(RECORDINGS.results) },
+    ...(vmlinux === null ? {} : {
+      kernel: {
+        vmlinux: input.vmlinux,
+        modules: input.modules,
+        bytes: vmlinux.size,
+        mtimeMs: vmlinux.mtimeMs,
+      },
+    }),
   };
   await host.fs.writeText(`${dir}/${RECORDINGS.record}`, `${JSON.stringify(record, null, 2)}\n`);
   return record;

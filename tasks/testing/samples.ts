@@ -53,6 +53,7 @@ export function sampleMatrix(...cells: readonly Cell[]): Matrix {
     kernels: byId(cells.map((cell) => cell.kernel)),
     cells,
     warnings: [],
+    splats: [],
     template: null,
   };
 }
@@ -70,6 +71,7 @@ export function sampleCellReport(other: Partial<CellReport> = {}): CellReport {
     cell: "linux-6.12/kcov" as CellId,
     stages: [],
     tests: [],
+    splats: [],
     verdict: { kind: "passed", note: "" },
     properties: {},
     consoleTail: "",

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { CellId, SplatReport } from "../model.ts";
+import type { ElfSymbol } from "./elf.ts";
+import {
+  groupSplats,
+  locateFrame,
+  NO_SOURCES,
+  reportSplat,
+  splatDetail,
+  splatProperties,
+} from "./splat_report.ts";
+import { findSplats } from "./splats.ts";
+import { sampleCellReport } from "../testing/samples.ts";
+
+const [SPLAT] = findSplats([
+  "WARNING: CPU: 0 PID: 1 at a.c:7 __warn+0x1/0x2",
+  "Call Trace:",
+  " report_bug+0x10/0x20",
+  " f+0x10/0x20 [m]",
+  " g.cold+0x30/0x40",
+].join("\n"));
+const SOURCES = new Map([["f+0x10/0x20 [m]", [
+  { function: "inner", file: "m.h", line: 3 },
+  { function: "f", file: "m.c", line: 9 },
+]]]);
+const ALLOWED = {
+  ...{
+    pattern: "nothing like it",
+    cells: ["*"],
+    reason: "known",
+    link: "l",
+    expires: "2099-01-01",
+  },
+  place: "splats.yaml:1",
+};
+
+Deno.test("splatDetail() begins with source lines, inlined ones first", () => {
+  assert.deepEqual(splatDetail(SPLAT!, SOURCES).split("\n").slice(0, 4), [
+    "in inner m.h:3 [m]",
+    "by f m.c:9 [m]",
+    "by g.cold+0x30/0x40",
+    SPLAT!.title,
+  ]);
+  assert.equal(splatDetail(SPLAT!, NO_SOURCES), SPLAT!.lines.join("\n"));
+});
+
+Deno.test("reportSplat() keeps frames with their sources, and what allows the splat", () => {
+  const report = reportSplat(SPLAT!, "a/b", [{ ...ALLOWED, pattern: "at a\\.c:7" }], SOURCES);
+  assert.equal(report.title, `${SPLAT!.title}, in f [m]`);
+  assert.deepEqual(report.frames[1], {
+    place: "f+0x10/0x20 [m]",
+    source: ["inner m.h:3", "f m.c:9"],
+  });
+  assert.equal(report.allowed?.place, "splats.yaml:1");
+  assert.equal(reportSplat(SPLAT!, "a/b", [ALLOWED], SOURCES).allowed, null);
+});
+
+const frame = (returns: boolean) => ({
+  function: "f",
+  offset: 0x10,
+  size: 0x20,
+  module: null,
+  returns,
+});
+const symbol = (value: number, size: number, section = 1): ElfSymbol => ({
+  ...{ name: "f", value, size, section, type: 2 },
+});
+const locate = (symbols: readonly ElfSymbol[], returns = true) =>
+  locateFrame(frame(returns), symbols, (section) => section !== 9);
+
+Deno.test("locateFrame() looks a return address up in its call", () => {
+  const symbols = [symbol(-0x7f000000, 0x1d)];
+  assert.deepEqual(locate(symbols), { section: 1, address: 0xffffffff8100000fn });
+  assert.deepEqual(locate(symbols, false), { section: 1, address: 0xffffffff81000010n });
+});
+
+Deno.test("locateFrame() tells functions of one name by their size, and guesses nothing", () => {
+  assert.equal(locate([symbol(0x1000, 0x100), symbol(0x2000, 0x1d)])?.address, 0x200fn);
+  assert.equal(locate([symbol(0x1000, 0x1d), symbol(0x2000, 0x1d)]), null);
+  assert.equal(locate([symbol(0x1000, 0x1d), symbol(0x1000, 0x1d)])?.address, 0x100fn);
+  assert.equal(locate([symbol(0x1000, 0x20, 9)]), null);
+  assert.equal(locate([]), null);
+});
+
+const report = (other: Partial<SplatReport> = {}): SplatReport => ({
+  ...{ id: "warning", title: "WARNING: CPU: 0 PID: 7 at a.c:7 f+0x1/0x2", during: "a.b.c" },
+  ...{ root: true, fingerprint: "1a2b3c4d", frames: [], allowed: null },
+  ...other,
+});
+const cell = (id: string, ...splats: readonly SplatReport[]) =>
+  sampleCellReport({ cell: id as CellId, splats });
+
+Deno.test("groupSplats() counts cells by fingerprint, roots only", () => {
+  const groups = groupSplats([
+    cell("k/a", report({ fingerprint: "0" })),
+    cell("k/b", report(), report()),
+    cell("k/c", report(), report({ root: false, fingerprint: "f" })),
+    cell("k/d", report({ allowed: ALLOWED })),
+  ]);
+  assert.deepEqual(groups.map(({ fingerprint, cells, allowed }) => [fingerprint, cells, allowed]), [
+    ["1a2b3c4d", ["k/b", "k/c"], false],
+    ["0", ["k/a"], false],
+    ["1a2b3c4d", ["k/d"], true],
+  ]);
+  assert.equal(groups[0]!.title, "WARNING: at a.c:7 f");
+});
+
+Deno.test("splatProperties() names each complaint once", () => {
+  assert.deepEqual(
+    splatProperties([
+      report({ during: "boot" }),
+      report(),
+      report({ fingerprint: "0", allowed: ALLOWED }),
+      report({ fingerprint: "f", root: false }),
+    ]),
+    {
+      "splat.1a2b3c4d": "boot: WARNING: CPU: 0 PID: 7 at a.c:7 f+0x1/0x2",
+      "splat.0":
+        "a.b.c: WARNING: CPU: 0 PID: 7 at a.c:7 f+0x1/0x2 (allowed by splats.yaml:1: known)",
+    },
+  );
+});
