@@ -9,6 +9,7 @@ import { collectTests, type DeclaredTest, type RunnableTest } from "./harness/fi
 import { EXIT_FINISHED } from "./harness/frames.ts";
 import { endMachine, guestPlatform, mountFilesystems, readCell } from "./harness/guest_platform.ts";
 import { type Cell, runTests } from "./harness/runner.ts";
+import { fixtures as crashFixtures } from "./crash/mod.ts";
 import { type CoverRequest, coverTests } from "./kcov/cover.ts";
 import { fixtures as kcovFixtures } from "./kcov/mod.ts";
 import { kernelSymbols } from "./kcov/symbols.ts";
@@ -17,7 +18,7 @@ export type { DeclaredTest, Feature } from "./harness/fixtures.ts";
 export type { CoverArgument, CoverRequest, TraceFacts } from "./kcov/cover.ts";
 
 /** Every fixture, in the order in which it runs. */
-const fixtures = [...kcovFixtures];
+const fixtures = [...kcovFixtures, ...crashFixtures];
 
 /** What a boot runs: the selftests, or what `deno task cover` asks for. */
 function testsOf(cover: CoverRequest | undefined): readonly RunnableTest[] {

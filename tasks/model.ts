@@ -26,6 +26,7 @@ export const FEATURES: readonly Feature[] = [
   "modules",
   "smp",
   "c-selftest",
+  "crash",
 ];
 
 /** What a config may require of a compiler; each is probed by compiling (host/doctor.ts). */
@@ -253,9 +254,18 @@ export interface Initramfs {
 
 /** Why QEMU is not running any more, as the host saw it. */
 export type BootEnd =
-  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "exited"; readonly code: number; readonly cause?: ExitCause }
   | { readonly kind: "limit"; readonly rung: LimitRung; readonly afterMs: number }
   | { readonly kind: "not-started"; readonly message: string };
+
+/** What made QEMU end with code 0, which the guest's exit port cannot give. */
+export type ExitCause =
+  /** The guest switched its machine off. */
+  | "power-off"
+  /** The machine was reset: by the kernel, or because the CPU had no way on. */
+  | "reset"
+  /** Somebody sent QEMU a signal that it obeys. */
+  | "terminated";
 
 export type LimitRung =
   | "no-output"

@@ -6,6 +6,8 @@ export interface Paths {
   readonly root: string;
   /** Our own modules: a folder each, with a Kbuild file for one module of the folder's name. */
   readonly testModules: string;
+  /** The same for kernels that are made to be crashed, and for no other. */
+  readonly crashModules: string;
   /** Sources, builds, toolchain pieces; safe to delete. */
   readonly cache: string;
   readonly sources: string;
@@ -25,6 +27,7 @@ export function pathsFor(root: string, cache: string | null, out: string | null)
   return {
     root,
     testModules: `${root}/selftests/modules`,
+    crashModules: `${root}/selftests/crash/modules`,
     cache: base,
     sources: `${base}/sources`,
     builds: `${base}/builds`,

@@ -397,7 +397,7 @@ cases("a boot that does not end as it should", "built", [
     assert.equal(code, 3, out);
     assert.match(
       (await stagesOf(project, "fake/kcov"))[6]!,
-      /^boot failure: the guest ended before the guest's first report/,
+      /^boot failure: the machine was reset before the guest's first report, without a word/,
     );
     const states = Object.values(await testStates(project, "fake/kcov"));
     assert.ok(states.length > 0 && states.every((state) => /^failure: did not run/.test(state)));

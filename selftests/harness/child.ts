@@ -37,6 +37,8 @@ export function decodeWaitStatus(status: number): ChildEnd {
 
 const POLLIN = 1;
 const TICK_MS = 500;
+/** How long a killed process may take to be gone. */
+const KILL_GRACE_MS = 5000;
 
 export interface WaitOptions<Message> {
   readonly timeoutMs: number;
@@ -59,7 +61,10 @@ export class Child<Message> {
     this.#pidfd = pidfd;
   }
 
-  /** Waits for the end of the process; kills it at the time limit. Messages arrive meanwhile. */
+  /**
+   * Waits for the end of the process; kills it at the time limit. Messages arrive meanwhile. One
+   * that cannot be killed, such as a task that sleeps in the kernel for ever, is left behind.
+   */
   wait(options: WaitOptions<Message>): ChildEnd {
     const sys = guest();
     const deadlineMs = sys.nowMs() + options.timeoutMs;
@@ -67,12 +72,14 @@ export class Child<Message> {
     // Whatever the test itself has forked is in its process group and ends with it.
     sys.tryCall(SYS.kill, -this.pid, SIGKILL);
     if (end === "timeout") sys.tryCall(SYS.kill, this.pid, SIGKILL);
+    const left = end === "timeout" &&
+      this.#waitUntil(sys.nowMs() + KILL_GRACE_MS, options) === "timeout";
     const status = new Int32Array(1);
-    sys.call(SYS.wait4, this.pid, status, 0, null);
+    if (!left) sys.call(SYS.wait4, this.pid, status, 0, null);
     this.#drain(options);
     close(this.#pipe);
     close(this.#pidfd);
-    return end === "timeout" ? { kind: "timeout" } : decodeWaitStatus(status[0]!);
+    return end === "timeout" ? { kind: "timeout", left } : decodeWaitStatus(status[0]!);
   }
 
   #waitUntil(deadlineMs: number, options: WaitOptions<Message>): "ended" | "timeout" {

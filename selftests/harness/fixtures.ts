@@ -16,7 +16,8 @@ export type Feature =
   | "kasan"
   | "modules"
   | "smp"
-  | "c-selftest";
+  | "c-selftest"
+  | "crash";
 
 /** One test as the host sees it. */
 export interface DeclaredTest {
@@ -37,7 +38,7 @@ export interface DeclaredTest {
 }
 
 /** Features that decide which tests a cell has, rather than which of them SKIP. */
-export const APPLICABILITY: readonly Feature[] = ["kasan", "modules", "smp", "c-selftest"];
+export const APPLICABILITY: readonly Feature[] = ["kasan", "modules", "smp", "c-selftest", "crash"];
 
 /** Whether a cell with these features has this test. */
 export function appliesTo(

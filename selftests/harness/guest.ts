@@ -44,6 +44,7 @@ export const SYS = {
   getrusage: 98,
   sysinfo: 99,
   times: 100,
+  ptrace: 101,
   getuid: 102,
   syslog: 103,
   setpgid: 109,

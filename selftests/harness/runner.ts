@@ -41,7 +41,8 @@ export type ChildMessage = TestMessage | { readonly kind: "outcome"; readonly ou
 export type ChildEnd =
   | { readonly kind: "exited"; readonly code: number }
   | { readonly kind: "signalled"; readonly signal: string }
-  | { readonly kind: "timeout" };
+  /** `left`: it could not be killed, and is still there. */
+  | { readonly kind: "timeout"; readonly left: boolean };
 
 export interface ChildOptions {
   readonly timeoutMs: number;
@@ -152,6 +153,9 @@ export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Pla
     const durationMs = Math.round((platform.nowMs() - startMs) * 1000) / 1000;
     frames.json("J", { test: test.id, name: "durationMs", value: durationMs });
     if (outcome.kind === "fail") diagnosticLines(outcome.message).forEach(ktap);
+    if (end.kind === "timeout" && end.left) {
+      ktap("# its process cannot be killed and was left behind");
+    }
     ktap(resultLine(index + 1, test.id, outcome));
     platform.mark(`kmatrix: END ${test.id}`);
 

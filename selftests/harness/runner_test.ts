@@ -139,7 +139,7 @@ Deno.test("runTests() scales the time limit", () => {
 Deno.test("runTests() reports a child that crashes, hangs or exits, and goes on", () => {
   const fake = fakePlatform({
     0: { kind: "signalled", signal: "SIGSEGV" },
-    1: { kind: "timeout" },
+    1: { kind: "timeout", left: false },
     2: { kind: "exited", code: 0 },
   });
   const totals = runTests(sample(), CELL, fake.platform);
@@ -157,11 +157,20 @@ Deno.test("runTests() reports a child that crashes, hangs or exits, and goes on"
   ]);
 });
 
+Deno.test("runTests() says so when a child cannot be killed, and goes on", () => {
+  const fake = fakePlatform({ 0: { kind: "timeout", left: true } });
+  runTests(sample().slice(0, 2), CELL, fake.platform);
+  const lines = fake.ktap();
+  const result = lines.indexOf("not ok 1 sample.v.passes # TIMEOUT 45 s");
+  assert.equal(lines[result - 1], "# its process cannot be killed and was left behind");
+  assert.ok(lines.includes("# RUN sample.v.fails"));
+});
+
 Deno.test("judge() does not trust an outcome when the child then failed", () => {
   assert.deepEqual(judge({ kind: "pass" }, { kind: "exited", code: 1 }, 1), {
     kind: "fail",
     message: "child exited with code 1",
   });
   assert.equal(judge({ kind: "pass" }, { kind: "signalled", signal: "SIGKILL" }, 1).kind, "fail");
-  assert.equal(judge({ kind: "pass" }, { kind: "timeout" }, 1).kind, "timeout");
+  assert.equal(judge({ kind: "pass" }, { kind: "timeout", left: false }, 1).kind, "timeout");
 });

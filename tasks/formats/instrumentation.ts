@@ -167,6 +167,9 @@ const ADDRESS_RELOCATIONS = new Set([1, 2, 10, 11]);
 /** Sections that a module may have once each: sysfs has one file a name. */
 const ONCE = [".text", ".init.text", ".exit.text"];
 
+/** What tells KASAN the globals of a module and forgets them: clang's own sections, one each. */
+const KASAN_TEXT = /^\.text\.asan\.module_[cd]tor$/;
+
 /** Figures of one .ko, and what is wrong with it. `unique` and the rest are the kernel's. */
 export function inspectModule(
   name: string,
@@ -180,6 +183,7 @@ export function inspectModule(
   }
   for (const section of elf.sections.filter(isCode)) {
     const base = ONCE.find((once) => section.name.startsWith(`${once}.`));
+    if (features.includes("kasan") && KASAN_TEXT.test(section.name)) continue;
     if (base && section.size > 0) {
       problems.push(`${name} has a section ${section.name} that belongs into ${base}`);
     }

@@ -123,6 +123,9 @@ Deno.test("inspectModule() says what a loader would choke on", () => {
   assert.match(first({ sections: [again] })!, /^lib\/x\.ko has 2 allocated sections named \.text$/);
   const split = { ...again, name: ".text.hot" };
   assert.match(first({ sections: [split] })!, /section \.text\.hot that belongs into \.text$/);
+  const kasan = { ...again, name: ".text.asan.module_ctor" };
+  assert.match(first({ sections: [kasan] })!, /section \.text\.asan\.module_ctor that belongs/);
+  assert.deepEqual(moduleOf({ sections: [kasan] }, "kcov", "unique", "kasan").problems, []);
   const gotpcrel = { offset: 100, type: 9, symbol: 1 };
   assert.match(first({ relocations: [gotpcrel] })!, /^lib\/x\.ko: \.text needs relocation type 9/);
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The QEMU command line, as small functions that each say what their arguments are for. */
-import type { Accel, Machine } from "../model.ts";
+import type { Accel, ExitCause, Machine } from "../model.ts";
 import { EXIT_PORT, RESULTS_PORT } from "../../selftests/harness/frames.ts";
 
 export interface BootRequest {
@@ -9,6 +9,20 @@ export interface BootRequest {
   readonly resultsFile: string;
   readonly machine: Machine;
   readonly accel: Accel;
+}
+
+const SHUTDOWN_EVENT = "qemu_system_shutdown_request";
+/** SHUTDOWN_CAUSE_GUEST_SHUTDOWN of QEMU's ShutdownCause (qapi/run-state.json). */
+const GUEST_SHUTDOWN = 6;
+
+/**
+ * Why QEMU ended with code 0, from what it logged; null for other codes. It ends so when it is asked
+ * to by the guest, by a signal, or, with -no-reboot, by a reset: of the last it says nothing.
+ */
+export function exitCause(code: number, log: string): ExitCause | null {
+  if (code !== 0) return null;
+  if (/terminating on signal \d+/.test(log)) return "terminated";
+  return log.includes(`${SHUTDOWN_EVENT} reason=${GUEST_SHUTDOWN}`) ? "power-off" : "reset";
 }
 
 /** QEMU's exit code for a code written to the exit port. */
@@ -24,6 +38,9 @@ const confined = () => [
   "-sandbox",
   "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 ];
+
+/** One line in its log when the guest switches its machine off (trace event of softmmu). */
+const traced = () => ["-trace", `enable=${SHUTDOWN_EVENT}`];
 
 const accelerator = (accel: Accel) =>
   accel === "kvm"
@@ -72,6 +89,8 @@ export function kernelCommandLine(machine: Pick<Machine, "cmdline">): string {
     "console=ttyS0",
     // A panic reboots at once, and -no-reboot turns a reboot into QEMU's end.
     "panic=-1",
+    // By a triple fault: the other ways wait 18 s for a keyboard controller that is not there.
+    "reboot=t",
     // Tells the loops-per-jiffy figure instead of measuring it for a quarter of a second.
     "lpj=4000000",
     machine.cmdline,
@@ -84,6 +103,7 @@ export function qemuArgv(request: BootRequest): string[] {
     "qemu-system-x86_64",
     ...bare(),
     ...confined(),
+    ...traced(),
     ...machineType(request.machine),
     ...accelerator(request.accel),
     ...size(request.machine),

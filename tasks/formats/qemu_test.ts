@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { SMP4, UNI } from "../testing/samples.ts";
-import { type BootRequest, kernelCommandLine, qemuArgv, qemuExitCode } from "./qemu.ts";
+import { type BootRequest, exitCause, kernelCommandLine, qemuArgv, qemuExitCode } from "./qemu.ts";
 
 const REQUEST: BootRequest = {
   vmlinux: "/b/vmlinux",
@@ -21,6 +21,8 @@ Deno.test("qemuArgv() lists every device by itself, under TCG", () => {
     "-no-reboot",
     "-sandbox",
     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    "-trace",
+    "enable=qemu_system_shutdown_request",
     "-machine",
     "microvm,acpi=off,pit=on,pic=on",
     "-accel",
@@ -46,7 +48,7 @@ Deno.test("qemuArgv() lists every device by itself, under TCG", () => {
     "-initrd",
     "/r/initramfs.cpio",
     "-append",
-    "console=ttyS0 panic=-1 lpj=4000000",
+    "console=ttyS0 panic=-1 reboot=t lpj=4000000",
   ]);
 });
 
@@ -62,7 +64,7 @@ Deno.test("qemuArgv() takes size, type and command line from the machine", () =>
   assert.equal(argv[argv.indexOf("-machine") + 1], "q35");
   assert.equal(argv[argv.indexOf("-smp") + 1], "4");
   assert.equal(argv[argv.indexOf("-m") + 1], "512M");
-  assert.equal(argv.at(-1), "console=ttyS0 panic=-1 lpj=4000000 nosmt quiet");
+  assert.equal(argv.at(-1), "console=ttyS0 panic=-1 reboot=t lpj=4000000 nosmt quiet");
 });
 
 Deno.test("qemuArgv() doubles commas of a path, as QEMU's option parser wants them", () => {
@@ -78,4 +80,15 @@ Deno.test("qemuExitCode() gives what isa-debug-exit makes of a guest's code", ()
   assert.equal(qemuExitCode(0x10), 33);
   assert.equal(qemuExitCode(0x11), 35);
   assert.equal(qemuExitCode(0), 1);
+});
+
+Deno.test("exitCause() tells what ended QEMU with code 0, and nothing of other codes", () => {
+  const killed = "qemu-system-x86_64: terminating on signal 15 from pid 1 (<unknown process>)";
+  const traced = (reason: number) =>
+    `12@1790000000.000001:qemu_system_shutdown_request reason=${reason}`;
+  assert.equal(exitCause(0, ""), "reset");
+  assert.equal(exitCause(0, "qemu-system-x86_64: warning: nothing of importance"), "reset");
+  assert.equal(exitCause(0, traced(6)), "power-off");
+  assert.equal(exitCause(0, `${traced(4)}\n${killed}`), "terminated");
+  for (const code of [1, 33, 35, 137]) assert.equal(exitCause(code, traced(6)), null);
 });

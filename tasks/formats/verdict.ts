@@ -22,6 +22,7 @@ import { type DecodedFrames, decodeFrames, type Frame } from "./frames.ts";
 import { type KtapCase, parseKtap } from "./ktap.ts";
 import { allowedBy } from "./allow_list.ts";
 import { NO_SOURCES, reportSplat, splatDetail, type SplatSources } from "./splat_report.ts";
+import { kernelLog } from "./kernel_log.ts";
 import { consoleLines, findSplats, isWhole, type Splat, splatText } from "./splats.ts";
 import { globMatcher } from "./cells.ts";
 import { withCPrograms } from "./c_programs.ts";
@@ -115,7 +116,7 @@ export function judgeBoot(recordings: Recordings): CellResult {
       file: test.file,
       // Attached by the harness, to every test.
       durationMs: typeof durationMs === "number" ? durationMs : 0,
-      outcome: judgeComplaints(test, complaints, sources) ??
+      outcome: judgeComplaints(test, complaints, sources, ending && ktap.running) ??
         judgeTest(test, cases.get(test.id), facts.features, ending, ktap.running),
       diagnostics: cases.get(test.id)?.diagnostics ?? [],
       attachments: attached,
@@ -191,11 +192,13 @@ function judgeEnding(
     const root = rootOf(panic, splats);
     return failure(
       "kernel",
-      "panic",
+      panicId(panic),
       `the kernel panicked${where}: ${splatText(root)}`,
       [splatDetail(root, sources), ...(root === panic ? [] : panic.lines)].join("\n"),
     );
   }
+  const gone = machineGone(console, hostEnd);
+  if (gone) return failure(gone.kind, gone.id, gone.text.replace("WHERE", where), tail);
   if (hostEnd?.kind === "limit") {
     const text = `${rungText(hostEnd.rung)}${where}; stopped after ${seconds(hostEnd.afterMs)}`;
     return failure("kernel", hostEnd.rung, text, tail);
@@ -226,6 +229,60 @@ function judgeEnding(
 function rootOf(panic: Splat, splats: readonly Splat[]): Splat {
   const before = splats.slice(0, splats.indexOf(panic)).findLast((splat) => splat.root);
   return panic.root || before === undefined ? panic : before;
+}
+
+/** A PID 1 that ends takes the kernel with it, whoever ended it. */
+function panicId(panic: Splat): string {
+  return panic.title.includes("Attempted to kill init!") ? "init-exited" : "panic";
+}
+
+interface Gone {
+  readonly kind: FailureKind;
+  readonly id: string;
+  /** With WHERE for the place in the boot. */
+  readonly text: string;
+}
+
+/** Last words of kernel/reboot.c. */
+const LAST_WORDS: readonly (Gone & { readonly match: RegExp })[] = [
+  {
+    kind: "test",
+    id: "guest-powered-off",
+    text: "the guest was switched offWHERE",
+    match: /^reboot: (Power down|System halted|Power off not available: System halted instead)$/,
+  },
+  {
+    kind: "test",
+    id: "guest-restarted",
+    text: "the guest was restartedWHERE",
+    match: /^reboot: Restarting system( with command .*)?$/,
+  },
+];
+
+/** The guest took its machine away, by its kernel's last words or by what QEMU saw of it. */
+function machineGone(console: string, end: BootRecord["end"] | undefined): Gone | null {
+  const lines = kernelLog(console).filter(({ kernel }) => kernel);
+  const said = LAST_WORDS.find(({ match }) => lines.some(({ text }) => match.test(text)));
+  if (said) return said;
+  const cause = end?.kind === "exited" ? end.cause : undefined;
+  switch (cause) {
+    case undefined:
+      return null;
+    case "power-off":
+      return {
+        kind: "kernel",
+        id: "guest-powered-off",
+        text: "the machine was switched offWHERE, without a word of the kernel",
+      };
+    case "reset":
+      return {
+        kind: "kernel",
+        id: "guest-reset",
+        text: "the machine was resetWHERE, without a word of the kernel (as by a triple fault)",
+      };
+    case "terminated":
+      return { kind: "infra", id: "qemu-died", text: "QEMU was ended by a signalWHERE" };
+  }
 }
 
 function exitText(end: BootRecord["end"] | undefined): string {
@@ -311,9 +368,11 @@ function judgeComplaints(
   test: DeclaredTest,
   complaints: readonly Splat[],
   sources: SplatSources,
+  ended: string | null,
 ): TestOutcome | null {
   const splat = complaints.find((one) => one.during === test.id);
-  if (!splat) return null;
+  // A panic is how the boot ended, and the test that ran has its id from there.
+  if (!splat || (splat.id === "panic" && ended === test.id)) return null;
   const text = `the kernel complained: ${splatText(splat)}`;
   const detail = splatDetail(splat, sources);
   return { kind: "failed", failure: failure("kernel", `splat-${splat.id}`, text, detail) };

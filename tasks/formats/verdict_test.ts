@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { BootRecord, CellResult, Expectation, StageResult, TestOutcome } from "../model.ts";
+import type {
+  BootRecord,
+  CellResult,
+  ExitCause,
+  Expectation,
+  StageResult,
+  TestOutcome,
+} from "../model.ts";
 import type { Failure, FailureKind } from "../errors.ts";
 import {
   bootRecord,
@@ -125,7 +132,7 @@ Deno.test("judgeBoot() fails a test with its error as the headline, and no other
 Deno.test("judgeBoot() fails a test that hit its limit, or whose process died", () => {
   const result = judge({
     tests: [
-      scripted("a.b.hangs", { do: "end", end: { kind: "timeout" } }),
+      scripted("a.b.hangs", { do: "end", end: { kind: "timeout", left: false } }),
       scripted("a.b.dies", { do: "end", end: { kind: "signalled", signal: "SIGSEGV" } }),
       scripted("a.b.exits", { do: "end", end: { kind: "exited", code: 3 } }),
     ],
@@ -224,6 +231,19 @@ Deno.test("judgeBoot() names what a panic came from, and the test that ran", () 
     ["a.b.c", "failed: splat-page-fault"],
     ["kcov_host.base.opens", "not-run: not-run"],
   ]);
+});
+
+Deno.test("judgeBoot() gives a test that panics the id of the boot's end", () => {
+  const ended = (line: string) =>
+    judge({ tests: [PASSES, scripted("a.b.c", { do: "vanish" }, { console: [line] })] }, {
+      end: exited(0),
+    });
+  const panicked = ended("Kernel panic - not syncing: of its own");
+  assert.deepEqual(bootId(panicked), ["kernel", "panic"]);
+  assert.deepEqual(outcomes(panicked).at(-1), ["a.b.c", "failed: panic"]);
+  const exitedInit = ended("Kernel panic - not syncing: Attempted to kill init! exitcode=0x9");
+  assert.deepEqual(bootId(exitedInit), ["kernel", "init-exited"]);
+  assert.deepEqual(outcomes(exitedInit).at(-1), ["a.b.c", "failed: init-exited"]);
 });
 
 Deno.test("judgeBoot() finds a panic before the first test", () => {
@@ -339,6 +359,38 @@ Deno.test("judgeBoot() says which rung of the ladder fired, and where", () => {
     assert.match(result.boot!.message, / in test a\.b\.c; stopped after 30\.0 s$/);
     assert.match(result.boot!.detail, /last lines of the console:\n.*RUN a\.b\.c/s);
   }
+});
+
+Deno.test("judgeBoot() tells a machine that was switched off, restarted or reset from a hang", () => {
+  const limit = { kind: "limit", rung: "guest-silent", afterMs: 30_000 } as const;
+  const code0 = (cause: ExitCause) => ({ kind: "exited", code: 0, cause }) as const;
+  const cases: readonly [string[], BootRecord["end"], string, RegExp][] = [
+    [["reboot: Power down"], code0("power-off"), "test guest-powered-off", /switched off in/],
+    [["reboot: System halted"], limit, "test guest-powered-off", /switched off in test a\.b\.c$/],
+    [["reboot: Restarting system"], code0("reset"), "test guest-restarted", /restarted in test a/],
+    [[], code0("power-off"), "kernel guest-powered-off", /off in test a\.b\.c, without a word/],
+    [[], code0("reset"), "kernel guest-reset", /reset in test a\.b\.c, without a word/],
+    [[], code0("terminated"), "infra qemu-died", /ended by a signal in test a\.b\.c$/],
+    [[], limit, "kernel guest-silent", /fell silent/],
+    [["it said reboot: System halted"], limit, "kernel guest-silent", /fell silent/],
+  ];
+  for (const [console, end, id, message] of cases) {
+    const script = { tests: [PASSES, scripted("a.b.c", { do: "vanish" }, { console })] };
+    const result = judge(script, { end });
+    assert.equal(bootId(result)!.join(" "), id);
+    assert.match(result.boot!.message, message);
+    assert.deepEqual(outcomes(result).at(-1), ["a.b.c", `failed: ${id.split(" ")[1]}`]);
+  }
+});
+
+Deno.test("judgeBoot() believes a panic before a reset, and a whole run before any last words", () => {
+  const panic = {
+    tests: [scripted("a.b.c", { do: "vanish" }, { console: ["Kernel panic - not syncing: x"] })],
+  };
+  const reset = { kind: "exited", code: 0, cause: "reset" } as const;
+  assert.deepEqual(bootId(judge(panic, { end: reset })), ["kernel", "panic"]);
+  const words = { tests: [scripted("a.b.c", undefined, { console: ["reboot: Power down"] })] };
+  assert.equal(judge(words).boot, null);
 });
 
 Deno.test("judgeBoot() says that the guest ended early, and where", () => {

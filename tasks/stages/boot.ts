@@ -12,7 +12,7 @@ import type {
 } from "../model.ts";
 import { cellArchiveFiles, type CellFile } from "../formats/guest_layout.ts";
 import { firedRung, type Limits } from "../formats/limits.ts";
-import { qemuArgv } from "../formats/qemu.ts";
+import { exitCause, qemuArgv } from "../formats/qemu.ts";
 import { archive } from "../host/archive.ts";
 import { RECORDINGS } from "../paths.ts";
 
@@ -161,10 +161,16 @@ async function watch(
   return limit ?? { kind: "exited", code: code ?? 0 };
 }
 
-/** QEMU that ends with code 1 or 127 and says why has not started; a guest cannot do that. */
+/**
+ * What QEMU itself says of its end. With code 1 or 127 and words it has not started; a guest cannot
+ * do that.
+ */
 async function refineEnd(end: BootEnd, dir: string, host: Host): Promise<BootEnd> {
-  if (end.kind !== "exited" || (end.code !== 1 && end.code < 126)) return end;
+  if (end.kind !== "exited") return end;
   const said = (await host.fs.readTail(`${dir}/qemu.log`, 4096)).trim();
+  const cause = exitCause(end.code, said);
+  if (cause !== null) return { ...end, cause };
+  if (end.code !== 1 && end.code < 126) return end;
   const silent = ((await host.fs.stat(`${dir}/${RECORDINGS.console}`))?.size ?? 0) === 0;
   if (!silent || said === "") return end;
   return { kind: "not-started", message: said.split("\n").slice(-4).join("; ") };

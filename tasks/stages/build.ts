@@ -68,8 +68,7 @@ export async function build(
   const modules = [...await modulesOf(config, host)];
   if (config.features.includes("modules")) {
     const kernel = await statOf(`${buildDir}/vmlinux`, host);
-    for (const name of await host.fs.list(paths.testModules)) {
-      const source = `${paths.testModules}/${name}`;
+    for (const { name, source } of await ownModules(config, paths, host)) {
       const folder = moduleFolder(name);
       const product = `${folder}/${name}.ko`;
       const made = await perform(
@@ -133,6 +132,19 @@ function kernelContent(
   dotConfig: string,
 ): string[] {
   return [key, source.digest, dotConfig];
+}
+
+/** The modules of ours that this kernel gets, with the folders of their sources. */
+async function ownModules(
+  { features }: KernelConfig,
+  paths: Paths,
+  host: Host,
+): Promise<{ name: string; source: string }[]> {
+  const folders = [paths.testModules, ...features.includes("crash") ? [paths.crashModules] : []];
+  const lists = folders.map(async (folder) =>
+    (await host.fs.list(folder)).map((name) => ({ name, source: `${folder}/${name}` }))
+  );
+  return (await Promise.all(lists)).flat();
 }
 
 /** kbuild builds out-of-tree modules where their source is, so the source is copied there. */

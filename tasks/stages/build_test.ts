@@ -80,7 +80,7 @@ class Machine {
     this.made.push(module ?? argv.filter((word) => /^(vmlinux|modules)$/.test(word)).join(" "));
     if (module) {
       const source = this.files.get(`${module}/probe.c`)?.text ?? "";
-      this.write(`${module}/probe.ko`, `from ${source}`);
+      this.write(`${module}/${module.split("/").at(-1)}.ko`, `from ${source}`);
     } else {
       this.write(`${BUILD}/vmlinux`, "kernel");
       this.write(`${BUILD}/modules.order`, "lib/test_uuid.o\n");
@@ -149,6 +149,14 @@ Deno.test("build() builds the selftests' modules behind a kernel with modules", 
 Deno.test("build() leaves them out where the kernel has no modules", async () => {
   const machine = new Machine();
   assert.deepEqual(await machine.build({ features: ["kcov"] }), ["vmlinux"]);
+});
+
+Deno.test("build() builds the module that crashes only for kernels that are made for it", async () => {
+  const machine = new Machine();
+  machine.write("/project/selftests/crash/modules/bang/Kbuild", "obj-m := bang.o\n");
+  assert.deepEqual(await machine.build(), ["vmlinux modules", OWN]);
+  const crash = await machine.build({ features: ["modules", "crash"] });
+  assert.deepEqual(crash, [`${BUILD}/kmatrix-modules/bang`]);
 });
 
 Deno.test("build() makes nothing when nothing has changed", async () => {

@@ -47,12 +47,14 @@ import { probeProgram } from "../host/probe_cache.ts";
 const STAMP = "kmatrix-configured.json";
 
 /** The options that tell a feature. */
-const FEATURE_OPTIONS: readonly [Feature, string][] = [
-  ["kcov", "CONFIG_KCOV"],
-  ["cmp", "CONFIG_KCOV_ENABLE_COMPARISONS"],
-  ["unique", "CONFIG_KCOV_UNIQUE"],
-  ["kasan", "CONFIG_KASAN"],
-  ["modules", "CONFIG_MODULES"],
+const FEATURE_OPTIONS: readonly [Feature, string, string][] = [
+  ["kcov", "CONFIG_KCOV", "y"],
+  ["cmp", "CONFIG_KCOV_ENABLE_COMPARISONS", "y"],
+  ["unique", "CONFIG_KCOV_UNIQUE", "y"],
+  ["kasan", "CONFIG_KASAN", "y"],
+  ["modules", "CONFIG_MODULES", "y"],
+  // What says that a kernel may be crashed is its name (configs/crash.config).
+  ["crash", "CONFIG_LOCALVERSION", '"-crash"'],
 ];
 
 /** What a cell asks on top of tinyconfig. @throws KmatrixError "usage" or "config". */
@@ -113,7 +115,8 @@ export async function configure(
     buildDir,
     toolchain: cell.toolchain,
     features: [
-      ...FEATURE_OPTIONS.filter(([, option]) => values.get(option) === "y").map(([name]) => name),
+      ...FEATURE_OPTIONS.filter(([, option, value]) => values.get(option) === value)
+        .map(([name]) => name),
       ...await interfaceFeatures(source, host),
     ],
     notices: request.notices.map(formatAddNotice),

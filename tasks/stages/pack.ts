@@ -56,8 +56,9 @@ async function sourceDigest(
   for (const name of await host.fs.list(dir)) {
     if (without.includes(name)) continue;
     const path = `${dir}/${name}`;
-    if ((await host.fs.stat(path))?.isDirectory) parts.push(name, await sourceDigest(path, host));
-    else parts.push(name, await host.fs.readText(path));
+    if ((await host.fs.stat(path))?.isDirectory) {
+      parts.push(name, await sourceDigest(path, host, without));
+    } else parts.push(name, await host.fs.readText(path));
   }
   return await sha256(parts.join("\0"));
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+/**
+ * `deno task test:crash [GLOB…]`: crashes real kernels in every way that selftests/crash/ knows, one
+ * a boot, through the plain matrix command, and holds each verdict against what is due.
+ */
+import { Command } from "@commander-js/extra-typings";
+import type { CellReport, RunReport } from "../model.ts";
+import { EXIT } from "../exit_codes.ts";
+import { globMatcher } from "../formats/cells.ts";
+import { kmatrix, ROOT, withTempDir } from "./project_copy.ts";
+import { AFTER, BEFORE, type Crash, CRASHES, differences, outcomeOf } from "./crashes.ts";
+
+const program = new Command("test:crash")
+  .description("Crashes kernels in every known way and checks the verdict on each.")
+  .argument("[crashes...]", "globs over the ids of the tests of selftests/crash/")
+  .option("-o, --output-dir <dir>", "where the runs are kept (default: out/crash)")
+  .addHelpText("after", "\nExample: deno task test:crash 'crash_module.*.null_deref'\n")
+  .parse(Deno.args, { from: "user" });
+
+const out = program.opts().outputDir ?? `${ROOT}/out/crash`;
+const wanted = globMatcher(program.args);
+const crashes = CRASHES.filter(({ test }) => wanted(test));
+if (crashes.length === 0) {
+  console.error(`kmatrix: no crash matches ${program.args.join(" ")}`);
+  Deno.exit(EXIT.nothing);
+}
+
+const green = new Map<string, number>();
+let wrong = 0;
+await withTempDir(async (dir) => {
+  for (const cell of new Set(crashes.map((crash) => crash.cell))) {
+    const report = await run(cell, [], `${out}/green/${cell}`, dir);
+    const bootMs = Number(report.properties["boot.ms"]);
+    if (report.verdict.kind !== "passed" || !(bootMs > 0)) {
+      throw new Error(`${cell} is not green without a crash: ${JSON.stringify(report.verdict)}`);
+    }
+    green.set(cell, bootMs);
+    console.log(row("green", { test: cell, verdict: "", boot: "" }, bootMs));
+  }
+  for (const crash of crashes) {
+    const report = await run(crash.cell, [crash.test], `${out}/${crash.test}`, dir);
+    const outcome = outcomeOf(crash, report);
+    const found = differences(crash, outcome, green.get(crash.cell)!);
+    if (found.length > 0) wrong++;
+    const { boot, verdict, bootMs } = outcome;
+    const { test } = crash;
+    console.log(row(found.length === 0 ? "ok" : "WRONG", { test, boot, verdict }, bootMs));
+    for (const line of found) console.log(`       ${line}`);
+  }
+});
+console.log(`${crashes.length} crashes, ${crashes.length - wrong} with the verdict that is due`);
+Deno.exit(wrong === 0 ? EXIT.ok : EXIT.failed);
+
+function row(
+  word: string,
+  { test, verdict, boot }: Pick<Crash, "test" | "verdict" | "boot">,
+  bootMs: number,
+): string {
+  const seconds = `${(bootMs / 1000).toFixed(1)} s`;
+  return [word.padEnd(6), test.padEnd(34), verdict.padEnd(28), boot.padEnd(18), seconds.padStart(7)]
+    .join(" ");
+}
+
+/** The plain matrix command on one cell, with one crash between the tests around it. */
+async function run(
+  cell: string,
+  crash: readonly string[],
+  folder: string,
+  dir: string,
+): Promise<CellReport> {
+  const json = `${dir}/run.json`;
+  const filters = [BEFORE, ...crash, AFTER].flatMap((id) => ["--filter", id]);
+  const matrix = `${ROOT}/selftests/crash/matrix.yaml`;
+  const args = ["matrix", cell, "--matrix", matrix, ...filters, "--output-dir", folder];
+  const ran = await kmatrix([...args, "--json", json]);
+  const text = await Deno.readTextFile(json).catch(() => {
+    throw new Error(`${cell}: no run (exit code ${ran.code})\n${ran.out}`);
+  });
+  await Deno.remove(json);
+  return (JSON.parse(text) as RunReport).cells[0]!;
+}
