@@ -2,32 +2,18 @@
 /** Tier 1: recorded boots get the verdict that is due, and no cut makes a bad one good. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { BootRecord, CellResult, Expectation } from "../model.ts";
+import type { BootRecord, Expectation } from "../model.ts";
 import { bootStage, judgeBoot, judgeCell } from "../formats/verdict.ts";
 import { bootRecord, record, type Recording, scripted } from "./recorder.ts";
-import { type Due, readSituations } from "./recordings.ts";
+import { dueOf, readSituations } from "./recordings.ts";
 import { C_TEST, endAttachment, printedLine } from "../../selftests/kcov/c_programs.ts";
 
 const SITUATIONS = await readSituations();
 
-function summaryOf(result: CellResult): Due {
-  const tests: Record<string, number> = {};
-  for (const { outcome } of result.tests) {
-    const word = outcome.kind === "failed" ? outcome.failure.id : outcome.kind;
-    tests[word] = (tests[word] ?? 0) + 1;
-  }
-  const { boot } = result;
-  return {
-    cell: result.cell,
-    boot: boot === null ? "sound" : `${boot.kind} ${boot.id}: ${boot.message}`,
-    tests,
-  };
-}
-
 for (const { name, recording, record, due, alone } of SITUATIONS) {
   Deno.test(`judgeBoot() gives the verdict that is due for the recording "${name}"`, () => {
-    assert.deepEqual(summaryOf(judgeBoot({ ...recording, record })), due);
-    assert.deepEqual(summaryOf(judgeBoot({ ...recording, record: null })), alone);
+    assert.deepEqual(dueOf(judgeBoot({ ...recording, record })), due);
+    assert.deepEqual(dueOf(judgeBoot({ ...recording, record: null })), alone);
   });
 }
 
