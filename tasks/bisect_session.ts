@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 /**
- * Commits of one tree, built and booted as often as it takes to call each good or bad. Knows which
- * images were judged already; of git it knows no more than to check a commit out.
+ * Kernels that differ in one thing (a commit, a set of options), built and booted as often as it
+ * takes to call each good or bad. Knows which images were judged already.
  */
 import type { Host } from "./host/host.ts";
-import type { Cell } from "./model.ts";
 import { type Failure, failureFrom, KmatrixError } from "./errors.ts";
 import {
   BAD_FAILURES,
@@ -24,22 +23,31 @@ import {
 import { Elf } from "./formats/elf.ts";
 import { imageDigest } from "./formats/image.ts";
 import type { OneCell, ReadyCell } from "./one_cell.ts";
-import type { Worktree } from "./stages/worktree.ts";
 
 export interface SessionOptions {
   /** Globs over test ids; empty for all. */
   readonly filter: readonly string[];
   /** How sure a good verdict is to be, below 1. */
   readonly confidence: number;
-  /** Bound of the boots of one commit. */
+  /** Bound of the boots of one subject. */
   readonly maxBoots: number;
-  /** Receives a folder for each commit. */
+  /** Receives a folder for each subject. */
   readonly dir: string;
 }
 
-/** One commit, judged. */
+/** What is judged. */
+export interface Subject {
+  /** The commit, or whatever tells it from others. */
+  readonly name: string;
+  /** Part of the name of its folder. */
+  readonly folder: string;
+  /** Makes it ready to boot. @throws KmatrixError as OneCell.ready() does. */
+  ready(onUninspected: (failure: KmatrixError) => void): Promise<ReadyCell>;
+}
+
+/** One subject, judged. */
 export interface Step {
-  readonly commit: string;
+  readonly name: string;
   readonly verdict: StepVerdict;
   readonly boots: number;
   /** Digest of what is loaded of kernel and modules; null where it did not build. */
@@ -59,124 +67,113 @@ type Built =
   | { readonly kind: "failed"; readonly failure: Failure };
 
 export class BisectSession {
-  readonly #cell: Cell;
   readonly #runner: OneCell;
-  readonly #tree: Worktree;
   readonly #options: SessionOptions;
   readonly #host: Host;
   readonly #judged = new Map<string, Step>();
   #target: Target | null = null;
+  #bad: { readonly image: string | null; readonly boots: readonly Showing[] } | null = null;
   #steps = 0;
 
-  constructor(
-    cell: Cell,
-    runner: OneCell,
-    tree: Worktree,
-    options: SessionOptions,
-    host: Host,
-  ) {
-    this.#cell = cell;
+  constructor(runner: OneCell, options: SessionOptions, host: Host) {
     this.#runner = runner;
-    this.#tree = tree;
     this.#options = options;
     this.#host = host;
   }
 
-  /** What is hunted. @throws Error before {@linkcode judgeEnds}. */
+  /** What is hunted. @throws Error before {@linkcode judgeBad}. */
   get target(): Target {
-    if (!this.#target) throw new Error("the ends are not judged yet");
+    if (!this.#target) throw new Error("the bad end is not judged yet");
     return this.#target;
   }
 
-  /** Clean boots that make a commit good; 0 where the build alone tells. */
+  /** Clean boots that make a subject good; 0 where the build alone tells. */
   get bootsForGood(): number {
     const { confidence, maxBoots } = this.#options;
     return isBuildFailure(this.target) ? 0 : bootsForGood(this.target, confidence, maxBoots);
   }
 
   /**
-   * Finds out what is wrong with the bad end and how often, and that the good end has none of it.
-   * @throws KmatrixError "usage" where the ends are not as the user says.
+   * Finds out what is wrong with the bad end, and how often.
+   * @throws KmatrixError "usage" where it is not bad.
    */
-  async judgeEnds(good: string, bad: string): Promise<[good: Step, bad: Step]> {
-    const { maxBoots, filter, confidence } = this.#options;
+  async judgeBad(bad: Subject): Promise<Step> {
+    const { maxBoots, filter } = this.#options;
     const startedAt = this.#host.now();
-    const badDir = this.#nextDir(bad);
-    const badBuilt = await this.#build(bad, badDir);
-    const badBoots: Showing[] = [];
-    if (badBuilt.kind === "failed") {
+    const dir = this.#nextDir(bad);
+    const built = await this.#build(bad, dir);
+    if (built.kind === "failed") {
       if (filter.length > 0) {
-        throw ends(
-          "bad-does-not-build",
-          `--bad ${bad} does not build: ${badBuilt.failure.message}`,
-          [
-            "Without --test, the failure of the build itself is searched for.",
-          ],
-        );
+        const text = `${bad.name} does not build: ${built.failure.message}`;
+        const hint = "Without --test, the failure of the build itself is searched for.";
+        throw ends("bad-does-not-build", text, hint);
       }
-      badBoots.push(showingOfFailure(badBuilt.failure));
+      this.#bad = { image: null, boots: [showingOfFailure(built.failure)] };
     } else {
-      while (!knowsBadEnd(badBoots, maxBoots)) {
-        badBoots.push(await this.#boot(badBuilt, badDir, badBoots.length));
-      }
+      const boots: Showing[] = [];
+      while (!knowsBadEnd(boots, maxBoots)) boots.push(await this.#boot(built, dir, boots.length));
+      this.#bad = { image: built.image, boots };
     }
-    const first = chooseTarget(badBoots, []);
-    if (!first) {
-      throw ends("bad-is-good", `--bad ${bad} shows no failure in ${badBoots.length} boots`);
-    }
-    this.#target = badBuilt.kind === "failed"
-      ? { ...first, seen: BAD_FAILURES, boots: BAD_FAILURES }
-      : first;
-    const badStep = this.#record({
-      ...this.#stepOf(bad, badDir, badBuilt, startedAt),
-      verdict: { kind: "bad", why: `${first.seen} of ${badBoots.length} boots failed` },
-      boots: badBuilt.kind === "failed" ? 0 : badBoots.length,
+    const { boots } = this.#bad;
+    const target = chooseTarget(boots, []);
+    if (!target) throw ends("bad-is-good", `${bad.name} shows no failure in ${boots.length} boots`);
+    // A build fails always.
+    const always = { seen: BAD_FAILURES, boots: BAD_FAILURES };
+    this.#target = built.kind === "failed" ? { ...target, ...always } : target;
+    return this.#record({
+      ...this.#stepOf(bad, dir, built, startedAt),
+      verdict: { kind: "bad", why: `${target.seen} of ${boots.length} boots failed` },
+      boots: built.kind === "failed" ? 0 : boots.length,
     });
+  }
 
-    const goodStartedAt = this.#host.now();
-    const goodDir = this.#nextDir(good);
-    const goodBuilt = await this.#build(good, goodDir);
-    if (goodBuilt.kind === "failed") {
-      const text = `--good ${good} does not build, so nothing can be said of it: ` +
-        goodBuilt.failure.message;
-      throw ends("good-does-not-build", text);
+  /**
+   * Makes sure that the good end has nothing of what is wrong with the bad one; what fails at both
+   * is not hunted.
+   * @throws KmatrixError "usage" where it is not good, or nothing can be said.
+   */
+  async judgeGood(good: Subject, badName: string): Promise<Step> {
+    const { maxBoots, confidence } = this.#options;
+    const { image, boots: badBoots } = this.#bad!;
+    const first = this.target;
+    const startedAt = this.#host.now();
+    const dir = this.#nextDir(good);
+    const built = await this.#build(good, dir);
+    if (built.kind === "failed") {
+      const text = `${good.name} does not build, so nothing can be said of it: `;
+      throw ends("good-does-not-build", text + built.failure.message);
     }
-    if (badBuilt.kind === "built" && badBuilt.image === goodBuilt.image) {
-      throw ends("same-image", `--good ${good} and --bad ${bad} build the same kernel`);
+    if (image === built.image) {
+      throw ends("same-image", `${good.name} and ${badName} build the same kernel`);
     }
-    const goodBoots: Showing[] = [];
+    const boots: Showing[] = [];
     for (;;) {
-      const target = chooseTarget(badBoots, goodBoots);
+      const target = chooseTarget(badBoots, boots);
       if (!target) {
         const names = first.symptoms.map(symptomKey).join("; ");
-        throw ends("good-is-bad", `--good ${good} fails as --bad ${bad} does: ${names}`, [
-          "What fails at both ends cannot be bisected between them.",
-        ]);
+        const hint = "What fails at both ends cannot be bisected between them.";
+        throw ends("good-is-bad", `${good.name} fails as ${badName} does: ${names}`, hint);
       }
-      if (badBuilt.kind === "built") this.#target = target;
+      if (image !== null) this.#target = target;
       const wanted = isBuildFailure(target) ? 0 : bootsForGood(target, confidence, maxBoots);
-      if (goodBoots.length >= wanted) break;
-      goodBoots.push(await this.#boot(goodBuilt, goodDir, goodBoots.length));
+      if (boots.length >= wanted) break;
+      boots.push(await this.#boot(built, dir, boots.length));
     }
-    const verdict = judgeStep(this.target, goodBoots, this.bootsForGood);
+    const verdict = judgeStep(this.target, boots, this.bootsForGood);
     if (verdict?.kind !== "good") {
       const why = verdict?.why ?? "its boots say nothing of what fails at the bad end";
-      throw ends("good-is-unclear", `--good ${good} cannot be called good: ${why}`);
+      throw ends("good-is-unclear", `${good.name} cannot be called good: ${why}`);
     }
-    const goodStep = this.#record({
-      ...this.#stepOf(good, goodDir, goodBuilt, goodStartedAt),
-      verdict,
-      boots: goodBoots.length,
-    });
-    return [goodStep, badStep];
+    const step = this.#stepOf(good, dir, built, startedAt);
+    return this.#record({ ...step, verdict, boots: boots.length });
   }
 
   /** Judges what lies between the ends. @throws KmatrixError "infra" or "interrupted". */
-  async judge(commit: string): Promise<Step> {
+  async judge(subject: Subject): Promise<Step> {
     const startedAt = this.#host.now();
-    const dir = this.#nextDir(commit);
-    const built = await this.#build(commit, dir);
-    const step = this.#stepOf(commit, dir, built, startedAt);
+    const dir = this.#nextDir(subject);
+    const built = await this.#build(subject, dir);
+    const step = this.#stepOf(subject, dir, built, startedAt);
     if (built.kind === "failed") {
       return this.#record({
         ...step,
@@ -186,9 +183,15 @@ export class BisectSession {
     }
     const same = this.#judged.get(built.image);
     if (same) {
-      const why = `the same kernel as ${same.commit.slice(0, 12)}`;
+      const why = `the same kernel as ${same.name}`;
       const verdict = { kind: same.verdict.kind, why };
-      return { ...same, commit, verdict, boots: 0, durationMs: this.#host.now() - startedAt };
+      return {
+        ...same,
+        name: subject.name,
+        verdict,
+        boots: 0,
+        durationMs: this.#host.now() - startedAt,
+      };
     }
     const boots: Showing[] = [];
     for (;;) {
@@ -202,13 +205,13 @@ export class BisectSession {
     }
   }
 
-  #nextDir(commit: string): string {
-    return `steps/${`${++this.#steps}`.padStart(2, "0")}-${commit.slice(0, 12)}`;
+  #nextDir({ folder }: Subject): string {
+    return `steps/${`${++this.#steps}`.padStart(2, "0")}-${folder}`;
   }
 
-  #stepOf(commit: string, evidence: string, built: Built, startedAt: number) {
+  #stepOf({ name }: Subject, evidence: string, built: Built, startedAt: number) {
     const image = built.kind === "built" ? built.image : null;
-    return { commit, image, evidence, startedAt };
+    return { name, image, evidence, startedAt };
   }
 
   #record(
@@ -220,13 +223,10 @@ export class BisectSession {
   }
 
   /** A failure of the machine is thrown; whatever the commit is to blame for is an answer. */
-  async #build(commit: string, evidence: string): Promise<Built> {
-    this.#host.log("info", `commit ${commit.slice(0, 12)}`);
-    await this.#tree.checkout(commit);
-    const source = await this.#tree.source(this.#cell.kernel.id);
+  async #build(subject: Subject, evidence: string): Promise<Built> {
     let uninspected: Failure | null = null;
     try {
-      const ready = await this.#runner.ready(this.#cell, source, (failure) => {
+      const ready = await subject.ready((failure) => {
         uninspected = failure.toFailure();
       });
       await this.#keep(evidence, "build.log", await this.#host.fs.readText(ready.kernel.log));
@@ -266,7 +266,7 @@ export class BisectSession {
     const { filter } = this.#options;
     const result = await this.#runner.boot(ready, { dir: `${dir}/boot-${index + 1}`, filter });
     if (result.tests.length === 0) {
-      const text = `no test of ${this.#cell.id} matches ${filter.join(" ")}`;
+      const text = `no test of ${ready.cell.id} matches ${filter.join(" ")}`;
       throw new KmatrixError("no-match", "no-such-test", text);
     }
     // Killed QEMUs say nothing of a commit.
@@ -280,6 +280,6 @@ export class BisectSession {
   }
 }
 
-function ends(id: string, message: string, detail: readonly string[] = []): KmatrixError {
-  return new KmatrixError("usage", id, message, detail.join("\n"));
+function ends(id: string, message: string, hint = ""): KmatrixError {
+  return new KmatrixError("usage", id, message, hint);
 }

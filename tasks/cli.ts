@@ -53,8 +53,16 @@ export interface BisectOptions extends RunOptions {
   readonly maxBoots: number;
 }
 
+export interface BisectConfigOptions extends RunOptions {
+  readonly test: readonly string[];
+  readonly confidence: number;
+  readonly maxBoots: number;
+  readonly all: boolean;
+}
+
 /** What the user asked for. */
 export type Invocation =
+  | { kind: "bisect-config"; cell: string; options: BisectConfigOptions }
   | { kind: "series"; globs: readonly string[]; options: RunOptions }
   | { kind: "bisect"; cell: string; options: BisectOptions }
   | { kind: "cover"; cell: string; call: readonly string[]; options: CoverOptions }
@@ -108,6 +116,14 @@ function probability(text: string): number {
   const value = Number(text);
   if (value > 0 && value < 1) return value;
   throw new InvalidArgumentError("a number between 0 and 1 is wanted.");
+}
+
+/** Options of the commands that call kernels good or bad. */
+function withJudging(command: Command): Command {
+  return command
+    .option("--test <glob>", "only these tests count", append, [])
+    .option("--confidence <p>", "how sure a good verdict is to be", probability, 0.99)
+    .option("--max-boots <n>", "bound of the boots of one kernel", positive, 30) as Command;
 }
 
 const append = (value: string, list: readonly string[]): readonly string[] => [...list, value];
@@ -272,12 +288,9 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
     "deno task bisect linux/kcov --tree ../linux --good v6.12 --bad HEAD --test 'kcov.*'",
     ([cell], options) => ({ kind: "bisect", cell: cell!, options: options as BisectOptions }),
     (command) =>
-      command
+      withJudging(command)
         .requiredOption("--good <commit>", "a commit of --tree without the failure")
-        .requiredOption("--bad <commit>", "a commit of --tree with it")
-        .option("--test <glob>", "only these tests count", append, [])
-        .option("--confidence <p>", "how sure a good verdict is to be", probability, 0.99)
-        .option("--max-boots <n>", "bound of the boots of one commit", positive, 30) as Command,
+        .requiredOption("--bad <commit>", "a commit of --tree with it") as Command,
   );
   add(
     "series",
@@ -285,6 +298,20 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
     "each patch of a series against cells of one kernel, and the first patch that breaks each",
     "deno task series linux-6.12-unique/kcov linux-6.12-unique/kcov-unique",
     (globs, options) => ({ kind: "series", globs, options }),
+  );
+  add(
+    "bisect-config",
+    "<cell>",
+    "the fewest of the options a cell asks for with which it still fails",
+    "deno task bisect-config linux-6.12-unique/kcov-unique-kasan --test 'kcov*'",
+    ([cell], options) => ({
+      kind: "bisect-config",
+      cell: cell!,
+      options: options as BisectConfigOptions,
+    }),
+    (command) =>
+      withJudging(command)
+        .option("--all", "try to leave out the lines of configs/base.config too", false) as Command,
   );
   return program;
 }

@@ -9,6 +9,7 @@
 import type { Failure } from "./errors.ts";
 import type { BuildInputs } from "./formats/build_inputs.ts";
 import type { CacheUse } from "./formats/ccache_log.ts";
+import type { FragmentLine } from "./formats/kconfig.ts";
 import type { CoverRequest, DeclaredTest, Feature } from "../selftests/main.ts";
 
 export type { CoverRequest, DeclaredTest, Feature };
@@ -63,6 +64,8 @@ export interface ConfigSpec {
   readonly id: string;
   /** Names of configs/<name>.config, merged in this order on top of tinyconfig. */
   readonly fragments: readonly string[];
+  /** Takes the place of the fragments, in a build folder of that name; of bisect-config. */
+  readonly request?: { readonly lines: readonly FragmentLine[]; readonly folder: string };
   readonly requires: readonly CompilerFeature[];
 }
 

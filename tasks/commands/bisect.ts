@@ -3,7 +3,7 @@
 import type { BisectOptions } from "../cli.ts";
 import type { Cell, Matrix } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
-import { BisectSession, type Step } from "../bisect_session.ts";
+import { BisectSession, type Step, type Subject } from "../bisect_session.ts";
 import { chanceOfWrongGood, type GitAnswer, stepTable, symptomKey } from "../formats/bisect.ts";
 import { splitCellId } from "../formats/cells.ts";
 import { resolveCell, withBroughtKernel } from "../formats/matrix.ts";
@@ -15,6 +15,7 @@ import { type CommitFacts, type Worktree, worktree, worktreeName } from "../stag
 import { type Context, makeRunDir, matrixFile } from "./context.ts";
 
 type RowStep = Step & CommitFacts;
+type SubjectOf = (commit: string, name: string) => Subject;
 
 export async function bisectCommand(
   cellName: string,
@@ -42,13 +43,23 @@ export async function bisectCommand(
       await git.commit(options.good, "--good"),
       await git.commit(options.bad, "--bad"),
     ];
-    const session = new BisectSession(cell, new OneCell(plan, paths, host), git, {
+    const runner = new OneCell(plan, paths, host);
+    const session = new BisectSession(runner, {
       filter: [...options.test, ...options.filter],
       confidence: options.confidence,
       maxBoots: options.maxBoots,
       dir: runDir,
     }, host);
-    const search = new Search(session, git, runDir, context);
+    const subject = (commit: string, name: string): Subject => ({
+      name,
+      folder: commit.slice(0, 12),
+      ready: async (onUninspected) => {
+        host.log("info", `commit ${commit.slice(0, 12)}`);
+        await git.checkout(commit);
+        return await runner.ready(cell, await git.source(cell.kernel.id), onUninspected);
+      },
+    });
+    const search = new Search(session, git, subject, runDir, context);
     return await search.run(good, bad);
   });
 }
@@ -73,36 +84,48 @@ async function cellOfTree(
 class Search {
   readonly #session: BisectSession;
   readonly #git: Worktree;
+  readonly #subject: SubjectOf;
   readonly #runDir: string;
   readonly #context: Context;
   readonly #steps: RowStep[] = [];
 
-  constructor(session: BisectSession, git: Worktree, runDir: string, context: Context) {
+  constructor(
+    session: BisectSession,
+    git: Worktree,
+    subject: SubjectOf,
+    runDir: string,
+    context: Context,
+  ) {
     this.#session = session;
     this.#git = git;
+    this.#subject = subject;
     this.#runDir = runDir;
     this.#context = context;
   }
 
   async run(good: string, bad: string): Promise<readonly Failure[]> {
     const { log } = this.#context.host;
-    for (const step of await this.#session.judgeEnds(good, bad)) await this.#note(step);
+    const badName = `--bad ${bad.slice(0, 12)}`;
+    await this.#note(bad, await this.#session.judgeBad(this.#subject(bad, badName)));
+    const goodEnd = this.#subject(good, `--good ${good.slice(0, 12)}`);
+    await this.#note(good, await this.#session.judgeGood(goodEnd, badName));
     const { target, bootsForGood } = this.#session;
     log("info", `searching for ${target.symptoms.map(symptomKey).join("; ")}`);
     log("info", `a commit is good after ${bootsForGood} clean boots`);
     let answer = await this.#git.bisect("start", bad, good);
     await this.#keepLog();
     while (answer.kind === "next") {
-      const step = await this.#session.judge(await this.#git.head());
-      await this.#note(step);
+      const commit = await this.#git.head();
+      const step = await this.#session.judge(this.#subject(commit, commit.slice(0, 12)));
+      await this.#note(commit, step);
       answer = await this.#git.bisect(step.verdict.kind);
       await this.#keepLog();
     }
     return await this.#report(answer);
   }
 
-  async #note(step: Step): Promise<void> {
-    const row = { ...step, ...await this.#git.facts(step.commit) };
+  async #note(commit: string, step: Step): Promise<void> {
+    const row = { ...step, ...await this.#git.facts(commit) };
     this.#steps.push(row);
     this.#context.host.log("info", stepTable([row]));
     const json = `${JSON.stringify({ steps: this.#steps }, null, 2)}\n`;

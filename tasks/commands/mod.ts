@@ -4,6 +4,7 @@ import type { Invocation } from "../cli.ts";
 import type { Failure } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { bisectCommand } from "./bisect.ts";
+import { bisectConfigCommand } from "./bisect_config.ts";
 import { coverCommand } from "./cover.ts";
 import { cacheCommand } from "./cache.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -27,6 +28,8 @@ export function perform(invocation: Invocation, context: Context): Promise<reado
       return parseCommand(invocation.dirs, invocation.options, context);
     case "report":
       return reportCommand(invocation.dir, invocation.options, context);
+    case "bisect-config":
+      return bisectConfigCommand(invocation.cell, invocation.options, context);
     case "series":
       return seriesCommand(invocation.globs, invocation.options, context);
     case "bisect":

@@ -64,6 +64,7 @@ export async function requestOf(
   paths: Paths,
   host: Host,
 ): Promise<MergedRequest> {
+  if (cell.config.request) return { lines: cell.config.request.lines, notices: [] };
   try {
     const fragments: FragmentLine[][] = [];
     for (const name of cell.config.fragments) {
@@ -166,7 +167,7 @@ export async function identifyBuild(
   const key = (await sha256(identity)).slice(0, 16);
   const make: MakeRequest = {
     source,
-    buildDir: `${paths.builds}/${key}`,
+    buildDir: `${paths.builds}/${cell.config.request?.folder ?? key}`,
     toolchain: cell.toolchain,
     jobs: plan.settings.jobs,
     variables,

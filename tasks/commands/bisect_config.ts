@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/** `deno task bisect-config`: the fewest requested options with which a cell still fails. */
+import type { BisectConfigOptions } from "../cli.ts";
+import type { Cell, SourceTree } from "../model.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
+import { BisectSession, type Step, type Subject } from "../bisect_session.ts";
+import { symptomKey } from "../formats/bisect.ts";
+import { ddmin, type Verdict } from "../formats/ddmin.ts";
+import { sha256 } from "../formats/digest.ts";
+import { configLine, type FragmentLine, placeOf } from "../formats/kconfig.ts";
+import { OneCell, withKernelLock } from "../one_cell.ts";
+import { requestOf } from "../stages/configure.ts";
+import { ensureReady } from "../stages/setup.ts";
+import { type Context, makeRunDir, planOf } from "./context.ts";
+
+/** The fragment that a guest cannot boot without; its lines are left alone unless --all is given. */
+const BASE_FRAGMENT = "configs/base.config";
+
+export async function bisectConfigCommand(
+  name: string,
+  options: BisectConfigOptions,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const { paths, host } = context;
+  const plan = await planOf([name], options, context);
+  const [cell] = plan.cells;
+  if (cell === undefined || plan.cells.length > 1) {
+    throw new KmatrixError("usage", "bad-usage", `bisect-config takes one cell, not ${name}`);
+  }
+  const { lines } = await requestOf(cell, plan.kconfigAdd, paths, host);
+  const tried = lines.filter(({ file }) => options.all || file !== BASE_FRAGMENT);
+  if (tried.length === 0) {
+    const text = `${cell.id} asks for nothing beyond the base: --all tries its lines as well`;
+    throw new KmatrixError("usage", "nothing-to-try", text);
+  }
+  await ensureReady(plan.cells, plan.settings, paths, host);
+  const runDir = await makeRunDir(paths, host);
+  return await withKernelLock(cell.kernel.id, paths, host, async () => {
+    const runner = new OneCell({ ...plan, kconfigAdd: [] }, paths, host);
+    const source = await runner.source(cell);
+    const session = new BisectSession(runner, {
+      filter: [...options.test, ...options.filter],
+      confidence: options.confidence,
+      maxBoots: options.maxBoots,
+      dir: runDir,
+    }, host);
+    const kept = lines.filter((line) => !tried.includes(line));
+    const search = new ConfigSearch(cell, source, runner, session, kept, tried, runDir, context);
+    return await search.run();
+  });
+}
+
+class ConfigSearch {
+  readonly #cell: Cell;
+  readonly #source: SourceTree;
+  readonly #runner: OneCell;
+  readonly #session: BisectSession;
+  readonly #kept: readonly FragmentLine[];
+  readonly #tried: readonly FragmentLine[];
+  readonly #runDir: string;
+  readonly #context: Context;
+  readonly #steps: (Step & { readonly options: readonly string[] })[] = [];
+
+  constructor(
+    cell: Cell,
+    source: SourceTree,
+    runner: OneCell,
+    session: BisectSession,
+    kept: readonly FragmentLine[],
+    tried: readonly FragmentLine[],
+    runDir: string,
+    context: Context,
+  ) {
+    this.#cell = cell;
+    this.#source = source;
+    this.#runner = runner;
+    this.#session = session;
+    this.#kept = kept;
+    this.#tried = tried;
+    this.#runDir = runDir;
+    this.#context = context;
+  }
+
+  async run(): Promise<readonly Failure[]> {
+    const { host, terminal } = this.#context;
+    const whole = await this.#session.judgeBad({
+      ...await this.#subject(this.#tried),
+      name: this.#cell.id,
+    });
+    await this.#note(whole, this.#tried);
+    const names = this.#session.target.symptoms.map(symptomKey);
+    host.log("info", `searching for ${names.join("; ")}`);
+    const minimal = await ddmin(this.#tried, (subset) => this.#test(subset));
+    terminal.print(`${this.#cell.id} fails with ${names.slice(0, 5).join("; ")}`);
+    terminal.print(
+      `with ${minimal.length} of ${this.#tried.length} options` +
+        (this.#kept.length > 0 ? `, on top of ${this.#kept.length} of ${BASE_FRAGMENT}` : ""),
+    );
+    for (const line of minimal) {
+      const why = minimal.length > 1 || this.#tried.length > 1
+        ? this.#without(minimal, line)
+        : "the only one";
+      terminal.print(`  ${configLine(line.option, line.value)}  (${placeOf(line)}; ${why})`);
+    }
+    if (minimal.length === 0) terminal.print("  (none: it fails without any of them)");
+    terminal.print(`logs and boots: ${this.#runDir}`);
+    return [];
+  }
+
+  /** What was found without one of the options; each was tried, or the list were not minimal. */
+  #without(minimal: readonly FragmentLine[], line: FragmentLine): string {
+    const rest = textOf(minimal.filter((other) => other !== line));
+    const step = this.#steps.find(({ options }) => options.join("\n") === rest.join("\n"));
+    if (!step) return "needed";
+    return `without it: ${step.verdict.kind === "good" ? "does not fail, " : ""}${
+      step.verdict.why.split("\n")[0]
+    }`;
+  }
+
+  async #test(subset: readonly FragmentLine[]): Promise<Verdict> {
+    const step = await this.#session.judge(await this.#subject(subset));
+    await this.#note(step, subset);
+    switch (step.verdict.kind) {
+      case "bad":
+        return "fails";
+      case "good":
+        return "passes";
+      case "skip":
+        return "unresolved";
+    }
+  }
+
+  async #subject(subset: readonly FragmentLine[]): Promise<Subject> {
+    // One build folder for all subsets: make compiles what an option reaches, and nothing else.
+    const folder = `config-${(await sha256(`${this.#source.path} ${this.#cell.id}`)).slice(0, 12)}`;
+    const lines = [...this.#kept, ...subset];
+    const config = { ...this.#cell.config, request: { lines, folder } };
+    const number = subset.length === this.#tried.length ? "all" : `${subset.length}`;
+    return {
+      name: subset.length === 0 ? "without any of them" : `with ${textOf(subset).join(" ")}`,
+      folder: `${number}-options`,
+      ready: async (onUninspected) => {
+        this.#context.host.log("info", `with ${textOf(subset).join(" ") || "no option"}`);
+        return await this.#runner.ready({ ...this.#cell, config }, this.#source, onUninspected);
+      },
+    };
+  }
+
+  async #note(step: Step, subset: readonly FragmentLine[]): Promise<void> {
+    const { host } = this.#context;
+    this.#steps.push({ ...step, options: textOf(subset) });
+    const word = { good: "passes", bad: "fails", skip: "unresolved" }[step.verdict.kind];
+    host.log("info", `${word}: ${step.verdict.why.split("\n")[0]} (${step.boots} boots)`);
+    const json = `${JSON.stringify({ steps: this.#steps }, null, 2)}\n`;
+    await host.fs.writeText(`${this.#runDir}/bisect-config.json`, json);
+  }
+}
+
+function textOf(lines: readonly FragmentLine[]): string[] {
+  return lines.map(({ option, value }) => configLine(option, value));
+}
