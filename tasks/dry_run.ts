@@ -9,7 +9,7 @@ import { groupByBuild } from "./formats/plan.ts";
 import { qemuArgv } from "./formats/qemu.ts";
 import { debianSourceTar } from "./formats/requirements.ts";
 import { formatCommand } from "./formats/shell.ts";
-import { runtimeArgv } from "./stages/pack.ts";
+import { bytecodeArgv, runtimeArgv } from "./stages/pack.ts";
 import { findQuickjs } from "./host/quickjs.ts";
 import { buildTargets } from "./stages/build.ts";
 import { requestOf } from "./stages/configure.ts";
@@ -77,10 +77,11 @@ export async function dryRun(
     if (reached("pack")) {
       const quickjs = await findQuickjs(paths, host) ??
         { include: "<quickjs>", library: "<quickjs>/libquickjs.a" };
-      const init = `${paths.root}/selftests/runtime/init.c`;
-      command(
-        ...runtimeArgv(clangOf(toolchain), quickjs, init, `${paths.guests}/<digest>/root/init`),
-      );
+      const source = `${paths.root}/selftests/runtime/init.c`;
+      const dir = `${paths.guests}/<digest>`;
+      const init = `${dir}/root/init`;
+      command(...runtimeArgv(clangOf(toolchain), quickjs, source, init));
+      command(...bytecodeArgv(init, `${dir}/tests.js`, `${dir}/root/kmatrix/tests.qjs`));
     }
     if (!reached("boot")) continue;
     for (const cell of cells) {

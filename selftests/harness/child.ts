@@ -40,6 +40,9 @@ const TICK_MS = 500;
 /** How long a killed process may take to be gone. */
 const KILL_GRACE_MS = 5000;
 
+/** What one read(2) takes; one for all, because a new one would be filled with zeros each time. */
+const CHUNK = /* @__PURE__ */ new Uint8Array(4096);
+
 export interface WaitOptions<Message> {
   readonly timeoutMs: number;
   onMessage?(message: Message): void;
@@ -52,7 +55,6 @@ export class Child<Message> {
   readonly pid: number;
   readonly #pipe: number;
   readonly #pidfd: number;
-  readonly #chunk = new Uint8Array(65536);
   #pending = "";
 
   constructor(pid: number, pipe: number, pidfd: number) {
@@ -114,11 +116,11 @@ export class Child<Message> {
   #drain(options: WaitOptions<Message>): boolean {
     const sys = guest();
     for (;;) {
-      const got = sys.tryCall(SYS.read, this.#pipe, this.#chunk, this.#chunk.length);
+      const got = sys.tryCall(SYS.read, this.#pipe, CHUNK, CHUNK.length);
       if (got === -ERRNO.EAGAIN) return true;
       if (got <= 0) return false;
       // Messages are ASCII (see asciiJson), so a read that ends inside one does no harm.
-      const lines = (this.#pending + sys.text(this.#chunk.subarray(0, got))).split("\n");
+      const lines = (this.#pending + sys.text(CHUNK.subarray(0, got))).split("\n");
       this.#pending = lines.pop()!;
       for (const line of lines) options.onMessage?.(JSON.parse(line) as Message);
     }

@@ -2,7 +2,7 @@
 
 /**
  * Frames of the results channel: one a line, `<kind><seq> <len> <crc32> <payload>\n`.
- * Pure: used by the guest to write and by anybody to read.
+ * Pure: for the host, which reads them. In the guest the runtime writes them (`write_frame()`).
  */
 
 /**
@@ -50,7 +50,7 @@ export function utf8Bytes(text: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+const CRC_TABLE = /* @__PURE__ */ Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? crc >>> 1 ^ 0xedb88320 : crc >>> 1;
   return crc;

@@ -3,7 +3,7 @@
 /** The real machine behind the runner: ports, kernel log, mounts, the end. Guest only. */
 
 import { forkChild } from "./child.ts";
-import { EXIT_PORT, RESULTS_PORT } from "./frames.ts";
+import { EXIT_PORT } from "./frames.ts";
 import { close, ERRNO, guest, isSysError, O_WRONLY, open, SYS } from "./guest.ts";
 import type { Cell, ChildMessage, Platform } from "./runner.ts";
 
@@ -19,7 +19,7 @@ export function guestPlatform(): Platform {
       release: sys.readFile("/proc/sys/kernel/osrelease").trim(),
       cmdline: sys.readFile("/proc/cmdline").trim(),
     }),
-    write: (bytes) => sys.outs(RESULTS_PORT, bytes),
+    send: (kind, payload) => sys.frame(kind, payload),
     mark,
     runChild: (body, options) => forkChild<ChildMessage>(body, { ownGroup: true }).wait(options),
   };

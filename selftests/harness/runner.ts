@@ -5,7 +5,7 @@
  * Everything of the machine comes through {@link Platform}, so this runs on the host as well.
  */
 
-import { FrameWriter, PROTOCOL_VERSION } from "./frames.ts";
+import { type FrameKind, PROTOCOL_VERSION } from "./frames.ts";
 import {
   appliesTo,
   type RunnableTest,
@@ -57,8 +57,8 @@ export interface Platform {
   nowMs(): number;
   /** Kernel release and command line, for the B frame. */
   describe(): { readonly release: string; readonly cmdline: string };
-  /** Writes to the results channel. */
-  write(bytes: Uint8Array): void;
+  /** Writes the next frame of the results channel. */
+  send(kind: FrameKind, payload: string): void;
   /** Writes a line to the kernel log. */
   mark(line: string): void;
   /** Runs `body` in a child process and reports its end. What is left of it is killed. */
@@ -106,15 +106,16 @@ export function judge(sent: Outcome | undefined, end: ChildEnd, timeoutMs: numbe
 
 /** Runs what the cell selects and writes all frames from B to E. */
 export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Platform): Totals {
-  const frames = new FrameWriter((bytes) => platform.write(bytes));
-  const ktap = (line: string) => frames.text("K", line);
+  const ktap = (line: string) => platform.send("K", line);
+  // JSON escapes line ends in strings, and without an indent it has none of its own.
+  const json = (kind: FrameKind, value: unknown) => platform.send(kind, JSON.stringify(value));
   const uptimeMs = () => Math.round(platform.nowMs());
   const tests = all.filter((test) =>
     isSelected(cell.filter, test.id) && appliesTo(test, cell.features)
   );
   const totals = { passed: 0, failed: 0, skipped: 0 };
 
-  frames.json("B", {
+  json("B", {
     protocol: PROTOCOL_VERSION,
     ...platform.describe(),
     uptimeMs: uptimeMs(),
@@ -133,7 +134,7 @@ export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Pla
     ktap(runLine(test.id));
     const end = platform.runChild((send) => runBody(test, send), {
       timeoutMs,
-      onTick: () => frames.json("H", { uptimeMs: uptimeMs(), test: test.id }),
+      onTick: () => json("H", { uptimeMs: uptimeMs(), test: test.id }),
       onMessage: (message) => {
         switch (message.kind) {
           case "outcome":
@@ -143,7 +144,7 @@ export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Pla
             diagnosticLines(message.text).forEach(ktap);
             break;
           case "attach":
-            frames.json("J", { test: test.id, name: message.name, value: message.value });
+            json("J", { test: test.id, name: message.name, value: message.value });
             break;
         }
       },
@@ -151,7 +152,7 @@ export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Pla
 
     const outcome = judge(sent, end, timeoutMs);
     const durationMs = Math.round((platform.nowMs() - startMs) * 1000) / 1000;
-    frames.json("J", { test: test.id, name: "durationMs", value: durationMs });
+    json("J", { test: test.id, name: "durationMs", value: durationMs });
     if (outcome.kind === "fail") diagnosticLines(outcome.message).forEach(ktap);
     if (end.kind === "timeout" && end.left) {
       ktap("# its process cannot be killed and was left behind");
@@ -165,6 +166,6 @@ export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Pla
   });
 
   platform.mark("kmatrix: DONE");
-  frames.json("E", { uptimeMs: uptimeMs(), ...totals });
+  json("E", { uptimeMs: uptimeMs(), ...totals });
   return totals;
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { collectTests, fixture } from "./fixtures.ts";
-import { decodeFrame, type Frame } from "./frames.ts";
+import { decodeFrame, type Frame, FrameWriter } from "./frames.ts";
 import { type Cell, type ChildEnd, judge, type Platform, runTests } from "./runner.ts";
 
 const CELL: Cell = { cell: "k/c", features: [], filter: [], timeScale: 1 };
@@ -13,10 +13,11 @@ function fakePlatform(ends: Record<number, ChildEnd> = {}) {
   const marks: string[] = [];
   const limits: number[] = [];
   let clockMs = 100;
+  const writer = new FrameWriter((bytes) => lines.push(new TextDecoder().decode(bytes)));
   const platform: Platform = {
     nowMs: () => clockMs += 1.5,
     describe: () => ({ release: "6.12.0", cmdline: "quiet" }),
-    write: (bytes) => lines.push(new TextDecoder().decode(bytes)),
+    send: (kind, payload) => writer.text(kind, payload),
     mark: (line) => marks.push(line),
     runChild(body, { timeoutMs, onMessage, onTick }) {
       const end = ends[limits.length];

@@ -69,14 +69,13 @@ kcovCmp.test("read_gives_the_same_records_each_time", (t, { device, symbols }) =
   const once = device.comparisons(recording.run());
   t.log(once.map(({ pc, arg1, arg2 }) => `${symbols.nameOf(pc)}(${arg1}, ${arg2})`).join(" "));
   assertGreater(once.length, 0, "records of read(-1)");
-  const describe = (records: readonly Comparison[]) => records.map(inspect);
-  let equal = 0;
+  const runs = new Map<string, number>();
   for (let again = 0; again < 100; again++) {
-    const records = device.comparisons(recording.run());
-    if (inspect(describe(records)) === inspect(describe(once))) equal++;
+    const records = inspect(device.comparisons(recording.run()).map(inspect));
+    runs.set(records, (runs.get(records) ?? 0) + 1);
   }
-  // A context switch inside the window is rare and adds records of its own.
-  assertGreater(equal, 90, "runs of 100 with the same records");
+  // A context switch inside the window is rare and adds records of its own, to the first run as well.
+  assertGreater(Math.max(...runs.values()), 90, "runs of 100 with the same records");
 });
 
 kcovCmp.test("a_switch_shows_its_cases_and_our_value", (_t, { device, symbols }) => {

@@ -9,11 +9,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/io.h>
 #include <sys/mman.h>
 #include <sys/reboot.h>
@@ -28,7 +30,8 @@
 #include "quickjs.h"
 #pragma GCC diagnostic pop
 
-#define SCRIPT_PATH "/kmatrix/tests.js"
+#define SCRIPT_NAME "/kmatrix/tests.js" /* what stack traces call it */
+#define BYTECODE_PATH "/kmatrix/tests.qjs"
 #define RESULTS_PORT 0xe9 /* isa-debugcon */
 #define EXIT_PORT 0xf4 /* isa-debug-exit */
 #define EXIT_RUNTIME_ERROR 0x11
@@ -42,23 +45,36 @@
 /* Complete frames written so far: the sequence number of the next one. */
 static unsigned long frames_written;
 
-static void write_port(uint16_t port, const char *data, size_t length)
+/* CRC-32 of IEEE 802.3, four bits at a time; starts with ~0, and the caller inverts the end. */
+static uint32_t crc32_more(uint32_t crc, const char *data, size_t length)
 {
-	for (size_t i = 0; port == RESULTS_PORT && i < length; i++)
-		frames_written += data[i] == '\n';
-	outsb(port, data, length);
-}
-
-static uint32_t crc32(const char *data, size_t length)
-{
-	uint32_t crc = ~0u;
+	static const uint32_t table[16] = {
+		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+		0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+		0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+	};
 
 	while (length--) {
 		crc ^= (uint8_t)*data++;
-		for (int bit = 0; bit < 8; bit++)
-			crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320u : 0);
+		crc = (crc >> 4) ^ table[crc & 15];
+		crc = (crc >> 4) ^ table[crc & 15];
 	}
-	return ~crc;
+	return crc;
+}
+
+/* `<kind><seq> <len> <crc32> <payload>`, see harness/frames.ts. Allocates nothing. */
+static void write_frame(char kind, const char *payload, size_t length)
+{
+	char head[64], crc[16];
+	size_t head_length = sprintf(head, "%c%lu %zu ", kind, frames_written, length);
+
+	sprintf(crc, "%08x ",
+		~crc32_more(crc32_more(~0u, head, head_length), payload, length));
+	outsb(RESULTS_PORT, head, head_length);
+	outsb(RESULTS_PORT, crc, strlen(crc));
+	outsb(RESULTS_PORT, payload, length);
+	outsb(RESULTS_PORT, "\n", 1);
+	frames_written++;
 }
 
 static __attribute__((noreturn)) void end_machine(uint32_t code)
@@ -94,9 +110,8 @@ static size_t append_json_string(char *out, size_t at, size_t size, const char *
  */
 static __attribute__((noreturn)) void die(const char *message, const char *stack)
 {
-	static char payload[8192], head[64], tail[16];
-	size_t length = 0, head_length, checked_length;
-	static char checked[sizeof(payload) + sizeof(head)];
+	static char payload[8192];
+	size_t length = 0;
 
 	if (getpid() != 1) {
 		dprintf(2, "kmatrix runtime: %s\n%s\n", message, stack);
@@ -108,16 +123,7 @@ static __attribute__((noreturn)) void die(const char *message, const char *stack
 	length += sprintf(payload + length, ",\"stack\":");
 	length = append_json_string(payload, length, sizeof(payload) - 2, stack);
 	payload[length++] = '}';
-
-	head_length = sprintf(head, "X%lu %zu ", frames_written, length);
-	memcpy(checked, head, head_length);
-	memcpy(checked + head_length, payload, length);
-	checked_length = head_length + length;
-	sprintf(tail, "%08x ", crc32(checked, checked_length));
-	write_port(RESULTS_PORT, head, head_length);
-	write_port(RESULTS_PORT, tail, strlen(tail));
-	write_port(RESULTS_PORT, payload, length);
-	write_port(RESULTS_PORT, "\n", 1);
+	write_frame('X', payload, length);
 	end_machine(EXIT_RUNTIME_ERROR);
 }
 
@@ -233,16 +239,19 @@ static JSValue throw_errno(JSContext *ctx, int number, const char *what)
 	return JS_Throw(ctx, error);
 }
 
+/* The engine's number for the class ArrayBuffer. */
+static JSClassID array_buffer_class;
+
 /* The bytes behind an ArrayBuffer or typed array, or NULL with an exception pending. */
 static uint8_t *get_bytes(JSContext *ctx, JSValueConst value, size_t *length)
 {
 	size_t offset, element, size;
-	uint8_t *data = JS_GetArrayBuffer(ctx, length, value);
 	JSValue buffer;
+	uint8_t *data;
 
-	if (data)
-		return data;
-	JS_FreeValue(ctx, JS_GetException(ctx));
+	/* Asking for the wrong kind would throw, and an exception with its stack takes long to make. */
+	if (JS_GetClassID(value) == array_buffer_class)
+		return JS_GetArrayBuffer(ctx, length, value);
 	buffer = JS_GetTypedArrayBuffer(ctx, value, &offset, length, &element);
 	if (JS_IsException(buffer))
 		return NULL;
@@ -372,21 +381,37 @@ SYS_FUNCTION(sys_run)
 	return JS_UNDEFINED;
 }
 
-SYS_FUNCTION(sys_outs)
+/* A surrogate on its own has no UTF-8; the engine encodes it nevertheless, in three bytes. */
+static void replace_lone_surrogates(char *text, size_t length)
 {
-	const char *string, *text;
-	size_t length;
-	int32_t port;
+	for (size_t i = 0; i + 2 < length; i++)
+		if ((uint8_t)text[i] == 0xed && (uint8_t)text[i + 1] >= 0xa0)
+			memcpy(text + i, "\xef\xbf\xbd", 3); /* U+FFFD */
+}
 
-	if (JS_ToInt32(ctx, &port, argv[0]))
-		return JS_EXCEPTION;
-	text = get_text(ctx, argv[1], &length, &string);
-	if (!text)
-		return JS_EXCEPTION;
-	write_port(port, text, length);
-	if (string)
-		JS_FreeCString(ctx, string);
-	return JS_UNDEFINED;
+/* frame(kind, payload) */
+SYS_FUNCTION(sys_frame)
+{
+	size_t kind_length, length;
+	const char *kind = JS_ToCStringLen(ctx, &kind_length, argv[0]);
+	const char *payload = JS_ToCStringLen(ctx, &length, argv[1]);
+	JSValue result = JS_EXCEPTION;
+
+	if (!kind || !payload)
+		goto out;
+	if (kind_length != 1 || memchr(payload, '\n', length) || memchr(payload, '\r', length)) {
+		JS_ThrowRangeError(ctx, "frame %s: payload holds a line end", kind);
+		goto out;
+	}
+	replace_lone_surrogates((char *)payload, length);
+	write_frame(*kind, payload, length);
+	result = JS_UNDEFINED;
+out:
+	if (payload)
+		JS_FreeCString(ctx, payload);
+	if (kind)
+		JS_FreeCString(ctx, kind);
+	return result;
 }
 
 SYS_FUNCTION(sys_outl)
@@ -469,7 +494,7 @@ static const JSCFunctionListEntry sys_functions[] = {
 	JS_CFUNC_DEF("unmap", 1, sys_unmap),
 	JS_CFUNC_DEF("address", 1, sys_address),
 	JS_CFUNC_DEF("run", 1, sys_run),
-	JS_CFUNC_DEF("outs", 2, sys_outs),
+	JS_CFUNC_DEF("frame", 2, sys_frame),
 	JS_CFUNC_DEF("outl", 2, sys_outl),
 	JS_CFUNC_DEF("readFile", 1, sys_read_file),
 	JS_CFUNC_DEF("text", 1, sys_text),
@@ -480,8 +505,11 @@ static const JSCFunctionListEntry sys_functions[] = {
 
 static void add_sys(JSContext *ctx)
 {
+	JSValue buffer = JS_NewArrayBufferCopy(ctx, NULL, 0);
 	JSValue global = JS_GetGlobalObject(ctx), sys = JS_NewObject(ctx), env = JS_NewObject(ctx);
 
+	array_buffer_class = JS_GetClassID(buffer);
+	JS_FreeValue(ctx, buffer);
 	JS_SetPropertyFunctionList(ctx, sys, sys_functions,
 				   COUNT_OF(sys_functions));
 	for (char **entry = environ; *entry; entry++) {
@@ -506,40 +534,121 @@ static __attribute__((noreturn)) void die_of_exception(JSContext *ctx, JSValue e
 	die(message ? message : "exception that cannot be turned into text", stack ? stack : "");
 }
 
-int main(void)
+static JSContext *new_context(void)
+{
+	JSRuntime *rt = JS_NewRuntime();
+
+	/*
+	 * Objects are counted; the collector only finds cycles, which nobody makes many of. A run of it
+	 * writes to every object, and in a child each page written to is a page fault and a copy.
+	 */
+	if (rt)
+		JS_SetGCThreshold(rt, 32 << 20);
+	return rt ? JS_NewContext(rt) : NULL;
+}
+
+/*
+ * On the host, `init --compile SCRIPT BYTECODE`: the guest is slow at parsing, and bytecode fits the engine that wrote it, which is this very program.
+ */
+static int compile(const char *script_path, const char *bytecode_path)
+{
+	JSContext *ctx = new_context();
+	size_t length, bytecode_length, written = 0;
+	char *script = read_whole(script_path, &length);
+	uint8_t *bytecode;
+	JSValue module;
+	FILE *out;
+
+	if (!ctx || !script) {
+		perror(script_path);
+		return 1;
+	}
+	JS_SetStripInfo(JS_GetRuntime(ctx), JS_STRIP_SOURCE); /* lines and names stay */
+	/* As a module: it is strict, and import/export of an "esm" bundle are allowed. */
+	module = JS_Eval(ctx, script, length, SCRIPT_NAME,
+			 JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
+	if (JS_IsException(module)) {
+		const char *message = JS_ToCString(ctx, JS_GetException(ctx));
+
+		fprintf(stderr, "%s: %s\n", script_path, message ? message : "exception");
+		return 1;
+	}
+	bytecode = JS_WriteObject(ctx, &bytecode_length, module, JS_WRITE_OBJ_BYTECODE);
+	out = bytecode ? fopen(bytecode_path, "wb") : NULL;
+	if (out)
+		written = fwrite(bytecode, 1, bytecode_length, out);
+	if (!out || fclose(out) || written != bytecode_length) {
+		perror(bytecode_path);
+		return 1;
+	}
+	return 0;
+}
+
+/*
+ * fork(2) copies the page tables of a mapping only when the mapping has a page of its own; otherwise
+ * each child faults the program in again, 64 KiB at a time. One byte written makes such a page.
+ */
+static void give_page_tables_to_children(void)
+{
+	const ElfW(Phdr) *header = (const void *)getauxval(AT_PHDR);
+
+	for (size_t i = 0; i < getauxval(AT_PHNUM); i++, header++) {
+		uintptr_t start = header->p_vaddr & -(uintptr_t)PAGE;
+		size_t length = header->p_vaddr + header->p_memsz - start;
+		int protection = PROT_READ | (header->p_flags & PF_X ? PROT_EXEC : 0);
+
+		if (header->p_type != PT_LOAD || header->p_flags & PF_W)
+			continue;
+		if (mprotect((void *)start, length, protection | PROT_WRITE))
+			continue; /* slower, nothing else */
+		*(volatile char *)start = *(volatile char *)start;
+		mprotect((void *)start, length, protection);
+	}
+}
+
+int main(int argc, char **argv)
 {
 	static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 	struct sigaction action = { .sa_handler = on_fatal_signal, .sa_flags = (int)SA_RESETHAND };
 	JSContext *job_ctx, *ctx;
 	struct sysinfo info;
-	JSRuntime *rt;
+	JSValue module, result;
 	size_t length;
-	char *script;
-	JSValue result;
+	char *bytecode;
 	int jobs;
 
+	if (getpid() != 1) {
+		if (argc == 4 && !strcmp(argv[1], "--compile"))
+			return compile(argv[2], argv[3]);
+		fprintf(stderr, "usage: %s --compile SCRIPT BYTECODE\n", argv[0]);
+		return 2;
+	}
 	for (size_t i = 0; i < COUNT_OF(fatal); i++)
 		sigaction(fatal[i], &action, NULL);
 	if (iopl(3)) /* without the ports nothing can be reported; the console is all there is */
 		perror("kmatrix runtime: iopl (is CONFIG_X86_IOPL_IOPERM set?)");
 
-	script = read_whole(SCRIPT_PATH, &length);
-	if (!script)
-		die("cannot read " SCRIPT_PATH, strerror(errno));
-	rt = JS_NewRuntime();
-	ctx = rt ? JS_NewContext(rt) : NULL;
+	bytecode = read_whole(BYTECODE_PATH, &length);
+	if (!bytecode)
+		die("cannot read " BYTECODE_PATH, strerror(errno));
+	ctx = new_context();
 	if (!ctx)
 		die("no memory for the JavaScript engine", "");
 	/* An exception in the script rather than the kernel's OOM killer, which PID 1 is immune to. */
 	sysinfo(&info);
-	JS_SetMemoryLimit(rt, info.totalram / 2 * info.mem_unit);
+	JS_SetMemoryLimit(JS_GetRuntime(ctx), info.totalram / 2 * info.mem_unit);
 	add_sys(ctx);
 
-	/* As a module: it is strict, and import/export of an "esm" bundle are allowed. */
-	result = JS_Eval(ctx, script, length, SCRIPT_PATH, JS_EVAL_TYPE_MODULE);
+	give_page_tables_to_children();
+
+	module = JS_ReadObject(ctx, (uint8_t *)bytecode, length, JS_READ_OBJ_BYTECODE);
+	if (JS_IsException(module) || JS_ResolveModule(ctx, module) < 0)
+		die_of_exception(ctx, JS_GetException(ctx));
+	free(bytecode);
+	result = JS_EvalFunction(ctx, module);
 	if (JS_IsException(result))
 		die_of_exception(ctx, JS_GetException(ctx));
-	while ((jobs = JS_ExecutePendingJob(rt, &job_ctx)) > 0)
+	while ((jobs = JS_ExecutePendingJob(JS_GetRuntime(ctx), &job_ctx)) > 0)
 		;
 	if (jobs < 0)
 		die_of_exception(job_ctx, JS_GetException(job_ctx));

@@ -3,7 +3,7 @@
 /**
  * The contract between the runtime (`init.c`) and TypeScript: the global `sys`.
  *
- * The script is evaluated once, as a module, in PID 1. What else the engine offers is the ECMAScript
+ * The script is compiled to bytecode on the host and evaluated once, as a module, in PID 1. What else the engine offers is the ECMAScript
  * 2023 library and nothing more: no console, no timers, no TextEncoder, no import of other files. An
  * exception that nobody catches, and a script that returns, end the machine with an X frame and exit
  * code 0x11.
@@ -57,8 +57,12 @@ export interface Sys {
    */
   run(operations: Memory): void;
 
-  /** `rep outsb` to an I/O port. */
-  outs(port: number, data: string | Memory): void;
+  /**
+   * Numbers a frame (see `harness/frames.ts`) and writes it to the results channel; PID 1 only. Throws
+   * a RangeError when the payload holds a line end. Here, because the checksum takes the engine longer
+   * than everything else about a result line.
+   */
+  frame(kind: string, payload: string): void;
 
   /** `outl` to an I/O port. */
   outl(port: number, value: number): void;

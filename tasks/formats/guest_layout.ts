@@ -4,7 +4,7 @@ import type { CoverRequest, Feature, KernelBuild, Machine } from "../model.ts";
 
 /** Paths of the archive that all cells share, parents before their content. */
 export function initramfsFiles(): string[] {
-  return ["init", "kmatrix", "kmatrix/tests.js"];
+  return ["init", "kmatrix", "kmatrix/tests.qjs"];
 }
 
 /** Paths of the small archive that is appended for one boot, parents before their content. */

@@ -28,7 +28,7 @@ Deno.test("qemuArgv() lists every device by itself, under TCG", () => {
     "-accel",
     "tcg,thread=multi",
     "-cpu",
-    "max",
+    "max,-erms,-fsrm,-smap",
     "-smp",
     "1",
     "-m",
@@ -48,7 +48,7 @@ Deno.test("qemuArgv() lists every device by itself, under TCG", () => {
     "-initrd",
     "/r/initramfs.cpio",
     "-append",
-    "console=ttyS0 panic=-1 reboot=t lpj=4000000",
+    "console=ttyS0 panic=-1 reboot=t lpj=4000000 no_timer_check nolapic_timer",
   ]);
 });
 
@@ -64,7 +64,10 @@ Deno.test("qemuArgv() takes size, type and command line from the machine", () =>
   assert.equal(argv[argv.indexOf("-machine") + 1], "q35");
   assert.equal(argv[argv.indexOf("-smp") + 1], "4");
   assert.equal(argv[argv.indexOf("-m") + 1], "512M");
-  assert.equal(argv.at(-1), "console=ttyS0 panic=-1 reboot=t lpj=4000000 nosmt quiet");
+  assert.equal(
+    argv.at(-1),
+    "console=ttyS0 panic=-1 reboot=t lpj=4000000 no_timer_check nosmt quiet",
+  );
 });
 
 Deno.test("qemuArgv() doubles commas of a path, as QEMU's option parser wants them", () => {
@@ -73,7 +76,15 @@ Deno.test("qemuArgv() doubles commas of a path, as QEMU's option parser wants th
 });
 
 Deno.test("kernelCommandLine() adds nothing when the machine asks nothing", () => {
-  assert.doesNotMatch(kernelCommandLine({ cmdline: "" }), /\s$/);
+  for (const accel of ["tcg", "kvm"] as const) {
+    assert.doesNotMatch(kernelCommandLine({ ...REQUEST, accel }), /\s$/);
+  }
+});
+
+Deno.test("kernelCommandLine() keeps the APIC's timer under KVM and with several CPUs", () => {
+  assert.match(kernelCommandLine(REQUEST), / nolapic_timer\b/);
+  assert.doesNotMatch(kernelCommandLine({ ...REQUEST, accel: "kvm" }), /timer/);
+  assert.doesNotMatch(kernelCommandLine({ ...REQUEST, machine: SMP4 }), /nolapic_timer/);
 });
 
 Deno.test("qemuExitCode() gives what isa-debug-exit makes of a guest's code", () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Bundles the selftests, compiles the runtime, and packs both into an initramfs. */
+/** Compiles the guest's runtime, bundles the selftests to its bytecode, and packs an initramfs. */
 import { build as bundle } from "esbuild";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
@@ -24,7 +24,7 @@ export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Prom
   const version = (await probeProgram([clang, "--version"], paths.cache, host)).stdout;
   const digest = await sha256(
     JSON.stringify([
-      "initramfs 1",
+      "initramfs 2",
       version,
       await host.fs.stat(quickjs.library),
       // The modules are not in it: they belong to a kernel's build.
@@ -72,23 +72,32 @@ async function make(
 ): Promise<void> {
   const root = `${dir}/root`;
   await host.fs.makeDir(`${root}/kmatrix`);
-  await bundleTests(`${paths.root}/selftests/main.ts`, `${root}/kmatrix/tests.js`);
-  const argv = runtimeArgv(
-    clang,
-    quickjs,
-    `${paths.root}/selftests/runtime/init.c`,
-    `${root}/init`,
+  await bundleTests(`${paths.root}/selftests/main.ts`, `${dir}/tests.js`);
+  const init = `${root}/init`;
+  const source = `${paths.root}/selftests/runtime/init.c`;
+  await run(runtimeArgv(clang, quickjs, source, init), "the guest runtime does not compile", host);
+  await run(
+    bytecodeArgv(init, `${dir}/tests.js`, `${root}/kmatrix/tests.qjs`),
+    "the guest runtime does not take the bundled selftests",
+    host,
   );
-  const result = await host.run({ argv });
-  if (result.code !== 0) {
-    throw new KmatrixError(
-      "infra",
-      "runtime-build-failed",
-      `the guest runtime does not compile: ${clang} ended with code ${result.code}`,
-      result.stderr,
-    );
-  }
   await archive(root, initramfsFiles(), `${dir}/initramfs.cpio`, host);
+}
+
+async function run(argv: readonly string[], failure: string, host: Host): Promise<void> {
+  const result = await host.run({ argv });
+  if (result.code === 0) return;
+  throw new KmatrixError(
+    "infra",
+    "runtime-build-failed",
+    `${failure}: ${argv[0]} ended with code ${result.code}`,
+    result.stderr,
+  );
+}
+
+/** The call by which the runtime itself turns the script into bytecode, which only it can read. */
+export function bytecodeArgv(init: string, script: string, out: string): string[] {
+  return [init, "--compile", script, out];
 }
 
 /** The call that compiles the static init. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Recordings of boots that never were, made by the guest's own runner and encoder. */
-import { encodeFrame, type FrameKind } from "../../selftests/harness/frames.ts";
+import { encodeFrame, type FrameKind, FrameWriter } from "../../selftests/harness/frames.ts";
 import { AssertionError } from "../../selftests/harness/asserts.ts";
 import { SkipError } from "../../selftests/harness/fixtures.ts";
 import { type ChildEnd, runTests } from "../../selftests/harness/runner.ts";
@@ -60,6 +60,7 @@ class Vanished extends Error {}
 /** What the host would find in console.log and results.log. */
 export function record(script: Script): Recording {
   const bytes: number[] = [];
+  const writer = new FrameWriter((more) => bytes.push(...more));
   let console = "";
   let uptimeMs = 800;
   const print = (line: string) => {
@@ -94,7 +95,7 @@ export function record(script: Script): Recording {
       {
         nowMs: () => uptimeMs += 1.5,
         describe: () => ({ release: "6.12.0", cmdline: "console=ttyS0" }),
-        write: (more) => bytes.push(...more),
+        send: (kind, payload) => writer.text(kind, payload),
         mark(line) {
           print(line);
           current = /^kmatrix: RUN (.*)/.exec(line)?.[1] ?? current;
