@@ -24,6 +24,7 @@ import {
   STAGES,
 } from "./model.ts";
 import { type Failure, failureFrom, KmatrixError } from "./errors.ts";
+import { bootPhases } from "./formats/boot_phases.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
 import { ranWhole, unusedEntries } from "./formats/allow_list.ts";
@@ -387,6 +388,7 @@ class Run {
     one.stages[index] = bootStage(result, record.durationMs, "");
     one.properties["boot.accel"] = record.accel;
     one.properties["boot.ms"] = `${record.durationMs}`;
+    Object.assign(one.properties, bootPhases(record));
     if (result.guest.release) one.properties["guest.release"] = result.guest.release;
     Object.assign(
       one.properties,

@@ -52,7 +52,7 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
   });
   const startedAt = host.now();
   const child = await host.spawn({ argv, log: `${dir}/qemu.log` });
-  const end = await watch(child, input, startedAt, host);
+  const { end, firstByteMs } = await watch(child, input, startedAt, host);
   const vmlinux = await host.fs.stat(input.vmlinux);
   const size = async (name: string) => (await host.fs.stat(`${dir}/${name}`))?.size ?? 0;
   const record: BootRecord = {
@@ -61,6 +61,7 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
     argv,
     end: await refineEnd(end, dir, host),
     durationMs: host.now() - startedAt,
+    firstByteMs,
     features: input.features,
     filter: input.filter,
     bytes: { console: await size(RECORDINGS.console), results: await size(RECORDINGS.results) },
@@ -111,18 +112,27 @@ async function copyInto(folder: string, paths: readonly string[], host: Host): P
 }
 
 const POLL_MS = 100;
+/** Until the first result, so that its time is worth something. */
+const FIRST_POLL_MS = 20;
+
+interface Watched {
+  readonly end: BootEnd;
+  readonly firstByteMs: NonNullable<BootRecord["firstByteMs"]>;
+}
 
 async function watch(
   child: Child,
   input: BootInput,
   startedAt: number,
   host: Host,
-): Promise<BootEnd> {
+): Promise<Watched> {
   const { dir, limits } = input;
+  const firstByteMs: { console?: number; results?: number } = {};
   let consoleBytes = 0;
   const console = await host.fs.appender(`${dir}/${RECORDINGS.console}`);
   const copying = (async () => {
     for await (const chunk of child.stdout) {
+      firstByteMs.console ??= host.now() - startedAt;
       const room = limits.consoleBytes - consoleBytes;
       consoleBytes += chunk.length;
       // What is over the cap is read and dropped, so that the guest's end is still seen.
@@ -137,10 +147,11 @@ async function watch(
   let resultAt = startedAt;
   let limit: BootEnd | null = null;
   while (code === null && limit === null) {
-    await Promise.race([exit, host.sleep(POLL_MS)]);
+    await Promise.race([exit, host.sleep(resultBytes > 0 ? POLL_MS : FIRST_POLL_MS)]);
     if (host.signal.aborted) break;
     const now = host.now();
     const size = (await host.fs.stat(`${dir}/${RECORDINGS.results}`))?.size ?? 0;
+    if (size > 0) firstByteMs.results ??= now - startedAt;
     if (size !== resultBytes) [resultBytes, resultAt] = [size, now];
     const rung = firedRung(limits, {
       elapsedMs: now - startedAt,
@@ -158,7 +169,7 @@ async function watch(
     await console.write(new TextEncoder().encode(cut));
   }
   console.close();
-  return limit ?? { kind: "exited", code: code ?? 0 };
+  return { end: limit ?? { kind: "exited", code: code ?? 0 }, firstByteMs };
 }
 
 /**
