@@ -27,7 +27,7 @@ const AS_DUE: Outcome = {
   before: "passed",
   after: "passed",
   others: [],
-  text: "kernel BUG at a.c:1!, in kmatrix_crash_bang [kmatrix_crash]",
+  text: "kernel BUG at a.c:1!\nin report lib/bug.c:7\nby kmatrix_crash_bang a.c:1 [kmatrix_crash]",
   bootMs: 7000,
 };
 
@@ -58,7 +58,8 @@ Deno.test("differences() names each thing that is not as it should be", () => {
     [{ before: "splat-bug" }, /^the test before is splat-bug, not passed$/],
     [{ after: "not-run" }, /^the test behind is not-run, not passed$/],
     [{ others: ["kcov.x.y"] }, /^kcov\.x\.y is in the report$/],
-    [{ text: "in kmatrix_crash_bang_twice" }, /does not name kmatrix_crash_bang\(\)$/],
+    [{ text: "in kmatrix_crash_bang_twice a.c:1" }, /not name a line of kmatrix_crash_bang\(\)$/],
+    [{ text: "in kmatrix_crash_bang+0x1/0x2" }, /not name a line of kmatrix_crash_bang\(\)$/],
     [{ bootMs: 7001 }, /^the boot took 7001 ms, more than 7000 ms$/],
     [{ bootMs: NaN }, /^the boot took NaN ms/],
   ];

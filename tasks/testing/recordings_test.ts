@@ -121,7 +121,7 @@ function assertNoCutHelps({ name, recording, record }: Cut, stream: "console" | 
         assert.ok(!green || record === null, `${name}: green although ${stream} was cut`);
       }
     }),
-    { numRuns: bytes.length > 5000 ? 60 : 150 },
+    { numRuns: bytes.length > 5000 ? 30 : 100 },
   );
 }
 
@@ -157,7 +157,7 @@ function assertNoCutHelpsAlone(
         assert.ok(!green || whole[index], `${name}: green when ${stream} is cut at ${length}`);
       }
     }),
-    { numRuns: bytes.length > 5000 ? 60 : 150 },
+    { numRuns: bytes.length > 5000 ? 30 : 100 },
   );
 }
 
