@@ -12,7 +12,7 @@ import { loadMatrix, makePlan } from "../project.ts";
 import { bring } from "../stages/bring.ts";
 import { ensureReady } from "../stages/setup.ts";
 import { type CommitFacts, type Worktree, worktree, worktreeName } from "../stages/worktree.ts";
-import { type Context, makeRunDir, matrixFile } from "./context.ts";
+import { type Context, makeRunDir, matrixFile, refuseOptions } from "./context.ts";
 
 type RowStep = Step & CommitFacts;
 type SubjectOf = (commit: string, name: string) => Subject;
@@ -23,6 +23,7 @@ export async function bisectCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, absolute } = context;
+  refuseOptions("bisect", options);
   if (options.range !== undefined || options.series !== undefined) {
     const text = "bisect searches the commits of --tree; --series and --range go with `series`";
     throw new KmatrixError("usage", "bad-usage", text);

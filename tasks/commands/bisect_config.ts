@@ -11,7 +11,7 @@ import { configLine, type FragmentLine, placeOf } from "../formats/kconfig.ts";
 import { OneCell, withKernelLock } from "../one_cell.ts";
 import { requestOf } from "../stages/configure.ts";
 import { ensureReady } from "../stages/setup.ts";
-import { type Context, makeRunDir, planOf } from "./context.ts";
+import { type Context, makeRunDir, planOf, refuseOptions } from "./context.ts";
 
 /** The fragment that a guest cannot boot without; its lines are left alone unless --all is given. */
 const BASE_FRAGMENT = "configs/base.config";
@@ -22,6 +22,7 @@ export async function bisectConfigCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host } = context;
+  refuseOptions("bisect-config", options);
   const plan = await planOf([name], options, context);
   const [cell] = plan.cells;
   if (cell === undefined || plan.cells.length > 1) {

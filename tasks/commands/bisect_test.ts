@@ -103,6 +103,24 @@ Deno.test("bisect does not boot a kernel twice that two commits build", async ()
   });
 });
 
+Deno.test("bisect goes on where the repository was made anew, or has more commits", async () => {
+  const commits = ["good0", "good1", "bad2"].map((image) => ({ subject: image, image }));
+  const other = ["good0", "bad5", "bad6"].map((image) => ({ subject: `new ${image}`, image }));
+  await withHistory(commits, async (bisect, ids, tree) => {
+    const first = await bisect("--good", ids[0]!, "--bad", "HEAD");
+    assert.match(first.out, new RegExp(`^${ids[2]} is the first bad commit`, "m"));
+    const anew = await makeHistory(project, other);
+    await Deno.remove(tree, { recursive: true });
+    await Deno.rename(anew.tree, tree);
+    const second = await bisect("--good", anew.ids[0]!, "--bad", "main");
+    assert.match(
+      second.out,
+      new RegExp(`^${anew.ids[1]} is the first bad commit`, "m"),
+      second.err,
+    );
+  });
+});
+
 Deno.test("bisect boots more often where the failure is rare", async () => {
   const commits = [0, 1, 2, 3, 4].map((index) => ({
     subject: `commit ${index}`,
@@ -167,6 +185,7 @@ Deno.test("bisect refuses ends that are not what they are said to be", async () 
         /no kernel source tree is there/,
       ],
       [["--good", ids[0]!, "--bad", ids[3]!, "--range", "a..b"], /go with `series`/],
+      [["--good", ids[0]!, "--bad", ids[3]!, "--dry-run"], /bisect knows no --dry-run/],
     ];
     for (const [args, message] of cases) {
       const { code, out, err } = await bisect(...args);

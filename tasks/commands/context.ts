@@ -5,7 +5,7 @@ import type { RunOptions } from "../cli.ts";
 import type { Plan, RunReport } from "../model.ts";
 import type { Paths } from "../paths.ts";
 import type { Terminal } from "../ui/terminal.ts";
-import type { Failure } from "../errors.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
 import { formatCommand } from "../formats/shell.ts";
 import { cProgramTable } from "../formats/c_programs.ts";
 import { dedupTable } from "../formats/dedup_table.ts";
@@ -39,6 +39,19 @@ export async function planOf(
     options,
     host,
   );
+}
+
+/** Options of `matrix` that a command has no use for and must not take in silence. */
+export function refuseOptions(command: string, options: RunOptions): void {
+  const given = [
+    ["--dry-run", options.dryRun],
+    ["--list", options.list],
+    ["--shard", options.shard !== undefined],
+    ["--fail-fast", options.failFast],
+    ["--junit", options.junit !== undefined],
+  ].filter(([, is]) => is).map(([name]) => name);
+  if (given.length === 0) return;
+  throw new KmatrixError("usage", "bad-usage", `${command} knows no ${given.join(", ")}`);
 }
 
 /** Every failure that a report holds. */

@@ -24,7 +24,7 @@ import { OneCell, withKernelLock } from "../one_cell.ts";
 import { cellFolder } from "../paths.ts";
 import { ensureReady } from "../stages/setup.ts";
 import { symbolize } from "../stages/symbolize.ts";
-import { type Context, makeRunDir, planOf } from "./context.ts";
+import { type Context, makeRunDir, planOf, refuseOptions } from "./context.ts";
 
 /** What one cell's boot has covered. */
 interface Coverage {
@@ -43,6 +43,7 @@ export async function coverCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, terminal } = context;
+  refuseOptions("cover", options);
   checkUsage(call, options);
   const cells = options.against === undefined ? [cell] : [cell, options.against];
   const plan = await planOf(cells, options, context);

@@ -21,7 +21,7 @@ import { kconfigSymbols, lackingOptions } from "../project.ts";
 import { fetch } from "../stages/fetch.ts";
 import { patch } from "../stages/patch.ts";
 import { ensureReady } from "../stages/setup.ts";
-import { type Context, makeRunDir, planOf } from "./context.ts";
+import { type Context, makeRunDir, planOf, refuseOptions } from "./context.ts";
 
 export async function seriesCommand(
   globs: readonly string[],
@@ -29,6 +29,7 @@ export async function seriesCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, terminal } = context;
+  refuseOptions("series", options);
   const plan = await planOf(globs, options, context);
   const kernels = [...new Map(plan.cells.map(({ kernel }) => [kernel.id, kernel])).values()];
   const [kernel] = kernels;

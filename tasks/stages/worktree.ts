@@ -65,9 +65,16 @@ export class Worktree {
       throw new KmatrixError("usage", "no-git-tree", text, asked.stderr.trim());
     }
     const { fs } = this.#host;
+    const alternates = `${this.path}/.git/objects/info/alternates`;
+    if (await fs.exists(`${this.path}/.git`)) {
+      await fs.writeText(alternates, `${objects}\n`);
+      // The repository may have been made anew since, and what is checked out here be unknown to it.
+      const known = await this.#git(this.path, ["cat-file", "-e", "HEAD^{tree}"]);
+      if (known.code !== 0) await fs.remove(this.path);
+    }
     await fs.makeDir(this.path);
     if (!(await fs.exists(`${this.path}/.git`))) await this.#must(this.path, ["init", "--quiet"]);
-    await fs.writeText(`${this.path}/.git/objects/info/alternates`, `${objects}\n`);
+    await fs.writeText(alternates, `${objects}\n`);
     const grafts = await fs.readTextIfAny(shallow!);
     if (grafts !== null) await fs.writeText(`${this.path}/.git/shallow`, grafts);
     await this.#git(this.path, ["bisect", "reset"]);

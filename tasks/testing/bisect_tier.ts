@@ -5,8 +5,10 @@
  * now and then whatever is booted. Takes three whole builds, about fifteen minutes on two cores.
  */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import $ from "dax";
 import { CACHE, copyProject, kmatrix, ROOT, withTempDir } from "./project_copy.ts";
+import { worktreeName } from "../stages/worktree.ts";
 import { stateOf } from "./fake_history.ts";
 
 const COMMITS = 32;
@@ -87,9 +89,18 @@ async function makeHistory(repository: Repository): Promise<string[]> {
   return ids.split("\n");
 }
 
+function removedAfterwards(path: string): Disposable {
+  return {
+    [Symbol.dispose]: () => {
+      if (existsSync(path)) Deno.removeSync(path, { recursive: true });
+    },
+  };
+}
+
 Deno.test("bisect finds an off-by-one of kcov in a history of 32 real commits", async () => {
   await withTempDir(async (dir) => {
     const repository = new Repository(`${dir}/linux`);
+    using _checkout = removedAfterwards(`${CACHE}/sources/${await worktreeName(repository.path)}`);
     const ids = await makeHistory(repository);
     assert.equal(ids.length, COMMITS + 1);
     const root = await copyProject(dir);
