@@ -258,7 +258,13 @@ export interface Initramfs {
 /** Why QEMU is not running any more, as the host saw it. */
 export type BootEnd =
   | { readonly kind: "exited"; readonly code: number; readonly cause?: ExitCause }
-  | { readonly kind: "limit"; readonly rung: LimitRung; readonly afterMs: number }
+  | {
+    readonly kind: "limit";
+    readonly rung: LimitRung;
+    readonly afterMs: number;
+    /** What the phase was allowed; null for the cap on bytes. */
+    readonly limitMs?: number | null;
+  }
   | { readonly kind: "not-started"; readonly message: string };
 
 /** What made QEMU end with code 0, which the guest's exit port cannot give. */
@@ -277,6 +283,17 @@ export type LimitRung =
   | "boot-limit"
   | "console-cap";
 
+/** How long the phases of a boot took, in ms, as the host saw it. */
+export interface BootTimes {
+  /** From QEMU's start to the first byte on the console. */
+  readonly firstOutputMs: number;
+  /** From QEMU's start to the guest's first frame. */
+  readonly initMs: number;
+  /** The longest time without a frame after that. */
+  readonly silentMs: number;
+  readonly bootMs: number;
+}
+
 export interface BootRecord {
   readonly cell: string;
   readonly accel: Accel;
@@ -289,6 +306,8 @@ export interface BootRecord {
   readonly filter: readonly string[];
   /** Sizes of the two recordings, so that one which was cut later is found out. */
   readonly bytes: { readonly console: number; readonly results: number };
+  /** The longest time between two frames. */
+  readonly silentMs?: number;
   /** What was booted, to find source lines by as long as it is there. */
   readonly kernel?: {
     readonly vmlinux: string;

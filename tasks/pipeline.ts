@@ -32,7 +32,7 @@ import { cProgramProperties } from "./formats/c_programs.ts";
 import { dedupProperties } from "./formats/dedup_table.ts";
 import { sandboxText } from "./formats/sandbox.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
-import { limitsFor } from "./formats/limits.ts";
+import { bootTimes, limitClass, limitsFor } from "./formats/limits.ts";
 import { splatProperties } from "./formats/splat_report.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
 import { ensureReady } from "./stages/setup.ts";
@@ -44,6 +44,7 @@ import { inspect } from "./stages/inspect.ts";
 import { pack } from "./stages/pack.ts";
 import { chooseAccel } from "./stages/accel.ts";
 import { boot } from "./stages/boot.ts";
+import { recallBoot, rememberBoot } from "./stages/boot_times.ts";
 import { parse } from "./stages/parse.ts";
 import { symbolizeFrames } from "./stages/symbolize.ts";
 
@@ -356,13 +357,19 @@ class Run {
           this.#host,
         );
       this.#accel = accel;
+      const measured = await recallBoot(
+        limitClass(accel, features),
+        cell.id,
+        this.#paths,
+        this.#host,
+      );
       const record = await boot({
         ...guest,
         cell: cell.id,
         accel,
         features,
         filter: settings.testFilter,
-        limits: limitsFor(accel, features, settings.timeoutSeconds),
+        limits: limitsFor(accel, features, settings.timeoutSeconds, measured),
         dir,
       }, this.#host);
       if (this.#host.signal.aborted) {
@@ -384,6 +391,10 @@ class Run {
     });
     if (!result) return;
     one.result = result;
+    if (result.boot === null) {
+      const kind = limitClass(record.accel, features);
+      await rememberBoot(kind, cell.id, bootTimes(record), this.#paths, this.#host);
+    }
     const index = one.stages.findIndex((stage) => stage.stage === "boot");
     one.stages[index] = bootStage(result, record.durationMs, "");
     one.properties["boot.accel"] = record.accel;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** How long each phase of a boot may take before its rung of the ladder fires. */
-import type { Accel, Feature, LimitRung } from "../model.ts";
+import type { Accel, BootRecord, BootTimes, Feature, LimitRung } from "../model.ts";
 
 export interface Limits {
   /** From QEMU's start to the first byte on the console. */
   readonly noOutputMs: number;
   /** From QEMU's start to the guest's first frame. */
   readonly initMs: number;
-  /** Between two frames; the guest sends a heartbeat each second. */
+  /** Between two frames; the guest sends a heartbeat twice a second. */
   readonly silentMs: number;
   /** From start to end. */
   readonly bootMs: number;
@@ -19,26 +19,72 @@ export interface Limits {
 
 const BASE = { noOutputMs: 20_000, initMs: 40_000, silentMs: 30_000, bootMs: 600_000 };
 
+/** What a boot tells of how long its phases take; what it did not come to counts nothing. */
+export function bootTimes(
+  { firstByteMs, silentMs, durationMs }: Pick<
+    BootRecord,
+    "firstByteMs" | "silentMs" | "durationMs"
+  >,
+): BootTimes {
+  return {
+    firstOutputMs: firstByteMs?.console ?? 0,
+    initMs: firstByteMs?.results ?? 0,
+    silentMs: silentMs ?? 0,
+    bootMs: durationMs,
+  };
+}
+
+/** How many times as long as it has been seen to last a phase may last. */
+const MARGIN = 10;
+
+/** Boots are alike in their limits where they run on the same accelerator under the same sanitizer. */
+export function limitClass(accel: Accel, features: readonly Feature[]): string {
+  return features.includes("kasan") ? `${accel}-kasan` : accel;
+}
+
 /**
  * Emulation and sanitizers stretch all limits. The factors are chosen generously, not measured: a
- * limit that fires on a sound guest costs more trust than one that fires late.
+ * limit that fires on a sound guest costs more trust than one that fires late. What this host has
+ * measured stretches them further, and never makes one shorter.
  * @param timeoutSeconds Replaces the limit of the whole boot when not null.
+ * @param measured The slowest sound boot of this host that tells something of the one to come.
  */
 export function limitsFor(
   accel: Accel,
   features: readonly Feature[],
   timeoutSeconds: number | null,
+  measured: BootTimes | null = null,
 ): Limits {
   const factor = (accel === "tcg" ? 1 : 0.5) * (features.includes("kasan") ? 4 : 1);
-  const scaled = (ms: number) => Math.round(ms * factor);
+  const atLeast = (ms: number, seenMs = 0) => Math.round(Math.max(ms * factor, MARGIN * seenMs));
+  const initMs = atLeast(BASE.initMs, measured?.initMs);
+  const slowness = initMs / atLeast(BASE.initMs);
   return {
-    noOutputMs: scaled(BASE.noOutputMs),
-    initMs: scaled(BASE.initMs),
-    silentMs: scaled(BASE.silentMs),
-    bootMs: timeoutSeconds === null ? scaled(BASE.bootMs) : timeoutSeconds * 1000,
+    noOutputMs: atLeast(BASE.noOutputMs, measured?.firstOutputMs),
+    initMs,
+    silentMs: atLeast(BASE.silentMs, measured?.silentMs),
+    bootMs: timeoutSeconds === null
+      ? atLeast(BASE.bootMs, measured?.bootMs)
+      : timeoutSeconds * 1000,
     consoleBytes: 16 << 20,
-    timeScale: Math.max(1, factor),
+    timeScale: Math.round(100 * Math.max(1, factor) * slowness) / 100,
   };
+}
+
+/** The limit that a rung stands for, in ms; null for the one that counts bytes. */
+export function rungLimitMs(rung: LimitRung, limits: Limits): number | null {
+  switch (rung) {
+    case "no-output":
+      return limits.noOutputMs;
+    case "init-not-reached":
+      return limits.initMs;
+    case "guest-silent":
+      return limits.silentMs;
+    case "boot-limit":
+      return limits.bootMs;
+    case "console-cap":
+      return null;
+  }
 }
 
 export interface Progress {

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { LimitRung } from "../model.ts";
-import { firedRung, limitsFor, type Progress, rungText } from "./limits.ts";
+import {
+  firedRung,
+  limitClass,
+  limitsFor,
+  type Progress,
+  rungLimitMs,
+  rungText,
+} from "./limits.ts";
 
 const LIMITS = limitsFor("tcg", [], null);
 const fired = (progress: Partial<Progress>) =>
@@ -22,6 +29,32 @@ Deno.test("limitsFor() stretches every phase for a sanitizer and for emulation",
   }
   assert.ok(kasan.timeScale > LIMITS.timeScale);
   assert.ok(kvm.timeScale >= 1, "a test's own limit is never shortened");
+});
+
+Deno.test("limitsFor() gives a slow host ten times what it was seen to take, and no host less", () => {
+  const seen = (ms: number) => ({ firstOutputMs: ms, initMs: ms, silentMs: ms, bootMs: ms });
+  assert.deepEqual(limitsFor("tcg", [], null, seen(100)), LIMITS);
+  const slow = limitsFor("tcg", [], null, seen(80_000));
+  for (const phase of ["noOutputMs", "initMs", "silentMs", "bootMs"] as const) {
+    assert.equal(slow[phase], 800_000, phase);
+  }
+  assert.equal(slow.timeScale, LIMITS.timeScale * 800_000 / LIMITS.initMs);
+  assert.equal(slow.consoleBytes, LIMITS.consoleBytes);
+  assert.equal(limitsFor("tcg", [], 7, seen(80_000)).bootMs, 7000);
+});
+
+Deno.test("limitClass() keeps apart what is not alike in its limits", () => {
+  const classes = [limitClass("tcg", []), limitClass("kvm", []), limitClass("tcg", ["kasan"])];
+  assert.equal(new Set(classes).size, 3);
+  assert.equal(limitClass("tcg", ["kcov", "smp"]), limitClass("tcg", []));
+});
+
+Deno.test("rungLimitMs() gives the limit of the phase", () => {
+  assert.equal(rungLimitMs("no-output", LIMITS), LIMITS.noOutputMs);
+  assert.equal(rungLimitMs("init-not-reached", LIMITS), LIMITS.initMs);
+  assert.equal(rungLimitMs("guest-silent", LIMITS), LIMITS.silentMs);
+  assert.equal(rungLimitMs("boot-limit", LIMITS), LIMITS.bootMs);
+  assert.equal(rungLimitMs("console-cap", LIMITS), null);
 });
 
 Deno.test("limitsFor() takes --timeout for the whole boot, and for nothing else", () => {

@@ -200,8 +200,12 @@ function judgeEnding(
   const gone = machineGone(console, hostEnd);
   if (gone) return failure(gone.kind, gone.id, gone.text.replace("WHERE", where), tail);
   if (hostEnd?.kind === "limit") {
-    const text = `${rungText(hostEnd.rung)}${where}; stopped after ${seconds(hostEnd.afterMs)}`;
-    return failure("kernel", hostEnd.rung, text, tail);
+    const early = hostEnd.rung === "init-not-reached" && begin === null &&
+      stuckBeforeInit(console);
+    const words = early ? "the kernel came up and never started its init" : rungText(hostEnd.rung);
+    const limit = hostEnd.limitMs ? ` (limit ${seconds(hostEnd.limitMs)})` : "";
+    const text = `${words}${where}; stopped after ${seconds(hostEnd.afterMs)}${limit}`;
+    return failure("kernel", early ? "early-boot" : hostEnd.rung, text, tail);
   }
   // Before the stream: whoever kills QEMU tears the frame that it is just writing.
   if (hostEnd?.kind === "exited" && hostEnd.code >= 128) {
@@ -289,6 +293,13 @@ function exitText(end: BootRecord["end"] | undefined): string {
   return end?.kind === "exited" ? `${end.code}` : "unknown";
 }
 
+/** The kernel prints its first lines, and one more when it starts init (init/main.c), unless quiet. */
+function stuckBeforeInit(console: string): boolean {
+  const lines = consoleLines(console);
+  return lines.some((line) => line.startsWith("Linux version ")) &&
+    !lines.some((line) => /^Run \S+ as init process/.test(line));
+}
+
 function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
@@ -298,6 +309,9 @@ function lastLines(console: string): string {
   return lines.length === 0 ? "(none)" : lines.slice(-12).join("\n");
 }
 
+/** As formats/ktap.ts says it. */
+const SHORT_PLAN = /^the plan is (\d+) tests, (\d+) have a result/;
+
 /** A whole stream whose content does not add up. */
 function judgeStream(
   problems: readonly string[],
@@ -306,9 +320,10 @@ function judgeStream(
   cases: readonly KtapCase[],
 ): Failure | null {
   if (problems.length > 0) {
+    const short = SHORT_PLAN.exec(problems[0]!);
     return failure(
       "test",
-      "bad-ktap",
+      short && Number(short[2]) < Number(short[1]) ? "short-plan" : "bad-ktap",
       `the guest's KTAP is wrong: ${problems[0]}`,
       problems.join("\n"),
     );

@@ -393,6 +393,26 @@ Deno.test("judgeBoot() believes a panic before a reset, and a whole run before a
   assert.equal(judge(words).boot, null);
 });
 
+Deno.test("judgeBoot() tells a kernel that never started init from an init that never reported", () => {
+  const stuck = (...lines: string[]) =>
+    bootId(judge(GREEN, {
+      console: text(lines.map((line) => `[    0.100000] ${line}\r\n`).join("")),
+      results: new Uint8Array(),
+      end: { kind: "limit", rung: "init-not-reached", afterMs: 41_000, limitMs: 40_000 },
+    }));
+  const booted = ["Linux version 6.12.0", "Memory: 200M"];
+  assert.deepEqual(stuck(...booted), ["kernel", "early-boot"]);
+  assert.deepEqual(stuck(...booted, "Run /init as init process"), ["kernel", "init-not-reached"]);
+  // With "quiet" nothing is said of init either.
+  assert.deepEqual(stuck("random: crng init done"), ["kernel", "init-not-reached"]);
+});
+
+Deno.test("judgeBoot() says the limit beside the time that was taken", () => {
+  const end = { kind: "limit", rung: "guest-silent", afterMs: 41_000, limitMs: 30_000 } as const;
+  const script = { tests: [scripted("a.b.c", { do: "vanish" })] };
+  assert.match(judge(script, { end }).boot!.message, /stopped after 41\.0 s \(limit 30\.0 s\)$/);
+});
+
 Deno.test("judgeBoot() says that the guest ended early, and where", () => {
   const where = (script: Script, results?: Uint8Array<ArrayBuffer>) =>
     judge(script, { end: exited(0), ...(results ? { results } : {}) }).boot!.message;
@@ -457,13 +477,13 @@ Deno.test("judgeBoot() finds streams whose frames are whole and whose content is
     [
       "a short plan",
       (_, payload) => payload === "1..3" ? "1..4" : payload,
-      "bad-ktap",
+      "short-plan",
       /the plan is 4 tests, 3 have a result/,
     ],
     [
       "a result that is gone",
       (_, payload) => /^ok 3/.test(payload) ? null : payload,
-      "bad-ktap",
+      "short-plan",
       /the plan is 3 tests, 2 have a result/,
     ],
     [

@@ -11,7 +11,7 @@ import type {
   Machine,
 } from "../model.ts";
 import { cellArchiveFiles, type CellFile } from "../formats/guest_layout.ts";
-import { firedRung, type Limits } from "../formats/limits.ts";
+import { firedRung, type Limits, rungLimitMs } from "../formats/limits.ts";
 import { exitCause, qemuArgv } from "../formats/qemu.ts";
 import { archive } from "../host/archive.ts";
 import { RECORDINGS } from "../paths.ts";
@@ -52,7 +52,7 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
   });
   const startedAt = host.now();
   const child = await host.spawn({ argv, log: `${dir}/qemu.log` });
-  const { end, firstByteMs } = await watch(child, input, startedAt, host);
+  const { end, firstByteMs, silentMs } = await watch(child, input, startedAt, host);
   const vmlinux = await host.fs.stat(input.vmlinux);
   const size = async (name: string) => (await host.fs.stat(`${dir}/${name}`))?.size ?? 0;
   const record: BootRecord = {
@@ -62,6 +62,7 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
     end: await refineEnd(end, dir, host),
     durationMs: host.now() - startedAt,
     firstByteMs,
+    silentMs,
     features: input.features,
     filter: input.filter,
     bytes: { console: await size(RECORDINGS.console), results: await size(RECORDINGS.results) },
@@ -118,6 +119,7 @@ const FIRST_POLL_MS = 20;
 interface Watched {
   readonly end: BootEnd;
   readonly firstByteMs: NonNullable<BootRecord["firstByteMs"]>;
+  readonly silentMs: number;
 }
 
 async function watch(
@@ -128,6 +130,7 @@ async function watch(
 ): Promise<Watched> {
   const { dir, limits } = input;
   const firstByteMs: { console?: number; results?: number } = {};
+  let silentMs = 0;
   let consoleBytes = 0;
   const console = await host.fs.appender(`${dir}/${RECORDINGS.console}`);
   const copying = (async () => {
@@ -152,14 +155,20 @@ async function watch(
     const now = host.now();
     const size = (await host.fs.stat(`${dir}/${RECORDINGS.results}`))?.size ?? 0;
     if (size > 0) firstByteMs.results ??= now - startedAt;
-    if (size !== resultBytes) [resultBytes, resultAt] = [size, now];
+    if (size !== resultBytes) {
+      if (resultBytes > 0) silentMs = Math.max(silentMs, now - resultAt);
+      [resultBytes, resultAt] = [size, now];
+    }
     const rung = firedRung(limits, {
       elapsedMs: now - startedAt,
       consoleBytes,
       resultBytes,
       sinceResultMs: now - resultAt,
     });
-    if (rung && code === null) limit = { kind: "limit", rung, afterMs: now - startedAt };
+    if (rung && code === null) {
+      const limitMs = rungLimitMs(rung, limits);
+      limit = { kind: "limit", rung, afterMs: now - startedAt, limitMs };
+    }
   }
   if (code === null) child.kill();
   await exit;
@@ -169,7 +178,7 @@ async function watch(
     await console.write(new TextEncoder().encode(cut));
   }
   console.close();
-  return { end: limit ?? { kind: "exited", code: code ?? 0 }, firstByteMs };
+  return { end: limit ?? { kind: "exited", code: code ?? 0 }, firstByteMs, silentMs };
 }
 
 /**

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Child } from "../host/host.ts";
 import type { BootRecord } from "../model.ts";
-import type { Limits } from "../formats/limits.ts";
+import { bootTimes, type Limits } from "../formats/limits.ts";
 import { FakeClock, FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { UNI } from "../testing/samples.ts";
 import { boot, type BootInput } from "./boot.ts";
@@ -111,6 +111,22 @@ Deno.test("boot() records what the guest says, byte for byte, and how it ended",
   });
 });
 
+Deno.test("boot() measures the phases, for the limits of later boots", async () => {
+  const script: Script = {
+    prints: [[150, "Linux\n"]],
+    reports: [1000, 1200, 2900, 3000],
+    ends: { atMs: 3500, code: 33 },
+  };
+  await bootWith(script, ({ record }) => {
+    const { firstOutputMs, initMs, silentMs, bootMs } = bootTimes(record);
+    // Looked at every 100 ms.
+    assert.ok(firstOutputMs >= 150 && firstOutputMs <= 300, `${firstOutputMs}`);
+    assert.ok(initMs >= 1000 && initMs <= 1100, `${initMs}`);
+    assert.ok(silentMs >= 1600 && silentMs <= 1800, `${silentMs}`);
+    assert.equal(bootMs, 3500);
+  });
+});
+
 Deno.test("boot() gives QEMU the shared initramfs with the cell's own archive behind it", async () => {
   await bootWith({ ends: { atMs: 100, code: 33 } }, async ({ record, dir }) => {
     const path = record.argv[record.argv.indexOf("-initrd") + 1]!;
@@ -123,6 +139,7 @@ Deno.test("boot() stops a guest that says nothing, as no-output", async () => {
   await bootWith({}, ({ record, killed }) => {
     assert.ok(record.end.kind === "limit");
     assert.equal(record.end.rung, "no-output");
+    assert.equal(record.end.limitMs, LIMITS.noOutputMs);
     assert.ok(
       record.end.afterMs > LIMITS.noOutputMs && record.end.afterMs < 1.1 * LIMITS.noOutputMs,
     );
