@@ -152,7 +152,9 @@ export class OneCell {
         cover: request.cover,
         dir: request.dir,
       }, this.#host));
-    return await parse(request.dir, declaredTests(request.cover), this.#host);
+    return await parse(request.dir, declaredTests(request.cover), this.#host, {
+      allow: this.#plan.matrix.splats,
+    });
   }
 
   get #tools(): [Paths, Host] {
