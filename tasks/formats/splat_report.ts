@@ -27,8 +27,17 @@ export function reportSplat(
       place: stackFrameText(frame),
       source: (sources.get(stackFrameText(frame)) ?? []).map(frameText),
     })),
-    allowed: allowedBy(allow, cell, title),
+    allowed: allowanceOf(splat, cell, allow),
   };
+}
+
+/** What allows a complaint; null for nothing. A kernel that stopped for good is never all right. */
+export function allowanceOf(
+  splat: Splat,
+  cell: string,
+  allow: readonly AllowedSplat[],
+): AllowedSplat | null {
+  return splat.fatal ? null : allowedBy(allow, cell, splatText(splat));
 }
 
 const FRAMES_SHOWN = 8;

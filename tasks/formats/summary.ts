@@ -189,6 +189,18 @@ export function failureText(failure: Failure, style: SummaryStyle = PLAIN): stri
   return [head, ...shown.filter(Boolean).map((line) => `    ${line}`)].join("\n");
 }
 
+const NOT_RUN = "not-run";
+const NOT_RUN_SHOWN = 3;
+
+/** Tests behind the end of a boot: that there are many says no more than that there are some. */
+function notRunText(failures: readonly Failure[], style: SummaryStyle): string[] {
+  const more = failures.length - NOT_RUN_SHOWN;
+  return [
+    ...failures.slice(0, NOT_RUN_SHOWN).map((failure) => failureText(failure, style)),
+    ...(more > 0 ? [style.bad(`… and ${more} more tests that did not run`)] : []),
+  ];
+}
+
 /** Every failure of a run below the name of its cell, and the command that repeats the cell. */
 export function failuresText(report: RunReport, style: SummaryStyle): string {
   const blocks = report.failures.map((failure) => failureText(failure, style));
@@ -196,7 +208,8 @@ export function failuresText(report: RunReport, style: SummaryStyle): string {
     if (verdict.kind !== "failed") continue;
     blocks.push([
       style.bad(`── ${cell}`),
-      ...verdict.failures.map((failure) => failureText(failure, style)),
+      ...verdict.failures.filter((one) => one.id !== NOT_RUN).map((one) => failureText(one, style)),
+      ...notRunText(verdict.failures.filter((one) => one.id === NOT_RUN), style),
       style.dim(`repeat with: ${repeat}`),
     ].join("\n"));
   }

@@ -176,3 +176,21 @@ Deno.test("splatsText() says which complaint several cells share, and what was a
   ]);
   assert.equal(splatsText(sampleRun([cell("k/a", { stages })]), PLAIN), "");
 });
+
+Deno.test("failuresText() does not list all the tests that did not run", () => {
+  const failures = [
+    failure("boom"),
+    ...Array.from({ length: 10 }, (_, index) => ({ ...failure(`t${index}`), id: "not-run" })),
+  ];
+  const text = failuresText(
+    sampleRun([cell("k/a", { verdict: { kind: "failed", failures } })]),
+    PLAIN,
+  );
+  assert.deepEqual(text.split("\n").slice(1, -1), [
+    "boom [test-failed, test]",
+    "t0 [not-run, test]",
+    "t1 [not-run, test]",
+    "t2 [not-run, test]",
+    "… and 7 more tests that did not run",
+  ]);
+});

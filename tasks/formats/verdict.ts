@@ -20,8 +20,13 @@ import {
 import type { Failure, FailureKind } from "../errors.ts";
 import { type DecodedFrames, decodeFrames, type Frame } from "./frames.ts";
 import { type KtapCase, parseKtap } from "./ktap.ts";
-import { allowedBy } from "./allow_list.ts";
-import { NO_SOURCES, reportSplat, splatDetail, type SplatSources } from "./splat_report.ts";
+import {
+  allowanceOf,
+  NO_SOURCES,
+  reportSplat,
+  splatDetail,
+  type SplatSources,
+} from "./splat_report.ts";
 import { kernelLog } from "./kernel_log.ts";
 import { consoleLines, findSplats, isWhole, type Splat, splatText } from "./splats.ts";
 import { globMatcher } from "./cells.ts";
@@ -97,7 +102,7 @@ export function judgeBoot(recordings: Recordings): CellResult {
   const splats = findSplats(console, order);
   const { allow = [], sources = NO_SOURCES } = recordings;
   const complaints = splats.filter((splat) =>
-    splat.root && allowedBy(allow, facts.cell, splatText(splat)) === null
+    splat.root && allowanceOf(splat, facts.cell, allow) === null
   );
 
   const expected = recordings.declared.filter((test) =>

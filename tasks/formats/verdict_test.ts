@@ -294,6 +294,7 @@ Deno.test("judgeBoot() never lets a panic pass", () => {
   });
   assert.deepEqual(bootId(result), ["kernel", "panic"]);
   assert.equal(outcomeOf(result, "a.b.c").kind, "failed");
+  assert.equal(result.splats[0]!.allowed, null);
 });
 
 Deno.test("judgeBoot() puts source lines in front of what the kernel printed", () => {
