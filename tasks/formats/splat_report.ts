@@ -31,6 +31,19 @@ export function reportSplat(
   };
 }
 
+const ALIKE_KEPT = 5;
+const SPLATS_KEPT = 100;
+
+/** What of a console full of complaints goes into reports: the first few of each, and not too many. */
+export function notableSplats(splats: readonly Splat[]): Splat[] {
+  const seen = new Map<string, number>();
+  return splats.filter(({ fingerprint }) => {
+    const count = (seen.get(fingerprint) ?? 0) + 1;
+    seen.set(fingerprint, count);
+    return count <= ALIKE_KEPT;
+  }).slice(0, SPLATS_KEPT);
+}
+
 /** What allows a complaint; null for nothing. A kernel that stopped for good is never all right. */
 export function allowanceOf(
   splat: Splat,

@@ -6,6 +6,7 @@ import {
   groupSplats,
   locateFrame,
   NO_SOURCES,
+  notableSplats,
   reportSplat,
   splatDetail,
   splatProperties,
@@ -120,4 +121,13 @@ Deno.test("splatProperties() names each complaint once", () => {
         "a.b.c: WARNING: CPU: 0 PID: 7 at a.c:7 f+0x1/0x2 (allowed by splats.yaml:1: known)",
     },
   );
+});
+
+Deno.test("notableSplats() keeps the first few of each, and a bounded number", () => {
+  const of = (prints: readonly string[]) =>
+    notableSplats(prints.map((fingerprint) => ({ ...SPLAT!, fingerprint }))).map((one) =>
+      one.fingerprint
+    );
+  assert.deepEqual(of([..."aaaaaaa", "b"]), [..."aaaaa", "b"]);
+  assert.equal(of(Array.from({ length: 1000 }, (_, index) => `${index}`)).length, 100);
 });

@@ -23,6 +23,7 @@ import { type KtapCase, parseKtap } from "./ktap.ts";
 import {
   allowanceOf,
   NO_SOURCES,
+  notableSplats,
   reportSplat,
   splatDetail,
   type SplatSources,
@@ -138,7 +139,7 @@ export function judgeBoot(recordings: Recordings): CellResult {
     cell: facts.cell,
     boot,
     tests,
-    splats: splats.map((splat) => reportSplat(splat, facts.cell, allow, sources)),
+    splats: notableSplats(splats).map((splat) => reportSplat(splat, facts.cell, allow, sources)),
     guest: {
       release: typeof begin?.release === "string" ? begin.release : null,
       uptimeMs: typeof end?.uptimeMs === "number" ? end.uptimeMs : null,
