@@ -104,6 +104,20 @@ RIP: 0010:spin+0x14/0x20
   assert.deepEqual(telling(inside), ["spin", "write"]);
 });
 
+Deno.test("stackOf() leaves out what stands above the place where the CPU was", () => {
+  const nmi = `
+RIP: 0010:spin+0x14/0x20
+Call Trace:
+ <NMI>
+ some_driver_nmi+0x1/0x2
+ </NMI>
+ <TASK>
+ ? spin+0x14/0x20
+ write+0x1/0x2
+`;
+  assert.deepEqual(telling(nmi), ["spin", "write"]);
+});
+
 Deno.test("stackOf() finds the place from which a task was preempted", () => {
   const stall = `
 rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
@@ -164,6 +178,12 @@ Deno.test("fingerprintOf() is equal for one complaint in two kernels, and differ
   )
     .replace("0xa8/0x100", "0xc8/0x1a0").replace(" vfs_write", " ? junk+0x1/0x2\n vfs_write");
   assert.equal(fingerprintOf("page-fault", "BUG: at ffff888000000008", stack(elsewhere)), mine);
+  const deeper = OOPS.replace("ksys_write", "another_caller");
+  assert.equal(fingerprintOf("page-fault", "", stack(deeper)), mine);
+  assert.notEqual(
+    fingerprintOf("page-fault", "", stack(OOPS.replace(" vfs_write", " other"))),
+    mine,
+  );
   assert.notEqual(fingerprintOf("bug", "", stack(OOPS)), mine);
   assert.notEqual(
     fingerprintOf("page-fault", "", stack(OOPS.replaceAll("crash_null", "crash_other"))),
