@@ -98,12 +98,15 @@ export function plainName(name: string): string {
   );
 }
 
-/** Frames that say where a fault is: neither the reporting machinery nor the entry code. */
+/**
+ * Frames that say where a fault is: neither the reporting machinery nor the entry code, and of a
+ * function that calls itself the innermost.
+ */
 export function tellingFrames(frames: readonly StackFrame[]): StackFrame[] {
   return frames.filter((frame) => {
     const name = plainName(frame.function);
     return !ENTRY.test(name) && !MACHINERY.some((pattern) => pattern.test(name));
-  });
+  }).filter((frame, index, telling) => frame.function !== telling[index - 1]?.function);
 }
 
 /**

@@ -155,6 +155,12 @@ Deno.test("tellingFrames() leaves out what reports and what every stack begins w
   assert.deepEqual(telling(frames), ["mutex_lock", "report_usage"]);
 });
 
+Deno.test("tellingFrames() names a function that calls itself once", () => {
+  assert.deepEqual(telling(" f+0x1/0x2\n f+0x3/0x4\n f+0x3/0x4\n g+0x1/0x2\n f+0x1/0x2"), [
+    ...["f", "g", "f"],
+  ]);
+});
+
 Deno.test("plainName() takes off what a compiler appends", () => {
   for (
     const [name, plain] of [
