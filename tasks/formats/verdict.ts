@@ -198,7 +198,7 @@ function judgeEnding(
     const root = rootOf(panic, splats);
     return failure(
       "kernel",
-      panicId(panic),
+      panicId(panic, begin !== null),
       `the kernel panicked${where}: ${splatText(root)}`,
       [splatDetail(root, sources), ...(root === panic ? [] : panic.lines)].join("\n"),
     );
@@ -242,8 +242,9 @@ function rootOf(panic: Splat, splats: readonly Splat[]): Splat {
 }
 
 /** A PID 1 that ends takes the kernel with it, whoever ended it. */
-function panicId(panic: Splat): string {
-  return panic.title.includes("Attempted to kill init!") ? "init-exited" : "panic";
+function panicId(panic: Splat, reported: boolean): string {
+  if (panic.title.includes("Attempted to kill init!")) return "init-exited";
+  return reported ? "panic" : "panic-before-init";
 }
 
 interface Gone {

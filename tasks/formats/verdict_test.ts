@@ -249,7 +249,7 @@ Deno.test("judgeBoot() gives a test that panics the id of the boot's end", () =>
 Deno.test("judgeBoot() finds a panic before the first test", () => {
   const console = text("Kernel panic - not syncing: VFS: Unable to mount root fs\r\n");
   const result = judge(GREEN, { console, results: new Uint8Array(), end: exited(0) });
-  assert.deepEqual(bootId(result), ["kernel", "panic"]);
+  assert.deepEqual(bootId(result), ["kernel", "panic-before-init"]);
   assert.match(result.boot!.message, /panicked before the guest's first report: Kernel panic/);
   assert.ok(result.tests.every(({ outcome }) => outcome.kind === "not-run"));
 });
