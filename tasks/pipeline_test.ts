@@ -424,7 +424,7 @@ cases("a boot that does not end as it should", "built", [
     assert.equal(code, 3, out);
     assert.match(
       (await stagesOf(project, "fake/kcov"))[6]!,
-      /^boot failure: the boot took longer than its limit in test .*; stopped after 1\.\d s$/,
+      /^boot failure: the boot took longer than its limit in test .*; stopped after 1\.\d s \(limit 1\.0 s\)$/,
     );
     assert.deepEqual(await project.processes(), []);
     assert.deepEqual(await stagesOf(project, "fake/kcov/smp4"), ALL_PASSED);
