@@ -95,6 +95,12 @@ kcovCmp.test("a_switch_shows_its_cases_and_our_value", (_t, { device, symbols })
       );
     }
     assert(ours.every(({ isConst }) => isConst), `a case that is no constant: ${inspect(ours)}`);
+    for (const place of new Set(ours.map(({ pc }) => pc))) {
+      // clang sorts the cases of a switch, so anything else that is taken for one shows.
+      const here = ours.filter(({ pc }) => pc === place).map(({ arg1 }) => arg1);
+      const sorted = [...new Set(here)].sort((a, b) => a < b ? -1 : 1);
+      assertEquals(here, sorted, "cases of one switch, in the order of their values");
+    }
   }
 });
 
