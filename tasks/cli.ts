@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The command line: every command, its options and its help page. */
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import type { BootChange } from "./formats/boot_change.ts";
 import { type AccelChoice, type SandboxChoice, type Stage, STAGES } from "./model.ts";
 
 /** Options that every command knows. */
@@ -60,11 +61,16 @@ export interface BisectConfigOptions extends RunOptions {
   readonly all: boolean;
 }
 
+export interface ReproOptions extends RunOptions, BootChange {
+  readonly test: readonly string[];
+}
+
 /** What the user asked for. */
 export type Invocation =
   | { kind: "bisect-config"; cell: string; options: BisectConfigOptions }
   | { kind: "series"; globs: readonly string[]; options: RunOptions }
   | { kind: "bisect"; cell: string; options: BisectOptions }
+  | { kind: "repro"; cell: string; options: ReproOptions }
   | { kind: "cover"; cell: string; call: readonly string[]; options: CoverOptions }
   | { kind: "run"; until: Stage; globs: readonly string[]; options: RunOptions }
   | { kind: "plan"; globs: readonly string[]; options: RunOptions }
@@ -197,6 +203,25 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
     "build, boot and judge every cell, or those that match the globs",
     "deno task matrix 'linux-6.12/kcov*'",
     (globs, options) => ({ kind: "run", until: "parse", globs, options }),
+  );
+  add(
+    "repro",
+    "<cell>",
+    "one cell again: builds what it needs, boots it, judges it",
+    "deno task repro linux-6.12/kcov --test '*kcov_basic_syscall_coverage' --smp 4",
+    ([cell], options) => ({ kind: "repro", cell: cell!, options: options as ReproOptions }),
+    (command) =>
+      command
+        .option("--test <glob>", "only tests whose id matches; replaces --filter", append, [])
+        .option("--cmdline <text>", "appended to the kernel command line")
+        .option("--smp <n>", "another number of CPUs", positive)
+        .option("--memory <MiB>", "another size of memory", positive)
+        .option(
+          "--qemu-arg <word>",
+          "one more argument of QEMU (--qemu-arg=-d)",
+          append,
+          [],
+        ) as Command,
   );
   add(
     "plan",

@@ -84,6 +84,19 @@ Deno.test("makeProgram() hands folders to parse and report", async () => {
   assert.equal(report.dir, undefined);
 });
 
+Deno.test("makeProgram() hands repro its cell and what it changes of the boot", async () => {
+  const repro = await asked(
+    ...["repro", "a/b", "--test", "x.*", "--smp", "2", "--memory", "64", "--cmdline", "a b"],
+    ...["--qemu-arg=-d", "--qemu-arg", "int"],
+  );
+  assert.ok(repro.kind === "repro");
+  assert.equal(repro.cell, "a/b");
+  const { test, smp, memory, cmdline, qemuArg } = repro.options;
+  assert.deepEqual([test, smp, memory, cmdline, qemuArg], [
+    ...[["x.*"], 2, 64, "a b", ["-d", "int"]],
+  ]);
+});
+
 Deno.test("makeProgram() refuses what it does not understand, and says what it wants", async () => {
   const cases: readonly [readonly string[], RegExp][] = [
     [["matrix", "--jobs", "0"], /a whole number above 0 is wanted/],
@@ -96,6 +109,9 @@ Deno.test("makeProgram() refuses what it does not understand, and says what it w
     [["matrlx"], /unknown command 'matrlx'.*Did you mean matrix\?/s],
     [["build"], /missing required argument 'cells'/],
     [["parse"], /missing required argument 'folders'/],
+    [["repro"], /missing required argument 'cell'/],
+    [["repro", "a/b", "c/d"], /too many arguments/],
+    [["repro", "a/b", "--smp", "0"], /a whole number above 0 is wanted/],
   ];
   for (const [args, message] of cases) {
     const error = await invoke(...args);

@@ -58,6 +58,8 @@ export interface Machine {
   readonly type: string;
   /** Appended to the kernel command line. */
   readonly cmdline: string;
+  /** Further arguments of QEMU, behind all others: of `deno task repro --qemu-arg`. */
+  readonly qemuArgs?: readonly string[];
 }
 
 export interface ConfigSpec {

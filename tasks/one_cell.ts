@@ -103,7 +103,7 @@ export class OneCell {
       () => build(config, plan.settings, ...this.#tools),
     );
     try {
-      await this.#stage("inspect", cell, () => inspect(kernel, cell.kernel, this.#host));
+      await this.#stage("inspect", cell, () => inspect(kernel, cell.kernel, ...this.#tools));
     } catch (error) {
       const inspected = error instanceof KmatrixError && error.kind === "inspect";
       if (!onUninspected || !inspected) throw error;

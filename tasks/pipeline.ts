@@ -298,7 +298,7 @@ class Run {
     const inspection = await this.#stage(
       "inspect",
       clean,
-      () => inspect(kernel, cell.kernel, this.#host),
+      () => inspect(kernel, cell.kernel, this.#paths, this.#host),
     );
     if (!inspection) return;
     describe(clean, config, kernel, inspection);

@@ -104,6 +104,24 @@ cases("matrix over a fake project", "nothing built", [
     );
   }],
 
+  ["looks into a kernel once, and again when it has changed", async (project) => {
+    assert.equal((await project.run("inspect", "fake/kcov")).code, 0);
+    // Of another kernel; its size and time are the first one's.
+    const kept = `${project.cache}/builds`;
+    const [key] = [...Deno.readDirSync(kept)].map(({ name }) => name);
+    const file = `${kept}/${key}/kmatrix-inspected.json`;
+    const text = await Deno.readTextFile(file);
+    await Deno.writeTextFile(file, text.replace('"textBytes":16', '"textBytes":1616'));
+    assert.equal((await project.run("inspect", "fake/kcov")).code, 0);
+    assert.match(await project.read("junit.xml"), /"inspect.text.bytes" value="1616"/);
+    await Deno.writeTextFile(file, "{");
+    assert.equal((await project.run("inspect", "fake/kcov")).code, 0);
+    assert.match(await project.read("junit.xml"), /"inspect.text.bytes" value="16"/);
+    await project.turnOn("not-instrumented");
+    await project.write("tree/kernel/fork.c", "int fork3;\n");
+    assert.equal((await project.run("inspect", "fake/kcov")).code, 5);
+  }],
+
   ["compiles again when a source file has changed, in the same folder", async (project) => {
     assert.equal((await project.run("build", "fake/kcov")).code, 0);
     const before = await project.started("clang");
@@ -255,6 +273,55 @@ cases("matrix over a fake project", "nothing built", [
     await assertValidJunit(found);
     assert.equal(found, await Deno.readTextFile(golden));
   }],
+]);
+
+cases("repro", "built", [
+  ["boots one cell as it is, or changed for this boot alone", async (project) => {
+    const plain = await project.run("repro", "fake/kcov", "--filter", "kcov.*");
+    assert.equal(plain.code, 0, plain.out + plain.err);
+    const changed = await project.run(
+      ...["repro", "fake/kcov", "--test", "kcov.*", "--cmdline", "nosmt", "--memory", "64"],
+      ...["--qemu-arg=-d", "--qemu-arg=int"],
+    );
+    assert.equal(changed.code, 0, changed.out + changed.err);
+    const { argv } = JSON.parse(await project.read("fake/kcov/boot.json"));
+    assert.deepEqual(argv.slice(-3), ["console=ttyS0 panic=-1 lpj=4000000 nosmt", "-d", "int"]);
+    assert.ok(argv.includes("64M"));
+  }],
+
+  ["ends with the command that does the same again", async (project) => {
+    await setTest(project, "fake/kcov", { do: "fail", message: "expected 1, found <0>" });
+    const args = ["repro", "fake/kcov", "--test", "kcov.*", "--cmdline", "a b"];
+    const { code, out } = await project.run(...args);
+    assert.equal(code, 3);
+    const again =
+      "npx --yes deno task repro fake/kcov --test 'kcov.*' '--cmdline=a b' --accel tcg --sandbox off";
+    assert.equal(out.trimEnd().split("\n").at(-1), `repeat with: ${again}`);
+    const xml = (await project.read("junit.xml")).replaceAll("&apos;", "'");
+    assert.ok(xml.includes(`repeat with: ${again}`));
+  }],
+
+  [
+    "boots nothing for a cell or a test that does not exist, or for several cells",
+    async (project) => {
+      const cases: readonly [readonly string[], number, RegExp][] = [
+        [["fake/kcob"], 4, /did you mean "kcov"/],
+        [["fake/*"], 2, /repro takes one cell; "fake\/\*" names fake\/nokcov, fake\/kcov, /],
+        [
+          ["fake/kcov", "--test", "kcov_basic"],
+          4,
+          /a glob matches the whole id: '\*kcov_basic\*' names/,
+        ],
+        [["fake/kcov", "--test", "*no_such*"], 4, /no test matches "\*no_such\*"/],
+      ];
+      for (const [args, wanted, message] of cases) {
+        const { code, err } = await project.run("repro", ...args);
+        assert.equal(code, wanted, err);
+        assert.match(err, message);
+      }
+      assert.equal(await project.started("qemu"), 0);
+    },
+  ],
 ]);
 
 cases("a stage that fails", "nothing built", [
@@ -454,7 +521,7 @@ cases("tests that are not as declared", "built", [
     ]]);
     assert.deepEqual(await stagesOf(project, "fake/kcov"), ALL_PASSED);
     assert.match(out, /^FAIL {2}fake\/kcov +0 +1 +3 /m);
-    assert.match(out, /^repeat with: npx --yes deno task matrix fake\/kcov /m);
+    assert.match(out, /^repeat with: npx --yes deno task repro fake\/kcov /m);
   }],
 
   ["turn the cell red when they skip without leave", async (project) => {

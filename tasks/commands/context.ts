@@ -62,7 +62,15 @@ export function failuresOf(run: RunReport): Failure[] {
   ];
 }
 
-export function printRun(run: RunReport, { terminal }: Context): void {
+/**
+ * The tables, then the failures: the command that repeats the last one is the last line.
+ * @param results Where the report was written; null where that is not to be said.
+ */
+export function printRun(
+  run: RunReport,
+  { terminal }: Context,
+  results: string | null = null,
+): void {
   terminal.print(summaryTable(run, terminal.width, terminal.style));
   const inspected = inspectTable(run, terminal.style);
   if (inspected !== "") terminal.print(`\n${inspected}`);
@@ -72,13 +80,23 @@ export function printRun(run: RunReport, { terminal }: Context): void {
   if (beside !== "") terminal.print(`\n${beside}`);
   const splats = splatsText(run, terminal.style);
   if (splats !== "") terminal.print(`\n${splats}`);
+  if (results !== null) terminal.print(`\nresults: ${results}`);
   const failures = failuresText(run, terminal.style);
   if (failures !== "") terminal.print(`\n${failures}`);
 }
 
-/** The command line that does one cell again with what decides its result. */
-export function repeatCommand(command: string, cell: string, options: RunOptions): string {
+/**
+ * The command line that does one cell again with what decides its result.
+ * @param more Words of the command's own.
+ */
+export function repeatCommand(
+  command: string,
+  cell: string,
+  options: RunOptions,
+  more: readonly string[] = [],
+): string {
   const flags = [
+    ...more,
     ...options.kconfigAdd.flatMap((value) => ["--kconfig-add", value]),
     ...options.filter.flatMap((value) => ["--filter", value]),
     ...(["tree", "series", "kernel", "range"] as const).flatMap((name) =>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task matrix` and the commands of its stages. */
 import type { RunOptions } from "../cli.ts";
-import type { Stage } from "../model.ts";
+import type { Plan, Stage } from "../model.ts";
 import type { Failure } from "../errors.ts";
 import { dryRun } from "../dry_run.ts";
 import { runPipeline } from "../pipeline.ts";
@@ -21,7 +21,7 @@ export async function runCommand(
   options: RunOptions,
   context: Context,
 ): Promise<readonly Failure[]> {
-  const { host, paths, terminal, absolute } = context;
+  const { host, paths, terminal } = context;
   const plan = await planOf(globs, options, context);
   if (options.list) {
     terminal.print(plan.cells.map((cell) => cell.id).join("\n"));
@@ -31,6 +31,23 @@ export async function runCommand(
     for (const line of await dryRun(plan, until, paths, host)) terminal.print(line);
     return [];
   }
+  const repeat = (cell: string) =>
+    repeatCommand(until === "parse" ? "repro" : until, cell, options);
+  return await runPlan(plan, until, options, repeat, context);
+}
+
+/**
+ * Runs a plan in a run folder of its own and prints what came of it.
+ * @param repeat The command that does one cell of it again.
+ */
+export async function runPlan(
+  plan: Plan,
+  until: Stage,
+  options: RunOptions,
+  repeat: (cell: string) => string,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const { host, paths, absolute } = context;
   const runDir = await makeRunDir(paths, host);
   const files: ReportFiles = {
     runDir,
@@ -43,14 +60,13 @@ export async function runCommand(
       until,
       runDir,
       onChange: (run) => report(run, files, host),
-      repeat: (cell) => repeatCommand(until === "parse" ? "matrix" : until, cell, options),
+      repeat,
       interruptedBy: context.interruptedBy,
     },
     paths,
     host,
   );
   await report(run, files, host);
-  printRun(run, context);
-  if (!options.quiet) terminal.print(`\nresults: ${runDir}/junit.xml`);
+  printRun(run, context, options.quiet ? null : `${runDir}/junit.xml`);
   return failuresOf(run);
 }

@@ -36,8 +36,8 @@ export async function parseCommand(
     const judged = judgeCell(expect ?? { kind: "pass" }, stages, result);
     const consoleTail = await host.fs.readTail(`${dir}/console.log`, 4096);
     const cell = result.cell as CellReport["cell"];
-    const repeat = repeatCommand("matrix", cell, options);
     const { splats } = result;
+    const repeat = repeatCommand("repro", cell, options);
     const properties = {
       ...dedupProperties(result.tests),
       ...cProgramProperties(result.tests),

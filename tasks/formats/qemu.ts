@@ -124,5 +124,6 @@ export function qemuArgv(request: BootRequest): string[] {
     ...results(request.resultsFile),
     ...exitDevice(),
     ...kernel(request),
+    ...(request.machine.qemuArgs ?? []),
   ];
 }

@@ -70,6 +70,11 @@ Deno.test("qemuArgv() takes size, type and command line from the machine", () =>
   );
 });
 
+Deno.test("qemuArgv() puts a machine's own arguments last, where they win", () => {
+  const machine = { ...UNI, qemuArgs: ["-m", "64M"] };
+  assert.deepEqual(qemuArgv({ ...REQUEST, machine }).slice(-2), ["-m", "64M"]);
+});
+
 Deno.test("qemuArgv() doubles commas of a path, as QEMU's option parser wants them", () => {
   const argv = qemuArgv({ ...REQUEST, resultsFile: "/a,b/results.log" });
   assert.ok(argv.includes("file,id=results,path=/a,,b/results.log"));

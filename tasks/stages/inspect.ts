@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Looks into the built kernel and its modules: are they instrumented as the configuration says? */
 import type { Host } from "../host/host.ts";
+import type { Paths } from "../paths.ts";
 import type { Inspection, KernelBuild, KernelSpec, ModuleInspection } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
+import { sha256 } from "../formats/digest.ts";
 import { Elf } from "../formats/elf.ts";
 import {
   inspectImage,
@@ -12,8 +14,46 @@ import {
 } from "../formats/instrumentation.ts";
 import { llvmTool } from "../formats/make.ts";
 
-/** @throws KmatrixError "inspect" naming section, symbol or object of everything that is wrong. */
+/** The files that decide what is found; a change of one of them makes every kernel unknown. */
+const RULES = ["formats/elf.ts", "formats/instrumentation.ts", "stages/inspect.ts"];
+
+/**
+ * What was found sound is remembered beside the kernel, for as long as its files are the same.
+ * @throws KmatrixError "inspect" naming section, symbol or object of everything that is wrong.
+ */
 export async function inspect(
+  kernel: KernelBuild,
+  spec: Pick<KernelSpec, "uninstrumented">,
+  paths: Paths,
+  host: Host,
+): Promise<Inspection> {
+  const { buildDir, features } = kernel.config;
+  const products = [kernel.vmlinux, ...kernel.modules.map((name) => `${buildDir}/${name}`)];
+  const looked = [
+    features,
+    spec.uninstrumented,
+    await Promise.all(products.map(async (path) => [path, await host.fs.stat(path)])),
+    await Promise.all(RULES.map((name) => host.fs.readTextIfAny(`${paths.root}/tasks/${name}`))),
+  ];
+  const key = await sha256(JSON.stringify(looked));
+  const file = `${buildDir}/kmatrix-inspected.json`;
+  const kept = readKept(await host.fs.readTextIfAny(file));
+  if (kept?.key === key) return kept.inspection;
+  const inspection = await lookInside(kernel, spec, host);
+  await host.fs.writeText(file, JSON.stringify({ key, inspection }));
+  return inspection;
+}
+
+function readKept(text: string | null): { key: string; inspection: Inspection } | null {
+  try {
+    return text === null ? null : JSON.parse(text);
+  } catch {
+    // What is damaged is found out again.
+    return null;
+  }
+}
+
+async function lookInside(
   kernel: KernelBuild,
   spec: Pick<KernelSpec, "uninstrumented">,
   host: Host,

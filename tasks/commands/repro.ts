@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/** `deno task repro`: one cell again, as it was or changed for this boot. */
+import type { ReproOptions } from "../cli.ts";
+import type { Plan } from "../model.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
+import { declaredTests } from "../../selftests/main.ts";
+import { changedMachine, changeFlags } from "../formats/boot_change.ts";
+import { globMatcher } from "../formats/cells.ts";
+import { nearest } from "../formats/nearest.ts";
+import { type Context, planOf, repeatCommand } from "./context.ts";
+import { runPlan } from "./matrix.ts";
+
+export async function reproCommand(
+  cell: string,
+  options: ReproOptions,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const plan = await reproPlan(cell, options, context);
+  const own = [...options.test.flatMap((glob) => ["--test", glob]), ...changeFlags(options)];
+  const repeat = (id: string) => repeatCommand("repro", id, options, own);
+  return await runPlan(plan, "parse", options, repeat, context);
+}
+
+/**
+ * The plan of one cell with what the command line changes of its boot.
+ * @throws KmatrixError "usage" where a glob names several cells, "no-match" for a test or a cell
+ *   that does not exist.
+ */
+async function reproPlan(cell: string, options: ReproOptions, context: Context): Promise<Plan> {
+  const plan = await planOf([cell], options, context);
+  if (plan.cells.length > 1) {
+    const names = plan.cells.map((one) => one.id).join(", ");
+    throw new KmatrixError("usage", "bad-usage", `repro takes one cell; "${cell}" names ${names}`);
+  }
+  checkTests(options.test);
+  const filter = options.test.length > 0 ? options.test : plan.settings.testFilter;
+  return {
+    ...plan,
+    cells: plan.cells.map((one) => ({ ...one, machine: changedMachine(one.machine, options) })),
+    settings: { ...plan.settings, testFilter: filter },
+  };
+}
+
+/** Before anything is built or booted: a misspelt test would otherwise cost a boot. */
+function checkTests(globs: readonly string[]): void {
+  const ids = declaredTests().map((test) => test.id);
+  for (const glob of globs) {
+    if (ids.some(globMatcher([glob]))) continue;
+    // People write the last part of an id.
+    const close = ids.filter((id) => id.includes(glob.replaceAll("*", "")));
+    const hint = close.length > 0 && !glob.includes("*")
+      ? `; a glob matches the whole id: '*${glob}*' names ${close.length}`
+      : nearest(glob, ids);
+    throw new KmatrixError("no-match", "no-such-test", `no test matches "${glob}"${hint}`);
+  }
+}
