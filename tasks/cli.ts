@@ -36,6 +36,10 @@ export interface RunOptions extends CommonOptions {
   readonly series?: string | undefined;
   readonly kernel?: string | undefined;
   readonly range?: string | undefined;
+  readonly retries?: number | undefined;
+  readonly repeat?: number | undefined;
+  readonly allowFlaky: boolean;
+  readonly bundle: boolean;
 }
 
 export interface CoverOptions extends RunOptions {
@@ -63,6 +67,7 @@ export interface BisectConfigOptions extends RunOptions {
 
 export interface ReproOptions extends RunOptions, BootChange {
   readonly test: readonly string[];
+  readonly untilFail: boolean;
 }
 
 /** What the user asked for. */
@@ -70,6 +75,7 @@ export type Invocation =
   | { kind: "bisect-config"; cell: string; options: BisectConfigOptions }
   | { kind: "series"; globs: readonly string[]; options: RunOptions }
   | { kind: "bisect"; cell: string; options: BisectOptions }
+  | { kind: "replay"; bundle: string; options: RunOptions }
   | { kind: "repro"; cell: string; options: ReproOptions }
   | { kind: "cover"; cell: string; call: readonly string[]; options: CoverOptions }
   | { kind: "run"; until: Stage; globs: readonly string[]; options: RunOptions }
@@ -170,6 +176,10 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
       .option("--range <A..B>", "commits of --tree: B as a series on top of A")
       .option("--filter <glob>", "only tests whose <fixture>.<variant>.<test> matches", append, [])
       .option("--shard <m/n>", "part m of n of the matrix, by builds", shard)
+      .option("--retries <n>", "boot a failing cell again, up to n times", positive)
+      .option("--repeat <n>", "boot each cell n times", positive)
+      .option("--allow-flaky", "a cell that passed at last does not fail the run", false)
+      .option("--bundle", "pack each failing cell into one archive for `replay`", false)
       .option("--fail-fast", "stop at the first failed cell", false)
       .option("--no-install", "refuse (exit 6) instead of installing missing packages")
       .option("--list", "print the ids of the chosen cells and stop", false)
@@ -213,6 +223,7 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
     (command) =>
       command
         .option("--test <glob>", "only tests whose id matches; replaces --filter", append, [])
+        .option("--until-fail", "boot again and again until it fails", false)
         .option("--cmdline <text>", "appended to the kernel command line")
         .option("--smp <n>", "another number of CPUs", positive)
         .option("--memory <MiB>", "another size of memory", positive)
@@ -222,6 +233,13 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
           append,
           [],
         ) as Command,
+  );
+  add(
+    "replay",
+    "<bundle>",
+    "boot a bundle and say whether its verdict is the recorded one (exit 3 where it is not)",
+    "deno task replay linux-6.12-kcov.tar.xz",
+    ([bundle], options) => ({ kind: "replay", bundle: bundle!, options }),
   );
   add(
     "plan",

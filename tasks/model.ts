@@ -10,6 +10,7 @@ import type { Failure } from "./errors.ts";
 import type { BuildInputs } from "./formats/build_inputs.ts";
 import type { CacheUse } from "./formats/ccache_log.ts";
 import type { FragmentLine } from "./formats/kconfig.ts";
+import type { AttemptPlan } from "./formats/flakes.ts";
 import type { CoverRequest, DeclaredTest, Feature } from "../selftests/main.ts";
 
 export type { CoverRequest, DeclaredTest, Feature };
@@ -159,6 +160,12 @@ export interface RunSettings {
   readonly timeoutSeconds: number | null;
   /** Globs over test ids; empty for all. */
   readonly testFilter: readonly string[];
+  /** How often a cell is booted; once without it. */
+  readonly attempts?: AttemptPlan | undefined;
+  /** A flaky cell does not fail the run. */
+  readonly allowFlaky?: boolean;
+  /** Failing cells that have booted are packed into archives. */
+  readonly bundle?: boolean;
   /** Passed through to make: W, V, KCFLAGS. */
   readonly makeVariables: Readonly<Record<string, string>>;
 }
@@ -323,7 +330,10 @@ export interface BootRecord {
 
 export type TestOutcome =
   | { readonly kind: "passed" }
-  | { readonly kind: "failed"; readonly failure: Failure }
+  /** `reruns`: the failures of further boots, where there were some. */
+  | { readonly kind: "failed"; readonly failure: Failure; readonly reruns?: readonly Failure[] }
+  /** Failed in some of `runs` boots, and not in the others. */
+  | { readonly kind: "flaky"; readonly failures: readonly Failure[]; readonly runs: number }
   | { readonly kind: "skipped"; readonly reason: string }
   /** A declared, strict expected failure that did fail. */
   | { readonly kind: "expected-failure"; readonly reason: string }
@@ -408,7 +418,8 @@ export type Stage = typeof STAGES[number];
 
 export type StageOutcome =
   | { readonly kind: "passed" }
-  | { readonly kind: "failed"; readonly failure: Failure }
+  | { readonly kind: "failed"; readonly failure: Failure; readonly reruns?: readonly Failure[] }
+  | { readonly kind: "flaky"; readonly failures: readonly Failure[]; readonly runs: number }
   | { readonly kind: "blocked"; readonly by: Stage | "setup" | "interrupt" | "fail-fast" };
 
 export interface StageResult {
@@ -431,11 +442,20 @@ export interface CellReport {
   readonly consoleTail: string;
   /** The command that does this cell again. */
   readonly repeat: string;
+  /** Where it was booted more than once: each boot's folder below the run's, and its verdict. */
+  readonly attempts?: readonly Attempt[];
+}
+
+export interface Attempt {
+  readonly folder: string;
+  readonly verdict: CellVerdict["kind"];
 }
 
 export type CellVerdict =
   | { readonly kind: "passed"; readonly note: string }
   | { readonly kind: "failed"; readonly failures: readonly Failure[] }
+  /** Passed, but not in every boot. */
+  | { readonly kind: "flaky"; readonly failures: readonly Failure[]; readonly allowed: boolean }
   | { readonly kind: "unfinished"; readonly why: string };
 
 /** What a run cost, for the benchmark. */

@@ -8,9 +8,11 @@ import type { Host } from "./host/host.ts";
 import { cellFolder, type Paths, RECORDINGS } from "./paths.ts";
 import {
   type Accel,
+  type BootRecord,
   type Cell,
   type CellReport,
   type CellResult,
+  type CellVerdict,
   type Initramfs,
   type Inspection,
   type KernelBuild,
@@ -35,11 +37,13 @@ import { guestFeatures } from "./formats/guest_layout.ts";
 import { bootTimes, limitClass, limitsFor } from "./formats/limits.ts";
 import { splatProperties } from "./formats/splat_report.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
+import { attemptFolder, bootsAgain, mergeAttempts, rateText } from "./formats/flakes.ts";
+import type { Finding } from "./host/doctor.ts";
 import { ensureReady } from "./stages/setup.ts";
 import { fetch } from "./stages/fetch.ts";
 import { patch } from "./stages/patch.ts";
-import { configure } from "./stages/configure.ts";
-import { build } from "./stages/build.ts";
+import { configure, requestOf } from "./stages/configure.ts";
+import { build, buildTargets } from "./stages/build.ts";
 import { inspect } from "./stages/inspect.ts";
 import { pack } from "./stages/pack.ts";
 import { chooseAccel } from "./stages/accel.ts";
@@ -47,6 +51,8 @@ import { boot } from "./stages/boot.ts";
 import { recallBoot, rememberBoot } from "./stages/boot_times.ts";
 import { parse } from "./stages/parse.ts";
 import { symbolizeFrames } from "./stages/symbolize.ts";
+import { type HandoverInput, leaveBundle, leaveScript } from "./stages/handover.ts";
+import { declaredTests } from "../selftests/main.ts";
 
 export interface PipelineOptions {
   /** The last stage to run. */
@@ -73,6 +79,14 @@ export async function runPipeline(
   return run.report();
 }
 
+/** One boot of a cell. */
+interface BootAttempt {
+  /** Below the run's folder. */
+  readonly folder: string;
+  readonly record: BootRecord;
+  readonly result: CellResult;
+}
+
 /** What becomes of one cell while the run goes on. */
 class Progress {
   readonly cell: Cell;
@@ -80,6 +94,10 @@ class Progress {
   readonly properties: Record<string, string> = {};
   result: CellResult | null = null;
   consoleTail = "";
+  readonly attempts: BootAttempt[] = [];
+  /** How far the cell's kernel came. */
+  config: KernelConfig | null = null;
+  kernel: KernelBuild | null = null;
 
   constructor(cell: Cell) {
     this.cell = cell;
@@ -97,7 +115,15 @@ class Progress {
     }
   }
 
-  report({ until, repeat }: PipelineOptions): CellReport {
+  /** The verdict on one boot alone. */
+  verdictOf({ result, record }: BootAttempt): CellVerdict {
+    const stages = this.stages.map((one) =>
+      one.stage === "boot" ? bootStage(result, record.durationMs, "") : one
+    );
+    return judgeCell(this.cell.expect, stages, result).verdict;
+  }
+
+  report({ until, repeat }: PipelineOptions, allowFlaky: boolean): CellReport {
     const { tests, verdict } = judgeCell(this.cell.expect, this.stages, this.result);
     const done = this.stages.some((one) => one.stage === until && one.outcome.kind === "passed");
     return {
@@ -111,7 +137,15 @@ class Progress {
       // A stage command has no tests to judge by: its last stage is its verdict.
       verdict: verdict.kind === "unfinished" && done
         ? { kind: "passed", note: `${until} done` }
+        : verdict.kind === "flaky"
+        ? { ...verdict, allowed: allowFlaky }
         : verdict,
+      ...(this.attempts.length < 2 ? {} : {
+        attempts: this.attempts.map((one) => ({
+          folder: one.folder,
+          verdict: this.verdictOf(one).kind,
+        })),
+      }),
     };
   }
 }
@@ -125,6 +159,8 @@ class Run {
   readonly #cells: readonly Progress[];
   readonly #failures: Failure[] = [];
   #accel: Accel | null = null;
+  /** Programs with their versions. */
+  #tools: Readonly<Record<string, string>> = {};
 
   constructor(plan: Plan, options: PipelineOptions, paths: Paths, host: Host) {
     this.#plan = plan;
@@ -140,17 +176,22 @@ class Run {
       startedAt: new Date(this.#startedAt).toISOString(),
       durationMs: this.#host.now() - this.#startedAt,
       accel: this.#accel,
-      cells: this.#cells.map((cell) => cell.report(this.#options)),
+      cells: this.#cells.map((cell) => this.#reportOf(cell)),
       interrupted: this.#options.interruptedBy(),
       failures: this.#failures,
       usage: this.#host.usage(),
     };
   }
 
+  #reportOf(cell: Progress): CellReport {
+    return cell.report(this.#options, this.#plan.settings.allowFlaky ?? false);
+  }
+
   async go(): Promise<void> {
     await this.#changed();
     try {
-      await ensureReady(this.#plan.cells, this.#plan.settings, this.#paths, this.#host);
+      const { cells, settings } = this.#plan;
+      this.#tools = versionsOf(await ensureReady(cells, settings, this.#paths, this.#host));
     } catch (error) {
       this.#failures.push(this.#failureOf(error));
       for (const cell of this.#cells) cell.block(this.#options.until, this.#stopWord("setup"));
@@ -254,6 +295,7 @@ class Run {
       }
       if (failure.kind !== "interrupted") {
         this.#host.log("warn", `${stage} failed: ${failure.message}`);
+        for (const cell of cells) await this.#handOver(cell);
       }
       await this.#changed();
       return null;
@@ -284,6 +326,7 @@ class Run {
     );
     if (!config) return;
     for (const one of cells) {
+      one.config = config;
       one.properties["build.key"] = config.key;
       one.properties["build.fragments"] = cell.config.fragments.join(" ");
     }
@@ -293,8 +336,10 @@ class Run {
       () => build(config, plan.settings, this.#paths, this.#host),
     );
     if (!kernel) return;
+    for (const one of cells) one.kernel = kernel;
     await this.#keepBuildFiles(cells, kernel);
     const clean = this.#judgeWarnings(cells, kernel);
+    for (const one of cells) if (!clean.includes(one)) await this.#handOver(one);
     const inspection = await this.#stage(
       "inspect",
       clean,
@@ -339,7 +384,6 @@ class Run {
   async #boot(one: Progress, kernel: KernelBuild, initramfs: Initramfs): Promise<void> {
     const { cell } = one;
     const { settings } = this.#plan;
-    const dir = `${this.#options.runDir}/${cellFolder(cell.id)}`;
     const features = guestFeatures(kernel, cell.machine);
     const guest = {
       vmlinux: kernel.vmlinux,
@@ -348,7 +392,7 @@ class Run {
       initramfs,
       machine: cell.machine,
     };
-    const record = await this.#stage("boot", [one], async () => {
+    const bootOnce = async (folder: string) => {
       const accel = this.#accel ??
         await chooseAccel(
           settings.accel,
@@ -370,15 +414,15 @@ class Run {
         features,
         filter: settings.testFilter,
         limits: limitsFor(accel, features, settings.timeoutSeconds, measured),
-        dir,
+        dir: `${this.#options.runDir}/${folder}`,
       }, this.#host);
       if (this.#host.signal.aborted) {
         throw new KmatrixError("interrupted", "interrupted", "the run was interrupted");
       }
       return record;
-    });
-    if (!record) return;
-    const result = await this.#stage("parse", [one], async () => {
+    };
+    const judge = async (folder: string, record: BootRecord) => {
+      const dir = `${this.#options.runDir}/${folder}`;
       const result = await parse(dir, initramfs.tests, this.#host, {
         allow: this.#plan.matrix.splats,
         symbolize: (frames) => symbolizeFrames(frames, guest, cell.toolchain, dir, this.#host),
@@ -387,28 +431,122 @@ class Run {
         const text = `${JSON.stringify(result.splats, null, 2)}\n`;
         await this.#host.fs.writeText(`${dir}/${RECORDINGS.splats}`, text);
       }
+      if (result.boot === null) {
+        const kind = limitClass(record.accel, features);
+        await rememberBoot(kind, cell.id, bootTimes(record), this.#paths, this.#host);
+      }
       return result;
-    });
+    };
+    const folder = cellFolder(cell.id);
+    const record = await this.#stage("boot", [one], () => bootOnce(folder));
+    if (!record) return;
+    const result = await this.#stage("parse", [one], () => judge(folder, record));
     if (!result) return;
-    one.result = result;
-    if (result.boot === null) {
-      const kind = limitClass(record.accel, features);
-      await rememberBoot(kind, cell.id, bootTimes(record), this.#paths, this.#host);
+    this.#record(one, { folder, record, result });
+    while (bootsAgain(settings.attempts, one.attempts.map((each) => one.verdictOf(each)))) {
+      const number = one.attempts.length + 1;
+      const next = `${folder}${attemptFolder(number)}`;
+      this.#host.log("info", `boot ${cell.id}, attempt ${number}`);
+      try {
+        const record = await bootOnce(next);
+        this.#record(one, { folder: next, record, result: await judge(next, record) });
+      } catch (error) {
+        // What the boots before have shown stands.
+        this.#failures.push(this.#failureOf(error));
+        break;
+      }
+      await this.#changed();
     }
+    await this.#handOver(one);
+    const shown = one.attempts.find((each) => one.verdictOf(each).kind !== "passed");
+    const dir = `${this.#options.runDir}/${(shown ?? one.attempts.at(-1)!).folder}`;
+    one.consoleTail = await this.#host.fs.readTail(`${dir}/console.log`, 4096);
+    await this.#changed();
+  }
+
+  /** Takes one more boot into what is known of a cell. */
+  #record(one: Progress, attempt: BootAttempt): void {
+    one.attempts.push(attempt);
+    const merged = mergeAttempts(one.attempts.map(({ result }) => result));
+    const { result } = merged;
+    one.result = result;
+    const { record } = attempt;
     const index = one.stages.findIndex((stage) => stage.stage === "boot");
-    one.stages[index] = bootStage(result, record.durationMs, "");
+    const durationMs = one.attempts.reduce((sum, each) => sum + each.record.durationMs, 0);
+    one.stages[index] = { stage: "boot", outcome: merged.boot, durationMs, note: "" };
     one.properties["boot.accel"] = record.accel;
     one.properties["boot.ms"] = `${record.durationMs}`;
     Object.assign(one.properties, bootPhases(record));
     if (result.guest.release) one.properties["guest.release"] = result.guest.release;
+    if (one.attempts.length > 1) {
+      const verdicts = one.attempts.map((each) => one.verdictOf(each).kind);
+      const passed = verdicts.filter((kind) => kind === "passed").length;
+      one.properties["boot.attempts"] = rateText(passed, verdicts.length);
+    }
     Object.assign(
       one.properties,
       dedupProperties(result.tests),
       cProgramProperties(result.tests),
       splatProperties(result.splats),
     );
-    one.consoleTail = await this.#host.fs.readTail(`${dir}/console.log`, 4096);
-    await this.#changed();
+  }
+
+  /** What a failed cell leaves for those who want to see it again. */
+  async #handOver(one: Progress): Promise<void> {
+    const report = this.#reportOf(one);
+    const { verdict } = report;
+    if (verdict.kind !== "failed" && verdict.kind !== "flaky") return;
+    const failed = one.stages.find(({ outcome }) => outcome.kind === "failed");
+    const stage = failed?.stage ?? "boot";
+    const builds = ["patch", "configure", "build", "inspect"].includes(stage);
+    const attempt = one.attempts.find((each) => one.verdictOf(each).kind !== "passed");
+    const machinery = failed?.outcome.kind === "failed" &&
+      ["usage", "infra", "bug"].includes(failed.outcome.failure.kind);
+    // What the machinery broke, or the user's own input, no script shows again.
+    if (!attempt && (!builds || machinery)) return;
+    const { settings } = this.#plan;
+    const { cell, kernel } = one;
+    const input: HandoverInput = {
+      report,
+      stage,
+      kernel: cell.kernel,
+      version: one.properties["kernel.version"] ?? "",
+      toolchain: cell.toolchain,
+      makeVariables: settings.makeVariables,
+      targets: one.config === null ? [] : buildTargets(one.config),
+      dotConfig: one.config === null ? null : `${one.config.buildDir}/.config`,
+      request: stage === "configure" ? await this.#requestLines(cell) : [],
+      boot: !attempt || kernel === null ? null : {
+        kernel,
+        machine: cell.machine,
+        record: attempt.record,
+        result: attempt.result,
+        verdict: one.verdictOf(attempt),
+        declared: declaredTests(),
+        expect: cell.expect,
+        allow: this.#plan.matrix.splats,
+        timeoutSeconds: settings.timeoutSeconds,
+      },
+      dir: `${this.#options.runDir}/${attempt?.folder ?? cellFolder(cell.id)}`,
+    };
+    try {
+      await this.#host.fs.makeDir(input.dir);
+      await leaveScript(input, this.#host);
+      if (settings.bundle && input.boot !== null) {
+        const archive = await leaveBundle(input, this.#tools, this.#host);
+        this.#host.log("info", `bundle ${archive}`);
+      }
+    } catch (error) {
+      // The verdict stands without it.
+      this.#host.log("warn", `${cell.id}: no repro.sh: ${failureFrom(error).message}`);
+    }
+  }
+
+  async #requestLines(cell: Cell): Promise<string[]> {
+    const { lines } = await requestOf(cell, this.#plan.kconfigAdd, this.#paths, this.#host);
+    return lines.map(({ option, value }) =>
+      value === "n" ? `# ${option} is not set` : `${option}=${value}`
+    );
   }
 
   async #keepBuildFiles(cells: readonly Progress[], kernel: KernelBuild): Promise<void> {
@@ -423,6 +561,14 @@ class Run {
   #changed(): Promise<void> {
     return this.#options.onChange(this.report());
   }
+}
+
+/** What is known of the versions of programs. */
+function versionsOf(findings: readonly Finding[]): Record<string, string> {
+  return Object.fromEntries(
+    findings.filter(({ requirement }) => requirement.probe.kind === "version")
+      .map(({ requirement, found }) => [requirement.id, found]),
+  );
 }
 
 function describe(

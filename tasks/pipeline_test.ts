@@ -324,6 +324,118 @@ cases("repro", "built", [
   ],
 ]);
 
+const BROKEN = { do: "fail", message: "expected 0 PCs, found 7" } as const;
+
+cases("what a failing cell leaves", "built", [
+  ["repro.sh, with what it needs beside it", async (project) => {
+    await setTest(project, "fake/kcov", BROKEN);
+    assert.equal((await project.run("repro", "fake/kcov", "--filter", "kcov.*")).code, 3);
+    const script = await project.read("fake/kcov/repro.sh");
+    assert.match(script, new RegExp(`^ok ${BASIC}$`, "m"));
+    assert.match(script, /^ {2}kcov.*: AssertionError: expected 0 PCs, found 7$/m);
+    assert.match(script, /^skip kcov\.mode_trace_cmp\.kcov_basic_syscall_coverage$/m);
+    assert.match(await project.read("fake/kcov/.config"), /CONFIG_KCOV=y/);
+    await assert.rejects(project.read("fake/kcov/fake-kcov.tar.xz"));
+  }],
+
+  ["no repro.sh when it passes", async (project) => {
+    assert.equal((await project.run("repro", "fake/kcov", "--filter", "kcov.*")).code, 0);
+    await assert.rejects(project.read("fake/kcov/repro.sh"));
+  }],
+
+  ["repro.sh for a dropped option and for code that does not compile", async (project) => {
+    await project.forgetBuilds();
+    await project.turnOn("drop-option");
+    assert.equal((await project.run("repro", "fake/kcov")).code, 5);
+    assert.match(await project.read("fake/kcov/repro.sh"), /^CONFIG_KCOV=y$/m);
+    assert.match(await project.read("fake/kcov/request.config"), /^CONFIG_KCOV=y$/m);
+    await project.turnOff("drop-option");
+    await project.turnOn("compile-error");
+    assert.equal((await project.run("repro", "fake/kcov")).code, 5);
+    assert.match(await project.read("fake/kcov/repro.sh"), /FAILED: make failed/);
+  }],
+
+  ["a bundle, whose replay says whether the verdict is the same", async (project) => {
+    await setTest(project, "fake/kcov", BROKEN);
+    const args = ["repro", "fake/kcov", "--filter", "kcov.*", "--bundle"];
+    assert.equal((await project.run(...args)).code, 3);
+    const bundle = `${project.dir}/b.tar.xz`;
+    await Deno.copyFile(`${project.out}/latest/fake/kcov/fake-kcov.tar.xz`, bundle);
+    const same = await project.run("replay", bundle);
+    const manifest = await project.read("bundle/fake-kcov/bundle.json");
+    assert.match(manifest, /"clang-22": "22\.1\.8"/);
+    assert.equal(same.code, 0, same.out + same.err);
+    assert.match(same.out, /^recorded {2}1 failures \(tcg\)$/m);
+    assert.match(same.out, /^the same verdict$/m);
+    await setTest(project, "fake/kcov");
+    const other = await project.run("replay", bundle);
+    assert.equal(other.code, 3, other.out);
+    assert.match(other.out, /^recorded only: kcov\.mode_trace_pc\..*: test-failed$/m);
+    assert.match(other.out, /^now only: passed$/m);
+    // Unpacked by hand, and changed.
+    const unpacked = await Deno.realPath(`${project.out}/latest/bundle/fake-kcov`);
+    await Deno.writeTextFile(`${unpacked}/vmlinux`, "another");
+    const changed = await project.run("replay", unpacked);
+    assert.equal(changed.code, 6);
+    assert.match(changed.err, /vmlinux is not the file that was packed/);
+    await Deno.writeTextFile(bundle, "no archive");
+    assert.equal((await project.run("replay", bundle)).code, 2);
+    assert.equal((await project.run("replay", "/nowhere.tar.xz")).code, 2);
+  }],
+]);
+
+cases("cells that are booted more than once", "built", [
+  ["a retry that passes makes the cell flaky, not green", async (project) => {
+    await setTest(project, "fake/kcov", BROKEN);
+    await setTest(project, "fake/kcov/attempt-2");
+    const args = ["matrix", "--filter", "kcov.*", "fake/kcov", "--retries", "3"];
+    const { code, out } = await project.run(...args);
+    assert.equal(code, 3, out);
+    assert.match(out, /^flaky +fake\/kcov +0 +1 +3 /m);
+    assert.match(out, /0 failed, 0 unfinished, 1 flaky in /);
+    assert.match(out, /^1 of 2 boots passed \(50 %; 95 % interval 9 to 91 %\)$/m);
+    assert.match(out, /flaky, failed in 1 of 2 boots: AssertionError: expected 0 PCs/);
+    const xml = await project.read("junit.xml");
+    await assertValidJunit(xml);
+    assert.match(xml, /<flakyFailure message="AssertionError: expected 0 PCs, found 7"/);
+    assert.match(xml, /name="flaky"/);
+    await project.read("fake/kcov/repro.sh");
+    await project.read("fake/kcov/attempt-2/results.log");
+    assert.equal(await project.started("qemu"), 2);
+    assert.equal((await project.run(...args, "--allow-flaky")).code, 0);
+    assert.doesNotMatch(await project.read("junit.xml"), /name="flaky"/);
+  }],
+
+  [
+    "a failure that stays is tried as often as may be, and every try is reported",
+    async (project) => {
+      for (const cell of ["fake/kcov", "fake/kcov/attempt-2", "fake/kcov/attempt-3"]) {
+        await setTest(project, cell, BROKEN);
+      }
+      const { code } = await project.run(...KCOV, "--retries", "2");
+      assert.equal(code, 3);
+      assert.equal(await project.started("qemu"), 3);
+      const xml = await project.read("junit.xml");
+      await assertValidJunit(xml);
+      assert.equal(xml.match(/<rerunFailure /g)?.length, 2);
+      assert.match(xml, /"boot.attempts" value="0 of 3 boots passed/);
+    },
+  ],
+
+  ["--repeat goes on after a failure, --until-fail ends with it", async (project) => {
+    await setTest(project, "fake/kcov/attempt-2", BROKEN);
+    await setTest(project, "fake/kcov/attempt-3");
+    const repeated = await project.run(...KCOV, "--repeat", "3");
+    assert.equal(repeated.code, 3);
+    assert.match(repeated.out, /^2 of 3 boots passed/m);
+    assert.match(await project.read("fake/kcov/attempt-2/repro.sh"), /expected 0 PCs/);
+    const until = await project.run("repro", "fake/kcov", "--filter", "kcov.*", "--until-fail");
+    assert.equal(until.code, 3);
+    assert.match(until.out, /^1 of 2 boots passed/m);
+    assert.equal((await project.run(...KCOV, "--repeat", "2", "--retries", "2")).code, 2);
+  }],
+]);
+
 cases("a stage that fails", "nothing built", [
   ["configure: a dropped option, with who asked for it", async (project) => {
     await project.turnOn("drop-option");

@@ -6,6 +6,7 @@ import type { RunOptions } from "./cli.ts";
 import type { Paths } from "./paths.ts";
 import { KmatrixError } from "./errors.ts";
 import { parseAllowList } from "./formats/allow_list.ts";
+import type { AttemptPlan } from "./formats/flakes.ts";
 import { parseKernelSpec } from "./formats/kernel_spec.ts";
 import { parseMatrix, withBroughtKernel } from "./formats/matrix.ts";
 import { bring } from "./stages/bring.ts";
@@ -158,6 +159,15 @@ export function makePlan(
   return { matrix, cells, kconfigAdd: options.kconfigAdd, settings: settingsOf(options, host) };
 }
 
+function attemptsOf({ retries, repeat }: RunOptions): AttemptPlan | undefined {
+  if (retries !== undefined && repeat !== undefined) {
+    const text = "--retries boots again what failed, --repeat everything: take one";
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
+  if (retries !== undefined) return { kind: "retries", most: retries };
+  return repeat === undefined ? undefined : { kind: "repeat", count: repeat };
+}
+
 /** Variables of the environment that make would take from its command line, and that we pass on. */
 const MAKE_VARIABLES = ["W", "V", "KCFLAGS"];
 
@@ -174,6 +184,9 @@ function settingsOf(options: RunOptions, host: Host): RunSettings {
     install: options.install,
     timeoutSeconds: options.timeout ?? null,
     testFilter: options.filter,
+    attempts: attemptsOf(options),
+    allowFlaky: options.allowFlaky,
+    bundle: options.bundle,
     makeVariables: Object.fromEntries(
       MAKE_VARIABLES.flatMap((name) => {
         const value = host.env(name);

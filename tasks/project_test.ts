@@ -21,6 +21,8 @@ const OPTIONS: RunOptions = {
   kconfigAdd: [],
   filter: [],
   list: false,
+  allowFlaky: false,
+  bundle: false,
 };
 
 function plan(options: Partial<RunOptions> = {}, env: Readonly<Record<string, string>> = {}) {

@@ -58,7 +58,11 @@ export function refuseOptions(command: string, options: RunOptions): void {
 export function failuresOf(run: RunReport): Failure[] {
   return [
     ...run.failures,
-    ...run.cells.flatMap(({ verdict }) => verdict.kind === "failed" ? verdict.failures : []),
+    ...run.cells.flatMap(({ verdict }) =>
+      verdict.kind === "failed" || (verdict.kind === "flaky" && !verdict.allowed)
+        ? verdict.failures
+        : []
+    ),
   ];
 }
 

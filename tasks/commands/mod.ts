@@ -13,6 +13,7 @@ import { parseCommand } from "./parse.ts";
 import { planCommand } from "./plan.ts";
 import { reportCommand } from "./report.ts";
 import { seriesCommand } from "./series.ts";
+import { replayCommand } from "./replay.ts";
 import { reproCommand } from "./repro.ts";
 import { testsCommand } from "./tests.ts";
 
@@ -37,6 +38,8 @@ export function perform(invocation: Invocation, context: Context): Promise<reado
       return bisectCommand(invocation.cell, invocation.options, context);
     case "cover":
       return coverCommand(invocation.cell, invocation.call, invocation.options, context);
+    case "replay":
+      return replayCommand(invocation.bundle, invocation.options, context);
     case "repro":
       return reproCommand(invocation.cell, invocation.options, context);
     case "tests":

@@ -33,11 +33,19 @@ async function reproPlan(cell: string, options: ReproOptions, context: Context):
     throw new KmatrixError("usage", "bad-usage", `repro takes one cell; "${cell}" names ${names}`);
   }
   checkTests(options.test);
+  if (options.untilFail && (options.retries ?? options.repeat) !== undefined) {
+    const text = "--until-fail goes neither with --repeat nor with --retries";
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
   const filter = options.test.length > 0 ? options.test : plan.settings.testFilter;
   return {
     ...plan,
     cells: plan.cells.map((one) => ({ ...one, machine: changedMachine(one.machine, options) })),
-    settings: { ...plan.settings, testFilter: filter },
+    settings: {
+      ...plan.settings,
+      testFilter: filter,
+      attempts: options.untilFail ? { kind: "until-fail" } : plan.settings.attempts,
+    },
   };
 }
 

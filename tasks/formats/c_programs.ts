@@ -182,6 +182,7 @@ function wordOf({ kind }: TestOutcome): "passed" | "failed" | "skipped" {
     case "failed":
       return kind;
     case "not-run":
+    case "flaky":
     case "expected-failure":
       return "failed";
   }
@@ -230,6 +231,8 @@ function saying(outcome: TestOutcome): string {
     case "failed":
     case "not-run":
       return `failed (${outcome.failure.message})`;
+    case "flaky":
+      return `failed in some boots (${outcome.failures[0]!.message})`;
     case "expected-failure":
       return `failed as expected`;
   }

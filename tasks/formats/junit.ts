@@ -63,6 +63,18 @@ function problem(failure: Failure, repeat: string | null): Element {
   };
 }
 
+/** Failures of further boots, as Maven Surefire writes them: the text in an element of its own. */
+function further(element: "flakyFailure" | "rerunFailure", failures: readonly Failure[]): Element {
+  if (failures.length === 0) return {};
+  return {
+    [element]: failures.map((failure) => ({
+      ...attribute("message", failure.message),
+      ...attribute("type", failure.id),
+      stackTrace: xmlText([failure.message, failure.detail].filter(Boolean).join("\n")),
+    })),
+  };
+}
+
 const seconds = (ms: number) => (ms / 1000).toFixed(3);
 
 function stageCase({ cell, repeat, verdict }: CellReport, result: StageResult): Element {
@@ -77,7 +89,9 @@ function stageCase({ cell, repeat, verdict }: CellReport, result: StageResult): 
     ...attribute("name", stage),
     ...attribute("time", seconds(result.durationMs)),
     ...(outcome.kind === "failed"
-      ? failed(outcome.failure)
+      ? { ...failed(outcome.failure), ...further("rerunFailure", outcome.reruns ?? []) }
+      : outcome.kind === "flaky"
+      ? further("flakyFailure", outcome.failures)
       : outcome.kind === "blocked"
       ? { skipped: attribute("message", `blocked by ${outcome.by}`) }
       : {}),
@@ -92,8 +106,14 @@ function testCase({ cell, repeat }: CellReport, test: TestResult): Element {
       case "passed":
         return {};
       case "failed":
+        return {
+          ...problem(outcome.failure, repeat),
+          ...further("rerunFailure", outcome.reruns ?? []),
+        };
       case "not-run":
         return problem(outcome.failure, repeat);
+      case "flaky":
+        return further("flakyFailure", outcome.failures);
       case "skipped":
         return { skipped: attribute("message", outcome.reason) };
       case "expected-failure":
@@ -110,9 +130,13 @@ function testCase({ cell, repeat }: CellReport, test: TestResult): Element {
   };
 }
 
-/** A verdict that no stage or test carries (nothing passed, an unexpected pass) is a case too. */
+/**
+ * A verdict that no stage or test carries (nothing passed, an unexpected pass) is a case too; so is
+ * a flaky cell, which viewers that know no flaky tests would show green.
+ */
 function verdictCases(report: CellReport): Element[] {
-  if (report.verdict.kind !== "failed") return [];
+  const { verdict } = report;
+  if (verdict.kind !== "failed" && !(verdict.kind === "flaky" && !verdict.allowed)) return [];
   const carried = new Set(
     report.stages.flatMap((stage) =>
       stage.outcome.kind === "failed" ? [stage.outcome.failure.message] : []
@@ -124,7 +148,7 @@ function verdictCases(report: CellReport): Element[] {
       carried.add(`${test.id}: ${outcome.failure.message}`);
     }
   }
-  return report.verdict.failures.filter((one) => !carried.has(one.message)).map((one, index) => ({
+  return verdict.failures.filter((one) => !carried.has(one.message)).map((one, index) => ({
     ...attribute("classname", `${report.cell}.verdict`),
     ...attribute("name", index === 0 ? one.id : `${one.id}-${index + 1}`),
     ...attribute("time", seconds(0)),

@@ -275,8 +275,44 @@ Deno.test("the schema refuses what viewers choke on", async () => {
 Deno.test("the schema allows flaky tries beside a pass, and beside a failure", async () => {
   const valid = junitXml(run([cell({ stages: [stage("build")] })]));
   const inside = (text: string) => valid.replace(/(<testcase[^>]*)\/>/, `$1>${text}</testcase>`);
-  const flaky = '<flakyFailure message="m" type="t">x</flakyFailure>';
+  const stack = "<stackTrace>x</stackTrace>";
+  const flaky = `<flakyFailure message="m" type="t">${stack}</flakyFailure>`;
   const rerun =
-    '<failure message="m" type="t"/><rerunFailure message="m" type="t">x</rerunFailure>';
+    `<failure message="m" type="t"/><rerunFailure message="m" type="t">${stack}</rerunFailure>`;
   for (const text of [flaky, flaky + flaky, rerun]) await assertValidJunit(inside(text));
+});
+
+Deno.test("junitXml() marks what failed in some boots as flaky, and the others as reruns", async () => {
+  const failures = [failure("test", "expected 0", "at a"), failure("test", "expected 1")];
+  const [first, second] = failures as [Failure, Failure];
+  const verdict = {
+    kind: "flaky",
+    failures: [{ ...first, id: "flaky", message: "kcov.pc.basic: flaky, failed in 2 of 3 boots" }],
+    allowed: false,
+  } as const;
+  const report = cell({
+    stages: [stage("boot", { kind: "flaky", failures: [failure("kernel", "died")], runs: 3 })],
+    tests: [
+      test("pc.basic", { kind: "flaky", failures, runs: 3 }),
+      test("pc.mmap", { kind: "failed", failure: first, reruns: [second] }),
+    ],
+    verdict,
+  });
+  const xml = junitXml(run([report]));
+  await assertValidJunit(xml);
+  const parsed = new XMLParser({ ignoreAttributes: false }).parse(xml);
+  const [boot, basic, mmap, flaky] = parsed.testsuites.testsuite.testcase;
+  assert.equal(boot.flakyFailure["@_message"], "died");
+  assert.ok(!("failure" in basic));
+  assert.deepEqual(
+    basic.flakyFailure.map((one: Record<string, string>) => [one["@_message"], one.stackTrace]),
+    [["expected 0", "expected 0\nat a"], ["expected 1", "expected 1\nd"]],
+  );
+  assert.equal(mmap.failure["@_message"], "expected 0");
+  assert.equal(mmap.rerunFailure["@_message"], "expected 1");
+  // What knows no flaky tests must not show the cell green.
+  assert.deepEqual([flaky["@_classname"], flaky["@_name"]], [`${CELL}.verdict`, "flaky"]);
+  assert.equal(parsed.testsuites["@_failures"], "2");
+  const allowed = junitXml(run([{ ...report, verdict: { ...verdict, allowed: true } }]));
+  assert.doesNotMatch(allowed, /\.verdict"/);
 });

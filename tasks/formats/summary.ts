@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** A run as text for people: a table, then each failure with its evidence. */
-import type { CellReport, RunReport } from "../model.ts";
+import type { Attempt, CellReport, RunReport } from "../model.ts";
 import { blameOf, type Failure } from "../errors.ts";
 import { groupSplats } from "./splat_report.ts";
+import { rateText } from "./flakes.ts";
 
 export interface SummaryStyle {
   good(text: string): string;
@@ -24,6 +25,8 @@ function word(report: CellReport): string {
       return report.verdict.note.startsWith("skipped") ? "skip" : "pass";
     case "failed":
       return "FAIL";
+    case "flaky":
+      return "flaky";
     case "unfinished":
       return "none";
   }
@@ -34,7 +37,8 @@ function note(report: CellReport): string {
   switch (verdict.kind) {
     case "passed":
       return verdict.note;
-    case "failed": {
+    case "failed":
+    case "flaky": {
       const more = verdict.failures.length > 1 ? ` (+${verdict.failures.length - 1} more)` : "";
       return `${verdict.failures[0]!.message}${more}`;
     }
@@ -53,9 +57,10 @@ function row(report: CellReport): string[] {
   };
   const tests = report.tests.length === 0
     ? ["-", "-", "-"]
-    : [count("passed"), count("failed", "not-run"), count("skipped", "expected-failure")].map(
-      String,
-    );
+    : [count("passed"), count("failed", "not-run", "flaky"), count("skipped", "expected-failure")]
+      .map(
+        String,
+      );
   return [word(report), report.cell, ...tests, time("build"), time("boot"), note(report)];
 }
 
@@ -76,7 +81,11 @@ export function summaryTable(report: RunReport, width: number, style: SummarySty
       .trimEnd();
     if (index === 0) return style.dim(line);
     const verdict = report.cells[index - 1]!.verdict.kind;
-    return verdict === "failed" ? style.bad(line) : verdict === "passed" ? line : style.dim(line);
+    return verdict === "failed" || verdict === "flaky"
+      ? style.bad(line)
+      : verdict === "passed"
+      ? line
+      : style.dim(line);
   });
   return [...lines, "", countLine(report, style)].join("\n");
 }
@@ -152,11 +161,14 @@ function classicOf(cell: CellReport, cells: readonly CellReport[]): CellReport |
 export function countLine(report: RunReport, style: SummaryStyle): string {
   const words = report.cells.map(word);
   const count = (wanted: string) => words.filter((one) => one === wanted).length;
+  const flaky = count("flaky");
   const text = `${report.cells.length} cells: ${count("pass")} passed, ` +
     `${count("skip")} skipped as declared, ${count("FAIL")} failed, ` +
-    `${count("none")} unfinished in ${seconds(report.durationMs)}` +
+    `${count("none")} unfinished${flaky > 0 ? `, ${flaky} flaky` : ""} in ${
+      seconds(report.durationMs)
+    }` +
     (report.accel ? ` (${report.accel})` : "");
-  const sound = count("FAIL") + count("none") + report.failures.length === 0;
+  const sound = count("FAIL") + count("none") + flaky + report.failures.length === 0;
   return sound ? style.good(text) : style.bad(text);
 }
 
@@ -201,13 +213,19 @@ function notRunText(failures: readonly Failure[], style: SummaryStyle): string[]
   ];
 }
 
+/** How many of a cell's boots passed, and how sure that makes. */
+export function attemptsText(attempts: readonly Attempt[]): string {
+  return rateText(attempts.filter(({ verdict }) => verdict === "passed").length, attempts.length);
+}
+
 /** Every failure of a run below the name of its cell, and the command that repeats the cell. */
 export function failuresText(report: RunReport, style: SummaryStyle): string {
   const blocks = report.failures.map((failure) => failureText(failure, style));
-  for (const { cell, verdict, repeat } of report.cells) {
-    if (verdict.kind !== "failed") continue;
+  for (const { cell, verdict, repeat, attempts } of report.cells) {
+    if (verdict.kind !== "failed" && verdict.kind !== "flaky") continue;
     blocks.push([
       style.bad(`── ${cell}`),
+      ...(attempts ? [attemptsText(attempts)] : []),
       ...verdict.failures.filter((one) => one.id !== NOT_RUN).map((one) => failureText(one, style)),
       ...notRunText(verdict.failures.filter((one) => one.id === NOT_RUN), style),
       style.dim(`repeat with: ${repeat}`),

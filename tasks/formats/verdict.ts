@@ -32,6 +32,7 @@ import { kernelLog } from "./kernel_log.ts";
 import { consoleLines, findSplats, isWhole, type Splat, splatText } from "./splats.ts";
 import { globMatcher } from "./cells.ts";
 import { withCPrograms } from "./c_programs.ts";
+import { flakyFailure } from "./flakes.ts";
 import { rungText } from "./limits.ts";
 import { qemuExitCode } from "./qemu.ts";
 import { appliesTo } from "../../selftests/harness/fixtures.ts";
@@ -501,6 +502,17 @@ export function judgeCell(
         : []
     ),
   ];
+  const flaky = [
+    ...stages.flatMap(({ stage, outcome }) =>
+      outcome.kind === "flaky" ? [named(stage, flakyFailure(outcome.failures, outcome.runs))] : []
+    ),
+    ...tests.flatMap(({ id, outcome }) =>
+      outcome.kind === "flaky" ? [named(id, flakyFailure(outcome.failures, outcome.runs))] : []
+    ),
+  ];
+  if (flaky.length > 0 && failures.length === 0) {
+    return { tests, verdict: { kind: "flaky", failures: flaky, allowed: false } };
+  }
   if (expect.kind === "fail" && expect.tests.length === 0) {
     if (failures.length > 0 && failures.every(({ kind }) => MAY_BE_EXPECTED.has(kind))) {
       tests = tests.map((test) =>
@@ -527,7 +539,9 @@ export function judgeCell(
       failures.push(failure("no-match", "nothing-ran", text));
     }
   }
-  if (failures.length > 0) return { tests, verdict: { kind: "failed", failures } };
+  if (failures.length > 0) {
+    return { tests, verdict: { kind: "failed", failures: [...failures, ...flaky] } };
+  }
   if (!result) {
     const why = blocked?.outcome.kind === "blocked"
       ? `blocked by ${blocked.outcome.by}`
@@ -536,6 +550,10 @@ export function judgeCell(
   }
   const note = expect.kind === "skip" ? "skipped as declared" : "";
   return { tests, verdict: { kind: "passed", note } };
+}
+
+function named(subject: string, one: Failure): Failure {
+  return { ...one, message: `${subject}: ${one.message}` };
 }
 
 function applyExpectedFailures(

@@ -29,6 +29,8 @@ export interface BootInput {
   readonly features: readonly Feature[];
   readonly filter: readonly string[];
   readonly limits: Limits;
+  /** Booted as it is, instead of `initramfs` with the cell's own files: that of a bundle. */
+  readonly packed?: string | undefined;
   /** What the guest runs instead of the selftests. */
   readonly cover?: CoverRequest | undefined;
   /** Receives console.log, results.log, qemu.log and boot.json. */
@@ -42,7 +44,7 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
   for (const name of [...Object.values(RECORDINGS), "qemu.log"]) {
     await host.fs.remove(`${dir}/${name}`);
   }
-  const initramfs = await cellInitramfs(input, host);
+  const initramfs = input.packed ?? await cellInitramfs(input, host);
   const argv = qemuArgv({
     vmlinux: input.vmlinux,
     initramfs,

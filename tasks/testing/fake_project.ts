@@ -48,6 +48,7 @@ const SYSTEM_PROGRAMS = [
     "find",
     "sort",
     "sha256sum",
+    "xz",
     "cat",
     "cp",
     "mv",
@@ -246,7 +247,8 @@ function existsSync(path: string): boolean {
 }
 
 /** Every declared test passes, or skips where the cell lacks what it needs. */
-function soundScript(cell: string): Script {
+function soundScript(folder: string): Script {
+  const cell = folder.replace(/\/attempt-\d+$/, "");
   const features = CELLS[cell]!;
   return {
     cell,

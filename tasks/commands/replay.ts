@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+/** `deno task replay`: boots what another machine has packed, and compares the verdicts. */
+import type { RunOptions } from "../cli.ts";
+import type { Accel, CellVerdict } from "../model.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
+import {
+  type BundleManifest,
+  MANIFEST,
+  parseManifest,
+  verdictDifferences,
+} from "../formats/bundle.ts";
+import { limitsFor } from "../formats/limits.ts";
+import { failureText } from "../formats/summary.ts";
+import { bootStage, judgeCell } from "../formats/verdict.ts";
+import { cellFolder } from "../paths.ts";
+import { boot, type BootInput } from "../stages/boot.ts";
+import { chooseAccel } from "../stages/accel.ts";
+import { parse } from "../stages/parse.ts";
+import { type Context, makeRunDir } from "./context.ts";
+
+export async function replayCommand(
+  bundle: string,
+  options: RunOptions,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const { host, paths, terminal, absolute } = context;
+  if (await host.fs.which("qemu-system-x86_64") === null) {
+    const text = "missing on this machine: qemu-system-x86_64, which boots the bundle";
+    throw new KmatrixError("infra", "missing-tool", text, "Debian's package: qemu-system-x86");
+  }
+  const runDir = await makeRunDir(paths, host);
+  const files = await unpack(absolute(bundle), `${runDir}/bundle`, context);
+  const manifest = parseManifest(await host.fs.readText(`${files}/${MANIFEST}`), bundle);
+  await checkDigests(manifest, files, context);
+  host.log("info", `boot ${manifest.cell}`);
+  const dir = `${runDir}/${cellFolder(manifest.cell)}`;
+  const { machine, features, filter } = manifest;
+  const guest = {
+    vmlinux: `${files}/vmlinux`,
+    modules: [],
+    selftests: [],
+    initramfs: { path: `${files}/initramfs.cpio`, digest: "", tests: manifest.declared },
+    packed: `${files}/initramfs.cpio`,
+    machine,
+  };
+  const accel = await accelOf(manifest, options, guest, context);
+  const timeout = options.timeout ?? manifest.timeoutSeconds;
+  const limits = limitsFor(accel, features, timeout);
+  const input = { ...guest, cell: manifest.cell, accel, features, filter, limits, dir };
+  const record = await boot(input, host);
+  if (host.signal.aborted) return [];
+  const result = await parse(dir, manifest.declared, host, { allow: manifest.allow });
+  const stages = [bootStage(result, record.durationMs, "")];
+  const { verdict } = judgeCell(manifest.expect, stages, result);
+  const differences = verdictDifferences(manifest.verdict, verdict);
+  terminal.print(`recorded  ${word(manifest.verdict)} (${manifest.accel})`);
+  terminal.print(`now       ${word(verdict)} (${accel})`);
+  for (const failure of verdict.kind === "failed" ? verdict.failures : []) {
+    terminal.print(failureText(failure, terminal.style));
+  }
+  if (!options.quiet) terminal.print(`\nresults: ${dir}`);
+  if (differences.length === 0) {
+    terminal.print(terminal.style.good("the same verdict"));
+    return [];
+  }
+  for (const line of differences) terminal.print(terminal.style.bad(line));
+  const message = `${manifest.cell}: another verdict than recorded`;
+  terminal.print(terminal.style.bad(message));
+  return [{ kind: "test", id: "replay-differs", message, detail: differences.join("\n") }];
+}
+
+function word(verdict: CellVerdict): string {
+  return verdict.kind === "failed" ? `${verdict.failures.length} failures` : verdict.kind;
+}
+
+/** The folder that holds the manifest. */
+async function unpack(bundle: string, to: string, { host }: Context): Promise<string> {
+  const stat = await host.fs.stat(bundle);
+  if (stat === null) {
+    throw new KmatrixError("usage", "bad-bundle", `${bundle}: there is no such bundle`);
+  }
+  if (stat.isDirectory) return bundle;
+  await host.fs.makeDir(to);
+  const argv = ["tar", "--extract", "-f", bundle, "-C", to, "--no-same-owner"];
+  const result = await host.run({ argv });
+  const [folder, ...others] = await host.fs.list(to);
+  if (result.code !== 0 || folder === undefined || others.length > 0) {
+    const text = `${bundle} is no bundle, or it is damaged`;
+    throw new KmatrixError("usage", "bad-bundle", text, result.stderr.trim());
+  }
+  if (!(await host.fs.exists(`${to}/${folder}/${MANIFEST}`))) {
+    throw new KmatrixError("usage", "bad-bundle", `${bundle} holds no ${MANIFEST}`);
+  }
+  return `${to}/${folder}`;
+}
+
+async function checkDigests(
+  { digests }: BundleManifest,
+  files: string,
+  { host }: Context,
+): Promise<void> {
+  for (const [name, wanted] of Object.entries(digests)) {
+    const { stdout } = await host.run({ argv: ["sha256sum", "--", `${files}/${name}`] });
+    if (stdout.replace(/^\\/, "").slice(0, 64) === wanted) continue;
+    const text = `${files}/${name} is not the file that was packed`;
+    throw new KmatrixError("infra", "wrong-sha256", text, `wanted ${wanted}\nfound  ${stdout}`);
+  }
+}
+
+/** The recorded accelerator where nothing else is asked for and it works. */
+function accelOf(
+  manifest: BundleManifest,
+  options: RunOptions,
+  guest: Omit<BootInput, "cell" | "accel" | "features" | "filter" | "limits" | "dir">,
+  { host, paths }: Context,
+): Promise<Accel> {
+  const asked = options.kvm ? options.accel : "tcg";
+  const choice = asked === "auto" && manifest.accel === "tcg" ? "tcg" : asked;
+  return chooseAccel(choice, (probe) => boot({ ...guest, ...probe }, host), paths, host);
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/** What a bundle says of itself, and how two verdicts on one bundle compare. */
+import type {
+  Accel,
+  AllowedSplat,
+  CellVerdict,
+  DeclaredTest,
+  Expectation,
+  Feature,
+  Machine,
+  SourceSpec,
+} from "../model.ts";
+import { KmatrixError } from "../errors.ts";
+
+export const MANIFEST = "bundle.json";
+export const BUNDLE_FORMAT = 1;
+
+export interface BundleManifest {
+  readonly format: typeof BUNDLE_FORMAT;
+  readonly cell: string;
+  readonly machine: Machine;
+  readonly accel: Accel;
+  readonly features: readonly Feature[];
+  readonly filter: readonly string[];
+  readonly timeoutSeconds: number | null;
+  readonly expect: Expectation;
+  /** Splats that were allowed. */
+  readonly allow: readonly AllowedSplat[];
+  /** The tests of the guest in it, which may be older than those of this tool. */
+  readonly declared: readonly DeclaredTest[];
+  readonly source: { readonly spec: SourceSpec; readonly version: string };
+  /** Programs that built and booted it, with what they say of their version. */
+  readonly tools: Readonly<Record<string, string>>;
+  /** QEMU's command line as it was. */
+  readonly qemu: readonly string[];
+  readonly properties: Readonly<Record<string, string>>;
+  readonly verdict: CellVerdict;
+  /** SHA-256 by name of file. */
+  readonly digests: Readonly<Record<string, string>>;
+}
+
+/** @throws KmatrixError "usage" for what is no manifest, or one of another version. */
+export function parseManifest(text: string, where: string): BundleManifest {
+  let value: Partial<BundleManifest> | null = null;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Said below.
+  }
+  const whole = value !== null && typeof value === "object" && typeof value.cell === "string" &&
+    typeof value.machine === "object" && Array.isArray(value.declared) &&
+    typeof value.verdict?.kind === "string" && typeof value.digests === "object";
+  if (!whole) {
+    throw new KmatrixError("usage", "bad-bundle", `${where}: ${MANIFEST} is damaged`);
+  }
+  if (value?.format !== BUNDLE_FORMAT) {
+    const text = `${where}: format ${value?.format}; this version reads ${BUNDLE_FORMAT}`;
+    throw new KmatrixError("usage", "bad-bundle", text);
+  }
+  return value as BundleManifest;
+}
+
+/** What of a verdict is the same in every boot: words, not addresses or times. */
+function telling(verdict: CellVerdict): string[] {
+  if (verdict.kind !== "failed") return [verdict.kind];
+  return verdict.failures.map(({ id, message }) => {
+    // A test's message begins with its id; another one may hold counts and addresses.
+    const test = /^[\w]+\.[\w]+\.[\w]+(?=: )/.exec(message)?.[0];
+    return test === undefined ? id : `${test}: ${id}`;
+  }).sort();
+}
+
+/** What one verdict has and the other has not, a line each; none where they are the same. */
+export function verdictDifferences(recorded: CellVerdict, found: CellVerdict): string[] {
+  const [before, now] = [telling(recorded), telling(found)];
+  return [
+    ...before.filter((line) => !now.includes(line)).map((line) => `recorded only: ${line}`),
+    ...now.filter((line) => !before.includes(line)).map((line) => `now only: ${line}`),
+  ];
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { CellVerdict } from "../model.ts";
+import { KmatrixError } from "../errors.ts";
+import { parseManifest, verdictDifferences } from "./bundle.ts";
+
+const verdict = (
+  ...failures: readonly (readonly [id: string, message: string])[]
+): CellVerdict => ({
+  kind: "failed",
+  failures: failures.map(([id, message]) => ({ kind: "test", id, message, detail: "" })),
+});
+const PASSED: CellVerdict = { kind: "passed", note: "" };
+
+Deno.test("verdictDifferences() looks at tests and words, not at counts and addresses", () => {
+  const recorded = verdict(["test-failed", "f.v.t: expected 0, saw 7"], ["panic", "at 0xff01"]);
+  const again = verdict(["panic", "at 0xee01"], ["test-failed", "f.v.t: expected 0, saw 8"]);
+  assert.deepEqual(verdictDifferences(recorded, again), []);
+  assert.deepEqual(verdictDifferences(PASSED, { kind: "passed", note: "x" }), []);
+});
+
+Deno.test("verdictDifferences() names what is new and what is gone", () => {
+  const recorded = verdict(["test-failed", "f.v.t: m"]);
+  assert.deepEqual(verdictDifferences(recorded, verdict(["test-failed", "f.v.other: m"])), [
+    "recorded only: f.v.t: test-failed",
+    "now only: f.v.other: test-failed",
+  ]);
+  assert.deepEqual(verdictDifferences(recorded, PASSED), [
+    "recorded only: f.v.t: test-failed",
+    "now only: passed",
+  ]);
+});
+
+Deno.test("parseManifest() refuses damage and other formats, and says where", () => {
+  for (const text of ["", "{", "null", "[]", '{"cell":"a/b"}']) {
+    assert.throws(() => parseManifest(text, "x.tar.xz"), (error) => {
+      assert.ok(error instanceof KmatrixError && error.id === "bad-bundle");
+      assert.equal(error.message, "x.tar.xz: bundle.json is damaged");
+      return true;
+    });
+  }
+  const whole = { cell: "a/b", machine: {}, declared: [], verdict: PASSED, digests: {} };
+  const future = JSON.stringify({ ...whole, format: 9 });
+  assert.throws(() => parseManifest(future, "x"), /format 9; this version reads 1/);
+  assert.equal(parseManifest(JSON.stringify({ ...whole, format: 1 }), "x").cell, "a/b");
+});

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/** Several boots of one cell as one result: what always fails, and what fails only sometimes. */
+import type { CellResult, CellVerdict, StageOutcome, TestOutcome, TestResult } from "../model.ts";
+import type { Failure } from "../errors.ts";
+
+/** How often a cell is booted. */
+export type AttemptPlan =
+  /** Once more after each failed boot, up to so many times. */
+  | { readonly kind: "retries"; readonly most: number }
+  | { readonly kind: "repeat"; readonly count: number }
+  | { readonly kind: "until-fail" };
+
+/** Whether to boot again after these verdicts. */
+export function bootsAgain(
+  plan: AttemptPlan | undefined,
+  verdicts: readonly CellVerdict[],
+): boolean {
+  const last = verdicts.at(-1);
+  if (plan === undefined || last === undefined) return false;
+  switch (plan.kind) {
+    case "retries":
+      return isRetried(last) && verdicts.length <= plan.most;
+    case "repeat":
+      return verdicts.length < plan.count;
+    case "until-fail":
+      return last.kind === "passed";
+  }
+}
+
+/** A filter that selects nothing selects nothing the next time as well. */
+function isRetried(verdict: CellVerdict): boolean {
+  return verdict.kind === "failed" && verdict.failures.some(({ kind }) => kind !== "no-match");
+}
+
+/** Name of the folder of a boot below the cell's; the first one lies in the cell's own. */
+export function attemptFolder(number: number): string {
+  return number === 1 ? "" : `/attempt-${number}`;
+}
+
+/**
+ * The Wilson score interval of a proportion for 95 %: sound for few attempts and for proportions of
+ * 0 and 1, where the usual one is not (Wilson, J. Am. Stat. Assoc. 22, 1927).
+ * @returns Bounds from 0 to 1.
+ */
+export function wilsonInterval(passed: number, runs: number): [low: number, high: number] {
+  if (runs === 0) return [0, 1];
+  const z = 1.959964;
+  const rate = passed / runs;
+  const spread = z * Math.sqrt(rate * (1 - rate) / runs + z ** 2 / (4 * runs ** 2));
+  const middle = rate + z ** 2 / (2 * runs);
+  const scale = 1 + z ** 2 / runs;
+  return [Math.max(0, (middle - spread) / scale), Math.min(1, (middle + spread) / scale)];
+}
+
+/** "4 of 5 boots passed (80 %; 95 % interval 38 to 96 %)". */
+export function rateText(passed: number, runs: number): string {
+  const percent = (value: number) => `${Math.round(100 * value)}`;
+  const [low, high] = wilsonInterval(passed, runs).map(percent);
+  return `${passed} of ${runs} boots passed (${percent(passed / runs)} %; ` +
+    `95 % interval ${low} to ${high} %)`;
+}
+
+/** How often something failed, as a failure of its own: `flaky`. */
+export function flakyFailure(failures: readonly Failure[], runs: number): Failure {
+  const first = failures[0]!;
+  return {
+    kind: "test",
+    id: "flaky",
+    message: `flaky, failed in ${failures.length} of ${runs} boots: ${first.message}`,
+    detail: first.detail,
+  };
+}
+
+/**
+ * One result of several boots, the last of them the main one. A test that ran in none of those that
+ * failed before it is as in the others: that it did not run says nothing of it.
+ */
+export function mergeAttempts(results: readonly CellResult[]): {
+  readonly result: CellResult;
+  readonly boot: StageOutcome;
+} {
+  const last = results.at(-1)!;
+  const ids = [...new Set(results.flatMap(({ tests }) => tests.map(({ id }) => id)))];
+  const tests = ids.map((id) =>
+    mergeTest(results.flatMap(({ tests }) => tests.filter((test) => test.id === id)))
+  );
+  const failures = results.flatMap(({ boot }) => boot === null ? [] : [boot]);
+  const boot = mergeOutcome(failures, results.length);
+  const failed = boot.kind === "failed" ? boot.failure : null;
+  const splats = results.flatMap((one) => one.splats);
+  return { result: { ...last, boot: failed, tests, splats }, boot };
+}
+
+function mergeOutcome(failures: readonly Failure[], runs: number): StageOutcome {
+  if (failures.length === 0) return { kind: "passed" };
+  if (failures.length < runs) return { kind: "flaky", failures, runs };
+  return { kind: "failed", failure: failures[0]!, reruns: failures.slice(1) };
+}
+
+function mergeTest(all: readonly TestResult[]): TestResult {
+  const ran = all.filter(({ outcome }) => outcome.kind !== "not-run");
+  const last = ran.at(-1) ?? all.at(-1)!;
+  const failures = ran.flatMap(({ outcome }) => outcome.kind === "failed" ? [outcome.failure] : []);
+  if (failures.length === 0) return last;
+  const outcome: TestOutcome = failures.length < ran.length
+    ? { kind: "flaky", failures, runs: ran.length }
+    : { kind: "failed", failure: failures[0]!, reruns: failures.slice(1) };
+  const diagnostics = ran.find((one) => one.outcome.kind === "failed")!.diagnostics;
+  return { ...last, outcome, diagnostics };
+}

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: MIT
+/**
+ * `repro.sh`: a POSIX shell script that shows one failure again with make, QEMU and coreutils, for
+ * people who do not have this tool. What it judges by is written into it: which test is to pass,
+ * which is to skip, and which failed.
+ */
+import type {
+  Accel,
+  BootRecord,
+  CellResult,
+  DeclaredTest,
+  Expectation,
+  Machine,
+  SourceSpec,
+  Stage,
+  TestOutcome,
+} from "../model.ts";
+import { globMatcher } from "./cells.ts";
+import { EXIT_FINISHED } from "../../selftests/harness/frames.ts";
+import { makeArgv, type MakeRequest } from "./make.ts";
+import { qemuArgv, qemuExitCode } from "./qemu.ts";
+import { debianSourceTar } from "./requirements.ts";
+import { quoteWord } from "./shell.ts";
+
+/** What a test must come to for the cell to be as declared; "any" where the matrix excuses it. */
+export interface ExpectedTest {
+  readonly id: string;
+  readonly want: "ok" | "skip" | "any";
+}
+
+export interface BootFacts {
+  readonly machine: Machine;
+  readonly accel: Accel;
+  readonly timeoutSeconds: number;
+  /** SHA-256 of the files; vmlinux lies beside the script or at `vmlinux`. */
+  readonly digests: { readonly vmlinux: string; readonly initramfs: string };
+  readonly vmlinux: string;
+  readonly expected: readonly ExpectedTest[];
+  /** Tests that were not as expected. */
+  readonly failed: readonly string[];
+  /** Tests during which the kernel complained; what they reported themselves does not count. */
+  readonly complained: readonly string[];
+  /** Failed results of the tree's own C programs, which the script does not judge. */
+  readonly beyond: readonly string[];
+  /** First lines of complaints that are known and allowed. */
+  readonly allowed: readonly string[];
+  /** The kernel complained at all. */
+  readonly complaints: boolean;
+  /** The guest came to its end. */
+  readonly complete: boolean;
+}
+
+export interface ReproFacts {
+  readonly cell: string;
+  /** The stage that failed; "boot" and "parse" stand for the boot and its tests. */
+  readonly stage: Stage;
+  /** The messages of the verdict. */
+  readonly recorded: readonly string[];
+  readonly repeat: string;
+  readonly source: SourceSpec;
+  readonly version: string;
+  /** Names of the patches in series/ beside the script, in order. */
+  readonly series: readonly string[];
+  readonly make: Pick<MakeRequest, "toolchain" | "variables">;
+  readonly targets: readonly string[];
+  /** SHA-256 of .config beside the script; null where it did not come to one. */
+  readonly config: string | null;
+  /** What request.config beside the script asks, an option a line; of a failed gate. */
+  readonly request: readonly string[];
+  readonly boot: BootFacts | null;
+}
+
+/** Lines that begin a complaint of the kernel, as an extended regular expression of POSIX. */
+export const COMPLAINT = [
+  "(traps: )?PANIC: |Kernel panic - |kernel BUG at |BUG:? |WARNING: |UBSAN: |CFI failure at ",
+  "(watchdog: )?BUG: |(Oops: )?general protection fault|Oops:? |(rcu: )?INFO: .*(stall|blocked)",
+  "INFO: trying to register non-static key|(invalid opcode|divide error|int3|stack segment): ",
+  "list_(add|del)|refcount_t: |usercopy: |kmemleak: [0-9]|(Memory cgroup o|O)ut of memory: ",
+  "irq [0-9]+: nobody cared|.*invoked oom-killer:|.*detected hard LOCKUP",
+].join("|");
+
+/** What a boot was judged by. */
+export interface JudgedBoot {
+  readonly record: Pick<BootRecord, "features">;
+  readonly result: Pick<CellResult, "tests">;
+  readonly declared: readonly DeclaredTest[];
+  readonly expect: Expectation;
+}
+
+/** What each test of a boot must come to, in its order. */
+export function expectedTests({ record, result, declared, expect }: JudgedBoot): ExpectedTest[] {
+  const excused = expect.kind === "fail" && expect.tests.length > 0
+    ? globMatcher(expect.tests)
+    : () => false;
+  return result.tests.flatMap(({ id }) => {
+    const requires = declared.find((test) => test.id === id)?.requires;
+    if (requires === undefined) return [];
+    const lacking = requires.some((feature) => !record.features.includes(feature));
+    return [{ id, want: excused(id) ? "any" : lacking ? "skip" : "ok" }];
+  });
+}
+
+/** Ids of the tests that failed by what they reported, and of those that the kernel spoiled. */
+export function failedTests(
+  boot: JudgedBoot,
+): Pick<BootFacts, "failed" | "complained" | "beyond"> {
+  const wants = new Map(expectedTests(boot).map(({ id, want }) => [id, want]));
+  const ids = (wanted: (outcome: TestOutcome) => boolean) =>
+    boot.result.tests.filter(({ id, outcome }) =>
+      ["ok", "skip"].includes(wants.get(id) ?? "") && wanted(outcome)
+    ).map(({ id }) => id);
+  const spoiled = (outcome: TestOutcome) =>
+    outcome.kind === "failed" && outcome.failure.id.startsWith("splat-");
+  return {
+    failed: ids((outcome) =>
+      (outcome.kind === "failed" && !spoiled(outcome)) || outcome.kind === "not-run"
+    ),
+    complained: ids(spoiled),
+    beyond: boot.result.tests.filter(({ id, outcome }) =>
+      !wants.has(id) && outcome.kind === "failed"
+    ).map(({ id }) => id),
+  };
+}
+
+/** The script, executable as `sh repro.sh`. */
+export function reproScript(facts: ReproFacts): string {
+  const body = facts.boot !== null
+    ? [...buildFunction(facts), ...bootPart(facts.boot)]
+    : [...buildFunction(facts), ...buildPart(facts)];
+  return [...head(facts), ...body].join("\n") + "\n";
+}
+
+const comment = (text: string) => `# ${text.replace(/\s+/g, " ")}`.trimEnd();
+
+function head({ cell, stage, recorded, repeat }: ReproFacts): string[] {
+  return [
+    "#!/bin/sh",
+    comment(`${cell} failed in ${stage}. This shows it again without kmatrix: with make, QEMU and`),
+    "# coreutils. It writes to a folder of its own and to nothing else.",
+    "#",
+    "#   sh repro.sh [folder]     the folder is made and kept; a temporary one by default",
+    "#",
+    "# Exit codes: 1 it fails, 0 it does not fail, 2 it could not be tried.",
+    comment(`With kmatrix: ${repeat}`),
+    "set -u",
+    'here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd) || exit 2',
+    'work=${1:-$(mktemp -d "${TMPDIR:-/tmp}/repro.XXXXXX")} || exit 2',
+    'mkdir -p "$work" && work=$(CDPATH="" cd -- "$work" && pwd) || exit 2',
+    'stop() { echo "$*" >&2; exit 2; }',
+    "has_digest() { # file, sha256",
+    '\t[ -f "$1" ] && [ "$(sha256sum < "$1" | cut -c 1-64)" = "$2" ]',
+    "}",
+    "",
+    "echo 'recorded:'",
+    "cat << 'END'",
+    ...recorded.slice(0, 20).map((line) => `  ${line.replace(/\s+/g, " ")}`),
+    ...(recorded.length > 20 ? [`  and ${recorded.length - 20} more`] : []),
+    "END",
+  ];
+}
+
+/** Words of make with the script's own folders in them. */
+function makeLine(facts: ReproFacts, targets: readonly string[]): string {
+  const argv = makeArgv({
+    source: { path: "/@WORK@/source", digest: "" },
+    buildDir: "/@WORK@/build",
+    ...facts.make,
+    jobs: 0,
+  }, targets);
+  return argv.map((word) => word === "-j0" ? '-j"$(nproc)"' : shellWord(word)).join(" \\\n\t\t");
+}
+
+/** A word in which the script's variables stand. */
+function shellWord(word: string): string {
+  if (!word.includes("@")) return quoteWord(word);
+  const quoted = word.replace(/[\\"$`]/g, "\\$&")
+    .replaceAll("/@WORK@/source", "$source").replaceAll("/@WORK@/build", "$build")
+    .replaceAll("/@VMLINUX@", "$vmlinux").replaceAll("/@INITRAMFS@", "$initramfs")
+    .replaceAll("/@RESULTS@", "$work/results.log");
+  return `"${quoted}"`;
+}
+
+/** How the source is had; the last line of a function. */
+function sourceLines(spec: SourceSpec, version: string): string[] {
+  const unpack = (archive: string) =>
+    `\ttar --extract -f ${archive} -C "$source" --strip-components=1 --no-same-owner || return 1`;
+  switch (spec.kind) {
+    case "debian":
+      return [
+        `\t# package ${spec.package}, version ${version}`,
+        `\t[ -f ${quoteWord(debianSourceTar(spec.package))} ] || stop 'install ${spec.package}'`,
+        unpack(quoteWord(debianSourceTar(spec.package))),
+      ];
+    case "tarball": {
+      const remote = /^https?:/.test(spec.location);
+      const archive = remote ? '"$work/source.tar"' : quoteWord(spec.location);
+      const word = quoteWord(spec.location);
+      return [
+        ...(remote ? [`\tcurl --fail --location --output ${archive} ${word} || return 1`] : []),
+        `\thas_digest ${archive} ${spec.sha256} || stop ${archive}' has another sha256'`,
+        unpack(archive),
+      ];
+    }
+    case "git":
+      return [
+        '\tgit init --quiet "$source" &&',
+        `\t\tgit -C "$source" fetch --depth=1 ${quoteWord(spec.repository)} ${
+          quoteWord(spec.ref)
+        } &&`,
+        '\t\tgit -C "$source" checkout --quiet FETCH_HEAD || return 1',
+      ];
+    case "tree":
+      return [
+        `\t# the tree as it was: what has changed in it since then is not known here`,
+        `\tcp -R ${quoteWord(spec.path)}/. "$source" || return 1`,
+      ];
+  }
+}
+
+function buildFunction(facts: ReproFacts): string[] {
+  return [
+    "",
+    "source=$work/source build=$work/build",
+    "unpack() {",
+    '\tmkdir -p "$source" "$build"',
+    ...sourceLines(facts.source, facts.version),
+    ...facts.series.map((name) =>
+      `\tpatch --batch --forward --strip=1 -d "$source" -i "$here/series/${name}" || return 1`
+    ),
+    "}",
+    ...(facts.config === null ? [] : [
+      "compile() {",
+      `\thas_digest "$here/.config" ${facts.config} || stop '.config is not the recorded one'`,
+      '\tcp "$here/.config" "$build/.config" &&',
+      `\t${makeLine(facts, ["olddefconfig"])} &&`,
+      `\t${makeLine(facts, facts.targets)}`,
+      "}",
+    ]),
+    "",
+  ];
+}
+
+/** The end of a script whose cell never booted. */
+function buildPart(facts: ReproFacts): string[] {
+  const { stage } = facts;
+  if (stage === "patch") {
+    return [
+      'if unpack; then echo "passed: the series applies"; exit 0; fi',
+      'echo "FAILED: the series does not apply"',
+      "exit 1",
+    ];
+  }
+  if (facts.config === null) {
+    return [
+      "unpack || stop 'the source cannot be prepared'",
+      `${makeLine(facts, ["tinyconfig"])} || stop 'make tinyconfig failed'`,
+      'cat "$here/request.config" >> "$build/.config"',
+      `${makeLine(facts, ["olddefconfig"])} || stop 'make olddefconfig failed'`,
+      "failed=0",
+      "while read -r line; do",
+      "\tcase $line in",
+      "\t*' is not set' | *=n)",
+      "\t\toption=${line#\\# } option=${option%% *} option=${option%%=*}",
+      '\t\tgrep -q "^$option=" "$build/.config" || continue',
+      "\t\t;;",
+      '\t*) grep -qxF "$line" "$build/.config" && continue ;;',
+      "\tesac",
+      '\techo "not in the final .config: $line"',
+      "\tfailed=1",
+      "done << 'END'",
+      ...facts.request,
+      "END",
+      '[ $failed = 0 ] && echo "passed: every request is in the .config"',
+      "exit $failed",
+    ];
+  }
+  return [
+    "unpack || stop 'the source cannot be prepared'",
+    'if ! compile > "$work/build.log" 2>&1; then',
+    '\tgrep -E "error:|Error [0-9]|undefined symbol" "$work/build.log" | head -n 20',
+    '\techo "FAILED: make failed, see $work/build.log"',
+    "\texit 1",
+    "fi",
+    'grep -E "warning: " "$work/build.log" | head -n 20',
+    ...(stage === "build"
+      ? [
+        '[ "$(grep -c "warning: " "$work/build.log")" = 0 ] || {',
+        '\techo "FAILED: it builds with warnings; the recorded ones stand above"',
+        "\texit 1",
+        "}",
+      ]
+      : [
+        'echo "it builds; what was recorded is to be looked for in $build/vmlinux"',
+        "exit 1",
+      ]),
+    'echo "passed: it builds"',
+  ];
+}
+
+/** What of a complaint's first line is the same in every boot: not its addresses and process ids. */
+const firstWords = (title: string) =>
+  title.replace(/ in [\w.]+$/, "").split(/0x|[\d]{2,}| CPU: ?\d| at /)[0]!.trimEnd();
+
+const yesNo = (value: boolean) => value ? "yes" : "no";
+
+/** The end of a script that boots. */
+function bootPart(boot: BootFacts): string[] {
+  const { digests } = boot;
+  const qemu = qemuArgv({
+    vmlinux: "/@VMLINUX@",
+    initramfs: "/@INITRAMFS@",
+    resultsFile: "/@RESULTS@",
+    machine: boot.machine,
+    accel: boot.accel,
+  }).map((word, index) => index === 0 ? '"${QEMU:-qemu-system-x86_64}"' : shellWord(word));
+  return [
+    "initramfs=$here/initramfs.cpio",
+    `has_digest "$initramfs" ${digests.initramfs} || stop "$initramfs is not the recorded one"`,
+    `vmlinux=$here/vmlinux recorded_vmlinux=${quoteWord(boot.vmlinux)}`,
+    `has_digest "$vmlinux" ${digests.vmlinux} || vmlinux=$recorded_vmlinux`,
+    `if ! has_digest "$vmlinux" ${digests.vmlinux}; then`,
+    '\techo "the recorded vmlinux is gone: building it in $build"',
+    "\tunpack || stop 'the source cannot be prepared'",
+    '\tcompile > "$work/build.log" 2>&1 || stop "make failed, see $work/build.log"',
+    "\tvmlinux=$build/vmlinux",
+    `\thas_digest "$vmlinux" ${digests.vmlinux} ||`,
+    "\t\techo 'notice: the kernel is not the recorded one byte for byte: another compiler?'",
+    "fi",
+    "",
+    `rm -f "$work/results.log"`,
+    `timeout --signal=KILL ${boot.timeoutSeconds} \\`,
+    `\t${qemu.join(" \\\n\t")} \\`,
+    '\t< /dev/null > "$work/console.log" 2> "$work/qemu.log"',
+    "code=$?",
+    '[ $code != 127 ] || stop "QEMU is not installed"',
+    '[ -s "$work/console.log" ] || [ -s "$work/results.log" ] || {',
+    '\tcat "$work/qemu.log" >&2; [ $code = 137 ] || stop "QEMU did not start: code $code"',
+    "}",
+    "",
+    "# What each test must come to: ok, skip, or any.",
+    "cat > \"$work/expected.txt\" << 'END'",
+    ...boot.expected.map(({ id, want }) => `${want} ${id}`),
+    "END",
+    "# Frames of the results channel: kind and number, length, checksum, text. K is a line of KTAP.",
+    'grep -aE "^K[0-9]+ [0-9]+ [0-9a-f]{8} " "$work/results.log" 2> /dev/null |',
+    '\tcut -d " " -f 4- > "$work/ktap.txt"',
+    'awk -v failed="$work/failed.txt" \'',
+    '\tBEGIN { printf "" > failed }',
+    "\tNR == FNR { want[$2] = $1; order[++count] = $2; next }",
+    '\t/^# RUN / { notes = ""; next }',
+    '\t/^# / { if (length(notes) < 2000) notes = notes "    " substr($0, 3) "\\n"; next }',
+    "\t/^(not )?ok [0-9]+ / {",
+    '\t\tfailing = $1 == "not"',
+    "\t\tid = failing ? $4 : $3",
+    '\t\tgot[id] = failing ? "not ok" : / # SKIP/ ? "skip" : "ok"',
+    "\t\tsaid[id] = notes",
+    '\t\tnotes = ""',
+    "\t}",
+    "\tEND {",
+    "\t\tfor (i = 1; i <= count; i++) {",
+    "\t\t\tid = order[i]",
+    '\t\t\tif (want[id] == "any" || got[id] == want[id]) continue',
+    "\t\t\tprint id >> failed",
+    '\t\t\tword = got[id] == "" ? "no result" : got[id]',
+    '\t\t\tif (word != "not ok") word = word ", not " want[id]',
+    '\t\t\tprintf "%s: %s\\n%s", word, id, said[id]',
+    "\t\t}",
+    "\t}",
+    '\' "$work/expected.txt" "$work/ktap.txt"',
+    "# What the kernel complained of, without the times in front.",
+    'tr -d "\\r" < "$work/console.log" |',
+    "\tsed 's/^\\[ *[0-9.]*\\]\\(\\[ *[CT][0-9]*\\]\\)\\{0,1\\} //' |",
+    `\tgrep -aE '^(${COMPLAINT})' > "$work/complaints.txt"`,
+    ...(boot.allowed.length === 0 ? [] : [
+      "cat > \"$work/allowed.txt\" << 'END'",
+      ...new Set(boot.allowed.map(firstWords)),
+      "END",
+      'grep -vFf "$work/allowed.txt" "$work/complaints.txt" > "$work/unlisted.txt"',
+      'mv "$work/unlisted.txt" "$work/complaints.txt"',
+    ]),
+    'head -n 20 "$work/complaints.txt"',
+    "",
+    "complete=yes",
+    `if ! grep -aqE "^E[0-9]+ " "$work/results.log" 2> /dev/null || [ $code != ${
+      qemuExitCode(EXIT_FINISHED)
+    } ]; then`,
+    "\tcomplete=no",
+    '\tgrep -aE "^X[0-9]+ " "$work/results.log" 2> /dev/null | cut -d " " -f 4-',
+    '\techo "the guest did not come to its end (QEMU: $code); the last lines of the console:"',
+    '\ttail -n 8 "$work/console.log"',
+    "fi",
+    "",
+    "cat > \"$work/recorded.txt\" << 'END'",
+    ...boot.failed,
+    "END",
+    ...(boot.complained.length === 0 ? [] : [
+      "# What these reported says little: the kernel complained meanwhile.",
+      "cat > \"$work/complained.txt\" << 'END'",
+      ...boot.complained,
+      "END",
+      'grep -vxFf "$work/complained.txt" "$work/failed.txt" > "$work/failed-alone.txt"',
+      'mv "$work/failed-alone.txt" "$work/failed.txt"',
+    ]),
+    `complaints=no; [ ! -s "$work/complaints.txt" ] || complaints=yes`,
+    'echo "console, results: $work"',
+    ...(boot.beyond.length === 0 || boot.failed.length > 0 ? [] : [
+      "# These are told by the output of another program, which stands in ktap.txt.",
+      ...boot.beyond.map((id) => `echo ${quoteWord(`not judged here: ${id}`)}`),
+      'grep -a "not ok" "$work/ktap.txt"',
+      "exit 1",
+    ]),
+    'if [ $complete = yes ] && [ $complaints = no ] && [ ! -s "$work/failed.txt" ]; then',
+    '\techo "passed: the recorded failure does not show"',
+    "\texit 0",
+    "fi",
+    `if [ $complete = ${yesNo(boot.complete)} ] && [ $complaints = ${yesNo(boot.complaints)} ] &&`,
+    '\tcmp -s "$work/failed.txt" "$work/recorded.txt"; then',
+    '\techo "FAILED, as recorded"',
+    "else",
+    '\techo "FAILED, in another way than recorded"',
+    "fi",
+    "exit 1",
+  ];
+}
