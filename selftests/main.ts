@@ -6,14 +6,16 @@
  */
 
 import { collectTests, type DeclaredTest, type RunnableTest } from "./harness/fixtures.ts";
-import { EXIT_FINISHED } from "./harness/frames.ts";
+import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "./harness/frames.ts";
 import { endMachine, guestPlatform, mountFilesystems, readCell } from "./harness/guest_platform.ts";
 import { type Cell, runTests } from "./harness/runner.ts";
 import { fixtures as crashFixtures } from "./crash/mod.ts";
 import { type CoverRequest, coverTests } from "./kcov/cover.ts";
 import { fixtures as kcovFixtures } from "./kcov/mod.ts";
 import { kernelSymbols } from "./kcov/symbols.ts";
+import { runSession, type Session } from "./session/session.ts";
 
+export type { Session };
 export type { DeclaredTest, Feature } from "./harness/fixtures.ts";
 export type { CoverArgument, CoverRequest, TraceFacts } from "./kcov/cover.ts";
 
@@ -45,7 +47,8 @@ function prepareSymbols(): void {
 if (globalThis.sys !== undefined) {
   mountFilesystems();
   prepareSymbols();
-  const cell: Cell & { cover?: CoverRequest } = readCell();
+  const cell: Cell & { cover?: CoverRequest; session?: Session } = readCell();
+  if (cell.session) endMachine(runSession(cell.session) ? EXIT_FINISHED : EXIT_COMMAND_FAILED);
   runTests(testsOf(cell.cover), cell, guestPlatform());
   endMachine(EXIT_FINISHED);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The command line: every command, its options and its help page. */
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { type CommandFacts, type Shell, SHELLS } from "./formats/completion.ts";
 import type { BootChange } from "./formats/boot_change.ts";
 import { type AccelChoice, type SandboxChoice, type Stage, STAGES } from "./model.ts";
 
@@ -68,6 +69,9 @@ export interface BisectConfigOptions extends RunOptions {
 export interface ReproOptions extends RunOptions, BootChange {
   readonly test: readonly string[];
   readonly untilFail: boolean;
+  readonly shell: boolean;
+  /** A port, or true for the usual one. */
+  readonly gdb?: number | true | undefined;
 }
 
 /** What the user asked for. */
@@ -75,8 +79,15 @@ export type Invocation =
   | { kind: "bisect-config"; cell: string; options: BisectConfigOptions }
   | { kind: "series"; globs: readonly string[]; options: RunOptions }
   | { kind: "bisect"; cell: string; options: BisectOptions }
+  | { kind: "completion"; shell: Shell; options: RunOptions }
+  | {
+    kind: "complete";
+    words: readonly string[];
+    commands: readonly CommandFacts[];
+    options: RunOptions;
+  }
   | { kind: "replay"; bundle: string; options: RunOptions }
-  | { kind: "repro"; cell: string; options: ReproOptions }
+  | { kind: "repro"; cell: string; command: readonly string[]; options: ReproOptions }
   | { kind: "cover"; cell: string; call: readonly string[]; options: CoverOptions }
   | { kind: "run"; until: Stage; globs: readonly string[]; options: RunOptions }
   | { kind: "plan"; globs: readonly string[]; options: RunOptions }
@@ -216,14 +227,21 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
   );
   add(
     "repro",
-    "<cell>",
-    "one cell again: builds what it needs, boots it, judges it",
+    "<cell> [command...]",
+    "one cell again: builds what it needs, boots it, judges it; or runs a command in its guest",
     "deno task repro linux-6.12/kcov --test '*kcov_basic_syscall_coverage' --smp 4",
-    ([cell], options) => ({ kind: "repro", cell: cell!, options: options as ReproOptions }),
+    ([cell, ...command], options) => ({
+      kind: "repro",
+      cell: cell!,
+      command,
+      options: options as ReproOptions,
+    }),
     (command) =>
       command
         .option("--test <glob>", "only tests whose id matches; replaces --filter", append, [])
         .option("--until-fail", "boot again and again until it fails", false)
+        .option("--shell", "an interactive shell in the guest: JavaScript", false)
+        .option("--gdb [port]", "wait for gdb (port 1234), with full debug information", positive)
         .option("--cmdline <text>", "appended to the kernel command line")
         .option("--smp <n>", "another number of CPUs", positive)
         .option("--memory <MiB>", "another size of memory", positive)
@@ -233,6 +251,24 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
           append,
           [],
         ) as Command,
+  );
+  add(
+    "completion",
+    "<shell>",
+    "print a script that completes commands, options, cells and tests: bash, zsh or fish",
+    "deno task completion bash >> ~/.bashrc",
+    ([word], options) => {
+      const shell = SHELLS.find((one) => one === word);
+      if (shell !== undefined) return { kind: "completion", shell, options };
+      return program.error(`kmatrix: completion is for ${SHELLS.join(", ")}; not "${word}"`);
+    },
+  );
+  add(
+    "complete",
+    "[words...]",
+    "what a shell may offer for the last of these words (called by the scripts of `completion`)",
+    "deno task complete -- repro linux-6.12/k",
+    (words, options) => ({ kind: "complete", words, commands: commandFacts(program), options }),
   );
   add(
     "replay",
@@ -357,4 +393,17 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
         .option("--all", "try to leave out the lines of configs/base.config too", false) as Command,
   );
   return program;
+}
+
+/** What completion has to know of every command. */
+function commandFacts(program: Command): CommandFacts[] {
+  return program.commands.filter((command) => command.name() !== "complete").map((command) => ({
+    name: command.name(),
+    args: command.registeredArguments.map((argument) => argument.name()),
+    options: command.options.filter((option) => !option.hidden).map((option) => ({
+      names: [option.short, option.long].filter((name) => name !== undefined),
+      value: /[<[](.+?)[>\]]/.exec(option.flags)?.[1] ?? null,
+      choices: option.argChoices ?? [],
+    })),
+  }));
 }

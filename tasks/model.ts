@@ -11,9 +11,9 @@ import type { BuildInputs } from "./formats/build_inputs.ts";
 import type { CacheUse } from "./formats/ccache_log.ts";
 import type { FragmentLine } from "./formats/kconfig.ts";
 import type { AttemptPlan } from "./formats/flakes.ts";
-import type { CoverRequest, DeclaredTest, Feature } from "../selftests/main.ts";
+import type { CoverRequest, DeclaredTest, Feature, Session } from "../selftests/main.ts";
 
-export type { CoverRequest, DeclaredTest, Feature };
+export type { CoverRequest, DeclaredTest, Feature, Session };
 
 /** `<kernel>/<config>[@<toolchain>][/<machine>]`; the defaults of the matrix are not written. */
 export type CellId = string & { readonly __brand: "CellId" };

@@ -14,6 +14,7 @@ import type {
   Initramfs,
   KernelBuild,
   Plan,
+  Session,
   SourceTree,
 } from "./model.ts";
 import { KmatrixError } from "./errors.ts";
@@ -27,7 +28,7 @@ import { build } from "./stages/build.ts";
 import { inspect } from "./stages/inspect.ts";
 import { pack } from "./stages/pack.ts";
 import { chooseAccel } from "./stages/accel.ts";
-import { boot } from "./stages/boot.ts";
+import { attend, type AttendOptions, boot } from "./stages/boot.ts";
 import { parse } from "./stages/parse.ts";
 
 /** A kernel that is built and a guest that is packed. */
@@ -45,6 +46,23 @@ export interface OneBoot {
   /** Globs over test ids; empty for all. */
   readonly filter: readonly string[];
   readonly cover?: CoverRequest;
+}
+
+/** A boot that a person attends. */
+export interface AttendedBoot extends AttendOptions {
+  readonly dir: string;
+  readonly filter: readonly string[];
+  readonly session?: Session | undefined;
+}
+
+function guestOf({ cell, kernel, initramfs }: ReadyCell) {
+  return {
+    vmlinux: kernel.vmlinux,
+    modules: kernel.modules.map((name) => `${kernel.config.buildDir}/${name}`),
+    selftests: kernel.selftests,
+    initramfs,
+    machine: cell.machine,
+  };
 }
 
 /** Body and lock: a kernel's tree and build folders belong to one run at a time. */
@@ -127,34 +145,57 @@ export class OneCell {
 
   /** Boots once and judges the recordings; what the guest does is in the result, never thrown. */
   async boot(ready: ReadyCell, request: OneBoot): Promise<CellResult> {
-    const { cell, kernel, initramfs, features } = ready;
-    const guest = {
-      vmlinux: kernel.vmlinux,
-      modules: kernel.modules.map((name) => `${kernel.config.buildDir}/${name}`),
-      selftests: kernel.selftests,
-      initramfs,
-      machine: cell.machine,
-    };
+    const { cell, features } = ready;
+    const guest = guestOf(ready);
     const { settings } = this.#plan;
-    this.#accel ??= await chooseAccel(
-      settings.accel,
-      (probe) => boot({ ...guest, ...probe }, this.#host),
-      ...this.#tools,
-    );
+    const accel = await this.#chosen(ready);
     await this.#stage("boot", cell, () =>
       boot({
         ...guest,
         cell: cell.id,
-        accel: this.#accel!,
+        accel,
         features,
         filter: request.filter,
-        limits: limitsFor(this.#accel!, features, settings.timeoutSeconds),
+        limits: limitsFor(accel, features, settings.timeoutSeconds),
         cover: request.cover,
         dir: request.dir,
       }, this.#host));
     return await parse(request.dir, declaredTests(request.cover), this.#host, {
       allow: this.#plan.matrix.splats,
     });
+  }
+
+  /** Boots with the user's terminal as the console; gives QEMU's exit code. */
+  async attend(ready: ReadyCell, request: AttendedBoot): Promise<number> {
+    const { cell, features } = ready;
+    const { dir, filter, session, ...options } = request;
+    const guest = guestOf(ready);
+    const accel = await this.#chosen(ready);
+    return await this.#stage("boot", cell, () =>
+      attend(
+        {
+          ...guest,
+          cell: cell.id,
+          accel,
+          features,
+          filter,
+          limits: limitsFor(accel, features, null),
+          session,
+          dir,
+        },
+        options,
+        this.#host,
+      ));
+  }
+
+  async #chosen(ready: ReadyCell): Promise<Accel> {
+    const guest = guestOf(ready);
+    this.#accel ??= await chooseAccel(
+      this.#plan.settings.accel,
+      (probe) => boot({ ...guest, ...probe }, this.#host),
+      ...this.#tools,
+    );
+    return this.#accel;
   }
 
   get #tools(): [Paths, Host] {

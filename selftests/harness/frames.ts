@@ -27,6 +27,8 @@ export const EXIT_PORT = 0xf4;
 export const EXIT_FINISHED = 0x10;
 /** Written to {@link EXIT_PORT} after an X frame. */
 export const EXIT_RUNTIME_ERROR = 0x11;
+/** Written to {@link EXIT_PORT} where a command of `deno task repro -- …` failed. */
+export const EXIT_COMMAND_FAILED = 0x12;
 
 /** Bytes of the text in UTF-8; lone surrogates become U+FFFD. (The guest has no TextEncoder.) */
 export function utf8Bytes(text: string): Uint8Array {

@@ -13,6 +13,7 @@ import { parseCommand } from "./parse.ts";
 import { planCommand } from "./plan.ts";
 import { reportCommand } from "./report.ts";
 import { seriesCommand } from "./series.ts";
+import { completeCommand, completionCommand } from "./completion.ts";
 import { replayCommand } from "./replay.ts";
 import { reproCommand } from "./repro.ts";
 import { testsCommand } from "./tests.ts";
@@ -38,10 +39,14 @@ export function perform(invocation: Invocation, context: Context): Promise<reado
       return bisectCommand(invocation.cell, invocation.options, context);
     case "cover":
       return coverCommand(invocation.cell, invocation.call, invocation.options, context);
+    case "completion":
+      return completionCommand(invocation.shell, context);
+    case "complete":
+      return completeCommand(invocation.words, invocation.commands, invocation.options, context);
     case "replay":
       return replayCommand(invocation.bundle, invocation.options, context);
     case "repro":
-      return reproCommand(invocation.cell, invocation.options, context);
+      return reproCommand(invocation.cell, invocation.command, invocation.options, context);
     case "tests":
       return testsCommand(context);
     case "cache":

@@ -9,13 +9,18 @@ import { globMatcher } from "../formats/cells.ts";
 import { nearest } from "../formats/nearest.ts";
 import { type Context, planOf, repeatCommand } from "./context.ts";
 import { runPlan } from "./matrix.ts";
+import { attendCommand } from "./session.ts";
 
 export async function reproCommand(
   cell: string,
+  command: readonly string[],
   options: ReproOptions,
   context: Context,
 ): Promise<readonly Failure[]> {
   const plan = await reproPlan(cell, options, context);
+  if (options.shell || options.gdb !== undefined || command.length > 0) {
+    return await attendCommand(plan, command, options, context);
+  }
   const own = [...options.test.flatMap((glob) => ["--test", glob]), ...changeFlags(options)];
   const repeat = (id: string) => repeatCommand("repro", id, options, own);
   return await runPlan(plan, "parse", options, repeat, context);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What lies where in the guest's initramfs (docs/guest.md). */
-import type { CoverRequest, Feature, KernelBuild, Machine } from "../model.ts";
+import type { CoverRequest, Feature, KernelBuild, Machine, Session } from "../model.ts";
 
 /** Paths of the archive that all cells share, parents before their content. */
 export function initramfsFiles(): string[] {
@@ -8,13 +8,16 @@ export function initramfsFiles(): string[] {
 }
 
 /** Paths of the small archive that is appended for one boot, parents before their content. */
-export function cellArchiveFiles(files: Pick<CellFile, "modules" | "selftests">): string[] {
+export function cellArchiveFiles(
+  files: Pick<CellFile, "modules" | "selftests" | "session">,
+): string[] {
   const folder = (path: string, names: readonly string[]) =>
     names.length > 0 ? [path, ...names.map((name) => `${path}/${name}`)] : [];
   return [
     "kmatrix/cell.json",
     ...folder("kmatrix/modules", files.modules),
     ...folder("kmatrix/selftests", files.selftests),
+    ...(files.session?.kind === "program" ? ["kmatrix/program"] : []),
   ];
 }
 
@@ -37,6 +40,8 @@ export interface CellFile {
   readonly selftests: readonly string[];
   /** Only in a boot of `deno task cover`. */
   readonly cover?: CoverRequest | undefined;
+  /** Only in a boot of `deno task repro` with --shell or a command. */
+  readonly session?: Session | undefined;
 }
 
 /** What a boot of this build on this machine promises to the selftests. */

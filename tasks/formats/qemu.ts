@@ -9,6 +9,10 @@ export interface BootRequest {
   readonly resultsFile: string;
   readonly machine: Machine;
   readonly accel: Accel;
+  /** The console is the user's terminal, and is recorded in this file. */
+  readonly terminal?: { readonly log: string } | undefined;
+  /** Stops before the first instruction and waits for a debugger at this port. */
+  readonly gdbPort?: number | undefined;
 }
 
 const SHUTDOWN_EVENT = "qemu_system_shutdown_request";
@@ -67,6 +71,18 @@ const size = (machine: Machine) => ["-smp", `${machine.cpus}`, "-m", `${machine.
 /** The console goes to standard output, where the host caps what it keeps. */
 const console = () => ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"];
 
+/** Typed keys go to the guest, Ctrl-C too; Ctrl-A x ends QEMU, Ctrl-A c gives its monitor. */
+const terminal = (log: string) => [
+  "-chardev",
+  `stdio,id=console,signal=off,mux=on,logfile=${log.replaceAll(",", ",,")}`,
+  "-serial",
+  "chardev:console",
+  "-mon",
+  "chardev=console,mode=readline",
+];
+
+const debuggerAt = (port: number) => ["-S", "-gdb", `tcp:127.0.0.1:${port}`];
+
 /** The result channel: one byte a port write, no driver of the kernel under test in its way. */
 const results = (file: string) => [
   "-chardev",
@@ -120,10 +136,11 @@ export function qemuArgv(request: BootRequest): string[] {
     ...machineType(request.machine),
     ...accelerator(request.accel),
     ...size(request.machine),
-    ...console(),
+    ...(request.terminal ? terminal(request.terminal.log) : console()),
     ...results(request.resultsFile),
     ...exitDevice(),
     ...kernel(request),
+    ...(request.gdbPort === undefined ? [] : debuggerAt(request.gdbPort)),
     ...(request.machine.qemuArgs ?? []),
   ];
 }

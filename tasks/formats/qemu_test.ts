@@ -75,6 +75,18 @@ Deno.test("qemuArgv() puts a machine's own arguments last, where they win", () =
   assert.deepEqual(qemuArgv({ ...REQUEST, machine }).slice(-2), ["-m", "64M"]);
 });
 
+Deno.test("qemuArgv() gives the console to a terminal, recorded, with a way out", () => {
+  const argv = qemuArgv({ ...REQUEST, terminal: { log: "/r/a,b.log" } });
+  assert.ok(argv.includes("stdio,id=console,signal=off,mux=on,logfile=/r/a,,b.log"));
+  assert.ok(argv.includes("chardev=console,mode=readline"));
+});
+
+Deno.test("qemuArgv() waits for a debugger of this machine alone", () => {
+  assert.deepEqual(qemuArgv({ ...REQUEST, gdbPort: 1234 }).slice(-3), [
+    ...["-S", "-gdb", "tcp:127.0.0.1:1234"],
+  ]);
+});
+
 Deno.test("qemuArgv() doubles commas of a path, as QEMU's option parser wants them", () => {
   const argv = qemuArgv({ ...REQUEST, resultsFile: "/a,b/results.log" });
   assert.ok(argv.includes("file,id=results,path=/a,,b/results.log"));

@@ -182,6 +182,19 @@ class DenoHost implements Host {
     }
   }
 
+  async attach(command: Command, input: boolean): Promise<number> {
+    const { builder, mark } = await this.#prepare(command, {});
+    if (this.signal.aborted) return NOT_STARTED;
+    const startedAt = this.now();
+    const child = builder.stdin(input ? "inherit" : "null").stdout("inherit").stderr("inherit")
+      .spawn();
+    const { release } = this.#stopper(child, mark);
+    const result = await child;
+    release();
+    this.#spent(command, startedAt);
+    return unwrapCode(result.code);
+  }
+
   async spawn(command: Command): Promise<Child> {
     const streams = command.log === undefined ? {} : { stderr: command.log };
     const { builder, mark } = await this.#prepare(command, streams);

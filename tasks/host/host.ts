@@ -46,6 +46,11 @@ export interface Host {
   spawn(command: Command): Promise<Child>;
   /** How commands with `confine` run; asked anew until there is a sandbox. */
   sandbox(): Promise<SandboxUse>;
+  /**
+   * Runs a command with this process's own output streams, for people; gives its exit code.
+   * @param input Whether it reads what is typed; Ctrl-C then is its own to handle.
+   */
+  attach(command: Command, input: boolean): Promise<number>;
   readonly fs: FileSystem;
   /** Milliseconds since the epoch. */
   now(): number;

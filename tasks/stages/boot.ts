@@ -9,6 +9,7 @@ import type {
   Feature,
   Initramfs,
   Machine,
+  Session,
 } from "../model.ts";
 import { cellArchiveFiles, type CellFile } from "../formats/guest_layout.ts";
 import { firedRung, type Limits, rungLimitMs } from "../formats/limits.ts";
@@ -33,6 +34,8 @@ export interface BootInput {
   readonly packed?: string | undefined;
   /** What the guest runs instead of the selftests. */
   readonly cover?: CoverRequest | undefined;
+  /** What the guest does instead of running tests. */
+  readonly session?: Session | undefined;
   /** Receives console.log, results.log, qemu.log and boot.json. */
   readonly dir: string;
 }
@@ -81,14 +84,50 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
   return record;
 }
 
+export interface AttendOptions {
+  /** What is typed goes to the guest. */
+  readonly input: boolean;
+  readonly gdbPort?: number | undefined;
+  /** Called when all is ready, before QEMU starts. */
+  readonly ready?: () => void;
+}
+
+/**
+ * Boots with the user's terminal as the console, without any limit.
+ * @returns QEMU's exit code.
+ */
+export async function attend(
+  input: BootInput,
+  options: AttendOptions,
+  host: Host,
+): Promise<number> {
+  const { dir } = input;
+  await host.fs.makeDir(dir);
+  const argv = qemuArgv({
+    vmlinux: input.vmlinux,
+    initramfs: await cellInitramfs(input, host),
+    resultsFile: `${dir}/${RECORDINGS.results}`,
+    machine: input.machine,
+    accel: input.accel,
+    terminal: { log: `${dir}/${RECORDINGS.console}` },
+    gdbPort: options.gdbPort,
+  });
+  options.ready?.();
+  return await host.attach({ argv }, options.input);
+}
+
 /** The shared initramfs with one more archive behind it: the kernel unpacks them in turn. */
 async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
-  const { dir, cell, features, filter, limits, cover } = input;
+  const { dir, cell, features, filter, limits, cover, session } = input;
   const { timeScale } = limits;
   const modules = await copyInto(`${dir}/initramfs/kmatrix/modules`, input.modules, host);
   const selftests = await copyInto(`${dir}/initramfs/kmatrix/selftests`, input.selftests, host);
-  const file: CellFile = { cell, features, filter, timeScale, modules, selftests, cover };
+  const told = { cell, features, filter, timeScale, modules, selftests };
+  const file: CellFile = { ...told, cover, session };
   await host.fs.writeText(`${dir}/initramfs/kmatrix/cell.json`, JSON.stringify(file));
+  if (session?.kind === "program") {
+    await host.fs.copy(session.argv[0]!, `${dir}/initramfs/kmatrix/program`);
+  }
   const small = `${dir}/cell.cpio`;
   await archive(`${dir}/initramfs`, cellArchiveFiles(file), small, host);
   const whole = await host.fs.appender(`${dir}/initramfs.cpio`);

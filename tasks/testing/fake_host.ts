@@ -73,6 +73,11 @@ export class FakeHost implements Host {
     return Promise.resolve(this.#options.sandbox?.() ?? { kind: "none", why: "off" });
   }
 
+  attach(command: Command): Promise<number> {
+    this.commands.push(command.argv);
+    return Promise.resolve(this.#options.answer?.(command)?.code ?? 0);
+  }
+
   now(): number {
     return this.clock.now();
   }

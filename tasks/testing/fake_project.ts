@@ -48,6 +48,7 @@ const SYSTEM_PROGRAMS = [
     "find",
     "sort",
     "sha256sum",
+    "head",
     "xz",
     "cat",
     "cp",
@@ -202,7 +203,10 @@ export class FakeProject {
   #runArguments(args: readonly string[]): string[] {
     // The fakes note what they do in folders that no sandbox lets them write.
     const sandbox = args.includes("--sandbox") ? [] : ["--sandbox", "off"];
-    return [...args, "--output-dir", this.out, "--accel", "tcg", ...sandbox];
+    // What stands behind "--" is for the guest.
+    const at = args.includes("--") ? args.indexOf("--") : args.length;
+    const own = ["--output-dir", this.out, "--accel", "tcg", ...sandbox];
+    return [...args.slice(0, at), ...own, ...args.slice(at)];
   }
 
   /** Starts kmatrix. */

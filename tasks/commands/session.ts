@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+/** `deno task repro` with --shell, --gdb or a command: boots that a person attends. */
+import type { ReproOptions } from "../cli.ts";
+import type { Cell, Plan, Session } from "../model.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
+import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "../../selftests/harness/frames.ts";
+import { buildConfinement, makeArgv, type MakeRequest } from "../formats/make.ts";
+import { qemuExitCode } from "../formats/qemu.ts";
+import { formatCommand } from "../formats/shell.ts";
+import { findSplats } from "../formats/splats.ts";
+import { OneCell, type ReadyCell, withKernelLock } from "../one_cell.ts";
+import { cellFolder, RECORDINGS } from "../paths.ts";
+import { ensureReady } from "../stages/setup.ts";
+import { type Context, makeRunDir } from "./context.ts";
+
+/**
+ * What a debugger needs beyond a cell's own kernel: it is another build, for full debug information
+ * costs half a build's time and ten times its space, and DEBUG_KERNEL changes defaults of others.
+ */
+const GDB_OPTIONS = ["CONFIG_DEBUG_KERNEL=y", "CONFIG_DEBUG_INFO_DWARF5=y", "CONFIG_GDB_SCRIPTS=y"];
+
+/** The plan with the kernel that a debugger wants. */
+export function planForGdb(plan: Plan): Plan {
+  const { makeVariables } = plan.settings;
+  // The last word on debug information, behind our own -gline-tables-only.
+  const KCFLAGS = [makeVariables.KCFLAGS, "-g"].filter(Boolean).join(" ");
+  return {
+    ...plan,
+    kconfigAdd: [...plan.kconfigAdd, ...GDB_OPTIONS],
+    settings: { ...plan.settings, makeVariables: { ...makeVariables, KCFLAGS } },
+  };
+}
+
+/** Boots the plan's only cell for a person, and gives what went wrong. */
+export async function attendCommand(
+  plan: Plan,
+  command: readonly string[],
+  options: ReproOptions,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const { paths, host, absolute } = context;
+  const gdbPort = options.gdb === true ? 1234 : options.gdb || undefined;
+  if ([options.shell, gdbPort !== undefined, command.length > 0].filter(Boolean).length > 1) {
+    throw new KmatrixError("usage", "bad-usage", "take one of --shell, --gdb and a command");
+  }
+  const session = options.shell
+    ? { kind: "shell" } as const
+    : command.length > 0
+    ? await sessionOf(command, absolute, context)
+    : undefined;
+  const wanted = gdbPort === undefined ? plan : planForGdb(plan);
+  const [cell] = wanted.cells as [Cell];
+  await ensureReady(wanted.cells, wanted.settings, paths, host);
+  const dir = `${await makeRunDir(paths, host)}/${cellFolder(cell.id)}`;
+  return await withKernelLock(cell.kernel.id, paths, host, async () => {
+    const runner = new OneCell(wanted, paths, host);
+    const ready = await runner.ready(cell, await runner.source(cell));
+    // What the kernel says without need would stand between what is typed.
+    const quiet = session === undefined ? ready : {
+      ...ready,
+      cell: {
+        ...cell,
+        machine: { ...cell.machine, cmdline: `${cell.machine.cmdline} loglevel=5` },
+      },
+    };
+    const gdb = gdbPort === undefined ? null : await gdbLine(ready, wanted, gdbPort, context);
+    const code = await runner.attend(quiet, {
+      dir,
+      filter: wanted.settings.testFilter,
+      session,
+      input: options.shell,
+      gdbPort,
+      ready: () => {
+        if (gdb === null) return;
+        context.terminal.print("QEMU waits for a debugger; in another terminal:\n");
+        context.terminal.print(`  ${gdb}\n`);
+        context.terminal.print("Quitting gdb or Ctrl-C here ends the guest.");
+      },
+    });
+    if (host.signal.aborted || gdb !== null || options.shell) return [];
+    return await judge(code, command, dir, context);
+  });
+}
+
+/** A host's file is a static binary to run, anything else JavaScript. */
+async function sessionOf(
+  command: readonly string[],
+  absolute: (path: string) => string,
+  { host }: Context,
+): Promise<Session> {
+  const path = absolute(command[0]!);
+  const stat = await host.fs.stat(path);
+  if (stat === null || stat.isDirectory) return { kind: "eval", source: command.join(" ") };
+  const { stdout } = await host.run({ argv: ["head", "-c", "4", "--", path] });
+  if (!stdout.includes("ELF")) {
+    const text = `${path} is no program: the guest has no shell and no interpreter to run it`;
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
+  return { kind: "program", argv: [path, ...command.slice(1)] };
+}
+
+/** Makes the kernel's gdb scripts where they are not there yet; gives the line to type. */
+async function gdbLine(
+  { kernel }: ReadyCell,
+  plan: Plan,
+  port: number,
+  { host }: Context,
+): Promise<string> {
+  const { source, buildDir, toolchain } = kernel.config;
+  const { jobs, makeVariables } = plan.settings;
+  if (!(await host.fs.exists(`${buildDir}/vmlinux-gdb.py`))) {
+    const request: MakeRequest = { source, buildDir, toolchain, jobs, variables: makeVariables };
+    const argv = makeArgv(request, ["scripts_gdb"]);
+    const { code, stderr } = await host.run({ argv, confine: buildConfinement(request) });
+    if (code !== 0) {
+      const text = "make scripts_gdb failed";
+      throw new KmatrixError("build", "make-error", text, stderr.split("\n").slice(-15).join("\n"));
+    }
+  }
+  return formatCommand({
+    argv: [
+      "gdb",
+      ...["-iex", `add-auto-load-safe-path ${buildDir}`, "-iex", `directory ${source.path}`],
+      ...["-ex", `target remote 127.0.0.1:${port}`, `${buildDir}/vmlinux`],
+    ],
+  });
+}
+
+/** What became of a command: its own failure, the kernel's complaints, an early end. */
+async function judge(
+  code: number,
+  command: readonly string[],
+  dir: string,
+  { host, terminal }: Context,
+): Promise<Failure[]> {
+  const text = await host.fs.readTextIfAny(`${dir}/${RECORDINGS.console}`) ?? "";
+  const failures: Failure[] = findSplats(text).filter(({ root }) => root).map((splat) => ({
+    kind: "kernel",
+    id: `splat-${splat.id}`,
+    message: `the kernel complained: ${splat.title}`,
+    detail: splat.lines.join("\n"),
+  }));
+  if (code === qemuExitCode(EXIT_COMMAND_FAILED)) {
+    const message = `failed in the guest: ${formatCommand({ argv: command })}`;
+    failures.push({ kind: "test", id: "command-failed", message, detail: "" });
+  } else if (code !== qemuExitCode(EXIT_FINISHED) && failures.length === 0) {
+    const message = `the guest ended before the command did (QEMU's exit code ${code})`;
+    failures.push({ kind: "kernel", id: "ended-early", message, detail: "" });
+  }
+  for (const { message } of failures) terminal.error(message);
+  return failures;
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/** What a shell may offer for the word that is being typed, and the scripts that ask for it. */
+
+/** A command as its own help page has it. */
+export interface CommandFacts {
+  readonly name: string;
+  /** Placeholders of its arguments, such as "cells". */
+  readonly args: readonly string[];
+  readonly options: readonly OptionFacts[];
+}
+
+export interface OptionFacts {
+  /** "-j", "--jobs". */
+  readonly names: readonly string[];
+  /** Placeholder of its value, such as "glob"; null for a switch. */
+  readonly value: string | null;
+  readonly choices: readonly string[];
+}
+
+/** Names that only this project knows; asked for when they are needed. */
+export interface Names {
+  readonly cells: () => Promise<readonly string[]>;
+  readonly tests: () => Promise<readonly string[]>;
+}
+
+/**
+ * Candidates for the last of the words behind `deno task`, which may be empty. None where a file or
+ * something unknown is wanted: the shell then offers files.
+ */
+export async function candidates(
+  words: readonly string[],
+  commands: readonly CommandFacts[],
+  names: Names,
+): Promise<string[]> {
+  const last = words.at(-1) ?? "";
+  const starting = (list: readonly string[]) => list.filter((one) => one.startsWith(last));
+  if (words.length < 2) return starting(commands.map(({ name }) => name));
+  const command = commands.find(({ name }) => name === words[0]);
+  if (command === undefined) return [];
+  const typed = words.slice(1, -1);
+  // What stands behind it is for the guest.
+  if (typed.includes("--")) return [];
+  const before = command.options.find((option) =>
+    option.value !== null && option.names.includes(typed.at(-1) ?? "")
+  );
+  if (before !== undefined) {
+    if (before.choices.length > 0) return starting(before.choices);
+    return starting(await named(before.value!, names));
+  }
+  if (last.startsWith("-")) return starting(command.options.flatMap((option) => option.names));
+  const given = positionals(typed, command.options);
+  const wanted = command.args[Math.min(given, command.args.length - 1)];
+  return wanted === undefined ? [] : starting(await named(wanted, names));
+}
+
+function positionals(typed: readonly string[], options: readonly OptionFacts[]): number {
+  const takesValue = (word: string | undefined) =>
+    options.some(({ names, value }) => value !== null && names.includes(word ?? ""));
+  return typed.filter((word, index) => !word.startsWith("-") && !takesValue(typed[index - 1]))
+    .length;
+}
+
+async function named(placeholder: string, names: Names): Promise<readonly string[]> {
+  if (/^cells?$/.test(placeholder)) return await names.cells();
+  if (placeholder === "glob") return await names.tests();
+  return [];
+}
+
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = typeof SHELLS[number];
+
+/** The script that makes a shell ask `deno task complete` behind `deno task`. */
+export function completionScript(shell: Shell): string {
+  switch (shell) {
+    case "bash":
+      return `# kmatrix: completion of \`deno task\` in bash; source it, or put it into ~/.bashrc
+_kmatrix_deno() {
+	COMPREPLY=()
+	[ "\${COMP_WORDS[1]}" = task ] && [ -e tasks/main.ts ] && [ "$COMP_CWORD" -ge 2 ] || return
+	local IFS=$'\\n'
+	COMPREPLY=($(deno task --quiet complete -- "\${COMP_WORDS[@]:2:COMP_CWORD-1}" 2> /dev/null))
+}
+complete -o default -F _kmatrix_deno deno
+`;
+    case "zsh":
+      return `# kmatrix: completion of \`deno task\` in zsh; source it behind compinit
+_kmatrix_deno() {
+	[[ \${words[2]} = task && -e tasks/main.ts && $CURRENT -ge 3 ]] || { _files; return }
+	local -a found
+	found=(\${(f)"$(deno task --quiet complete -- "\${(@)words[3,CURRENT]}" 2> /dev/null)"})
+	(( $#found )) && compadd -- $found || _files
+}
+compdef _kmatrix_deno deno
+`;
+    case "fish":
+      return `# kmatrix: completion of \`deno task\` in fish; source it, or put it into completions/deno.fish
+function __kmatrix_complete
+	set -l words (commandline -opc) (commandline -ct)
+	deno task --quiet complete -- $words[3..-1] 2> /dev/null
+end
+complete -c deno -n '__fish_seen_subcommand_from task; and test -e tasks/main.ts' -a '(__kmatrix_complete)'
+`;
+  }
+}
