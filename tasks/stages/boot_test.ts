@@ -196,6 +196,20 @@ Deno.test("boot() tells a QEMU that did not start from a guest that ended", asyn
   });
 });
 
+Deno.test("boot() tells from QEMU's log what made it end with code 0", async () => {
+  const boots = [
+    ["", "reset"],
+    ["qemu_system_shutdown_request reason=6\n", "power-off"],
+    ["qemu-system-x86_64: terminating on signal 15 from pid 7 (sh)\n", "terminated"],
+  ] as const;
+  for (const [says, cause] of boots) {
+    const script: Script = { prints: [[10, "Linux\n"]], ends: { atMs: 200, code: 0 }, says };
+    await bootWith(script, ({ record }) => {
+      assert.deepEqual(record.end, { kind: "exited", code: 0, cause });
+    });
+  }
+});
+
 Deno.test("boot() leaves nothing of an earlier boot in its folder", async () => {
   await bootWith({ ends: { atMs: 100, code: 33 } }, async ({ dir }) => {
     const names: string[] = [];
