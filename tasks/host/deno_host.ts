@@ -4,6 +4,7 @@ import $ from "dax";
 import type { Child, Command, CommandResult, Host, Level } from "./host.ts";
 import type { SandboxChoice, Usage } from "../model.ts";
 import { CONTAINMENTS, unwrapCode, wrappedArgv } from "./containment.ts";
+import { inPieces } from "./pieces.ts";
 import { denoFileSystem } from "./deno_fs.ts";
 import { KmatrixError } from "../errors.ts";
 import { formatCommand } from "../formats/shell.ts";
@@ -210,7 +211,8 @@ class DenoHost implements Host {
       this.#spent(command, startedAt);
       return unwrapCode(result.code);
     });
-    return { stdout: webStream(child.stdout()), exit, kill: stop };
+    const stdout = ReadableStream.from(inPieces(webStream(child.stdout())));
+    return { stdout, exit, kill: stop };
   }
 
   /**

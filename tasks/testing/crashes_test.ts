@@ -105,3 +105,14 @@ Deno.test("outcomeOf() tells a cell that did not come as far as its boot", () =>
   const outcome = outcomeOf(OOPS, { ...rest, stages } as unknown as CellReport);
   assert.deepEqual([outcome.boot, outcome.verdict], ["inspect failed", "missing"]);
 });
+
+Deno.test("docs/verdicts.md says what each crash is called", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/verdicts.md", import.meta.url));
+  const rows = text.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+  for (const { test, verdict, boot, inside } of CRASHES) {
+    const name = test.split(".").at(-1)!.replaceAll("_", " ");
+    const code = (word: string | null) => word === null ? "" : `\`${word}\``;
+    const due = [name, code(verdict), code(boot), code(inside)];
+    assert.ok(rows.some((row) => row.slice(1, 5).join("|") === due.join("|")), due.join(" | "));
+  }
+});
