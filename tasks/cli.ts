@@ -69,6 +69,7 @@ export interface BisectConfigOptions extends RunOptions {
 export interface ReproOptions extends RunOptions, BootChange {
   readonly test: readonly string[];
   readonly untilFail: boolean;
+  readonly keepGoing: boolean;
   readonly shell: boolean;
   /** A port, or true for the usual one. */
   readonly gdb?: number | true | undefined;
@@ -230,16 +231,21 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
     "<cell> [command...]",
     "one cell again: builds what it needs, boots it, judges it; or runs a command in its guest",
     "deno task repro linux-6.12/kcov --test '*kcov_basic_syscall_coverage' --smp 4",
-    ([cell, ...command], options) => ({
-      kind: "repro",
-      cell: cell!,
-      command,
-      options: options as ReproOptions,
-    }),
+    ([cell, ...command], options) => {
+      // Commander has it, and its types do not.
+      const { rawArgs } = program as unknown as { rawArgs: readonly string[] };
+      if (command.length > 0 && !rawArgs.includes("--")) {
+        return program.error(
+          "kmatrix: repro takes one cell; a command for its guest goes behind --",
+        );
+      }
+      return { kind: "repro", cell: cell!, command, options: options as ReproOptions };
+    },
     (command) =>
       command
         .option("--test <glob>", "only tests whose id matches; replaces --filter", append, [])
         .option("--until-fail", "boot again and again until it fails", false)
+        .option("--keep-going", "boot again for tests that a crash kept from running", false)
         .option("--shell", "an interactive shell in the guest: JavaScript", false)
         .option("--gdb [port]", "wait for gdb (port 1234), with full debug information", positive)
         .option("--cmdline <text>", "appended to the kernel command line")

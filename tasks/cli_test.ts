@@ -110,6 +110,8 @@ Deno.test("makeProgram() refuses what it does not understand, and says what it w
     [["build"], /missing required argument 'cells'/],
     [["parse"], /missing required argument 'folders'/],
     [["repro"], /missing required argument 'cell'/],
+    [["repro", "a/b", "c/d"], /repro takes one cell; a command for its guest goes behind --/],
+    [["completion", "tcsh"], /completion is for bash, zsh, fish; not "tcsh"/],
     [["repro", "a/b", "--smp", "0"], /a whole number above 0 is wanted/],
   ];
   for (const [args, message] of cases) {

@@ -19,6 +19,7 @@ import {
   type KernelConfig,
   type Plan,
   type RunReport,
+  type RunSettings,
   type SourceTree,
   type Stage,
   type StageOutcome,
@@ -37,7 +38,7 @@ import { guestFeatures } from "./formats/guest_layout.ts";
 import { bootTimes, limitClass, limitsFor } from "./formats/limits.ts";
 import { splatProperties } from "./formats/splat_report.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
-import { attemptFolder, bootsAgain, mergeAttempts, rateText } from "./formats/flakes.ts";
+import { attemptFolder, bootsAgain, mergeAttempts, rateText, testsLeft } from "./formats/flakes.ts";
 import type { Finding } from "./host/doctor.ts";
 import { ensureReady } from "./stages/setup.ts";
 import { fetch } from "./stages/fetch.ts";
@@ -123,7 +124,7 @@ class Progress {
     return judgeCell(this.cell.expect, stages, result).verdict;
   }
 
-  report({ until, repeat }: PipelineOptions, allowFlaky: boolean): CellReport {
+  report({ until, repeat }: PipelineOptions, settings: RunSettings): CellReport {
     const { tests, verdict } = judgeCell(this.cell.expect, this.stages, this.result);
     const done = this.stages.some((one) => one.stage === until && one.outcome.kind === "passed");
     return {
@@ -138,9 +139,10 @@ class Progress {
       verdict: verdict.kind === "unfinished" && done
         ? { kind: "passed", note: `${until} done` }
         : verdict.kind === "flaky"
-        ? { ...verdict, allowed: allowFlaky }
+        ? { ...verdict, allowed: settings.allowFlaky ?? false }
         : verdict,
-      ...(this.attempts.length < 2 ? {} : {
+      // Boots that each ran other tests have no rate.
+      ...(this.attempts.length < 2 || settings.attempts?.kind === "keep-going" ? {} : {
         attempts: this.attempts.map((one) => ({
           folder: one.folder,
           verdict: this.verdictOf(one).kind,
@@ -184,7 +186,7 @@ class Run {
   }
 
   #reportOf(cell: Progress): CellReport {
-    return cell.report(this.#options, this.#plan.settings.allowFlaky ?? false);
+    return cell.report(this.#options, this.#plan.settings);
   }
 
   async go(): Promise<void> {
@@ -392,7 +394,7 @@ class Run {
       initramfs,
       machine: cell.machine,
     };
-    const bootOnce = async (folder: string) => {
+    const bootOnce = async (folder: string, filter: readonly string[]) => {
       const accel = this.#accel ??
         await chooseAccel(
           settings.accel,
@@ -412,7 +414,7 @@ class Run {
         cell: cell.id,
         accel,
         features,
-        filter: settings.testFilter,
+        filter,
         limits: limitsFor(accel, features, settings.timeoutSeconds, measured),
         dir: `${this.#options.runDir}/${folder}`,
       }, this.#host);
@@ -438,17 +440,17 @@ class Run {
       return result;
     };
     const folder = cellFolder(cell.id);
-    const record = await this.#stage("boot", [one], () => bootOnce(folder));
+    const record = await this.#stage("boot", [one], () => bootOnce(folder, settings.testFilter));
     if (!record) return;
     const result = await this.#stage("parse", [one], () => judge(folder, record));
     if (!result) return;
     this.#record(one, { folder, record, result });
-    while (bootsAgain(settings.attempts, one.attempts.map((each) => one.verdictOf(each)))) {
+    for (let filter; (filter = this.#nextFilter(one)) !== null;) {
       const number = one.attempts.length + 1;
       const next = `${folder}${attemptFolder(number)}`;
       this.#host.log("info", `boot ${cell.id}, attempt ${number}`);
       try {
-        const record = await bootOnce(next);
+        const record = await bootOnce(next, filter);
         this.#record(one, { folder: next, record, result: await judge(next, record) });
       } catch (error) {
         // What the boots before have shown stands.
@@ -464,10 +466,22 @@ class Run {
     await this.#changed();
   }
 
+  /** What the next boot of a cell is to run; null where it was booted often enough. */
+  #nextFilter(one: Progress): readonly string[] | null {
+    const { attempts, testFilter } = this.#plan.settings;
+    if (attempts?.kind === "keep-going") return testsLeft(one.attempts.map(({ result }) => result));
+    const verdicts = one.attempts.map((each) => one.verdictOf(each));
+    return bootsAgain(attempts, verdicts) ? testFilter : null;
+  }
+
   /** Takes one more boot into what is known of a cell. */
   #record(one: Progress, attempt: BootAttempt): void {
+    const { attempts } = this.#plan.settings;
     one.attempts.push(attempt);
-    const merged = mergeAttempts(one.attempts.map(({ result }) => result));
+    const merged = mergeAttempts(
+      one.attempts.map(({ result }) => result),
+      attempts,
+    );
     const { result } = merged;
     one.result = result;
     const { record } = attempt;
@@ -478,7 +492,7 @@ class Run {
     one.properties["boot.ms"] = `${record.durationMs}`;
     Object.assign(one.properties, bootPhases(record));
     if (result.guest.release) one.properties["guest.release"] = result.guest.release;
-    if (one.attempts.length > 1) {
+    if (one.attempts.length > 1 && attempts?.kind !== "keep-going") {
       const verdicts = one.attempts.map((each) => one.verdictOf(each).kind);
       const passed = verdicts.filter((kind) => kind === "passed").length;
       one.properties["boot.attempts"] = rateText(passed, verdicts.length);

@@ -180,6 +180,26 @@ cases("matrix over a fake project", "nothing built", [
     assert.match(wrong.err, /cache empty: list or prune is wanted/);
   }],
 
+  [
+    "configures again when Kconfig's own files have changed, and for nothing else",
+    async (project) => {
+      const build = async () => {
+        const { code, err } = await project.run("build", "fake/kcov", "--verbose");
+        assert.equal(code, 0, err);
+        return /make .* olddefconfig/.test(err);
+      };
+      await project.write("tree/kernel/Kconfig.kcov", "config KCOV\n");
+      assert.equal(await build(), true);
+      await project.write("tree/kernel/fork.c", "int fork4;\n");
+      assert.equal(await build(), false);
+      await project.write("tree/kernel/Kconfig.kcov", "config KCOV # changed\n");
+      assert.equal(await build(), true);
+      await project.write("tree/scripts/cc-version.sh", "#!/bin/sh\n");
+      assert.equal(await build(), true);
+      assert.equal(await build(), false);
+    },
+  ],
+
   ["shares a build between cells that differ only in their machine", async (project) => {
     assert.equal((await project.run("build", "fake/kcov", "fake/kcov/smp4")).code, 0);
     assert.equal(await project.started("clang"), 2);
@@ -458,6 +478,32 @@ cases("cells that are booted more than once", "built", [
       assert.match(xml, /"boot.attempts" value="0 of 3 boots passed/);
     },
   ],
+
+  ["--keep-going boots again for the tests behind a crash", async (project) => {
+    await setTest(project, "fake/kcov", { do: "vanish" });
+    const vanished = await project.soundBoot("fake/kcov", (script) => ({
+      ...script,
+      tests: script.tests.map((test) =>
+        test.declared.id === BASIC ? { ...test, act: { do: "vanish" } } : test
+      ),
+    }));
+    await project.setBoot("fake/kcov", { recording: vanished, end: 0 });
+    const rest = project.soundBoot("fake/kcov", (script) => ({
+      ...script,
+      tests: script.tests.filter(({ declared }) =>
+        declared.id !== BASIC && declared.id.startsWith("kcov.")
+      ),
+    }));
+    await project.setBoot("fake/kcov/attempt-2", { recording: rest, end: 33 });
+    const args = ["repro", "fake/kcov", "--filter", "kcov.*"];
+    assert.match((await project.run(...args)).out, /^FAIL +fake\/kcov +0 +4 +0 /m);
+    const { code, out } = await project.run(...args, "--keep-going");
+    assert.equal(code, 3);
+    assert.match(out, /^FAIL +fake\/kcov +0 +1 +3 /m);
+    assert.doesNotMatch(out, /boots passed/);
+    const { filter } = JSON.parse(await project.read("fake/kcov/attempt-2/boot.json"));
+    assert.equal(filter.length, 3);
+  }],
 
   ["--repeat goes on after a failure, --until-fail ends with it", async (project) => {
     await setTest(project, "fake/kcov/attempt-2", BROKEN);

@@ -38,8 +38,9 @@ async function reproPlan(cell: string, options: ReproOptions, context: Context):
     throw new KmatrixError("usage", "bad-usage", `repro takes one cell; "${cell}" names ${names}`);
   }
   checkTests(options.test);
-  if (options.untilFail && (options.retries ?? options.repeat) !== undefined) {
-    const text = "--until-fail goes neither with --repeat nor with --retries";
+  const { untilFail, keepGoing, retries, repeat } = options;
+  if ([untilFail, keepGoing, retries ?? repeat].filter(Boolean).length > 1) {
+    const text = "take one of --repeat, --retries, --until-fail and --keep-going";
     throw new KmatrixError("usage", "bad-usage", text);
   }
   const filter = options.test.length > 0 ? options.test : plan.settings.testFilter;
@@ -49,7 +50,11 @@ async function reproPlan(cell: string, options: ReproOptions, context: Context):
     settings: {
       ...plan.settings,
       testFilter: filter,
-      attempts: options.untilFail ? { kind: "until-fail" } : plan.settings.attempts,
+      attempts: untilFail
+        ? { kind: "until-fail" }
+        : keepGoing
+        ? { kind: "keep-going" }
+        : plan.settings.attempts,
     },
   };
 }

@@ -8,7 +8,9 @@ export type AttemptPlan =
   /** Once more after each failed boot, up to so many times. */
   | { readonly kind: "retries"; readonly most: number }
   | { readonly kind: "repeat"; readonly count: number }
-  | { readonly kind: "until-fail" };
+  | { readonly kind: "until-fail" }
+  /** Again with the tests that did not run because one before them ended the boot. */
+  | { readonly kind: "keep-going" };
 
 /** Whether to boot again after these verdicts. */
 export function bootsAgain(
@@ -24,7 +26,22 @@ export function bootsAgain(
       return verdicts.length < plan.count;
     case "until-fail":
       return last.kind === "passed";
+    case "keep-going":
+      return false;
   }
+}
+
+/**
+ * Ids of the tests that the next boot is to run with `keep-going`; null where none is left, or where
+ * the last boot came no further than the one before.
+ */
+export function testsLeft(results: readonly CellResult[]): readonly string[] | null {
+  const left = (count: number) =>
+    mergeAttempts(results.slice(0, count)).result.tests
+      .filter(({ outcome }) => outcome.kind === "not-run").map(({ id }) => id);
+  const now = left(results.length);
+  const stuck = results.length > 1 && now.length >= left(results.length - 1).length;
+  return now.length === 0 || stuck ? null : now;
 }
 
 /** A filter that selects nothing selects nothing the next time as well. */
@@ -75,7 +92,10 @@ export function flakyFailure(failures: readonly Failure[], runs: number): Failur
  * One result of several boots, the last of them the main one. A test that ran in none of those that
  * failed before it is as in the others: that it did not run says nothing of it.
  */
-export function mergeAttempts(results: readonly CellResult[]): {
+export function mergeAttempts(
+  results: readonly CellResult[],
+  plan?: AttemptPlan,
+): {
   readonly result: CellResult;
   readonly boot: StageOutcome;
 } {
@@ -85,7 +105,9 @@ export function mergeAttempts(results: readonly CellResult[]): {
     mergeTest(results.flatMap(({ tests }) => tests.filter((test) => test.id === id)))
   );
   const failures = results.flatMap(({ boot }) => boot === null ? [] : [boot]);
-  const boot = mergeOutcome(failures, results.length);
+  // With keep-going no boot is the same as another.
+  const runs = plan?.kind === "keep-going" ? failures.length : results.length;
+  const boot = mergeOutcome(failures, runs);
   const failed = boot.kind === "failed" ? boot.failure : null;
   const splats = results.flatMap((one) => one.splats);
   return { result: { ...last, boot: failed, tests, splats }, boot };

@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { CellResult, CellVerdict, TestOutcome, TestResult } from "../model.ts";
 import type { Failure } from "../errors.ts";
-import { attemptFolder, bootsAgain, mergeAttempts, rateText, wilsonInterval } from "./flakes.ts";
+import {
+  attemptFolder,
+  bootsAgain,
+  mergeAttempts,
+  rateText,
+  testsLeft,
+  wilsonInterval,
+} from "./flakes.ts";
 
 const failure = (message: string): Failure => ({
   kind: "test",
@@ -121,4 +128,21 @@ Deno.test("mergeAttempts() does not blame a test for a boot that ended before it
   const always = mergeAttempts([boot({ b: notRun }, died), boot({ b: notRun }, died)]);
   assert.equal(always.result.boot, died);
   assert.equal(always.result.tests[0]!.outcome.kind, "not-run");
+});
+
+Deno.test("testsLeft() names what a crash kept from running, as long as each boot gets further", () => {
+  const died = failure("panic");
+  const first = boot({ a: ok, b: failed("panic"), c: notRun, d: notRun }, died);
+  assert.deepEqual(testsLeft([first]), ["c", "d"]);
+  const second = boot({ c: failed("panic"), d: notRun }, died);
+  assert.deepEqual(testsLeft([first, second]), ["d"]);
+  assert.equal(testsLeft([first, second, boot({ d: ok })]), null);
+  assert.equal(testsLeft([first, boot({ c: notRun, d: notRun }, died)]), null);
+  const { result, boot: stage } = mergeAttempts([first, second, boot({ d: ok })], {
+    kind: "keep-going",
+  });
+  assert.deepEqual(stage, { kind: "failed", failure: died, reruns: [died] });
+  assert.deepEqual(result.tests.map(({ outcome }) => outcome.kind), [
+    ...["passed", "failed", "failed", "passed"],
+  ]);
 });

@@ -212,6 +212,25 @@ interface Stamp {
   readonly source: string;
   /** Digest of the .config. */
   readonly dotConfig: string;
+  /** Digest of what a configuration is made from, see kconfigState(). */
+  readonly kconfig?: string;
+}
+
+/**
+ * Changes whenever a file does that Kconfig reads or that its shell calls run: those by their name,
+ * all of scripts/, and the Makefiles and configs of the architecture.
+ */
+async function kconfigState(tree: string, host: Host): Promise<string> {
+  const places = ["Makefile", "scripts/*", "arch/x86/Makefile*", "*/configs/*"];
+  const names = places.flatMap((place) => ["-o", "-path", `${tree}/${place}`]);
+  const argv = ["find", tree, "-type", "f", "(", "-name", "Kconfig*", ...names, ")"];
+  const { code, stdout } = await host.run({
+    argv: [
+      ...["sh", "-c", '"$@" | LC_ALL=C sort | sha256sum', "sh", ...argv],
+      ...["-printf", "%P %s %T@\\n"],
+    ],
+  });
+  return code === 0 ? stdout : "";
 }
 
 async function keptConfig(
@@ -226,6 +245,13 @@ async function keptConfig(
     const kept = JSON.parse(stamp) as Partial<Stamp>;
     if (kept.identity === identity && kept.dotConfig === await sha256(dotConfig)) {
       if (kept.source === source.digest) return dotConfig;
+      const kconfig = await kconfigState(source.path, host);
+      if (kconfig !== "" && kept.kconfig === kconfig) {
+        // An edited C file has no say in the configuration.
+        const renewed = JSON.stringify({ ...kept, source: source.digest });
+        await host.fs.writeText(`${buildDir}/${STAMP}`, renewed);
+        return dotConfig;
+      }
       host.log("info", "the source has changed since it was configured: configuring again");
       return null;
     }
@@ -253,7 +279,12 @@ async function makeConfig(
   const dotConfig = await host.fs.readText(`${buildDir}/.config`);
   const dropped = findDropped(request, parseDotConfig(dotConfig));
   if (dropped.length > 0) throw await gateError(make, request, tiny, dropped, paths, host);
-  const stamp: Stamp = { identity, source: make.source.digest, dotConfig: await sha256(dotConfig) };
+  const stamp: Stamp = {
+    identity,
+    source: make.source.digest,
+    dotConfig: await sha256(dotConfig),
+    kconfig: await kconfigState(make.source.path, host),
+  };
   await host.fs.writeText(`${buildDir}/${STAMP}`, JSON.stringify(stamp));
   return dotConfig;
 }
