@@ -127,12 +127,26 @@ export function reproScript(facts: ReproFacts): string {
   const body = facts.boot !== null
     ? [...buildFunction(facts), ...bootPart(facts.boot)]
     : [...buildFunction(facts), ...buildPart(facts)];
-  return [...head(facts), ...body].join("\n") + "\n";
+  const used = (name: string) => body.some((line) => new RegExp(`\\b${name} `).test(line));
+  const functions = Object.entries(FUNCTIONS).flatMap(([name, lines]) => used(name) ? lines : []);
+  return [...head(facts, functions), ...body].join("\n") + "\n";
 }
 
 const comment = (text: string) => `# ${text.replace(/\s+/g, " ")}`.trimEnd();
 
-function head({ cell, stage, recorded, repeat }: ReproFacts): string[] {
+const FUNCTIONS = {
+  stop: ['stop() { echo "$*" >&2; exit 2; }'],
+  has_digest: [
+    "has_digest() { # file, sha256",
+    '\t[ -f "$1" ] && [ "$(sha256sum < "$1" | cut -c 1-64)" = "$2" ]',
+    "}",
+  ],
+};
+
+function head(
+  { cell, stage, recorded, repeat }: ReproFacts,
+  functions: readonly string[],
+): string[] {
   return [
     "#!/bin/sh",
     comment(`${cell} failed in ${stage}. This shows it again without kmatrix: with make, QEMU and`),
@@ -146,10 +160,7 @@ function head({ cell, stage, recorded, repeat }: ReproFacts): string[] {
     'here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd) || exit 2',
     'work=${1:-$(mktemp -d "${TMPDIR:-/tmp}/repro.XXXXXX")} || exit 2',
     'mkdir -p "$work" && work=$(CDPATH="" cd -- "$work" && pwd) || exit 2',
-    'stop() { echo "$*" >&2; exit 2; }',
-    "has_digest() { # file, sha256",
-    '\t[ -f "$1" ] && [ "$(sha256sum < "$1" | cut -c 1-64)" = "$2" ]',
-    "}",
+    ...functions,
     "",
     "echo 'recorded:'",
     "cat << 'END'",
@@ -288,12 +299,12 @@ function buildPart(facts: ReproFacts): string[] {
         '\techo "FAILED: it builds with warnings; the recorded ones stand above"',
         "\texit 1",
         "}",
+        'echo "passed: it builds"',
       ]
       : [
         'echo "it builds; what was recorded is to be looked for in $build/vmlinux"',
         "exit 1",
       ]),
-    'echo "passed: it builds"',
   ];
 }
 
@@ -403,17 +414,28 @@ function bootPart(boot: BootFacts): string[] {
     ]),
     `complaints=no; [ ! -s "$work/complaints.txt" ] || complaints=yes`,
     'echo "console, results: $work"',
-    ...(boot.beyond.length === 0 || boot.failed.length > 0 ? [] : [
+    ...ending(boot),
+  ];
+}
+
+function ending(boot: BootFacts): string[] {
+  if (boot.beyond.length > 0 && boot.failed.length === 0) {
+    return [
       "# These are told by the output of another program, which stands in ktap.txt.",
       ...boot.beyond.map((id) => `echo ${quoteWord(`not judged here: ${id}`)}`),
       'grep -a "not ok" "$work/ktap.txt"',
+      'echo "the guest came to its end: $complete; the kernel complained: $complaints"',
       "exit 1",
-    ]),
-    'if [ $complete = yes ] && [ $complaints = no ] && [ ! -s "$work/failed.txt" ]; then',
+    ];
+  }
+  return [
+    'if [ "$complete" = yes ] && [ "$complaints" = no ] && [ ! -s "$work/failed.txt" ]; then',
     '\techo "passed: the recorded failure does not show"',
     "\texit 0",
     "fi",
-    `if [ $complete = ${yesNo(boot.complete)} ] && [ $complaints = ${yesNo(boot.complaints)} ] &&`,
+    `if [ "$complete" = ${yesNo(boot.complete)} ] && [ "$complaints" = ${
+      yesNo(boot.complaints)
+    } ] &&`,
     '\tcmp -s "$work/failed.txt" "$work/recorded.txt"; then',
     '\techo "FAILED, as recorded"',
     "else",

@@ -178,24 +178,56 @@ Deno.test("repro.sh holds the make lines, with the folders of its own", () => {
   assert.doesNotMatch(text, /@/);
 });
 
-Deno.test("repro.sh of each stage is a script that a shell can read", async () => {
+/** Scripts of all stages, sources and outcomes. */
+function variants(): ReproFacts[] {
+  const digests = { vmlinux: "0".repeat(64), initramfs: "1".repeat(64) };
+  const boot = { ...BOOT, digests, vmlinux: "/b/vmlinux" };
+  const odd = ["a $(b) `c` 'd' \\ \"e\"\nEND of it"];
+  const sources = [
+    FACTS.source,
+    { kind: "tarball", location: "https://a.example/l.tar", sha256: "2".repeat(64) },
+    { kind: "tarball", location: "/a b/l.tar", sha256: "2".repeat(64) },
+    { kind: "git", repository: "https://a.example/l.git", ref: "v6.12" },
+    { kind: "tree", path: "/home/a b/linux" },
+  ] as const;
+  const request = ["CONFIG_A=y", "# CONFIG_B is not set"];
   const stages = ["patch", "configure", "build", "inspect"] as const;
-  for (const stage of stages) {
-    const config = stage === "patch" || stage === "configure" ? null : FACTS.config;
-    const script = reproScript({
-      ...FACTS,
-      stage,
-      config,
-      request: ["CONFIG_A=y", "# CONFIG_B is not set"],
-      recorded: ["a $(b) `c` 'd' \\ \"e\"\nEND of it"],
-    });
-    await withTempDir(async (dir) => {
-      await Deno.writeTextFile(`${dir}/repro.sh`, script);
-      const { success } = await new Deno.Command("sh", { args: ["-n", `${dir}/repro.sh`] })
-        .output();
-      assert.ok(success, stage);
-    });
+  return [
+    ...sources.flatMap((source) =>
+      stages.map((stage) => ({
+        ...{ ...FACTS, source, stage, request, recorded: odd },
+        config: stage === "patch" || stage === "configure" ? null : FACTS.config,
+      }))
+    ),
+    { ...FACTS, boot },
+    { ...FACTS, boot: { ...boot, complained: ["f.v.a"], allowed: ["WARNING: it's"], failed: [] } },
+    { ...FACTS, boot: { ...boot, beyond: ["c.p.x"], failed: [], complete: false } },
+  ];
+}
+
+const onPath = async (program: string): Promise<boolean> => {
+  try {
+    return (await new Deno.Command(program, { args: ["--version"] }).output()).success;
+  } catch {
+    return false;
   }
+};
+
+Deno.test("repro.sh of each kind is a script that a shell can read, and ShellCheck praises", async () => {
+  await withTempDir(async (dir) => {
+    const files: string[] = [];
+    for (const [index, facts] of variants().entries()) {
+      const file = `${dir}/${index}.sh`;
+      await Deno.writeTextFile(file, reproScript(facts));
+      files.push(file);
+      const { success } = await new Deno.Command("sh", { args: ["-n", file] }).output();
+      assert.ok(success, file);
+    }
+    // Where it is not installed, the shell's own word has to do.
+    if (!(await onPath("shellcheck"))) return;
+    const { stdout } = await new Deno.Command("shellcheck", { args: files }).output();
+    assert.equal(new TextDecoder().decode(stdout), "");
+  });
 });
 
 Deno.test("the complaints of repro.sh are those that are known as splats", () => {
