@@ -506,6 +506,9 @@ cases("cells that are booted more than once", "built", [
   }],
 
   ["--repeat goes on after a failure, --until-fail ends with it", async (project) => {
+    await setTest(project, "fake/kcov/attempt-2");
+    const sound = await project.run(...KCOV, "--repeat", "2");
+    assert.match(sound.out, /^pass .* 2 of 2 boots passed \(100 %; 95 % interval 34 to 100 %\)$/m);
     await setTest(project, "fake/kcov/attempt-2", BROKEN);
     await setTest(project, "fake/kcov/attempt-3");
     const repeated = await project.run(...KCOV, "--repeat", "3");

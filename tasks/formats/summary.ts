@@ -33,10 +33,10 @@ function word(report: CellReport): string {
 }
 
 function note(report: CellReport): string {
-  const { verdict } = report;
+  const { verdict, attempts } = report;
   switch (verdict.kind) {
     case "passed":
-      return verdict.note;
+      return [verdict.note, attempts ? attemptsText(attempts) : ""].filter(Boolean).join("; ");
     case "failed":
     case "flaky": {
       const more = verdict.failures.length > 1 ? ` (+${verdict.failures.length - 1} more)` : "";
