@@ -366,6 +366,23 @@ cases("repro that a person attends", "built", [
     assert.match(gone.err, /the guest ended before the command did \(QEMU's exit code 0\)/);
   }],
 
+  ["waits for gdb with another build, and says what to type", async (project) => {
+    const { code, out, err } = await project.run("repro", "fake/kcov", "--gdb", "4321", "-v");
+    assert.equal(code, 0, out + err);
+    assert.match(
+      out,
+      /^ {2}gdb -iex 'add-auto-load-safe-path (\S+)' -iex 'directory \S+\/tree' -ex 'target remote 127\.0\.0\.1:4321' \1\/vmlinux$/m,
+    );
+    assert.match(err, /make .*'KCFLAGS=-gline-tables-only .* -g' .*scripts_gdb/);
+    assert.match(err, /qemu-system-x86_64 .* -S -gdb tcp:127\.0\.0\.1:4321/);
+    const builds = [...Deno.readDirSync(`${project.cache}/builds`)].map(({ name }) => name);
+    const configs = builds.map((name) =>
+      Deno.readTextFileSync(`${project.cache}/builds/${name}/.config`)
+    );
+    assert.equal(configs.filter((text) => /CONFIG_GDB_SCRIPTS=y/.test(text)).length, 1);
+    assert.ok(configs.some((text) => !/CONFIG_GDB_SCRIPTS/.test(text)));
+  }],
+
   ["does not guess what a command may be", async (project) => {
     const cases: readonly [readonly string[], RegExp][] = [
       [["--", `${project.root}/matrix.yaml`], /matrix\.yaml is no program/],

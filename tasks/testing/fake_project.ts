@@ -307,6 +307,9 @@ olddefconfig:
 	@if [ -e ${dir}/switches/drop-option ]; then sed -i /KCOV/d $(O)/.config; fi
 	@cmp -s $(O)/.config $(O)/auto.conf || cp $(O)/.config $(O)/auto.conf
 
+scripts_gdb:
+	@touch $(O)/vmlinux-gdb.py
+
 vmlinux: $(O)/vmlinux
 
 $(O)/vmlinux: $(OBJECTS)
