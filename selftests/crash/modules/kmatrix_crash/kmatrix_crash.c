@@ -14,6 +14,7 @@
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -124,11 +125,13 @@ static noinline void kmatrix_crash_sleep_in_atomic(void)
 	preempt_enable();
 }
 
+/* By both clocks that the detectors go by: in a starved guest one runs ahead of the other. */
 static __always_inline void spin(unsigned int seconds)
 {
 	unsigned long end = jiffies + seconds * HZ;
+	u64 end_ns = local_clock() + seconds * NSEC_PER_SEC;
 
-	while (time_before(jiffies, end))
+	while (time_before(jiffies, end) || local_clock() < end_ns)
 		cpu_relax();
 }
 
