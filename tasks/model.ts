@@ -192,6 +192,8 @@ export interface SourceTree {
   readonly digest: string;
   /** Absolute; never written to by a build, and the same for all contents of one kernel id. */
   readonly path: string;
+  /** A file that is as old as the tree's content; null for a tree that is not ours. */
+  readonly stamp?: string | null;
   /** The series in its order, by file name and SHA-256. */
   readonly patches: readonly { readonly name: string; readonly digest: string }[];
 }
@@ -290,7 +292,8 @@ export type LimitRung =
   | "init-not-reached"
   | "guest-silent"
   | "boot-limit"
-  | "console-cap";
+  | "console-cap"
+  | "results-cap";
 
 /** How long the phases of a boot took, in ms, as the host saw it. */
 export interface BootTimes {
@@ -420,6 +423,8 @@ export type StageOutcome =
   | { readonly kind: "passed" }
   | { readonly kind: "failed"; readonly failure: Failure; readonly reruns?: readonly Failure[] }
   | { readonly kind: "flaky"; readonly failures: readonly Failure[]; readonly runs: number }
+  /** Not reached yet: only in the report of a run that goes on, or was killed here. */
+  | { readonly kind: "pending" }
   | { readonly kind: "blocked"; readonly by: Stage | "setup" | "interrupt" | "fail-fast" };
 
 export interface StageResult {

@@ -124,12 +124,19 @@ class Progress {
     return judgeCell(this.cell.expect, stages, result).verdict;
   }
 
+  /** A run that is killed says with its last report what it did not come to. */
+  #pending(until: Stage): StageResult[] {
+    return STAGES.slice(0, STAGES.indexOf(until) + 1)
+      .filter((stage) => !this.stages.some((one) => one.stage === stage))
+      .map((stage) => ({ stage, outcome: { kind: "pending" }, durationMs: 0, note: "" }));
+  }
+
   report({ until, repeat }: PipelineOptions, settings: RunSettings): CellReport {
     const { tests, verdict } = judgeCell(this.cell.expect, this.stages, this.result);
     const done = this.stages.some((one) => one.stage === until && one.outcome.kind === "passed");
     return {
       cell: this.cell.id,
-      stages: this.stages,
+      stages: [...this.stages, ...this.#pending(until)],
       tests,
       splats: this.result?.splats ?? [],
       properties: this.properties,
@@ -195,7 +202,7 @@ class Run {
       const { cells, settings } = this.#plan;
       this.#tools = versionsOf(await ensureReady(cells, settings, this.#paths, this.#host));
     } catch (error) {
-      this.#failures.push(this.#failureOf(error));
+      this.#failedAsAWhole(error);
       for (const cell of this.#cells) cell.block(this.#options.until, this.#stopWord("setup"));
       return await this.#changed();
     }
@@ -203,7 +210,14 @@ class Run {
     for (const { properties } of this.#cells) properties["build.sandbox"] = sandbox;
     for (const kernel of new Set(this.#plan.cells.map((cell) => cell.kernel.id))) {
       const cells = this.#cells.filter((one) => one.cell.kernel.id === kernel);
-      if (!this.#stopped(cells)) await this.#kernel(kernel, cells);
+      if (this.#stopped(cells)) continue;
+      try {
+        await this.#kernel(kernel, cells);
+      } catch (error) {
+        // Between two stages, where a full disk shows itself; no cell of it can go on.
+        this.#failedAsAWhole(error);
+        for (const cell of cells) cell.block(this.#options.until, this.#stopWord("setup"));
+      }
     }
     for (const cell of this.#cells) {
       cell.block(this.#options.until, this.#stopWord("fail-fast"));
@@ -249,6 +263,12 @@ class Run {
 
   #stopWord<T extends string>(otherwise: T): T | "interrupt" {
     return this.#host.signal.aborted ? "interrupt" : otherwise;
+  }
+
+  /** Being broken off is no failure: cells say what did not run, the exit code why. */
+  #failedAsAWhole(error: unknown): void {
+    const failure = this.#failureOf(error);
+    if (failure.kind !== "interrupted") this.#failures.push(failure);
   }
 
   #failureOf(error: unknown): Failure {
@@ -572,8 +592,14 @@ class Run {
     }
   }
 
-  #changed(): Promise<void> {
-    return this.#options.onChange(this.report());
+  /** What cannot be written now is written later, or the report at the end fails too. */
+  async #changed(): Promise<void> {
+    try {
+      await this.#options.onChange(this.report());
+    } catch (error) {
+      const { message } = failureFrom(error);
+      this.#host.log("warn", `the report could not be written: ${message}`);
+    }
   }
 }
 

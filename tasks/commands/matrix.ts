@@ -2,7 +2,7 @@
 /** `deno task matrix` and the commands of its stages. */
 import type { RunOptions } from "../cli.ts";
 import type { Plan, Stage } from "../model.ts";
-import type { Failure } from "../errors.ts";
+import { type Failure, failureFrom } from "../errors.ts";
 import { dryRun } from "../dry_run.ts";
 import { runPipeline } from "../pipeline.ts";
 import { report, type ReportFiles } from "../stages/report.ts";
@@ -66,7 +66,10 @@ export async function runPlan(
     paths,
     host,
   );
-  await report(run, files, host);
-  printRun(run, context, options.quiet ? null : `${runDir}/junit.xml`);
+  const unwritten = await report(run, files, host).then(() => [], (error) => [failureFrom(error)]);
+  const quiet = options.quiet || unwritten.length > 0;
+  const whole = { ...run, failures: [...run.failures, ...unwritten] };
+  printRun(whole, context, quiet ? null : `${runDir}/junit.xml`);
+  if (unwritten.length > 0) return failuresOf(whole);
   return failuresOf(run);
 }

@@ -94,6 +94,8 @@ function stageCase({ cell, repeat, verdict }: CellReport, result: StageResult): 
       ? further("flakyFailure", outcome.failures)
       : outcome.kind === "blocked"
       ? { skipped: attribute("message", `blocked by ${outcome.by}`) }
+      : outcome.kind === "pending"
+      ? { skipped: attribute("message", "not run: the run ended before or is not there yet") }
       : {}),
     ...(result.note ? { "system-out": xmlText(result.note) } : {}),
   };

@@ -13,6 +13,8 @@ export interface Limits {
   readonly bootMs: number;
   /** Bytes of console that are kept; a guest that prints more is stopped. */
   readonly consoleBytes: number;
+  /** Bytes of results, some hundred times what all tests send; QEMU itself writes them to disk. */
+  readonly resultBytes: number;
   /** What the guest multiplies each test's own limit with. */
   readonly timeScale: number;
 }
@@ -66,12 +68,14 @@ export function limitsFor(
     bootMs: timeoutSeconds === null
       ? atLeast(BASE.bootMs, measured?.bootMs)
       : timeoutSeconds * 1000,
-    consoleBytes: 16 << 20,
+    // A sound guest of ours prints less than 0.2 MiB.
+    consoleBytes: 8 << 20,
+    resultBytes: 64 << 20,
     timeScale: Math.round(100 * Math.max(1, factor) * slowness) / 100,
   };
 }
 
-/** The limit that a rung stands for, in ms; null for the one that counts bytes. */
+/** The limit that a rung stands for, in ms; null for those that count bytes. */
 export function rungLimitMs(rung: LimitRung, limits: Limits): number | null {
   switch (rung) {
     case "no-output":
@@ -83,6 +87,7 @@ export function rungLimitMs(rung: LimitRung, limits: Limits): number | null {
     case "boot-limit":
       return limits.bootMs;
     case "console-cap":
+    case "results-cap":
       return null;
   }
 }
@@ -98,6 +103,7 @@ export interface Progress {
 /** The rung that fires now, or null to go on waiting. */
 export function firedRung(limits: Limits, progress: Progress): LimitRung | null {
   if (progress.consoleBytes > limits.consoleBytes) return "console-cap";
+  if (progress.resultBytes > limits.resultBytes) return "results-cap";
   if (progress.elapsedMs > limits.bootMs) return "boot-limit";
   if (progress.resultBytes > 0) {
     return progress.sinceResultMs > limits.silentMs ? "guest-silent" : null;
@@ -117,6 +123,8 @@ export function rungText(rung: LimitRung): string {
       return "the guest fell silent: no result and no heartbeat";
     case "boot-limit":
       return "the boot took longer than its limit";
+    case "results-cap":
+      return "the guest sent more results than any test has, and was stopped";
     case "console-cap":
       return "the console printed more than is kept, and was stopped";
   }

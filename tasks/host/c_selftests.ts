@@ -45,6 +45,7 @@ export async function buildSelftests(
     argv: selftestArgv(request, C_SELFTEST_SOURCE, output, []),
     cache: null,
     confine,
+    source,
     prepare: async () => {
       await host.fs.remove(log);
       await host.fs.remove(output);

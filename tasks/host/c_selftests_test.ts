@@ -39,6 +39,8 @@ class Selftest {
   }
 
   #make({ argv, log }: Command): Partial<CommandResult> {
+    // What looks for half-made objects finds none.
+    if (argv[0] === "sh") return {};
     assert.equal(argv[0], "make");
     const { program = STATIC, emitted = "kcov:kcov_test\nkcov:run.sh\n" } = this.tree;
     if (argv.includes("emit_tests")) return { stdout: emitted };

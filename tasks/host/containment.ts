@@ -40,15 +40,35 @@ export function wrappedArgv(
   argv: readonly string[],
   streams: { both?: string | undefined; stderr?: string | undefined },
 ): string[] {
+  // A holder that is killed before its child has asked to die with it leaves an orphan: the child
+  // looks for it. /proc is that of the namespace outside, so the parent can be seen.
+  const orphaned = containment.length === 0
+    ? ""
+    : "read -r a b c p d </proc/self/stat; n=; read -r n 2>/dev/null </proc/$p/comm; " +
+      '[ "${n:-unshare}" = unshare ] || exit 137; ';
   // A shell in between turns "killed by signal n" into 128 + n and reaps what a build leaves behind.
   const status = `s=$?; [ $s -eq 0 ] && exit ${WRAPPED_OK}; exit $s`;
   if (streams.both !== undefined) {
-    return [...containment, "sh", "-c", `exec >>"$0" 2>&1; "$@"; ${status}`, streams.both, ...argv];
+    return [
+      ...containment,
+      "sh",
+      "-c",
+      `${orphaned}exec >>"$0" 2>&1; "$@"; ${status}`,
+      streams.both,
+      ...argv,
+    ];
   }
   if (streams.stderr !== undefined) {
-    return [...containment, "sh", "-c", `exec 2>>"$0"; "$@"; ${status}`, streams.stderr, ...argv];
+    return [
+      ...containment,
+      "sh",
+      "-c",
+      `${orphaned}exec 2>>"$0"; "$@"; ${status}`,
+      streams.stderr,
+      ...argv,
+    ];
   }
-  return [...containment, "sh", "-c", `"$@"; ${status}`, "sh", ...argv];
+  return [...containment, "sh", "-c", `${orphaned}"$@"; ${status}`, "sh", ...argv];
 }
 
 /** The child's own exit code from what dax says of the wrapper; 137 for a killed wrapper. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** A make call that is made once: a stamp beside its products tells that nothing has changed. */
 import type { Host } from "./host.ts";
+import type { MakeRequest } from "../formats/make.ts";
+import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
 import type { CompilerCache } from "./compiler_cache.ts";
 import { KmatrixError } from "../errors.ts";
 import { compiledAnything, findBuildFailure, MAKE_CALL_MARK } from "../formats/build_log.ts";
@@ -16,6 +18,7 @@ export interface Job {
   readonly argv: readonly string[];
   readonly cache: CompilerCache | null;
   readonly confine: Confinement;
+  readonly source: MakeRequest["source"];
   /** Runs before make. */
   readonly prepare?: () => Promise<void>;
   /** Paths below the build folder; asked for when make is done. */
@@ -48,9 +51,16 @@ export async function perform(
   const stampFile = `${buildDir}/${job.stamp}`;
   const content = await sha256(job.content.join("\0"));
   const stamp = await readStamp(stampFile, host);
-  if (stamp?.content === content && await productsUnchanged(buildDir, stamp, host)) {
+  const changed = stamp === null ? [] : await changedProducts(buildDir, stamp, host);
+  if (stamp?.content === content && changed.length === 0) {
     return { compiled: false, products: Object.keys(stamp.products) };
   }
+  for (const name of changed) {
+    host.log("notice", `${buildDir}/${name} is not as it was built: building again`);
+    await host.fs.remove(`${buildDir}/${name}`);
+  }
+  await checkSource(job.source, host);
+  await dropUnfinished(buildDir, host);
   await host.fs.remove(stampFile);
   await job.prepare?.();
   await runMake(job, log, host);
@@ -75,7 +85,7 @@ export async function isMade(
 ): Promise<boolean> {
   const stamp = await readStamp(stampFile, host);
   return stamp !== null && stamp.content === await sha256(content.join("\0")) &&
-    await productsUnchanged(buildDir, stamp, host);
+    (await changedProducts(buildDir, stamp, host)).length === 0;
 }
 
 /**
@@ -117,6 +127,7 @@ export async function runMake(
   });
   if (host.signal.aborted) throw new KmatrixError("interrupted", "interrupted", "interrupted");
   if (result.code === 0) return;
+  await checkRoom(log.slice(0, log.lastIndexOf("/")), host);
   const confined = (await host.sandbox()).kind !== "none";
   const cause = findBuildFailure(await readLog(log, host), confined);
   if (result.code > 128) {
@@ -137,12 +148,14 @@ async function readStamp(file: string, host: Host): Promise<Stamp | null> {
   const text = await host.fs.readTextIfAny(file);
   if (text === null) return null;
   try {
-    const stamp = JSON.parse(text) as Stamp;
-    return typeof stamp.products === "object" && stamp.products !== null ? stamp : null;
+    const stamp = JSON.parse(text) as Stamp | null;
+    const products = Object.values(stamp?.products ?? {});
+    if (products.length > 0 && products.every((one) => typeof one?.size === "number")) return stamp;
   } catch {
-    host.log("notice", `${file} is damaged: building again`);
-    return null;
+    // No JSON at all.
   }
+  host.log("notice", `${file} is damaged: building again`);
+  return null;
 }
 
 export async function statOf(path: string, host: Host): Promise<{ size: number; mtimeMs: number }> {
@@ -151,13 +164,12 @@ export async function statOf(path: string, host: Host): Promise<{ size: number; 
   return { size: stat.size, mtimeMs: stat.mtimeMs };
 }
 
-async function productsUnchanged(dir: string, stamp: Stamp, host: Host): Promise<boolean> {
+/** Products that are not as the stamp says, the missing ones included. */
+async function changedProducts(dir: string, stamp: Stamp, host: Host): Promise<string[]> {
+  const changed: string[] = [];
   for (const [name, wanted] of Object.entries(stamp.products)) {
     const found = await host.fs.stat(`${dir}/${name}`);
-    if (!found || found.size !== wanted.size || found.mtimeMs !== wanted.mtimeMs) {
-      host.log("notice", `${dir}/${name} is not as it was built: building again`);
-      return false;
-    }
+    if (found?.size !== wanted.size || found.mtimeMs !== wanted.mtimeMs) changed.push(name);
   }
-  return Object.keys(stamp.products).length > 0;
+  return changed;
 }

@@ -35,7 +35,10 @@ export async function probeProgram(
   const known = await host.fs.readTextIfAny(file);
   if (known !== null) {
     try {
-      return JSON.parse(known) as ProbeAnswer;
+      const { code, stdout, stderr } = JSON.parse(known) as Partial<ProbeAnswer>;
+      if (typeof code === "number" && typeof stdout === "string" && typeof stderr === "string") {
+        return { code, stdout, stderr };
+      }
     } catch {
       // A damaged answer is asked for again.
     }

@@ -11,6 +11,7 @@ import type {
   Machine,
   Session,
 } from "../model.ts";
+import { failureFrom, KmatrixError } from "../errors.ts";
 import { cellArchiveFiles, type CellFile } from "../formats/guest_layout.ts";
 import { firedRung, type Limits, rungLimitMs } from "../formats/limits.ts";
 import { exitCause, qemuArgv } from "../formats/qemu.ts";
@@ -40,8 +41,20 @@ export interface BootInput {
   readonly dir: string;
 }
 
-/** Never throws for what a guest does; how the boot went is judged from its files. */
+/**
+ * Never throws for what a guest does; how the boot went is judged from its files.
+ * @throws KmatrixError "infra" (disk-full) where they cannot be kept.
+ */
 export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
+  try {
+    return await recorded(input, host);
+  } catch (error) {
+    if (failureFrom(error).id === "disk-full") await makeRoom(input.dir, host);
+    throw error;
+  }
+}
+
+async function recorded(input: BootInput, host: Host): Promise<BootRecord> {
   const { dir } = input;
   await host.fs.makeDir(dir);
   for (const name of [...Object.values(RECORDINGS), "qemu.log"]) {
@@ -59,6 +72,7 @@ export async function boot(input: BootInput, host: Host): Promise<BootRecord> {
   const child = await host.spawn({ argv, log: `${dir}/qemu.log` });
   const { end, firstByteMs, silentMs } = await watch(child, input, startedAt, host);
   const vmlinux = await host.fs.stat(input.vmlinux);
+  await checkRoom(dir, host);
   const size = async (name: string) => (await host.fs.stat(`${dir}/${name}`))?.size ?? 0;
   const record: BootRecord = {
     cell: input.cell,
@@ -130,7 +144,7 @@ async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
   }
   const small = `${dir}/cell.cpio`;
   await archive(`${dir}/initramfs`, cellArchiveFiles(file), small, host);
-  const whole = await host.fs.appender(`${dir}/initramfs.cpio`);
+  const whole = await host.fs.appender(`${dir}/${INITRAMFS}`);
   try {
     for (const part of [input.initramfs.path, small]) {
       await whole.write(await host.fs.readBytes(part));
@@ -140,7 +154,7 @@ async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
   }
   await host.fs.remove(small);
   await host.fs.remove(`${dir}/initramfs`);
-  return `${dir}/initramfs.cpio`;
+  return `${dir}/${INITRAMFS}`;
 }
 
 /** Copies files into a folder, which is made where there are any; gives their names. */
@@ -153,6 +167,8 @@ async function copyInto(folder: string, paths: readonly string[], host: Host): P
   return names;
 }
 
+const INITRAMFS = "initramfs.cpio";
+
 const POLL_MS = 100;
 /** Until the first result, so that its time is worth something. */
 const FIRST_POLL_MS = 20;
@@ -162,6 +178,9 @@ interface Watched {
   readonly firstByteMs: NonNullable<BootRecord["firstByteMs"]>;
   readonly silentMs: number;
 }
+
+/** Below this a boot may have lost results. */
+const MIN_FREE_BYTES = 64 << 10;
 
 async function watch(
   child: Child,
@@ -174,13 +193,22 @@ async function watch(
   let silentMs = 0;
   let consoleBytes = 0;
   const console = await host.fs.appender(`${dir}/${RECORDINGS.console}`);
+  let unwritten: unknown = null;
+  const keep = async (data: Uint8Array) => {
+    if (unwritten !== null) return;
+    try {
+      await console.write(data);
+    } catch (error) {
+      unwritten = error;
+    }
+  };
   const copying = (async () => {
     for await (const chunk of child.stdout) {
       firstByteMs.console ??= host.now() - startedAt;
       const room = limits.consoleBytes - consoleBytes;
       consoleBytes += chunk.length;
       // What is over the cap is read and dropped, so that the guest's end is still seen.
-      if (room > 0) await console.write(chunk.subarray(0, room));
+      if (room > 0) await keep(chunk.subarray(0, room));
     }
   })();
   let code: number | null = null;
@@ -192,7 +220,7 @@ async function watch(
   let limit: BootEnd | null = null;
   while (code === null && limit === null) {
     await Promise.race([exit, host.sleep(resultBytes > 0 ? POLL_MS : FIRST_POLL_MS)]);
-    if (host.signal.aborted) break;
+    if (host.signal.aborted || unwritten !== null) break;
     const now = host.now();
     const size = (await host.fs.stat(`${dir}/${RECORDINGS.results}`))?.size ?? 0;
     if (size > 0) firstByteMs.results ??= now - startedAt;
@@ -216,10 +244,36 @@ async function watch(
   await copying;
   if (consoleBytes > limits.consoleBytes) {
     const cut = `\n[kmatrix: ${consoleBytes - limits.consoleBytes} bytes of console left out]\n`;
-    await console.write(new TextEncoder().encode(cut));
+    await keep(new TextEncoder().encode(cut));
   }
   console.close();
+  if (unwritten !== null) throw unwritten;
+  // Also where the guest has ended before it could be stopped: what is left out may be a complaint.
+  if (limit === null && consoleBytes > limits.consoleBytes) {
+    limit = { kind: "limit", rung: "console-cap", afterMs: host.now() - startedAt };
+  }
   return { end: limit ?? { kind: "exited", code: code ?? 0 }, firstByteMs, silentMs };
+}
+
+/** For the report, on a full disk: what can be made again, and most of what the guest has printed. */
+async function makeRoom(dir: string, host: Host): Promise<void> {
+  await host.fs.remove(`${dir}/${INITRAMFS}`);
+  const console = `${dir}/${RECORDINGS.console}`;
+  const end = await host.fs.readTail(console, 64 << 10);
+  await host.fs.remove(console);
+  await host.fs.writeText(console, `[kmatrix: the disk was full; only the end is kept]\n${end}`)
+    .catch(() => {});
+}
+
+/** QEMU says nothing when it cannot write the results: they would look torn by the guest. */
+async function checkRoom(dir: string, host: Host): Promise<void> {
+  const left = await host.fs.freeBytes(dir);
+  if (left >= MIN_FREE_BYTES) return;
+  throw new KmatrixError(
+    "infra",
+    "disk-full",
+    `the disk of ${dir} is full (${left} bytes left): what the guest said may not be whole`,
+  );
 }
 
 /**

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { Child } from "../host/host.ts";
+import type { Child, FileSystem } from "../host/host.ts";
+import { denoFileSystem } from "../host/deno_fs.ts";
 import type { BootRecord } from "../model.ts";
 import { bootTimes, type Limits } from "../formats/limits.ts";
 import { FakeClock, FakeHost, withTempDir } from "../testing/fake_host.ts";
+import { rejectionOf } from "../testing/errors.ts";
 import { UNI } from "../testing/samples.ts";
 import { boot, type BootInput } from "./boot.ts";
 
@@ -14,6 +16,7 @@ const LIMITS: Limits = {
   silentMs: 3000,
   bootMs: 60_000,
   consoleBytes: 1000,
+  resultBytes: 200,
   timeScale: 1,
 };
 
@@ -37,6 +40,7 @@ async function bootWith(
   script: Script,
   look: (booted: Booted) => void | Promise<void>,
   other: Partial<BootInput> = {},
+  fs: Partial<FileSystem> = {},
 ): Promise<void> {
   await withTempDir(async (dir) => {
     let killed = false;
@@ -67,6 +71,13 @@ async function bootWith(
     await Deno.writeTextFile(`${dir}/shared.cpio`, "shared;");
     const host = new FakeHost({
       spawn,
+      fs: {
+        ...fs,
+        appender: (path) =>
+          fs.appender && path.endsWith("/console.log")
+            ? fs.appender(path)
+            : denoFileSystem.appender(path),
+      },
       // cpio writes its archive to the file that the shell script names first.
       answer: ({ argv }) => void Deno.writeTextFileSync(argv[3]!, "cell;"),
     });
@@ -179,6 +190,35 @@ Deno.test("boot() stops a guest that prints too much, and keeps the beginning", 
     assert.match(console, /^a{900}b{100}\n\[kmatrix: 800 bytes of console left out\]\n$/);
     assert.equal(record.bytes.console, console.length);
   });
+});
+
+Deno.test("boot() trusts no console that was cut, however the guest has ended", async () => {
+  const prints = [[100, "a".repeat(1001)]] as const;
+  await bootWith({ prints, ends: { atMs: 100, code: 33 } }, ({ record }) => {
+    assert.equal(record.end.kind === "limit" && record.end.rung, "console-cap");
+  });
+});
+
+Deno.test("boot() stops a guest that reports too much, as results-cap", async () => {
+  const reports = Array.from({ length: 40 }, (_, index) => index * 50);
+  await bootWith({ reports }, ({ record, killed }) => {
+    assert.equal(record.end.kind === "limit" && record.end.rung, "results-cap");
+    assert.equal(killed, true);
+  });
+});
+
+Deno.test("boot() blames the disk where the console cannot be kept or no room is left", async () => {
+  const full = Promise.reject(new Error("No space left on device (os error 28)"));
+  full.catch(() => {});
+  const appender = () => Promise.resolve({ write: () => full, close: () => {} });
+  const script: Script = { prints: [[100, "text"]], reports: [150] };
+  const failure = bootWith(script, () => assert.fail("it has booted"), {}, { appender });
+  await assert.rejects(failure, /No space left on device/);
+
+  const ended = { ends: { atMs: 100, code: 33 } };
+  const freeBytes = () => Promise.resolve(100);
+  const error = await rejectionOf(bootWith(ended, () => {}, {}, { freeBytes }));
+  assert.deepEqual([error.kind, error.id], ["infra", "disk-full"]);
 });
 
 Deno.test("boot() tells a QEMU that did not start from a guest that ended", async () => {

@@ -59,7 +59,12 @@ export async function build(
       argv: makeArgv(request, buildTargets(config)),
       cache,
       confine,
-      products: async () => ["vmlinux", ...await modulesOf(config, host)],
+      source: config.source,
+      products: async () => [
+        "vmlinux",
+        ...await modulesOf(config, host),
+        ...await generatedHeaders(buildDir, host),
+      ],
     },
     buildDir,
     log,
@@ -83,6 +88,7 @@ export async function build(
             await checkInside(buildDir, ["kmatrix-modules", folder], host);
             await copyFolder(source, `${buildDir}/${folder}`, host);
           },
+          source: config.source,
           products: () => Promise.resolve([product]),
         },
         buildDir,
@@ -160,6 +166,13 @@ async function contentOf(folder: string, host: Host): Promise<string> {
   const names = await host.fs.list(folder);
   const texts = await Promise.all(names.map((name) => host.fs.readText(`${folder}/${name}`)));
   return JSON.stringify([names, texts]);
+}
+
+/** What every object depends on, and make takes as it finds it. */
+async function generatedHeaders(buildDir: string, host: Host): Promise<string[]> {
+  const names = ["include/config/auto.conf", "include/generated/autoconf.h"];
+  const there = await Promise.all(names.map((name) => host.fs.exists(`${buildDir}/${name}`)));
+  return names.filter((_, index) => there[index]);
 }
 
 /** kbuild writes the objects of all modules, in the order of the Makefiles, to modules.order. */

@@ -11,7 +11,7 @@ const BUILD = "/cache/builds/k";
 const SOURCE = "/project/selftests/modules/probe";
 const OWN = `${BUILD}/kmatrix-modules/probe`;
 
-const TREE = { kernelId: "k", version: "1", digest: "d", path: "/src", patches: [] };
+const TREE = { kernelId: "k", version: "1", digest: "d", path: "/src", stamp: null, patches: [] };
 
 const CONFIG: KernelConfig = {
   source: TREE,
@@ -47,6 +47,9 @@ class Machine {
   readonly files = new Map<string, { text: string; mtimeMs: number }>();
   /** The targets of each make call, or the folder of the module that it was for. */
   readonly made: string[] = [];
+  /** Files that are younger than their last finished command. */
+  readonly unfinished: string[] = [];
+  onMake: () => void = () => {};
   readonly confined: Command["confine"][] = [];
   /** Links and where they lead to. */
   readonly links = new Map<string, string>();
@@ -75,7 +78,10 @@ class Machine {
   }
 
   run({ argv, log, confine }: Command): CommandResult {
+    const sound = { argv, code: 0, stdout: "", stderr: "", timedOut: false, durationMs: 0 };
+    if (argv[0] === "sh") return { ...sound, stdout: this.unfinished.join("\n") };
     this.confined.push(confine);
+    this.onMake();
     const module = argv.find((word) => word.startsWith("M="))?.slice(2);
     this.made.push(module ?? argv.filter((word) => /^(vmlinux|modules)$/.test(word)).join(" "));
     if (module) {
@@ -87,7 +93,7 @@ class Machine {
       this.write(`${BUILD}/lib/test_uuid.ko`, "module");
     }
     this.write(log!, `${this.files.get(log!)?.text ?? ""}  CC      some.o\n`);
-    return { argv, code: 0, stdout: "", stderr: "", timedOut: false, durationMs: 0 };
+    return sound;
   }
 
   get host(): Host {
@@ -189,6 +195,36 @@ Deno.test("build() builds again what somebody has removed", async () => {
   assert.deepEqual(await machine.build(), [OWN]);
   machine.remove(`${BUILD}/lib/test_uuid.ko`);
   assert.deepEqual(await machine.build(), ["vmlinux modules", OWN]);
+});
+
+Deno.test("build() takes away what somebody has changed, or make would keep it", async () => {
+  const machine = new Machine();
+  await machine.build();
+  machine.write(`${BUILD}/vmlinux`, "ker");
+  machine.onMake = () => {
+    assert.ok(!machine.files.has(`${BUILD}/vmlinux`));
+    machine.onMake = () => {};
+  };
+  assert.deepEqual(await machine.build(), ["vmlinux modules", OWN]);
+  assert.equal(machine.files.get(`${BUILD}/vmlinux`)?.text, "kernel");
+});
+
+Deno.test("build() takes away objects whose command was never finished", async () => {
+  const machine = new Machine();
+  await machine.build();
+  machine.write(`${BUILD}/fs/a.o`, "half");
+  machine.unfinished.push(`${BUILD}/fs/a.o`);
+  machine.onMake = () => assert.ok(!machine.files.has(`${BUILD}/fs/a.o`));
+  await machine.build({ source: { ...TREE, digest: "other" } });
+});
+
+Deno.test("build() takes a damaged stamp for none", async () => {
+  for (const text of ["", "null", "{}", '{"products":{}}', '{"products":{"vmlinux":null}}', "{"]) {
+    const machine = new Machine();
+    await machine.build();
+    machine.write(`${BUILD}/kmatrix-built.json`, text);
+    assert.deepEqual((await machine.build())[0], "vmlinux modules", text);
+  }
 });
 
 Deno.test("build() follows no link that leads out of the build folder", async () => {

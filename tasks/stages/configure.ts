@@ -41,6 +41,7 @@ import {
 import type { BuildInputs } from "../formats/build_inputs.ts";
 import { findBuildFailure } from "../formats/build_log.ts";
 import { featureProbeArgv } from "../formats/requirements.ts";
+import { checkRoom, checkSource } from "../host/cache_guard.ts";
 import { probeProgram } from "../host/probe_cache.ts";
 
 /** Written when the gate is passed; a folder without it is configured anew. */
@@ -270,6 +271,7 @@ async function makeConfig(
   host: Host,
 ): Promise<string> {
   const { buildDir } = make;
+  await checkSource(make.source, host);
   await host.fs.makeDir(buildDir);
   await host.fs.remove(`${buildDir}/${STAMP}`);
   await mustMake(make, ["tinyconfig"], host);
@@ -296,6 +298,7 @@ async function mustMake(
 ): Promise<void> {
   const result = await host.run({ argv: makeArgv(make, targets), confine: buildConfinement(make) });
   if (result.code === 0) return;
+  await checkRoom(make.buildDir, host);
   const what = `make ${targets.join(" ")} ended with code ${result.code}`;
   const confined = (await host.sandbox()).kind !== "none";
   const cause = findBuildFailure(result.stdout + result.stderr, confined);

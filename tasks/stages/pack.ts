@@ -34,17 +34,27 @@ export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Prom
   const dir = `${paths.guests}/${digest.slice(0, 16)}`;
   const path = `${dir}/initramfs.cpio`;
   await host.fs.locked(`${paths.cache}/locks/guest`, () => {}, async () => {
-    if (await host.fs.exists(path)) return;
+    if (await isWhole(path, host)) return;
     const partial = `${dir}.partial`;
     await host.fs.remove(partial);
     try {
       await make(partial, clang, quickjs, paths, host);
+      await host.fs.remove(dir);
       await host.fs.rename(partial, dir);
     } finally {
       await host.fs.remove(partial);
     }
   });
   return { path, digest, tests: declaredTests() };
+}
+
+/** Whether an initramfs is there, and as it was packed: a test changed in it would still pass. */
+async function isWhole(path: string, host: Host): Promise<boolean> {
+  if (!(await host.fs.exists(path))) return false;
+  const wanted = await host.fs.readTextIfAny(`${path}.sha256`);
+  if (wanted === await sha256(await host.fs.readBytes(path))) return true;
+  host.log("notice", `${path} is not as it was packed: packing again`);
+  return false;
 }
 
 async function sourceDigest(
@@ -81,7 +91,9 @@ async function make(
     "the guest runtime does not take the bundled selftests",
     host,
   );
-  await archive(root, initramfsFiles(), `${dir}/initramfs.cpio`, host);
+  const path = `${dir}/initramfs.cpio`;
+  await archive(root, initramfsFiles(), path, host);
+  await host.fs.writeText(`${path}.sha256`, await sha256(await host.fs.readBytes(path)));
 }
 
 async function run(argv: readonly string[], failure: string, host: Host): Promise<void> {

@@ -7,6 +7,7 @@ import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
 import type { KernelSpec, SourceArchive, SourceTree } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
+import { checkSource } from "../host/cache_guard.ts";
 import { sha256 } from "../formats/digest.ts";
 import { explainRejects, touchedFiles } from "../formats/series.ts";
 
@@ -51,6 +52,11 @@ export async function patch(
     } makes a symbolic link; a series may only hold plain files`;
     throw new KmatrixError("patch", "does-not-apply", what);
   }
+  // What follows takes over whatever is in both trees, and makes the stamp younger than it.
+  if (archive.tree === null) {
+    await checkSource({ path: base, stamp: baseStamp(archive, paths) }, host);
+  }
+  if (state?.base === archive.digest && state.digest !== "") await checkSource(tree, host);
   const patched = `${path}.patched`;
   try {
     await applySeries(base, patched, touched, kernel.series, host);
@@ -83,7 +89,8 @@ export async function sourceTree(
 ): Promise<SourceTree> {
   if (!hasOwnTree(kernel)) {
     const path = archive.tree ?? basePath(archive, paths);
-    return { kernelId, version, digest: archive.digest, path, patches: [] };
+    const stamp = archive.tree === null ? baseStamp(archive, paths) : null;
+    return { kernelId, version, digest: archive.digest, path, stamp, patches: [] };
   }
   const texts = await Promise.all(kernel.series.map((file) => host.fs.readText(file)));
   const patches = await Promise.all(kernel.series.map(async (file, index) => ({
@@ -91,11 +98,17 @@ export async function sourceTree(
     digest: await sha256(texts[index]!),
   })));
   const digest = await sha256([archive.digest, ...texts].join("\0"));
-  return { kernelId, version, digest, path: `${paths.sources}/${kernelId}`, patches };
+  const path = `${paths.sources}/${kernelId}`;
+  return { kernelId, version, digest, path, stamp: `${path}.json`, patches };
 }
 
 function basePath(archive: Pick<SourceArchive, "digest">, paths: Paths): string {
   return `${paths.sources}/base-${archive.digest.slice(0, 12)}`;
+}
+
+/** As old as the unpacked base. */
+function baseStamp(archive: Pick<SourceArchive, "digest">, paths: Paths): string {
+  return `${basePath(archive, paths)}.stamp`;
 }
 
 /** null where there is no tree, or one that nothing is known of. */
@@ -111,11 +124,16 @@ async function readState(file: string, tree: string, host: Host): Promise<TreeSt
 
 async function unpack(archive: SourceArchive, paths: Paths, host: Host): Promise<string> {
   const path = basePath(archive, paths);
+  const stamp = baseStamp(archive, paths);
   await host.fs.locked(
     `${paths.cache}/locks/source-${archive.digest.slice(0, 12)}`,
     () => host.log("info", `another run is unpacking ${path}; waiting for it`),
     async () => {
-      if (await host.fs.exists(path)) return;
+      if (await host.fs.exists(path)) {
+        // Broken off between the tree and its stamp.
+        if (!(await host.fs.exists(stamp))) await host.fs.writeText(stamp, "");
+        return;
+      }
       const partial = `${path}.partial`;
       await host.fs.remove(partial);
       await host.fs.makeDir(partial);
@@ -124,6 +142,7 @@ async function unpack(archive: SourceArchive, paths: Paths, host: Host): Promise
         const strip = ["--strip-components=1", "--no-same-owner"];
         await must(host, ["tar", "--extract", "-f", archive.archive!, "-C", partial, ...strip]);
         await host.fs.rename(partial, path);
+        await host.fs.writeText(stamp, "");
       } finally {
         await host.fs.remove(partial);
       }

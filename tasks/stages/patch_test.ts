@@ -163,3 +163,17 @@ Deno.test("patch() refuses a series that names files outside of the tree, or lin
     assert.equal(await Deno.readTextFile(outside), "one\n");
   });
 });
+
+Deno.test("patch() takes over nothing that somebody has changed in its tree", async () => {
+  await withTree(async (apply) => {
+    const path = await apply(TWO);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await Deno.writeTextFile(`${path}/b.c`, "mine\n");
+    await assert.rejects(apply(TWO, NEW), (error: KmatrixError) => {
+      assert.equal(error.id, "source-changed");
+      assert.match(error.message, /: b\.c$/);
+      return true;
+    });
+    assert.equal(await Deno.readTextFile(`${path}/b.c`), "mine\n");
+  });
+});

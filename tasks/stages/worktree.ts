@@ -112,7 +112,14 @@ export class Worktree {
   async source(kernelId: string): Promise<SourceTree> {
     const [commit, tree] = (await this.#must(this.path, ["rev-parse", "HEAD", "HEAD^{tree}"]))
       .split("\n");
-    return { kernelId, version: commit!.slice(0, 12), digest: tree!, path: this.path, patches: [] };
+    return {
+      kernelId,
+      version: commit!.slice(0, 12),
+      digest: tree!,
+      path: this.path,
+      stamp: null,
+      patches: [],
+    };
   }
 
   async head(): Promise<string> {

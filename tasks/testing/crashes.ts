@@ -47,7 +47,7 @@ const ends = (test: string, id: string, inside: string | null, limitMs = 0): Cra
 });
 
 const SILENT_MS = 30_000;
-/** 16 MiB through an emulated serial port. */
+/** 8 MiB through an emulated serial port. */
 const CONSOLE_CAP_MS = 60_000;
 
 export const CRASHES: readonly Crash[] = [

@@ -33,7 +33,7 @@ export type Switch =
 export interface FakeBoot {
   readonly recording: Pick<Recording, "console" | "results">;
   /** Exit code, or how it ends by something else. */
-  readonly end: number | "killed" | "hangs" | "refuses";
+  readonly end: number | "killed" | "hangs" | "refuses" | { readonly floodMiB: number };
 }
 
 /** Programs that the tool and kbuild take from the system; nothing else of it is on the PATH. */
@@ -123,6 +123,8 @@ export class FakeProject {
     await this.write(`${quickjs}/lib/x86_64-linux-gnu/quickjs/libquickjs.a`, "");
     await this.write("bin/vmlinux.kcov", tinyKernel({ calls: { __sanitizer_cov_trace_pc: 1000 } }));
     await this.write("bin/vmlinux.plain", tinyKernel({ calls: {} }));
+    const line = `[    1.000000] ${"flood ".repeat(8)}\r\n`;
+    await this.write("bin/mebibyte", line.repeat((1 << 20) / line.length));
     await Deno.mkdir(`${this.dir}/switches`);
     await Deno.mkdir(`${this.dir}/home`);
     await this.reset();
@@ -156,6 +158,23 @@ export class FakeProject {
     for (const name of names) await this.write(`switches/${name}`, "");
   }
 
+  /** Puts a program in the place of one of those in `bin/`; what is given back undoes it. */
+  async replaceProgram(name: string, script: string): Promise<() => Promise<void>> {
+    const file = `${this.dir}/bin/${name}`;
+    await Deno.rename(file, `${file}.real`);
+    await Deno.writeTextFile(file, `#!/bin/sh\n${script}`, { mode: 0o755 });
+    return () => Deno.rename(`${file}.real`, file);
+  }
+
+  /** A program never ends where its words hold a text; started("stalled") tells that it began. */
+  stallAt(name: string, words: string): Promise<() => Promise<void>> {
+    return this.replaceProgram(
+      name,
+      `case " $* " in *"${words}"*) ${startedLine(this.dir, "stalled")} exec sleep 600;; esac\n` +
+        `exec ${this.dir}/bin/${name}.real "$@"\n`,
+    );
+  }
+
   async turnOff(name: Switch): Promise<void> {
     await Deno.remove(`${this.dir}/switches/${name}`);
   }
@@ -163,7 +182,9 @@ export class FakeProject {
   async setBoot(cell: string, { recording, end }: FakeBoot): Promise<void> {
     await this.write(`boots/${cell}/console`, recording.console);
     await this.write(`boots/${cell}/results`, recording.results);
-    await this.write(`boots/${cell}/end`, `${end}`);
+    const flood = typeof end === "object" ? end.floodMiB : null;
+    await this.write(`boots/${cell}/end`, flood === null ? `${end}` : "floods");
+    await this.write(`boots/${cell}/flood`, `${flood ?? 0}`);
   }
 
   /** The recordings of a cell in which everything is as declared, with what a test wants changed. */
@@ -172,7 +193,7 @@ export class FakeProject {
   }
 
   /** How often a program has been started to do its work, not counting questions about itself. */
-  async started(name: "clang" | "qemu"): Promise<number> {
+  async started(name: "clang" | "qemu" | "stalled"): Promise<number> {
     const text = await Deno.readTextFile(`${this.dir}/started/${name}`).catch(() => "");
     return text.split("\n").filter(Boolean).length;
   }
@@ -321,12 +342,16 @@ $(O)/%.o: %.c $(O)/auto.conf
   };
 }
 
+/** A shell command that notes that a program was started. */
+function startedLine(dir: string, name: string): string {
+  return `{ mkdir -p ${dir}/started; echo "$*" >> ${dir}/started/${name}; } 2>/dev/null;`;
+}
+
 /** The programs that are not what they seem, by name; each without its first line. */
 function programs(dir: string): Record<string, string> {
   const on = (name: Switch) => `[ -e ${dir}/switches/${name} ]`;
   const says = (text: string) => `echo "${text}"\n`;
-  const started = (name: string) =>
-    `{ mkdir -p ${dir}/started; echo "$*" >> ${dir}/started/${name}; } 2>/dev/null\n`;
+  const started = (name: string) => `${startedLine(dir, name)}\n`;
   const out = 'prev=; for word; do [ "$prev" = -o ] && out=$word; prev=$word; done\n';
   const llvm = Object.fromEntries(
     ["ar", "nm", "objcopy", "readelf", "strip"].map((name) => [
@@ -392,6 +417,11 @@ if [ "$end" = refuses ]; then
 fi
 cat "$boot/console"
 cat "$boot/results" > "$results"
+if [ "$end" = floods ]; then
+  left=$(cat "$boot/flood")
+  while [ "$left" -gt 0 ]; do cat ${dir}/bin/mebibyte; left=$((left - 1)); done
+  end=33
+fi
 case "$end" in
   killed) kill -9 $$;;
   hangs) exec sleep 600;;

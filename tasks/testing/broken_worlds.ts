@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/** What must hold after everything that can happen to a run, and a line for each such thing. */
+import assert from "node:assert/strict";
+import { STAGES } from "../model.ts";
+import type { FakeProject } from "./fake_project.ts";
+import { assertValidJunit, junitCases } from "./junit.ts";
+
+/** All runs look at the same few tests, so that each recording is short. */
+export const MATRIX = ["matrix", "--filter", "kcov.*"];
+export const CELLS = ["fake/nokcov", "fake/kcov", "fake/kcov/smp4"];
+
+/** Waits until something is so; it is looked at 20 times a second. */
+export async function until(
+  what: string,
+  limitMs: number,
+  holds: () => Promise<boolean>,
+): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!(await holds())) {
+    assert.ok(performance.now() < end, `not within ${limitMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/**
+ * The process table is as it was: nothing that the project has started is left. junit.xml is valid
+ * and lists every cell with every stage, whether it ran or not.
+ */
+export async function assertSound(
+  project: FakeProject,
+  cells: readonly string[] = CELLS,
+): Promise<void> {
+  await until("no process is left", 2000, async () => (await project.processes()).length === 0);
+  const xml = await project.read("junit.xml");
+  await assertValidJunit(xml);
+  const suites = junitCases(xml);
+  for (const cell of cells) {
+    const listed = (suites[cell] ?? []).filter(({ name }) => name.startsWith("stage "));
+    assert.deepEqual(listed.map(({ name }) => name.slice("stage ".length)), [...STAGES], cell);
+  }
+}
+
+/** The word in brackets by which the run names its first failure, or "none". */
+export function verdictOf(out: string): string {
+  return /\[([a-z-]+), [a-z]+\]/.exec(out)?.[1] ?? "none";
+}
+
+const rows: string[] = [];
+
+/** Notes a line for the table. */
+export function note(world: string, verdict: string, code: number): void {
+  rows.push(`| ${world} | ${verdict} | ${code} |`);
+}
+
+/** What was done, the verdict and the exit code. */
+export function printTable(): void {
+  console.log(["| what was done | verdict | exit |", "| --- | --- | --- |", ...rows].join("\n"));
+}
