@@ -312,3 +312,12 @@ export function undeclaredObjects(
 ): string[] {
   return uninstrumented.filter((path) => !declared.some((glob) => globMatches(glob, path)));
 }
+
+/** The objects with calls that the list names one by one: a glob may cover more than it declares. */
+export function wronglyInstrumentedObjects(
+  calling: readonly string[],
+  declared: readonly string[],
+): string[] {
+  const names = new Set(declared);
+  return calling.filter((path) => names.has(path));
+}

@@ -11,6 +11,7 @@ import {
   inspectObject,
   parseUninstrumentedList,
   undeclaredObjects,
+  wronglyInstrumentedObjects,
 } from "./instrumentation.ts";
 
 const PC = "__sanitizer_cov_trace_pc";
@@ -154,4 +155,10 @@ Deno.test("undeclaredObjects() leaves what the kernel's list allows", () => {
   assert.deepEqual(undeclaredObjects(["arch/x86/boot/a/b.o", "mm/slub.o", "mm/slab.o"], declared), [
     "mm/slab.o",
   ]);
+});
+
+Deno.test("wronglyInstrumentedObjects() wants no call in an object that the list names", () => {
+  const declared = parseUninstrumentedList("arch/x86/boot/*\nkernel/kcov.o\n");
+  const calling = ["arch/x86/boot/a.o", "kernel/kcov.o", "kernel/fork.o"];
+  assert.deepEqual(wronglyInstrumentedObjects(calling, declared), ["kernel/kcov.o"]);
 });

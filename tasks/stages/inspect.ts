@@ -11,6 +11,7 @@ import {
   inspectModule,
   inspectObject,
   undeclaredObjects,
+  wronglyInstrumentedObjects,
 } from "../formats/instrumentation.ts";
 import { llvmTool } from "../formats/make.ts";
 
@@ -62,10 +63,13 @@ async function lookInside(
   const image = await withElf(kernel.vmlinux, host, (elf) => inspectImage(elf, features));
   const problems = [...image.problems];
   if (features.includes("kcov") && spec.uninstrumented !== null) {
-    const found = undeclaredObjects(await uninstrumentedObjects(kernel, host), spec.uninstrumented);
+    const { without, calling } = await linkedObjects(kernel, host);
     problems.push(
-      ...found.map((path) =>
+      ...undeclaredObjects(without, spec.uninstrumented).map((path) =>
         `${path} has code and no call of a callback, and the tree does not declare it (uninstrumented.list)`
+      ),
+      ...wronglyInstrumentedObjects(calling, spec.uninstrumented).map((path) =>
+        `${path} calls callbacks, and the tree declares it as uninstrumented (uninstrumented.list)`
       ),
     );
   }
@@ -92,8 +96,11 @@ async function withElf<T>(path: string, host: Host, body: (elf: Elf) => T): Prom
   }
 }
 
-/** Every object that is linked into vmlinux and has code of C but no call. */
-async function uninstrumentedObjects(kernel: KernelBuild, host: Host): Promise<string[]> {
+/** The objects that are linked into vmlinux: those that have code of C and no call, and those with calls. */
+async function linkedObjects(
+  kernel: KernelBuild,
+  host: Host,
+): Promise<{ without: readonly string[]; calling: readonly string[] }> {
   const { buildDir, toolchain } = kernel.config;
   const ar = llvmTool(toolchain.llvm, "llvm-ar");
   // vmlinux.a is the thin archive that kbuild links vmlinux from.
@@ -101,10 +108,11 @@ async function uninstrumentedObjects(kernel: KernelBuild, host: Host): Promise<s
   if (list.code !== 0) {
     throw new KmatrixError("infra", "no-object-list", `${ar} t vmlinux.a failed`, list.stderr);
   }
-  const found: string[] = [];
+  const [without, calling]: [string[], string[]] = [[], []];
   for (const path of list.stdout.split("\n").filter(Boolean)) {
     const { codeBytes, calls } = await withElf(`${buildDir}/${path}`, host, inspectObject);
-    if (codeBytes > 0 && calls === 0) found.push(path);
+    if (calls > 0) calling.push(path);
+    else if (codeBytes > 0) without.push(path);
   }
-  return found;
+  return { without, calling };
 }
