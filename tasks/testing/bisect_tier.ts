@@ -56,7 +56,8 @@ async function makeHistory(repository: Repository): Promise<string[]> {
   const names = [...Deno.readDirSync(`${CACHE}/sources`)].map(({ name }) => name);
   const base = names.find((name) => /^base-[0-9a-f]+$/.test(name));
   assert.ok(base, "no unpacked source is in the cache");
-  await $`cp --archive --link ${CACHE}/sources/${base} ${repository.path}`;
+  // env: dax has a cp of its own, without these options.
+  await $`env cp --archive --link ${CACHE}/sources/${base} ${repository.path}`;
   await repository.git("init", "--quiet", "--initial-branch=main");
   await repository.git("add", "--all", "--force");
   await repository.git("commit", "--quiet", "--message", "base");
