@@ -14,8 +14,8 @@ import { ensureReady } from "../stages/setup.ts";
 import { type Context, makeRunDir } from "./context.ts";
 
 /**
- * What a debugger needs beyond a cell's own kernel: it is another build, for full debug information
- * costs half a build's time and ten times its space, and DEBUG_KERNEL changes defaults of others.
+ * What a debugger needs beyond a cell's own kernel. It is another build: full debug information
+ * nearly doubles its size, and DEBUG_KERNEL changes what other options default to.
  */
 const GDB_OPTIONS = ["CONFIG_DEBUG_KERNEL=y", "CONFIG_DEBUG_INFO_DWARF5=y", "CONFIG_GDB_SCRIPTS=y"];
 
