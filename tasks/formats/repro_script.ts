@@ -236,7 +236,7 @@ function buildFunction(facts: ReproFacts): string[] {
     '\tmkdir -p "$source" "$build"',
     ...sourceLines(facts.source, facts.version),
     ...facts.series.map((name) =>
-      `\tpatch --batch --forward --strip=1 -d "$source" -i "$here/series/${name}" || return 1`
+      `\tpatch --batch --forward --silent --strip=1 -d "$source" -i "$here/series/${name}" || return 1`
     ),
     "}",
     ...(facts.config === null ? [] : [

@@ -4,6 +4,7 @@
  * project's own cache, so only a cold run builds.
  */
 import assert from "node:assert/strict";
+import $ from "dax";
 import { XMLParser } from "fast-xml-parser";
 import { copyProject, kmatrix, withTempDir } from "./project_copy.ts";
 
@@ -140,14 +141,16 @@ Deno.test("matrix runs a unique-mode cell of our series, every reference test in
   });
 });
 
-Deno.test("a test that is broken on purpose fails alone", async () => {
+Deno.test("a test that is broken on purpose fails alone, and shows again elsewhere", async (t) => {
   await withTempDir(async (dir) => {
     const root = await copyProject(dir);
     const source = `${root}/selftests/kcov/kcov_test.ts`;
     await Deno.writeTextFile(source, (await Deno.readTextFile(source)) + BROKEN_TESTS);
     const out = `${dir}/out`;
-    const ran = await kmatrix(["matrix", "linux-6.12/kcov", "--output-dir", out], { root });
+    const args = ["matrix", "linux-6.12/kcov", "--bundle", "--output-dir", out];
+    const ran = await kmatrix(args, { root });
     assert.equal(ran.code, 3, ran.out);
+    assert.match(ran.out.trimEnd(), /\nrepeat with: npx --yes deno task repro linux-6\.12\/kcov$/);
     const red = (await junitCases(`${out}/latest/junit.xml`)).filter((one) =>
       "failure" in one || "error" in one
     );
@@ -155,6 +158,24 @@ Deno.test("a test that is broken on purpose fails alone", async () => {
       "mode_trace_pc.expects_no_pcs",
       "mode_trace_pc.skips_without_leave",
     ]);
+
+    const cell = `${out}/latest/linux-6.12/kcov`;
+    await t.step("by its repro.sh, without this tool", async () => {
+      const argv = ["env", "-i", "PATH=/usr/bin:/bin", "sh", `${cell}/repro.sh`, `${dir}/work`];
+      const script = await $`${argv}`.noThrow().captureCombined();
+      assert.equal(script.code, 1, script.combined);
+      assert.match(script.combined, /^not ok: kcov\.mode_trace_pc\.expects_no_pcs$/m);
+      assert.match(script.combined, /^skip, not ok: kcov\.mode_trace_pc\.skips_without_leave$/m);
+      assert.match(script.combined, /^FAILED, as recorded$/m);
+    });
+
+    await t.step("by its bundle, in an empty folder", async () => {
+      const bundle = `${dir}/bundle.tar.xz`;
+      await Deno.copyFile(`${cell}/linux-6.12-kcov.tar.xz`, bundle);
+      const replay = await kmatrix(["replay", bundle, "--output-dir", `${dir}/empty`]);
+      assert.equal(replay.code, 0, replay.out);
+      assert.match(replay.out, /^the same verdict$/m);
+    });
   });
 });
 
