@@ -112,7 +112,9 @@ export function judgeMutant(mutant: Mutant, report: CellReport): MutantVerdict {
   const expected = globMatcher([...catcher.globs, ...mutant.also]);
   const others = failed.filter((id) => !expected(id));
   if (silent.length === 0 && others.length === 0) {
-    return { kind: "caught", by: describe(failed), red };
+    const first = globMatcher(catcher.globs);
+    const by = [...failed.filter(first), ...failed.filter((id) => !first(id))];
+    return { kind: "caught", by: describe(by), red };
   }
   const parts = [
     ...(silent.length > 0 ? [`silent: \`${silent.join(" ")}\``] : []),

@@ -135,6 +135,12 @@ Deno.test("judgeMutant() wants each expected test, no other, and takes no dead b
 Deno.test("judgeMutant() lets tests be red or green that the file names as such", () => {
   const mutant = parseMutant("m", text("test *.one", "Also: *.two\n"));
   assert.equal(judgeMutant(mutant, report(null, ["f.v.one", "f.v.two"])).kind, "caught");
+  const other = parseMutant("m", text("test *.two", "Also: *.one\n"));
+  assert.deepEqual(judgeMutant(other, report(null, ["f.v.one", "f.v.two"])), {
+    kind: "caught",
+    by: "`f.v.two` (+1)",
+    red: 2,
+  });
   assert.equal(judgeMutant(mutant, report(null, ["f.v.one"])).kind, "caught");
   assert.equal(judgeMutant(mutant, report(null, ["f.v.two"])).kind, "not-as-expected");
 });
