@@ -1034,7 +1034,7 @@ cases("a run that is broken off", "nothing built", [
     async (project) => {
       await project.turnOn("slow-compiler");
       assert.equal(await breakOff(project, "SIGINT", "itself", "clang", 1), 130);
-      assert.deepEqual(await project.processes(), []);
+      await noProcesses(project);
       const xml = await project.read("junit.xml");
       await assertValidJunit(xml);
       const stages = await stagesOf(project, "fake/nokcov");
@@ -1054,7 +1054,7 @@ cases("a run that is broken off", "nothing built", [
   ["by Ctrl-C in a terminal, which every process of the group gets", async (project) => {
     await project.turnOn("slow-compiler");
     assert.equal(await breakOff(project, "SIGINT", "everyone", "clang", 1), 130);
-    assert.deepEqual(await project.processes(), []);
+    await noProcesses(project);
     const xml = await project.read("junit.xml");
     await assertValidJunit(xml);
     assert.doesNotMatch(xml, /<(failure|error)/);
@@ -1079,7 +1079,7 @@ cases("a run that is broken off", "nothing built", [
     const recording = await setTest(project, "fake/kcov", { do: "vanish" });
     await project.setBoot("fake/kcov", { recording, end: "hangs" });
     assert.equal(await breakOff(project, "SIGTERM", "itself", "qemu", 2), 143);
-    assert.deepEqual(await project.processes(), []);
+    await noProcesses(project);
     await assertValidJunit(await project.read("junit.xml"));
     assert.deepEqual(await stagesOf(project, "fake/nokcov"), ALL_PASSED);
     assert.equal(
