@@ -42,28 +42,31 @@ export function stampVariables(): Record<string, string> {
 }
 
 /**
- * `make` for one or more targets, out of tree.
+ * What every kernel is compiled with beyond kbuild's own flags.
  * Line tables cost 2 % of a build's CPU time here, and without them no PC has a file and line;
  * full DWARF is what only a debugger needs.
  */
-export function makeArgv(request: MakeRequest, targets: readonly string[]): string[] {
-  const { source, buildDir, toolchain, jobs, variables } = request;
-  const { KCFLAGS = "", ...others } = variables;
+function compilerFlags(source: string, buildDir: string): string[] {
   // As the compiler is given them: absolute, or, through ccache, relative to the build folder.
-  const places = [source.path, relative(buildDir, source.path)];
-  const kcflags = [
+  const places = [source, relative(buildDir, source)];
+  return [
     "-gline-tables-only",
     ...places.map((place) => `-ffile-prefix-map=${place}/=`),
     // The folder in which it is started, which debug information names too.
     `-ffile-prefix-map=${buildDir}=.`,
-    KCFLAGS,
   ];
+}
+
+/** `make` for one or more targets, out of tree. */
+export function makeArgv(request: MakeRequest, targets: readonly string[]): string[] {
+  const { source, buildDir, toolchain, jobs, variables } = request;
+  const { KCFLAGS = "", ...others } = variables;
   const all: Record<string, string> = {
     O: buildDir,
     LLVM: toolchain.llvm,
     ...(toolchain.cc === undefined ? {} : { CC: toolchain.cc }),
     ...stampVariables(),
-    KCFLAGS: kcflags.filter(Boolean).join(" "),
+    KCFLAGS: [...compilerFlags(source.path, buildDir), KCFLAGS].filter(Boolean).join(" "),
     ...others,
   };
   return [
@@ -144,7 +147,7 @@ export function buildIdentityText(identity: BuildIdentity): string {
     ),
   );
   return JSON.stringify({
-    format: 1,
+    flags: compilerFlags("/source", "/build"),
     source: identity.sourcePath,
     fragment: identity.fragment,
     toolchain: identity.toolchain,
