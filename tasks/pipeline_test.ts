@@ -194,6 +194,10 @@ cases("matrix over a fake project", "nothing built", [
       assert.equal(await build(), false);
       await project.write("tree/kernel/Kconfig.kcov", "config KCOV # changed\n");
       assert.equal(await build(), true);
+      // The same content once more, with another time, as a checkout there and back leaves it.
+      await project.write("tree/kernel/Kconfig.kcov", "config KCOV # changed\n");
+      await project.write("tree/kernel/fork.c", "int fork5;\n");
+      assert.equal(await build(), false);
       await project.write("tree/scripts/cc-version.sh", "#!/bin/sh\n");
       assert.equal(await build(), true);
       assert.equal(await build(), false);

@@ -58,8 +58,10 @@ const SERIES = {
 
 Deno.test("series shows each patch and names the first that breaks a cell", async () => {
   await setSeries(SERIES);
-  const { code, out, err } = await project.run("series", "fake/kcov", ...TESTS);
+  const { code, out, err } = await project.run("series", "fake/kcov", ...TESTS, "--verbose");
   assert.equal(code, 3, out + err);
+  // Only the first patch changes Kconfig.
+  assert.equal(err.match(/\$ make .* olddefconfig$/gm)?.length, 1);
   const table = out.split("\n\n")[0];
   assert.equal(
     table,

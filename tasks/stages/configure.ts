@@ -218,20 +218,23 @@ interface Stamp {
 }
 
 /**
- * Changes whenever a file does that Kconfig reads or that its shell calls run: those by their name,
- * all of scripts/, and the Makefiles and configs of the architecture.
+ * A digest of the content of every file that Kconfig reads or that its shell calls run: those by
+ * their name, all of scripts/, and the Makefiles and configs of the architecture. Not of times: a
+ * checkout there and back changes those alone. Half a second for 2,800 files.
  */
 async function kconfigState(tree: string, host: Host): Promise<string> {
-  const places = ["Makefile", "scripts/*", "arch/x86/Makefile*", "*/configs/*"];
-  const names = places.flatMap((place) => ["-o", "-path", `${tree}/${place}`]);
-  const argv = ["find", tree, "-type", "f", "(", "-name", "Kconfig*", ...names, ")"];
+  const places = ["./Makefile", "./scripts/*", "./arch/x86/Makefile*", "*/configs/*"];
+  const names = places.flatMap((place) => ["-o", "-path", place]);
   const { code, stdout } = await host.run({
     argv: [
-      ...["sh", "-c", '"$@" | LC_ALL=C sort | sha256sum', "sh", ...argv],
-      ...["-printf", "%P %s %T@\\n"],
+      ...["sh", "-c", '"$@" | LC_ALL=C sort | sha256sum', "sh"],
+      ...["find", ".", "(", "-name", ".git", "-o", "-name", "__pycache__", ")", "-prune", "-o"],
+      ...["-type", "f", "(", "-name", "Kconfig*", ...names, ")"],
+      ...["-exec", "sha256sum", "{}", "+"],
     ],
+    cwd: tree,
   });
-  return code === 0 ? stdout : "";
+  return code === 0 ? stdout.slice(0, 64) : "";
 }
 
 async function keptConfig(
