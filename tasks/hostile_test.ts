@@ -46,6 +46,8 @@ Deno.test("a console without an end is cut, with a marker that says what is miss
   const text = await project.read("fake/kcov/console.log");
   assert.ok(text.length < (8 << 20) + 100, `${text.length}`);
   assert.match(text.slice(-100), /\n\[kmatrix: \d+ bytes of console left out\]\n$/);
+  const { usage } = JSON.parse(await project.read("run.json"));
+  assert.ok(usage.peakMiB < 200, `${usage.peakMiB} MiB`);
 });
 
 Deno.test("bytes that XML forbids reach junit.xml in no form", async () => {

@@ -12,30 +12,85 @@ export interface LogLine {
 /** CONFIG_PRINTK_TIME and CONFIG_PRINTK_CALLER: "[    1.234567][    T1] " (kernel/printk/printk.c). */
 const STAMP = /^(?:<\d+>)?\[\s*\d+\.\d+\](?:\[\s*([CT]\d+)\])? ?/;
 /** Where a process has left a line open, printk's begins in the middle of it. */
-const INNER_STAMP = /(?<!^<\d+>)(?=\[ *\d+\.\d{6}\](?:\[ *[CT]\d+\])? )/;
+const INNER_STAMP = /(?<!^<\d+>)(?=\[ *\d+\.\d{6}\](?:\[ *[CT]\d+\])? )/g;
 // deno-lint-ignore no-control-regex
 const TERMINAL_CODES = /\x1b\[[0-9;?]*[A-Za-z]|\x1bc/g;
 
+/** A console as text, or as the bytes that were recorded. */
+export type ConsoleText = string | Uint8Array;
+
 /**
- * The lines of a console, without stamps, carriage returns and terminal codes. Where any line has a
- * stamp, those without are none of the kernel's: printk puts one before each line of a record. Where
- * none has (printk.time=0), every line may be.
+ * Decoded at once, and so what a line that is kept keeps in memory with it. Whole lines: one that is
+ * longer is a piece of its own.
  */
-export function kernelLog(console: string): LogLine[] {
-  const lines: { text: string; stamped: boolean; caller: string }[] = [];
-  for (const raw of console.split("\n")) {
-    const whole = raw.replace(/\r/g, "").replace(TERMINAL_CODES, "");
-    const parts = whole.lastIndexOf("[") > 0 ? whole.split(INNER_STAMP) : [whole];
-    for (const part of parts) {
-      const stamp = STAMP.exec(part);
-      lines.push(
-        stamp
-          ? { text: part.slice(stamp[0].length), stamped: true, caller: stamp[1] ?? "" }
-          // early_printk() writes past printk, for what is too early to be printed (mm/extable.c).
-          : { text: part, stamped: /^PANIC: early exception/.test(part), caller: "" },
-      );
+const PIECE_BYTES = 16 << 10;
+const NEWLINE = 0x0a;
+
+function* pieces(console: ConsoleText): Generator<string> {
+  if (typeof console === "string") return yield console;
+  // In UTF-8 no other character has a newline's byte, and bytes that are none do not swallow one.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let at = 0;
+  while (console.length - at > PIECE_BYTES) {
+    const inside = console.subarray(at, at + PIECE_BYTES).lastIndexOf(NEWLINE);
+    const end = inside < 0 ? console.indexOf(NEWLINE, at + PIECE_BYTES) : at + inside;
+    if (end < 0) break;
+    yield decoder.decode(console.subarray(at, end));
+    at = end + 1;
+  }
+  yield decoder.decode(console.subarray(at));
+}
+
+/** What a process has left open, and each line of printk's behind it. */
+function* parts(line: string): Generator<string> {
+  let from = 0;
+  if (line.lastIndexOf("[") > 0) {
+    for (const { index } of line.matchAll(INNER_STAMP)) {
+      if (index === 0) continue;
+      yield line.slice(from, index);
+      from = index;
     }
   }
-  const stamps = lines.some(({ stamped }) => stamped);
-  return lines.map(({ text, stamped, caller }) => ({ text, kernel: stamped || !stamps, caller }));
+  yield line.slice(from);
+}
+
+interface RawLine {
+  readonly text: string;
+  readonly stamped: boolean;
+  readonly caller: string;
+}
+
+function* rawLines(console: ConsoleText): Generator<RawLine> {
+  for (const piece of pieces(console)) {
+    for (const whole of piece.replaceAll("\r", "").replace(TERMINAL_CODES, "").split("\n")) {
+      // They say nothing, and there may be millions of them.
+      if (whole === "") continue;
+      for (const part of parts(whole)) {
+        const stamp = STAMP.exec(part);
+        if (stamp) {
+          yield { text: part.slice(stamp[0].length), stamped: true, caller: stamp[1] ?? "" };
+        } else {
+          // early_printk() writes past printk, for what is too early to be printed (mm/extable.c).
+          yield { text: part, stamped: /^PANIC: early exception/.test(part), caller: "" };
+        }
+      }
+    }
+  }
+}
+
+function hasStamps(console: ConsoleText): boolean {
+  for (const { stamped } of rawLines(console)) if (stamped) return true;
+  return false;
+}
+
+/**
+ * The lines of a console one by one but for empty ones, without stamps, carriage returns and terminal codes. Where any
+ * line has a stamp, those without are none of the kernel's: printk puts one before each line of a
+ * record. Where none has (printk.time=0), every line may be.
+ */
+export function* kernelLog(console: ConsoleText): Generator<LogLine> {
+  const stamps = hasStamps(console);
+  for (const { text, stamped, caller } of rawLines(console)) {
+    yield { text, kernel: stamped || !stamps, caller };
+  }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { kernelLog } from "./kernel_log.ts";
+import fc from "fast-check";
+import { type ConsoleText, kernelLog } from "./kernel_log.ts";
 
-const texts = (console: string) => kernelLog(console).map(({ text }) => text);
-const kernels = (console: string) =>
-  kernelLog(console).filter(({ kernel }) => kernel).map(({ text }) => text);
+const texts = (console: ConsoleText) => [...kernelLog(console)].map(({ text }) => text);
+const kernels = (console: ConsoleText) =>
+  [...kernelLog(console)].filter(({ kernel }) => kernel).map(({ text }) => text);
 
 Deno.test("kernelLog() takes off stamps, callers, levels, CR and terminal codes", () => {
   const lines = [
@@ -19,9 +20,8 @@ Deno.test("kernelLog() takes off stamps, callers, levels, CR and terminal codes"
 
 Deno.test("kernelLog() names the caller where the kernel does", () => {
   assert.deepEqual(
-    kernelLog("[    1.000000][    T7] a\n[    1.000000][    C1] b\n[    1.000000] c").map((line) =>
-      line.caller
-    ),
+    [...kernelLog("[    1.000000][    T7] a\n[    1.000000][    C1] b\n[    1.000000] c")]
+      .map((line) => line.caller),
     ["T7", "C1", ""],
   );
 });
@@ -45,4 +45,23 @@ Deno.test("kernelLog() takes every line for the kernel's where none has a stamp"
 Deno.test("kernelLog() knows what is printed too early for a stamp", () => {
   const early = "PANIC: early exception 0x0e IP 10:ffffffff81000000 error 0 cr2 0x0";
   assert.deepEqual(kernels(`[    0.000000] Linux\n${early}`), ["Linux", early]);
+});
+
+Deno.test("kernelLog() reads the bytes of a console as it reads its text, wherever they are torn", () => {
+  const word = fc.constantFrom(
+    ...["x", "BUG: y", "\n", "\r\n", "[    1.000000][   T1] z", "\x1b[2J", "€", "\n\n", "\xff"],
+    ...["long ".repeat(4000), "short lines\n".repeat(1500), "\ufeff"],
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 12 }), fc.nat(200_000), (words, cut) => {
+      const text = words.join("").replace(/^\ufeff/, "");
+      const bytes = new TextEncoder().encode(text);
+      const torn = bytes.subarray(0, cut % (bytes.length + 1));
+      assert.deepEqual(
+        [...kernelLog(torn)],
+        [...kernelLog(new TextDecoder("utf-8", { ignoreBOM: true }).decode(torn))],
+      );
+    }),
+    { numRuns: 200 },
+  );
 });

@@ -13,7 +13,7 @@ export interface Limits {
   readonly bootMs: number;
   /** Bytes of console that are kept; a guest that prints more is stopped. */
   readonly consoleBytes: number;
-  /** Bytes of results, some hundred times what all tests send; QEMU itself writes them to disk. */
+  /** Bytes of results, a hundred times what all tests send; QEMU itself writes them to disk. */
   readonly resultBytes: number;
   /** What the guest multiplies each test's own limit with. */
   readonly timeScale: number;
@@ -70,7 +70,7 @@ export function limitsFor(
       : timeoutSeconds * 1000,
     // A sound guest of ours prints less than 0.2 MiB.
     consoleBytes: 8 << 20,
-    resultBytes: 64 << 20,
+    resultBytes: 4 << 20,
     timeScale: Math.round(100 * Math.max(1, factor) * slowness) / 100,
   };
 }

@@ -3,7 +3,7 @@
 import type { AllowedSplat, CellReport, SplatReport } from "../model.ts";
 import type { ElfSymbol } from "./elf.ts";
 import { allowedBy } from "./allow_list.ts";
-import { type Splat, splatText } from "./splats.ts";
+import { type Splat, splatText, TOO_MANY } from "./splats.ts";
 import { plainTitle, type StackFrame, stackFrameText, tellingFrames } from "./stack_trace.ts";
 import { frameText, type SourceFrame } from "./symbolizer.ts";
 
@@ -44,13 +44,13 @@ export function notableSplats(splats: readonly Splat[]): Splat[] {
   }).slice(0, SPLATS_KEPT);
 }
 
-/** What allows a complaint; null for nothing. A kernel that stopped for good is never all right. */
+/** What allows a complaint; null for nothing. A kernel that stopped for good is never all right, nor what was not read. */
 export function allowanceOf(
   splat: Splat,
   cell: string,
   allow: readonly AllowedSplat[],
 ): AllowedSplat | null {
-  return splat.fatal ? null : allowedBy(allow, cell, splatText(splat));
+  return splat.fatal || splat.id === TOO_MANY ? null : allowedBy(allow, cell, splatText(splat));
 }
 
 const FRAMES_SHOWN = 8;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { CellId, SplatReport } from "../model.ts";
 import type { ElfSymbol } from "./elf.ts";
 import {
+  allowanceOf,
   groupSplats,
   locateFrame,
   NO_SOURCES,
@@ -55,6 +56,15 @@ Deno.test("reportSplat() keeps frames with their sources, and what allows the sp
   });
   assert.equal(report.allowed?.place, "splats.yaml:1");
   assert.equal(reportSplat(SPLAT!, "a/b", [ALLOWED], SOURCES).allowed, null);
+});
+
+Deno.test("allowanceOf() allows neither a kernel that stopped nor what was not read", () => {
+  const anything = [{ ...ALLOWED, pattern: "." }];
+  const [root, fatal] = findSplats("WARNING: x\n\nKernel panic - not syncing: y");
+  assert.equal(allowanceOf(root!, "a/b", anything)?.place, "splats.yaml:1");
+  assert.equal(allowanceOf(fatal!, "a/b", anything), null);
+  const flood = findSplats("WARNING: x\n".repeat(5001));
+  assert.equal(allowanceOf(flood.at(-1)!, "a/b", anything), null);
 });
 
 const frame = (returns: boolean) => ({

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Complaints of the kernel on its console, as a table of patterns. */
-import { kernelLog, type LogLine } from "./kernel_log.ts";
+import { type ConsoleText, kernelLog } from "./kernel_log.ts";
 import {
   fingerprintOf,
   isStackLine,
@@ -131,15 +131,21 @@ const RUN_MARK = /^kmatrix: (RUN|END|DONE)(?: (\S+))?$/;
 const CUT_HERE = /^------------\[ cut here \]------------/;
 const RULE = /^={20,}$/;
 const END_OF_SPLAT = /^---\[ end (trace|Kernel panic)/;
+const FATAL = /^Kernel panic|^(traps: )?PANIC: /;
 const LINES_KEPT = 100;
+/** Characters of a line; the longest that printk writes is half of it (PRINTKRB_RECORD_MAX). */
+const LINE_KEPT = 2000;
+/** Complaints of one console; what comes behind that many is one more, which nothing allows. */
+const SPLATS_READ = 5000;
+export const TOO_MANY = "too-many";
 /** Lines between a cut mark and the title that belongs to it. */
 const WARNING_WORDS = 10;
 /** Any of the patterns: most lines of a console are none, and asking once is quick. */
 const ANY = new RegExp(PATTERNS.map(({ match }) => match.source).join("|"), "i");
 
 /** The console as plain lines, for people. */
-export function consoleLines(text: string): string[] {
-  return kernelLog(text).map((line) => line.text);
+export function consoleLines(console: ConsoleText): string[] {
+  return Array.from(kernelLog(console), ({ text }) => text);
 }
 
 interface Open {
@@ -186,13 +192,18 @@ class Progress {
  * @param order Ids of the tests in the order of the result stream, which tells the guest's own marks
  *     from others; null where it is not known.
  */
-export function findSplats(text: string, order: readonly string[] | null = null): Splat[] {
+export function findSplats(
+  console: ConsoleText,
+  order: readonly string[] | null = null,
+): Splat[] {
   const found: Open[] = [];
   const progress = new Progress(order);
   // Where the kernel names its callers, several can complain at once and be told apart.
   const open = new Map<string, Open>();
   const cut = new Map<string, string[]>();
-  for (const { text: line, caller } of kernelLog(text).filter((one: LogLine) => one.kernel)) {
+  for (const { text, kernel, caller } of kernelLog(console)) {
+    if (!kernel) continue;
+    const line = text.slice(0, LINE_KEPT);
     const mark = RUN_MARK.exec(line);
     if (mark) {
       progress.follow(mark[1]!, mark[2]);
@@ -212,7 +223,12 @@ export function findSplats(text: string, order: readonly string[] | null = null)
       keep(last, [...cut.get(caller) ?? [], line]);
       cut.delete(caller);
     } else if (pattern) {
-      const fatal = /^Kernel panic|^(traps: )?PANIC: /.test(line);
+      const fatal = FATAL.test(line);
+      if (found.length > SPLATS_READ && (!fatal || found.at(-1)!.fatal)) continue;
+      if (found.length === SPLATS_READ && !fatal) {
+        found.push(tooMany(during));
+        continue;
+      }
       const before = found.at(-1);
       const root = !(fatal && before?.during === during && (before.fatal || FOLLOWS.test(line))) &&
         !(fatal && last?.going && !last.traced && last.during === during);
@@ -242,6 +258,12 @@ export function findSplats(text: string, order: readonly string[] | null = null)
   });
 }
 
+function tooMany(during: string): Open {
+  const title = `more than ${SPLATS_READ} complaints: the rest of the console is not read for more`;
+  const states = { root: true, fatal: false, going: false, traced: false };
+  return { id: TOO_MANY, title, during, lines: [title], ...states };
+}
+
 function keep({ lines }: Open, more: readonly string[]): void {
   if (lines.length < LINES_KEPT) lines.push(...more);
 }
@@ -254,9 +276,15 @@ export function splatText({ title, frames, fatal }: Splat): string {
 }
 
 /** Whether the guest's last mark is there: behind it nothing of the run is missing. */
-export function isWhole(console: string): boolean {
-  return kernelLog(console).some(({ kernel, text }) => kernel && text === "kmatrix: DONE");
+export function isWhole(console: ConsoleText): boolean {
+  for (const { kernel, text } of kernelLog(console)) {
+    if (kernel && text === "kmatrix: DONE") return true;
+  }
+  return false;
 }
 
 /** Every id of the table, once. */
-export const SPLAT_IDS: readonly string[] = [...new Set(PATTERNS.map(({ id }) => id))];
+export const SPLAT_IDS: readonly string[] = [
+  ...new Set(PATTERNS.map(({ id }) => id)),
+  TOO_MANY,
+];

@@ -202,7 +202,7 @@ Deno.test("findSplats() keeps the lines of a splat, and a bounded number of them
 });
 
 Deno.test("consoleLines() gives text without stamps and terminal codes", () => {
-  assert.deepEqual(consoleLines("[    0.000000] Linux\r\n\x1b[2Jx\n"), ["Linux", "x", ""]);
+  assert.deepEqual(consoleLines("[    0.000000] Linux\r\n\x1b[2Jx\n"), ["Linux", "x"]);
 });
 
 Deno.test("findSplats() takes what a check prints and the WARN() behind it for one complaint", () => {
@@ -314,4 +314,16 @@ Deno.test("docs/verdicts.md lists every kind of splat", async () => {
     [...row.split("|")[1]!.matchAll(/`([\w-]+)`/g)].map((match) => match[1]!)
   );
   assert.deepEqual([...new Set(listed)].sort(), [...SPLAT_IDS].sort());
+});
+
+Deno.test("findSplats() reads a flood of complaints up to a bound, and says that there are more", () => {
+  const flood = Array.from({ length: 6000 }, (_, index) => `WARNING: number ${index}`);
+  const found = findSplats(log(...flood, "Kernel panic - not syncing: x"));
+  assert.deepEqual(found.slice(-2).map(({ id, root }) => [id, root]), [
+    ["too-many", true],
+    ["panic", false],
+  ]);
+  assert.equal(found.length, 5002);
+  const long = findSplats(log(`BUG: ${"x".repeat(1 << 20)}`))[0]!;
+  assert.ok(long.title.length < 3000, `${long.title.length}`);
 });

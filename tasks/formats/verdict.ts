@@ -38,12 +38,14 @@ import { qemuExitCode } from "./qemu.ts";
 import { appliesTo } from "../../selftests/harness/fixtures.ts";
 import { EXIT_FINISHED } from "../../selftests/harness/frames.ts";
 
-/** A console beyond this is judged by its beginning; boots are stopped long before. */
-export const CONSOLE_BYTES = 64 << 20;
+/** A recording beyond this is judged by its beginning; boots are stopped long before. */
+export const RECORDING_BYTES = 64 << 20;
 
 export interface Recordings {
   readonly console: Uint8Array;
   readonly results: Uint8Array;
+  /** Sizes of the files where only their beginnings were read. */
+  readonly sizes?: { readonly console: number; readonly results: number };
   /** What the host saw; null when only the two streams are at hand. */
   readonly record: BootRecord | null;
   readonly declared: readonly DeclaredTest[];
@@ -98,7 +100,7 @@ export function judgeBoot(recordings: Recordings): CellResult {
   const end = payloadOf(frames, "E");
   const facts = factsOf(recordings.record, begin);
   const ktap = parseKtap(frames.filter((one) => one.kind === "K").map((one) => one.payload));
-  const console = new TextDecoder().decode(recordings.console.subarray(0, CONSOLE_BYTES));
+  const console = recordings.console.subarray(0, RECORDING_BYTES);
   // What the guest reported tells its marks on the console from any that others may write.
   const order = decoded.damage === null && end !== null ? ktap.cases.map((one) => one.name) : null;
   const splats = findSplats(console, order);
@@ -149,14 +151,14 @@ export function judgeBoot(recordings: Recordings): CellResult {
 }
 
 /** A recording that is shorter or longer than it was when the boot ended tells nothing. */
-function judgeRecordings({ console, results, record }: Recordings): Failure | null {
+function judgeRecordings({ console, results, sizes, record }: Recordings): Failure | null {
   // Without a record, or with one of another version, the streams have to speak for themselves.
   if (!record?.bytes) return null;
-  const sizes = [
-    ["console.log", console.length, record.bytes.console],
-    ["results.log", results.length, record.bytes.results],
+  const pairs = [
+    ["console.log", sizes?.console ?? console.length, record.bytes.console],
+    ["results.log", sizes?.results ?? results.length, record.bytes.results],
   ] as const;
-  const wrong = sizes.find(([, found, wanted]) => found !== wanted);
+  const wrong = pairs.find(([, found, wanted]) => found !== wanted);
   if (!wrong) return null;
   const text = `${wrong[0]} has ${wrong[1]} bytes, and had ${wrong[2]} when the boot ended`;
   return failure("infra", "recording-damaged", text);
@@ -164,7 +166,7 @@ function judgeRecordings({ console, results, record }: Recordings): Failure | nu
 
 /** Why the boot did not reach its proper end; null when it did. */
 function judgeEnding(
-  console: string,
+  console: Uint8Array,
   record: BootRecord | null,
   decoded: DecodedFrames,
   begin: Record<string, unknown> | null,
@@ -227,7 +229,7 @@ function judgeEnding(
       tail,
     );
   }
-  if (hostEnd?.kind === "exited" && hostEnd.code === 1 && begin === null && console === "") {
+  if (hostEnd?.kind === "exited" && hostEnd.code === 1 && begin === null && console.length === 0) {
     return failure("infra", "qemu-not-started", "QEMU refused its command line", tail);
   }
   if (end !== null) {
@@ -272,10 +274,11 @@ const LAST_WORDS: readonly (Gone & { readonly match: RegExp })[] = [
 ];
 
 /** The guest took its machine away, by its kernel's last words or by what QEMU saw of it. */
-function machineGone(console: string, end: BootRecord["end"] | undefined): Gone | null {
-  const lines = kernelLog(console).filter(({ kernel }) => kernel);
-  const said = LAST_WORDS.find(({ match }) => lines.some(({ text }) => match.test(text)));
-  if (said) return said;
+function machineGone(console: Uint8Array, end: BootRecord["end"] | undefined): Gone | null {
+  for (const { kernel, text } of kernelLog(console)) {
+    const said = kernel && LAST_WORDS.find(({ match }) => match.test(text));
+    if (said) return said;
+  }
   const cause = end?.kind === "exited" ? end.cause : undefined;
   switch (cause) {
     case undefined:
@@ -302,19 +305,27 @@ function exitText(end: BootRecord["end"] | undefined): string {
 }
 
 /** The kernel prints its first lines, and one more when it starts init (init/main.c), unless quiet. */
-function stuckBeforeInit(console: string): boolean {
-  const lines = consoleLines(console);
-  return lines.some((line) => line.startsWith("Linux version ")) &&
-    !lines.some((line) => /^Run \S+ as init process/.test(line));
+function stuckBeforeInit(console: Uint8Array): boolean {
+  let began = false;
+  for (const { text } of kernelLog(console)) {
+    if (/^Run \S+ as init process/.test(text)) return false;
+    began ||= text.startsWith("Linux version ");
+  }
+  return began;
 }
 
 function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
 
-function lastLines(console: string): string {
-  const lines = consoleLines(console).filter((line) => line.trim() !== "");
-  return lines.length === 0 ? "(none)" : lines.slice(-12).join("\n");
+/** Of a console, where its last lines are looked for. */
+const END_BYTES = 32 << 10;
+const LINE_SHOWN = 1000;
+
+function lastLines(console: Uint8Array): string {
+  const lines = consoleLines(console.subarray(-END_BYTES)).filter((line) => line.trim() !== "");
+  if (lines.length === 0) return "(none)";
+  return lines.slice(-12).map((line) => line.slice(0, LINE_SHOWN)).join("\n");
 }
 
 /** As formats/ktap.ts says it. */
@@ -376,7 +387,7 @@ function judgeSurroundings(
  * The guest's last mark ends a whole console. Where it is missing, the kernel's complaints may be
  * missing as well, and none of them must be taken for a good sign.
  */
-function judgeConsole(console: string): Failure | null {
+function judgeConsole(console: Uint8Array): Failure | null {
   if (isWhole(console)) return null;
   return failure(
     "kernel",

@@ -202,6 +202,7 @@ async function watch(
       unwritten = error;
     }
   };
+  const full = Promise.withResolvers<void>();
   const copying = (async () => {
     for await (const chunk of child.stdout) {
       firstByteMs.console ??= host.now() - startedAt;
@@ -209,6 +210,7 @@ async function watch(
       consoleBytes += chunk.length;
       // What is over the cap is read and dropped, so that the guest's end is still seen.
       if (room > 0) await keep(chunk.subarray(0, room));
+      if (consoleBytes > limits.consoleBytes) full.resolve();
     }
   })();
   let code: number | null = null;
@@ -219,7 +221,8 @@ async function watch(
   let resultAt = startedAt;
   let limit: BootEnd | null = null;
   while (code === null && limit === null) {
-    await Promise.race([exit, host.sleep(resultBytes > 0 ? POLL_MS : FIRST_POLL_MS)]);
+    const pause = host.sleep(resultBytes > 0 ? POLL_MS : FIRST_POLL_MS);
+    await Promise.race([exit, full.promise, pause]);
     if (host.signal.aborted || unwritten !== null) break;
     const now = host.now();
     const size = (await host.fs.stat(`${dir}/${RECORDINGS.results}`))?.size ?? 0;

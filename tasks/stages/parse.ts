@@ -6,7 +6,7 @@ import { KmatrixError } from "../errors.ts";
 import { NO_SOURCES, type SplatSources } from "../formats/splat_report.ts";
 import { findSplats } from "../formats/splats.ts";
 import type { StackFrame } from "../formats/stack_trace.ts";
-import { CONSOLE_BYTES, judgeBoot } from "../formats/verdict.ts";
+import { judgeBoot, RECORDING_BYTES } from "../formats/verdict.ts";
 import { RECORDINGS } from "../paths.ts";
 
 /** What is known besides the recordings, of which none needs it for a verdict. */
@@ -26,10 +26,8 @@ export async function parse(
   host: Host,
   options: ParseOptions = {},
 ): Promise<CellResult> {
-  const bytes = async (name: string) =>
-    await host.fs.exists(`${dir}/${name}`) ? await host.fs.readBytes(`${dir}/${name}`) : null;
-  const console = await bytes(RECORDINGS.console);
-  const results = await bytes(RECORDINGS.results);
+  const console = await beginningOf(`${dir}/${RECORDINGS.console}`, host);
+  const results = await beginningOf(`${dir}/${RECORDINGS.results}`, host);
   if (console === null && results === null) {
     throw new KmatrixError(
       "no-match",
@@ -38,13 +36,28 @@ export async function parse(
     );
   }
   return judgeBoot({
-    console: console ?? new Uint8Array(),
-    results: results ?? new Uint8Array(),
+    console: console?.bytes ?? new Uint8Array(),
+    results: results?.bytes ?? new Uint8Array(),
+    sizes: { console: console?.size ?? 0, results: results?.size ?? 0 },
     record: readRecord(await host.fs.readTextIfAny(`${dir}/${RECORDINGS.record}`), dir),
     declared,
     allow: options.allow ?? [],
-    sources: await sourcesOf(console, options, host),
+    sources: await sourcesOf(console?.bytes ?? null, options, host),
   });
+}
+
+/** As much of a recording as is judged, and the size of all of it; null where there is none. */
+async function beginningOf(
+  path: string,
+  host: Host,
+): Promise<{ bytes: Uint8Array; size: number } | null> {
+  if (!await host.fs.exists(path)) return null;
+  const file = await host.fs.openParts(path);
+  try {
+    return { bytes: file.read(0, RECORDING_BYTES), size: file.size };
+  } finally {
+    file.close();
+  }
 }
 
 /** Source lines of every stack on the console; none, with a notice, where they cannot be had. */
@@ -54,7 +67,7 @@ async function sourcesOf(
   host: Host,
 ): Promise<SplatSources> {
   if (console === null || symbolize === undefined) return NO_SOURCES;
-  const splats = findSplats(new TextDecoder().decode(console.subarray(0, CONSOLE_BYTES)));
+  const splats = findSplats(console);
   const frames = splats.flatMap((splat) => splat.frames);
   if (frames.length === 0) return NO_SOURCES;
   try {
