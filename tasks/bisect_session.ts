@@ -22,7 +22,8 @@ import {
 } from "./formats/bisect.ts";
 import { Elf } from "./formats/elf.ts";
 import { imageDigest } from "./formats/image.ts";
-import type { OneCell, ReadyCell } from "./one_cell.ts";
+import type { ReadyCell } from "./cell_stages.ts";
+import type { OneCell } from "./one_cell.ts";
 
 export interface SessionOptions {
   /** Globs over test ids; empty for all. */

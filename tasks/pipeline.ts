@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: MIT
 /**
- * The flow, and the only file that knows its order. For each kernel: fetch, patch. For each build:
- * configure, build, inspect. For each cell: pack, boot, parse. A stage that fails marks everything
- * behind it as blocked by it; other cells go on.
+ * A whole plan. For each kernel: fetch, patch. For each build: configure, build, inspect, pack. For
+ * each cell: boot, parse. cell_stages.ts knows their order and does them; a stage that fails marks
+ * everything behind it as blocked by it, and other cells go on.
  */
 import type { Host } from "./host/host.ts";
-import { cellFolder, type Paths, RECORDINGS } from "./paths.ts";
+import { cellFolder, type Paths } from "./paths.ts";
 import {
-  type Accel,
-  type BootRecord,
   type Cell,
   type CellReport,
   type CellResult,
   type CellVerdict,
-  type Initramfs,
   type Inspection,
   type KernelBuild,
   type KernelConfig,
@@ -26,7 +23,15 @@ import {
   type StageResult,
   STAGES,
 } from "./model.ts";
-import { type Failure, failureFrom, KmatrixError } from "./errors.ts";
+import {
+  type Booted,
+  CellStages,
+  type ReadyKernel,
+  type RunStage,
+  type StageValues,
+  withKernelLock,
+} from "./cell_stages.ts";
+import { type Failure, failureFrom } from "./errors.ts";
 import { bootPhases } from "./formats/boot_phases.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
@@ -35,23 +40,13 @@ import { cProgramProperties } from "./formats/c_programs.ts";
 import { dedupProperties } from "./formats/dedup_table.ts";
 import { sandboxText } from "./formats/sandbox.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
-import { bootTimes, limitClass, limitsFor } from "./formats/limits.ts";
 import { splatProperties } from "./formats/splat_report.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
 import { attemptFolder, bootsAgain, mergeAttempts, rateText, testsLeft } from "./formats/flakes.ts";
 import type { Finding } from "./host/doctor.ts";
 import { ensureReady } from "./stages/setup.ts";
-import { fetch } from "./stages/fetch.ts";
-import { patch } from "./stages/patch.ts";
-import { configure, requestOf } from "./stages/configure.ts";
-import { build, buildTargets } from "./stages/build.ts";
-import { inspect } from "./stages/inspect.ts";
-import { pack } from "./stages/pack.ts";
-import { chooseAccel } from "./stages/accel.ts";
-import { boot } from "./stages/boot.ts";
-import { recallBoot, rememberBoot } from "./stages/boot_times.ts";
-import { parse } from "./stages/parse.ts";
-import { symbolizeFrames } from "./stages/symbolize.ts";
+import { requestOf } from "./stages/configure.ts";
+import { buildTargets } from "./stages/build.ts";
 import { type HandoverInput, leaveBundle, leaveScript } from "./stages/handover.ts";
 import { declaredTests } from "../selftests/main.ts";
 
@@ -81,12 +76,13 @@ export async function runPipeline(
 }
 
 /** One boot of a cell. */
-interface BootAttempt {
+interface BootAttempt extends Booted {
   /** Below the run's folder. */
   readonly folder: string;
-  readonly record: BootRecord;
-  readonly result: CellResult;
 }
+
+/** Ends the way of cells that have no further to go; what came of them is in their progress. */
+class Stopped extends Error {}
 
 /** What becomes of one cell while the run goes on. */
 class Progress {
@@ -106,6 +102,12 @@ class Progress {
 
   get failed(): boolean {
     return this.stages.some((one) => one.outcome.kind === "failed");
+  }
+
+  /** Says something of a stage that has passed. */
+  note(stage: Stage, note: string): void {
+    const index = this.stages.findIndex((one) => one.stage === stage);
+    this.stages[index] = { ...this.stages[index]!, note };
   }
 
   /** Marks every stage up to `until` that has no result yet. */
@@ -164,10 +166,10 @@ class Run {
   readonly #options: PipelineOptions;
   readonly #paths: Paths;
   readonly #host: Host;
+  readonly #stages: CellStages;
   readonly #startedAt: number;
   readonly #cells: readonly Progress[];
   readonly #failures: Failure[] = [];
-  #accel: Accel | null = null;
   /** Programs with their versions. */
   #tools: Readonly<Record<string, string>> = {};
 
@@ -176,6 +178,7 @@ class Run {
     this.#options = options;
     this.#paths = paths;
     this.#host = host;
+    this.#stages = new CellStages(plan, paths, host);
     this.#startedAt = host.now();
     this.#cells = plan.cells.map((cell) => new Progress(cell));
   }
@@ -184,7 +187,7 @@ class Run {
     return {
       startedAt: new Date(this.#startedAt).toISOString(),
       durationMs: this.#host.now() - this.#startedAt,
-      accel: this.#accel,
+      accel: this.#stages.accel,
       cells: this.#cells.map((cell) => this.#reportOf(cell)),
       interrupted: this.#options.interruptedBy(),
       failures: this.#failures,
@@ -237,20 +240,17 @@ class Run {
     return unusedEntries(matrix.splats, matrix.cells.map(({ id }) => id), uses);
   }
 
-  /** One kernel's tree and build folders belong to one run at a time. */
   async #kernel(id: string, cells: readonly Progress[]): Promise<void> {
-    await this.#host.fs.locked(
-      `${this.#paths.cache}/locks/kernel-${id}`,
-      () => this.#host.log("info", `another run is working on ${id}; waiting for it`),
-      async () => {
-        const source = await this.#source(cells);
-        if (!source) return;
+    await withKernelLock(id, this.#paths, this.#host, () =>
+      untilStopped(async () => {
+        const source = await this.#stages.source(cells[0]!.cell.kernel, this.#runner(cells));
         for (const group of groupByBuild(cells.map((one) => one.cell))) {
           const members = cells.filter((one) => group.includes(one.cell));
-          if (!this.#stopped(members)) await this.#group(source, members);
+          if (!this.#stopped(members)) {
+            await untilStopped(() => this.#group(source, members));
+          }
         }
-      },
-    );
+      }));
   }
 
   /** Blocks the cells where the run is not to go on; says whether it did. */
@@ -279,21 +279,31 @@ class Run {
     return failureFrom(error);
   }
 
+  /** Runs stages for cells that share them; those that have failed leave it. */
+  #runner(cells: readonly Progress[]): RunStage {
+    let left = cells;
+    return async (stage, body) => {
+      const value = await this.#stage(stage, left, body);
+      left = await this.#note({ stage, value } as Made, left);
+      return value;
+    };
+  }
+
   /**
    * Runs one stage for cells that share it. A failure is recorded for each of them and blocks what
-   * is behind; null then.
+   * is behind.
+   * @throws Stopped where it did not run, or failed.
    */
   async #stage<T>(
     stage: Stage,
     cells: readonly Progress[],
     body: () => Promise<T>,
-    note: (value: T) => string = () => "",
-  ): Promise<T | null> {
+  ): Promise<T> {
     const { until } = this.#options;
-    if (STAGES.indexOf(stage) > STAGES.indexOf(until) || cells.length === 0) return null;
+    if (STAGES.indexOf(stage) > STAGES.indexOf(until) || cells.length === 0) throw new Stopped();
     if (this.#host.signal.aborted) {
       for (const cell of cells) cell.block(until, "interrupt");
-      return null;
+      throw new Stopped();
     }
     const startedAt = this.#host.now();
     const names = cells.map((one) => one.cell.id).join(", ");
@@ -302,7 +312,7 @@ class Run {
       const value = await body();
       const durationMs = this.#host.now() - startedAt;
       for (const cell of cells) {
-        cell.stages.push({ stage, outcome: { kind: "passed" }, durationMs, note: note(value) });
+        cell.stages.push({ stage, outcome: { kind: "passed" }, durationMs, note: "" });
       }
       return value;
     } catch (error) {
@@ -320,64 +330,50 @@ class Run {
         for (const cell of cells) await this.#handOver(cell);
       }
       await this.#changed();
-      return null;
+      throw new Stopped();
     }
   }
 
-  async #source(cells: readonly Progress[]): Promise<SourceTree | null> {
-    const kernel = cells[0]!.cell.kernel;
-    const archive = await this.#stage(
-      "fetch",
-      cells,
-      () => fetch(kernel, this.#paths, this.#host),
-      (found) => found.version,
-    );
-    if (!archive) return null;
-    for (const cell of cells) cell.properties["kernel.version"] = archive.version;
-    return await this.#stage("patch", cells, () => patch(archive, kernel, this.#paths, this.#host));
+  /** What reports tell of a stage's value; gives the cells that go on. */
+  async #note(made: Made, cells: readonly Progress[]): Promise<readonly Progress[]> {
+    switch (made.stage) {
+      case "fetch":
+        for (const cell of cells) {
+          cell.properties["kernel.version"] = made.value.version;
+          cell.note("fetch", made.value.version);
+        }
+        return cells;
+      case "configure":
+        for (const cell of cells) {
+          cell.config = made.value;
+          cell.properties["build.key"] = made.value.key;
+          cell.properties["build.fragments"] = cell.cell.config.fragments.join(" ");
+          cell.note("configure", made.value.notices.join("\n"));
+        }
+        return cells;
+      case "build": {
+        for (const cell of cells) cell.kernel = made.value;
+        await this.#keepBuildFiles(cells, made.value);
+        const clean = this.#judgeWarnings(cells, made.value);
+        for (const one of cells) if (!clean.includes(one)) await this.#handOver(one);
+        return clean;
+      }
+      case "inspect":
+        describe(cells, made.value);
+        return cells;
+      case "patch":
+      case "pack":
+      case "boot":
+      case "parse":
+        return cells;
+    }
   }
 
   async #group(source: SourceTree, cells: readonly Progress[]): Promise<void> {
-    const plan = this.#plan;
-    const cell = cells[0]!.cell;
-    const config = await this.#stage(
-      "configure",
-      cells,
-      () => configure(source, cell, plan, this.#paths, this.#host),
-      (config) => config.notices.join("\n"),
-    );
-    if (!config) return;
+    const ready = await this.#stages.ready(cells[0]!.cell, source, this.#runner(cells));
     for (const one of cells) {
-      one.config = config;
-      one.properties["build.key"] = config.key;
-      one.properties["build.fragments"] = cell.config.fragments.join(" ");
-    }
-    const kernel = await this.#stage(
-      "build",
-      cells,
-      () => build(config, plan.settings, this.#paths, this.#host),
-    );
-    if (!kernel) return;
-    for (const one of cells) one.kernel = kernel;
-    await this.#keepBuildFiles(cells, kernel);
-    const clean = this.#judgeWarnings(cells, kernel);
-    for (const one of cells) if (!clean.includes(one)) await this.#handOver(one);
-    const inspection = await this.#stage(
-      "inspect",
-      clean,
-      () => inspect(kernel, cell.kernel, this.#paths, this.#host),
-    );
-    if (!inspection) return;
-    describe(clean, config, kernel, inspection);
-    const initramfs = await this.#stage(
-      "pack",
-      clean,
-      () => pack(cell.toolchain, this.#paths, this.#host),
-    );
-    if (!initramfs) return;
-    for (const one of clean) {
-      if (this.#stopped([one])) continue;
-      await this.#boot(one, kernel, initramfs);
+      if (one.failed || this.#stopped([one])) continue;
+      await untilStopped(() => this.#boot(one, ready));
     }
   }
 
@@ -403,75 +399,22 @@ class Run {
     });
   }
 
-  async #boot(one: Progress, kernel: KernelBuild, initramfs: Initramfs): Promise<void> {
+  async #boot(one: Progress, kernel: ReadyKernel): Promise<void> {
     const { cell } = one;
     const { settings } = this.#plan;
-    const features = guestFeatures(kernel, cell.machine);
-    const guest = {
-      vmlinux: kernel.vmlinux,
-      modules: kernel.modules.map((name) => `${kernel.config.buildDir}/${name}`),
-      selftests: kernel.selftests,
-      initramfs,
-      machine: cell.machine,
-    };
-    const bootOnce = async (folder: string, filter: readonly string[]) => {
-      const accel = this.#accel ??
-        await chooseAccel(
-          settings.accel,
-          (probe) => boot({ ...guest, ...probe }, this.#host),
-          this.#paths,
-          this.#host,
-        );
-      this.#accel = accel;
-      const measured = await recallBoot(
-        limitClass(accel, features),
-        cell.id,
-        this.#paths,
-        this.#host,
-      );
-      const record = await boot({
-        ...guest,
-        cell: cell.id,
-        accel,
-        features,
-        filter,
-        limits: limitsFor(accel, features, settings.timeoutSeconds, measured),
-        dir: `${this.#options.runDir}/${folder}`,
-      }, this.#host);
-      if (this.#host.signal.aborted) {
-        throw new KmatrixError("interrupted", "interrupted", "the run was interrupted");
-      }
-      return record;
-    };
-    const judge = async (folder: string, record: BootRecord) => {
+    const ready = { ...kernel, cell, features: guestFeatures(kernel.kernel, cell.machine) };
+    const bootOnce = async (folder: string, filter: readonly string[], run: RunStage) => {
       const dir = `${this.#options.runDir}/${folder}`;
-      const result = await parse(dir, initramfs.tests, this.#host, {
-        allow: this.#plan.matrix.splats,
-        symbolize: (frames) => symbolizeFrames(frames, guest, cell.toolchain, dir, this.#host),
-      });
-      if (result.splats.length > 0) {
-        const text = `${JSON.stringify(result.splats, null, 2)}\n`;
-        await this.#host.fs.writeText(`${dir}/${RECORDINGS.splats}`, text);
-      }
-      if (result.boot === null) {
-        const kind = limitClass(record.accel, features);
-        await rememberBoot(kind, cell.id, bootTimes(record), this.#paths, this.#host);
-      }
-      return result;
+      this.#record(one, { folder, ...await this.#stages.boot(ready, { dir, filter }, run) });
     };
     const folder = cellFolder(cell.id);
-    const record = await this.#stage("boot", [one], () => bootOnce(folder, settings.testFilter));
-    if (!record) return;
-    const result = await this.#stage("parse", [one], () => judge(folder, record));
-    if (!result) return;
-    this.#record(one, { folder, record, result });
+    await bootOnce(folder, settings.testFilter, this.#runner([one]));
     for (let filter; (filter = this.#nextFilter(one)) !== null;) {
       const number = one.attempts.length + 1;
       const next = `${folder}${attemptFolder(number)}`;
       this.#host.log("info", `boot ${cell.id}, attempt ${number}`);
       try {
-        const record = await bootOnce(next, filter);
-        this.#record(one, { folder: next, record, result: await judge(next, record) });
+        await bootOnce(next, filter, (_, body) => body());
       } catch (error) {
         // What the boots before have shown stands.
         this.#failures.push(this.#failureOf(error));
@@ -603,6 +546,18 @@ class Run {
   }
 }
 
+/** A stage and its value. */
+type Made = { [S in Stage]: { readonly stage: S; readonly value: StageValues[S] } }[Stage];
+
+/** Whatever stopped is in the cells' progress already. */
+async function untilStopped(body: () => Promise<void>): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    if (!(error instanceof Stopped)) throw error;
+  }
+}
+
 /** What is known of the versions of programs. */
 function versionsOf(findings: readonly Finding[]): Record<string, string> {
   return Object.fromEntries(
@@ -611,13 +566,9 @@ function versionsOf(findings: readonly Finding[]): Record<string, string> {
   );
 }
 
-function describe(
-  cells: readonly Progress[],
-  config: KernelConfig,
-  kernel: KernelBuild,
-  inspection: Inspection,
-): void {
-  for (const { properties } of cells) {
+function describe(cells: readonly Progress[], inspection: Inspection): void {
+  for (const { properties, config, kernel } of cells) {
+    if (config === null || kernel === null) continue;
     properties["build.features"] = config.features.join(" ");
     properties["build.objects"] = `${kernel.objects}`;
     properties["build.compiled"] = kernel.compiled ? "yes" : "no (nothing changed)";

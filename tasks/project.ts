@@ -4,6 +4,7 @@ import type { Host } from "./host/host.ts";
 import type { Cell, KernelSpec, Matrix, Plan, RunSettings } from "./model.ts";
 import type { RunOptions } from "./cli.ts";
 import type { Paths } from "./paths.ts";
+import { withKernelLock } from "./cell_stages.ts";
 import { KmatrixError } from "./errors.ts";
 import { parseAllowList } from "./formats/allow_list.ts";
 import type { AttemptPlan } from "./formats/flakes.ts";
@@ -107,9 +108,10 @@ async function kconfigNames(
   if (options.dryRun || options.list) return null;
   try {
     await ensureReady(cells, options, paths, host);
-    const source = await host.fs.locked(
-      `${paths.cache}/locks/kernel-${kernel.id}`,
-      () => host.log("info", `another run is working on ${kernel.id}; waiting for it`),
+    const source = await withKernelLock(
+      kernel.id,
+      paths,
+      host,
       async () => await patch(await fetch(kernel, paths, host), kernel, paths, host),
     );
     return await kconfigSymbols(source.path, host);

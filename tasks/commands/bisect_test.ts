@@ -81,6 +81,9 @@ Deno.test("bisect finds the break among commits that do not compile and a flaky 
 
     assert.match(await project.read("bad/boot-1/boot.json"), /"cell": "tree\/kcov"/);
     assert.match(await project.read("good/boot-1/boot.json"), /"cell": "tree\/kcov"/);
+    // As for the cells of matrix: how long its boots take is what later limits are stretched by.
+    const times = await Deno.readTextFile(`${project.cache}/boots/tcg/tree,kcov.json`);
+    assert.match(times, /"bootMs":\d+/);
     const { steps } = JSON.parse(await project.read("bisect.json"));
     assert.equal(steps[0].commit, ids[32]);
     assert.equal(steps[1].commit, ids[0]);
@@ -150,6 +153,10 @@ Deno.test("bisect names the commits that are left where all of them are skipped"
     assert.match(err + out, /only skipped commits are left: one of 3 is the first bad one/);
     assert.match(out, /^skip .* two .* 3 of 3 boots unclear, other failure: kernel panic/m);
     assert.match(await project.read("bisect.log"), /only skipped commits left to test/);
+    const { steps } = JSON.parse(await project.read("bisect.json"));
+    const { evidence } = steps.find(({ subject }: { subject: string }) => subject === "two");
+    const [splat] = JSON.parse(await project.read(`${evidence}/boot-1/splats.json`));
+    assert.match(splat.title, /VFS: Unable to mount root fs/);
   });
 });
 

@@ -20,7 +20,8 @@ import {
   traceFacts,
 } from "../formats/cover.ts";
 import { frameText } from "../formats/symbolizer.ts";
-import { OneCell, withKernelLock } from "../one_cell.ts";
+import { withKernelLock } from "../cell_stages.ts";
+import { OneCell } from "../one_cell.ts";
 import { cellFolder } from "../paths.ts";
 import { ensureReady } from "../stages/setup.ts";
 import { symbolize } from "../stages/symbolize.ts";

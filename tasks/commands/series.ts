@@ -15,7 +15,8 @@ import {
   seriesTable,
 } from "../formats/series_table.ts";
 import { judgeCell } from "../formats/verdict.ts";
-import { OneCell, withKernelLock } from "../one_cell.ts";
+import { withKernelLock } from "../cell_stages.ts";
+import { OneCell } from "../one_cell.ts";
 import { cellFolder } from "../paths.ts";
 import { kconfigSymbols, lackingOptions } from "../project.ts";
 import { fetch } from "../stages/fetch.ts";

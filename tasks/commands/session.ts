@@ -8,7 +8,8 @@ import { buildConfinement, makeArgv, type MakeRequest } from "../formats/make.ts
 import { qemuExitCode } from "../formats/qemu.ts";
 import { formatCommand } from "../formats/shell.ts";
 import { findSplats } from "../formats/splats.ts";
-import { OneCell, type ReadyCell, withKernelLock } from "../one_cell.ts";
+import { type ReadyCell, withKernelLock } from "../cell_stages.ts";
+import { OneCell } from "../one_cell.ts";
 import { cellFolder, RECORDINGS } from "../paths.ts";
 import { ensureReady } from "../stages/setup.ts";
 import { type Context, makeRunDir } from "./context.ts";
@@ -68,6 +69,7 @@ export async function attendCommand(
       dir,
       filter: wanted.settings.testFilter,
       session,
+    }, {
       input: options.shell,
       gdbPort,
       ready: () => {

@@ -49,6 +49,15 @@ class Repository {
   }
 }
 
+/** Links its files where both are on one file system, which spares more than a gigabyte. */
+async function copyTree(from: string, to: string): Promise<void> {
+  const probe = `${to}.probe`;
+  const linked = await Deno.link(`${from}/Makefile`, probe).then(() => true, () => false);
+  if (linked) await Deno.remove(probe);
+  // env: dax has a cp of its own, without these options.
+  await $`env cp --archive ${linked ? ["--link"] : []} ${from} ${to}`.quiet();
+}
+
 /** The base as it was unpacked, and the commits on it; gives the ids, the base's first. */
 async function makeHistory(repository: Repository): Promise<string[]> {
   const unpacked = await kmatrix(["patch", "linux-6.12/kcov"]);
@@ -56,8 +65,7 @@ async function makeHistory(repository: Repository): Promise<string[]> {
   const names = [...Deno.readDirSync(`${CACHE}/sources`)].map(({ name }) => name);
   const base = names.find((name) => /^base-[0-9a-f]+$/.test(name));
   assert.ok(base, "no unpacked source is in the cache");
-  // env: dax has a cp of its own, without these options.
-  await $`env cp --archive --link ${CACHE}/sources/${base} ${repository.path}`;
+  await copyTree(`${CACHE}/sources/${base}`, repository.path);
   await repository.git("init", "--quiet", "--initial-branch=main");
   await repository.git("add", "--all", "--force");
   await repository.git("commit", "--quiet", "--message", "base");
