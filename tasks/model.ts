@@ -23,6 +23,7 @@ export const FEATURES: readonly Feature[] = [
   "kcov",
   "cmp",
   "unique",
+  "unique-ioctl",
   "reset-ioctl",
   "kasan",
   "modules",

@@ -11,6 +11,11 @@ import { KmatrixError } from "./errors.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
 import type { AttendOptions } from "./stages/boot.ts";
 
+/** In the middle of a series the option for unique mode can be there, and its ioctl not yet. */
+function promised(features: readonly Feature[]): readonly Feature[] {
+  return features.filter((one) => one !== "unique" || features.includes("unique-ioctl"));
+}
+
 export class OneCell {
   readonly #stages: CellStages;
   readonly #host: Host;
@@ -38,15 +43,7 @@ export class OneCell {
     onUninspected?: (failure: KmatrixError) => void,
   ): Promise<ReadyCell> {
     const ready = await this.#stages.ready(cell, source, this.#runner(cell), onUninspected);
-    const features = await this.#promised(guestFeatures(ready.kernel, cell.machine), source);
-    return { ...ready, cell, features };
-  }
-
-  /** In the middle of a series the option for unique mode can be there, and its ioctl not yet. */
-  async #promised(features: readonly Feature[], { path }: SourceTree): Promise<readonly Feature[]> {
-    const header = await this.#host.fs.readTextIfAny(`${path}/include/uapi/linux/kcov.h`);
-    const lacks = header !== null && !/\bKCOV_UNIQUE_ENABLE\b/.test(header);
-    return lacks ? features.filter((feature) => feature !== "unique") : features;
+    return { ...ready, cell, features: promised(guestFeatures(ready.kernel, cell.machine)) };
   }
 
   /** Boots once and judges the recordings; what the guest does is in the result, never thrown. */

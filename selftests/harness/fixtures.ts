@@ -12,6 +12,7 @@ export type Feature =
   | "kcov"
   | "cmp"
   | "unique"
+  | "unique-ioctl"
   | "reset-ioctl"
   | "kasan"
   | "modules"

@@ -41,6 +41,7 @@ import {
 import type { BuildInputs } from "../formats/build_inputs.ts";
 import { findBuildFailure } from "../formats/build_log.ts";
 import { featureProbeArgv } from "../formats/requirements.ts";
+import { ioctlFeatures } from "../formats/kcov_header.ts";
 import { checkRoom, checkSource } from "../host/cache_guard.ts";
 import { probeProgram } from "../host/probe_cache.ts";
 
@@ -119,7 +120,9 @@ export async function configure(
     features: [
       ...FEATURE_OPTIONS.filter(([, option, value]) => values.get(option) === value)
         .map(([name]) => name),
-      ...await interfaceFeatures(source, host),
+      ...ioctlFeatures(
+        await host.fs.readTextIfAny(`${source.path}/include/uapi/linux/kcov.h`) ?? "",
+      ),
     ],
     notices: request.notices.map(formatAddNotice),
     inputs,
@@ -174,12 +177,6 @@ export async function identifyBuild(
     variables,
   };
   return { request, identity, key, make, inputs };
-}
-
-/** Features of the interface that no option tells: the source's own uapi header does. */
-async function interfaceFeatures(source: SourceTree, host: Host): Promise<Feature[]> {
-  const header = await host.fs.readTextIfAny(`${source.path}/include/uapi/linux/kcov.h`) ?? "";
-  return /\bKCOV_RESET_TRACE\b/.test(header) ? ["reset-ioctl"] : [];
 }
 
 async function checkToolchain(cell: Cell, paths: Paths, host: Host): Promise<void> {
