@@ -105,6 +105,7 @@ export class CellStages {
   readonly #paths: Paths;
   readonly #host: Host;
   #accel: Accel | null = null;
+  #choosing: Promise<Accel> | null = null;
 
   /** @param plan Its settings, --kconfig-add and lists of what is known hold; not its cells. */
   constructor(plan: Plan, paths: Paths, host: Host) {
@@ -177,12 +178,13 @@ export class CellStages {
       machine: cell.machine,
     };
     const { settings } = this.#plan;
-    this.#accel ??= await chooseAccel(
+    // Once for all boots, unless it fails.
+    const accel = this.#accel ?? await (this.#choosing ??= chooseAccel(
       settings.accel,
       (probe) => boot({ ...guest, ...probe }, this.#host),
       ...this.#tools,
-    );
-    const accel = this.#accel;
+    ).finally(() => this.#choosing = null));
+    this.#accel = accel;
     const measured = await recallBoot(limitClass(accel, features), cell.id, ...this.#tools);
     const limits = limitsFor(accel, features, settings.timeoutSeconds, measured);
     return { ...guest, cell: cell.id, accel, features, limits, ...request };

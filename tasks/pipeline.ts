@@ -34,6 +34,8 @@ import {
 import { type Failure, failureFrom } from "./errors.ts";
 import { bootPhases } from "./formats/boot_phases.ts";
 import { groupByBuild } from "./formats/plan.ts";
+import { type Build, remainingText } from "./formats/schedule.ts";
+import { Schedule } from "./schedule.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
 import { ranWhole, unusedEntries } from "./formats/allow_list.ts";
 import { cProgramProperties } from "./formats/c_programs.ts";
@@ -45,8 +47,9 @@ import { bootStage, judgeCell } from "./formats/verdict.ts";
 import { attemptFolder, bootsAgain, mergeAttempts, rateText, testsLeft } from "./formats/flakes.ts";
 import type { Finding } from "./host/doctor.ts";
 import { ensureReady } from "./stages/setup.ts";
-import { requestOf } from "./stages/configure.ts";
-import { buildTargets } from "./stages/build.ts";
+import { identifyBuild, requestOf } from "./stages/configure.ts";
+import { buildTargets, isBuilt } from "./stages/build.ts";
+import { recallTimes, rememberTimes } from "./stages/job_times.ts";
 import { type HandoverInput, leaveBundle, leaveScript } from "./stages/handover.ts";
 import { declaredTests } from "../selftests/main.ts";
 
@@ -170,6 +173,10 @@ class Run {
   readonly #startedAt: number;
   readonly #cells: readonly Progress[];
   readonly #failures: Failure[] = [];
+  readonly #schedule: Schedule;
+  /** By the first cell of each build. */
+  readonly #jobs = new Map<string, Build>();
+  #reported: Promise<void> = Promise.resolve();
   /** Programs with their versions. */
   #tools: Readonly<Record<string, string>> = {};
 
@@ -178,7 +185,12 @@ class Run {
     this.#options = options;
     this.#paths = paths;
     this.#host = host;
-    this.#stages = new CellStages(plan, paths, host);
+    const { settings } = plan;
+    const budget = { cores: settings.jobs, oneByOne: settings.failFast };
+    const builds = groupByBuild(plan.cells).length;
+    this.#schedule = new Schedule(budget, builds, () => host.now());
+    const shared = { ...plan, settings: { ...settings, jobs: this.#schedule.jobs } };
+    this.#stages = new CellStages(shared, paths, host);
     this.#startedAt = host.now();
     this.#cells = plan.cells.map((cell) => new Progress(cell));
   }
@@ -211,17 +223,21 @@ class Run {
     }
     const sandbox = sandboxText(await this.#host.sandbox());
     for (const { properties } of this.#cells) properties["build.sandbox"] = sandbox;
+    await this.#announce();
+    const kernels: Promise<void>[] = [];
     for (const kernel of new Set(this.#plan.cells.map((cell) => cell.kernel.id))) {
       const cells = this.#cells.filter((one) => one.cell.kernel.id === kernel);
-      if (this.#stopped(cells)) continue;
-      try {
-        await this.#kernel(kernel, cells);
-      } catch (error) {
+      // Sources come one after the other, and each kernel's builds wait for no other's.
+      const sourced = Promise.withResolvers<void>();
+      const ended = this.#kernel(kernel, cells, sourced.resolve).catch((error) => {
         // Between two stages, where a full disk shows itself; no cell of it can go on.
         this.#failedAsAWhole(error);
         for (const cell of cells) cell.block(this.#options.until, this.#stopWord("setup"));
-      }
+      }).finally(sourced.resolve);
+      kernels.push(ended);
+      await (this.#plan.settings.failFast ? ended : sourced.promise);
     }
+    await Promise.all(kernels);
     for (const cell of this.#cells) {
       cell.block(this.#options.until, this.#stopWord("fail-fast"));
     }
@@ -240,17 +256,64 @@ class Run {
     return unusedEntries(matrix.splats, matrix.cells.map(({ id }) => id), uses);
   }
 
-  async #kernel(id: string, cells: readonly Progress[]): Promise<void> {
-    await withKernelLock(id, this.#paths, this.#host, () =>
-      untilStopped(async () => {
-        const source = await this.#stages.source(cells[0]!.cell.kernel, this.#runner(cells));
-        for (const group of groupByBuild(cells.map((one) => one.cell))) {
-          const members = cells.filter((one) => group.includes(one.cell));
-          if (!this.#stopped(members)) {
-            await untilStopped(() => this.#group(source, members));
-          }
-        }
-      }));
+  /** What the history says of every build and its boots. */
+  async #announce(): Promise<void> {
+    const cores = this.#plan.settings.jobs;
+    const boots = STAGES.indexOf(this.#options.until) >= STAGES.indexOf("boot");
+    for (const group of groupByBuild(this.#plan.cells)) {
+      const times = await recallTimes(group[0]!, cores, this.#paths, this.#host);
+      const job: Build = {
+        kind: "build",
+        expectedMs: times.buildMs,
+        boots: group.map(({ machine }) => ({
+          kind: "boot",
+          expectedMs: boots ? times.bootMs : 0,
+          cpus: Math.min(machine.cpus, cores),
+        })),
+      };
+      this.#jobs.set(group[0]!.id, job);
+      this.#schedule.announce(job);
+    }
+  }
+
+  async #kernel(id: string, cells: readonly Progress[], sourced: () => void): Promise<void> {
+    const groups = groupByBuild(cells.map((one) => one.cell));
+    const build = async (source: SourceTree) => {
+      const jobs = await Promise.all(groups.map((group) => this.#jobOf(source, group[0]!)));
+      const ends = groups.map((group, index) => {
+        const members = cells.filter((one) => group.includes(one.cell));
+        return untilStopped(() => this.#group(source, members, jobs[index]!));
+      });
+      sourced();
+      // The lock is held until the last of them has ended, whatever becomes of the others.
+      const failed = (await Promise.allSettled(ends)).find((end) => end.status === "rejected");
+      if (failed) throw failed.reason;
+    };
+    if (this.#stopped(cells)) return;
+    try {
+      await withKernelLock(id, this.#paths, this.#host, () =>
+        untilStopped(async () => {
+          const { kernel } = cells[0]!.cell;
+          await build(await this.#stages.source(kernel, this.#runner(cells)));
+        }));
+    } finally {
+      for (const group of groups) this.#schedule.withdraw(this.#jobs.get(group[0]!.id)!);
+    }
+  }
+
+  /** A build that finds everything as it left it takes no time. */
+  async #jobOf(source: SourceTree, cell: Cell): Promise<Build> {
+    const job = this.#jobs.get(cell.id)!;
+    this.#schedule.withdraw(job);
+    try {
+      const place = await identifyBuild(source, cell, this.#plan, this.#paths, this.#host);
+      const { key, make: { buildDir } } = place;
+      const built = await isBuilt({ key, buildDir, source }, this.#host);
+      return built ? { ...job, expectedMs: 0 } : job;
+    } catch {
+      // Configuring it will say what is wrong.
+      return job;
+    }
   }
 
   /** Blocks the cells where the run is not to go on; says whether it did. */
@@ -307,7 +370,10 @@ class Run {
     }
     const startedAt = this.#host.now();
     const names = cells.map((one) => one.cell.id).join(", ");
-    this.#host.log("info", `${stage} ${names}`);
+    const left = stage === "build" || stage === "boot"
+      ? remainingText(this.#schedule.remainingMs)
+      : "";
+    this.#host.log("info", `${stage} ${names}${left === "" ? "" : ` (${left})`}`);
     try {
       const value = await body();
       const durationMs = this.#host.now() - startedAt;
@@ -353,6 +419,9 @@ class Run {
         return cells;
       case "build": {
         for (const cell of cells) cell.kernel = made.value;
+        if (made.value.compiled) {
+          await this.#remember(cells[0]!.cell, { buildMs: made.value.durationMs, bootMs: null });
+        }
         await this.#keepBuildFiles(cells, made.value);
         const clean = this.#judgeWarnings(cells, made.value);
         for (const one of cells) if (!clean.includes(one)) await this.#handOver(one);
@@ -369,12 +438,20 @@ class Run {
     }
   }
 
-  async #group(source: SourceTree, cells: readonly Progress[]): Promise<void> {
-    const ready = await this.#stages.ready(cells[0]!.cell, source, this.#runner(cells));
-    for (const one of cells) {
-      if (one.failed || this.#stopped([one])) continue;
-      await untilStopped(() => this.#boot(one, ready));
-    }
+  async #group(source: SourceTree, cells: readonly Progress[], job: Build): Promise<void> {
+    const ready = await this.#schedule.run(job, async () => {
+      if (this.#stopped(cells)) throw new Stopped();
+      return await this.#stages.ready(cells[0]!.cell, source, this.#runner(cells));
+    });
+    const ends = cells.map((one, index) =>
+      this.#schedule.run(job.boots[index]!, async () => {
+        if (!one.failed && !this.#stopped([one])) {
+          await untilStopped(() => this.#boot(one, ready));
+        }
+      })
+    );
+    const failed = (await Promise.allSettled(ends)).find((end) => end.status === "rejected");
+    if (failed) throw failed.reason;
   }
 
   /** Warnings belong to a build, but the list of known ones to a cell. */
@@ -405,7 +482,10 @@ class Run {
     const ready = { ...kernel, cell, features: guestFeatures(kernel.kernel, cell.machine) };
     const bootOnce = async (folder: string, filter: readonly string[], run: RunStage) => {
       const dir = `${this.#options.runDir}/${folder}`;
-      this.#record(one, { folder, ...await this.#stages.boot(ready, { dir, filter }, run) });
+      const booted = await this.#stages.boot(ready, { dir, filter }, run);
+      this.#record(one, { folder, ...booted });
+      if (booted.result.boot !== null) return;
+      await this.#remember(cell, { buildMs: null, bootMs: booted.record.durationMs });
     };
     const folder = cellFolder(cell.id);
     await bootOnce(folder, settings.testFilter, this.#runner([one]));
@@ -427,6 +507,11 @@ class Run {
     const dir = `${this.#options.runDir}/${(shown ?? one.attempts.at(-1)!).folder}`;
     one.consoleTail = await this.#host.fs.readTail(`${dir}/console.log`, 4096);
     await this.#changed();
+  }
+
+  /** What is not remembered is guessed the next time. */
+  async #remember(cell: Cell, times: Parameters<typeof rememberTimes>[1]): Promise<void> {
+    await rememberTimes(cell, times, this.#paths, this.#host).catch(() => {});
   }
 
   /** What the next boot of a cell is to run; null where it was booted often enough. */
@@ -535,14 +620,20 @@ class Run {
     }
   }
 
-  /** What cannot be written now is written later, or the report at the end fails too. */
-  async #changed(): Promise<void> {
-    try {
-      await this.#options.onChange(this.report());
-    } catch (error) {
-      const { message } = failureFrom(error);
-      this.#host.log("warn", `the report could not be written: ${message}`);
-    }
+  /**
+   * One report after the other, for the last one written must be the newest. What cannot be written
+   * now is written later, or the report at the end fails too.
+   */
+  #changed(): Promise<void> {
+    this.#reported = this.#reported.then(async () => {
+      try {
+        await this.#options.onChange(this.report());
+      } catch (error) {
+        const { message } = failureFrom(error);
+        this.#host.log("warn", `the report could not be written: ${message}`);
+      }
+    });
+    return this.#reported;
   }
 }
 

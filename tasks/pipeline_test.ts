@@ -204,6 +204,43 @@ cases("matrix over a fake project", "nothing built", [
     },
   ],
 
+  [
+    "boots beside builds, the longest build first, and says how long the rest will take",
+    async (project) => {
+      const history = (config: string, buildMs: number) =>
+        project.write(
+          `cache/job-times/fake,${config},clang-22.json`,
+          JSON.stringify({ buildMs, bootMs: 30_000 }),
+        );
+      await history("nokcov", 100_000);
+      await history("kcov", 500_000);
+      const ended = await project.replaceProgram(
+        "ld.lld-22",
+        // The second kernel is linked when the first has been started, or never.
+        `case "$*" in *" -o "*)
+  if [ -e ${project.dir}/switches/linked ]; then
+    n=0; while [ ! -e ${project.dir}/started/qemu ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done
+  fi
+  : > ${project.dir}/switches/linked;;
+esac
+exec ${project.dir}/bin/ld.lld-22.real "$@"
+`,
+      );
+      try {
+        const { code, out, err } = await project.run(...MATRIX, "--jobs", "2");
+        assert.equal(code, 0, out + err);
+        const order = [...err.matchAll(/(build|boot) (fake\/\S+?),? .*\((.*)\)/g)];
+        assert.deepEqual(order.slice(0, 3).map(([, what, cell, left]) => [what, cell, left]), [
+          ["build", "fake/kcov", "about 10 min left"],
+          ["boot", "fake/kcov", "about 2 min left"],
+          ["build", "fake/nokcov", "about 2 min left"],
+        ]);
+      } finally {
+        await ended();
+      }
+    },
+  ],
+
   ["shares a build between cells that differ only in their machine", async (project) => {
     assert.equal((await project.run("build", "fake/kcov", "fake/kcov/smp4")).code, 0);
     assert.equal(await project.started("clang"), 2);
@@ -1002,7 +1039,8 @@ async function breakOff(
   program: "clang" | "qemu",
   times: number,
 ): Promise<number> {
-  const child = project.spawn(...MATRIX);
+  // One boot at a time: of two, either could be the second to start.
+  const child = project.spawn(...MATRIX, "--jobs", "1");
   const drained = Promise.all([child.stdout.cancel(), child.stderr.cancel()]);
   try {
     await until(`${program} runs`, 20_000, async () => await project.started(program) >= times);
