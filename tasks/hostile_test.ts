@@ -189,6 +189,49 @@ Deno.test("a make that is killed is never the kernel's fault", async () => {
   assert.deepEqual([code, verdictOf(new TextDecoder().decode(stdout))], [6, "compiler-killed"]);
 });
 
+Deno.test("a make that prints too much: its first and last errors are found, and the disk is not filled", async () => {
+  const makefile = `${project.dir}/tree/Makefile`;
+  const sound = await Deno.readTextFile(makefile);
+  const mark = "\t@set -e; echo '  LD      vmlinux';";
+  const flood =
+    `i=0; while [ $$i -lt 40 ]; do cat ${project.dir}/bin/mebibyte; i=$$((i + 1)); done`;
+  const error = "echo 'fs/a.c:1:2: error: it is here'";
+  const build = async (rule: string) => {
+    await project.forgetBuilds();
+    await Deno.writeTextFile(makefile, sound.replace(mark, () => `\t@${rule}\n${mark}`));
+    const ran = await project.run("build", "fake/kcov");
+    const [folder] = [...Deno.readDirSync(`${project.cache}/builds`)];
+    const log = `${project.cache}/builds/${folder!.name}/kmatrix-build.log`;
+    const { size } = await Deno.stat(log);
+    assert.ok(size > 30 << 20 && size < 33 << 20, `${size}`);
+    const { usage } = JSON.parse(await project.read("run.json"));
+    assert.ok(usage.peakMiB < 200, `${usage.peakMiB} MiB`);
+    return { ...ran, log };
+  };
+  try {
+    for (const rule of [`${error}; ${flood}; exit 1`, `${flood}; ${error}; exit 1`]) {
+      const { code, out } = await build(rule);
+      assert.equal(code, 5);
+      assert.match(out, /fs\/a\.c:1:2: error: it is here \[compile-error, kernel\]/);
+      assert.match(await project.read("junit.xml"), /\*\*\* .*vmlinux\] Error 1/, "its end");
+    }
+    const { code, out, log } = await build(flood);
+    assert.equal(code, 5);
+    assert.match(out, /\d+ bytes of make's output were not kept: .* \[log-cap, kernel\]/);
+    // What was compiled then may have had warnings.
+    await Deno.writeTextFile(`${log.replace(/[^/]+$/, "")}.some.o.cmd`, "");
+    await Deno.writeTextFile(makefile, sound);
+    const next = await project.run("build", "fake/kcov");
+    assert.equal(next.code, 0, next.out);
+    assert.match(next.err, /kmatrix-build\.log lacks a part: building all of it again/);
+    await assert.rejects(Deno.stat(`${log.replace(/[^/]+$/, "")}.some.o.cmd`));
+    assert.ok((await Deno.stat(log)).size < 1000);
+  } finally {
+    await Deno.writeTextFile(makefile, sound);
+    await project.forgetBuilds();
+  }
+});
+
 /** Whether this test may mount a file system. */
 const MOUNTS = await new Deno.Command("unshare", {
   args: ["--mount", "mount", "-t", "tmpfs", "none", "/mnt"],

@@ -88,6 +88,8 @@ export interface KernelSpec {
   readonly series: readonly string[];
   /** Keeps a tree of its own without patches too, so that its path is the same for any series. */
   readonly ownTree?: boolean;
+  /** Named on the command line and not in the project: a stranger may have written it. */
+  readonly brought?: boolean;
   /** Globs of objects that the tree declares as not instrumented; null: nothing is known of it. */
   readonly uninstrumented: readonly string[] | null;
 }
@@ -195,6 +197,8 @@ export interface SourceTree {
   readonly path: string;
   /** A file that is as old as the tree's content; null for a tree that is not ours. */
   readonly stamp?: string | null;
+  /** As {@linkcode KernelSpec.brought}. */
+  readonly brought?: boolean;
   /** The series in its order, by file name and SHA-256. */
   readonly patches: readonly { readonly name: string; readonly digest: string }[];
 }

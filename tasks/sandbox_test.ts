@@ -93,6 +93,53 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  name: "a Makefile finds what builds need in its environment, and nothing else of the caller's",
+  ignore: !WORKS,
+  fn: () =>
+    withProject(async (project) => {
+      await sabotage(project, "env; cat /proc/[0-9]*/environ; echo behind");
+      const secrets = ["GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "CCACHE_REMOTE_STORAGE", "MY_OWN"];
+      for (const name of secrets) Deno.env.set(name, `secret of ${name}`);
+      Deno.env.set("KBUILD_VERBOSE", "0");
+      try {
+        const { code, out } = await project.run(...BUILD, "--sandbox", "require");
+        assert.equal(code, 0, out);
+      } finally {
+        for (const name of [...secrets, "KBUILD_VERBOSE"]) Deno.env.delete(name);
+      }
+      const [build] = [...Deno.readDirSync(`${project.cache}/builds`)];
+      const log = `${project.cache}/builds/${build!.name}/kmatrix-build.log`;
+      const text = await Deno.readTextFile(log);
+      assert.match(text, /^HOME=\/home$/m);
+      assert.match(text, /^KBUILD_VERBOSE=0$/m);
+      assert.match(text, /\0PATH=[^\0]+bin\0/, "environments of other processes");
+      assert.match(text, /behind$/m);
+      assert.doesNotMatch(text, /secret of/);
+      assert.ok(!text.includes(`${project.dir}/home`), "nor where the home is");
+    }),
+});
+
+Deno.test({
+  name: "a target that prints without end is stopped, and leaves a short log",
+  ignore: !WORKS,
+  fn: () =>
+    withProject(async (project) => {
+      const rule = `while true; do cat ${project.dir}/bin/mebibyte || exit 1; done`;
+      await sabotage(project, rule);
+      const { code, out } = await project.run(...BUILD, "--sandbox", "require");
+      assert.equal(code, 5, out);
+      assert.match(out, /make printed more than 256 MiB, and was stopped \[log-cap, kernel\]/);
+      const [build] = [...Deno.readDirSync(`${project.cache}/builds`)];
+      const log = await Deno.stat(`${project.cache}/builds/${build!.name}/kmatrix-build.log`);
+      assert.ok(log.size < 33 << 20, `${log.size}`);
+      const { usage } = JSON.parse(await project.read("run.json"));
+      assert.ok(usage.peakMiB < 200, `${usage.peakMiB} MiB`);
+      await assertValidJunit(await project.read("junit.xml"));
+      assert.deepEqual(await project.processes(), []);
+    }),
+});
+
 Deno.test("without a working bubblewrap, auto goes on aloud and require refuses", () =>
   withProject(async (project) => {
     await Deno.remove(`${project.dir}/bin/bwrap`).catch(() => {});

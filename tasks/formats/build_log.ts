@@ -3,6 +3,7 @@
 import type { KnownWarning, Warning } from "../model.ts";
 import type { FailureKind } from "../errors.ts";
 import { globMatcher } from "./cells.ts";
+import { linesOf, type Text } from "./lines.ts";
 import { SANDBOX_RULES, tellsDenial } from "./sandbox.ts";
 
 /** Written by the build stage before each make call, as one log holds all calls of its folder. */
@@ -12,14 +13,24 @@ export const MAKE_CALL_MARK = "=== kmatrix: make ";
 const TARGET_LINE = /^ {2}([A-Z][A-Z0-9_]*) +(?:\[M\] +)?(\S+)$/;
 const WARNING = /(?:^|[\s:])(?:warning|WARNING): (?!.*\bskipping incompatible\b)/;
 
-/**
- * The warnings that hold for the objects as they are now: compiling an object again replaces what
- * an earlier make call said about it, everything else stays.
- */
-export function collectWarnings(log: string): Warning[] {
+const CUT = /^\[kmatrix: \d+ bytes of the log left out\]$/;
+
+/** Stands where a log lacks something (host/capped_log.ts). */
+export function logCutMark(bytes: number): string {
+  return `\n[kmatrix: ${bytes} bytes of the log left out]\n`;
+}
+
+/** Whether a log lacks something: nobody knows what warnings there were. */
+export function isCutLog(log: Text): boolean {
+  for (const line of linesOf(log)) if (CUT.test(line)) return true;
+  return false;
+}
+
+/** Warnings by the words of the target's line, "" for those before any. */
+function warningsByTarget(log: Text): Map<string, string[]> {
   const byTarget = new Map<string, string[]>();
   let target = "";
-  for (const line of log.split("\n")) {
+  for (const line of linesOf(log)) {
     if (line.startsWith(MAKE_CALL_MARK)) {
       target = "";
       continue;
@@ -34,23 +45,50 @@ export function collectWarnings(log: string): Warning[] {
       byTarget.set(target, list);
     }
   }
-  return [...byTarget].flatMap(([target, lines]) =>
+  return byTarget;
+}
+
+/**
+ * The warnings that hold for the objects as they are now: compiling an object again replaces what
+ * an earlier make call said about it, everything else stays.
+ */
+export function collectWarnings(log: Text): Warning[] {
+  return [...warningsByTarget(log)].flatMap(([target, lines]) =>
     [...new Set(lines)].map((text) => ({ target: target.replace(/^\S+ /, ""), text }))
   );
+}
+
+/** A log that tells the same as a longer one: its targets, once each, and their warnings. */
+export function condenseLog(log: Text): string {
+  const found = [...warningsByTarget(log)];
+  // What belongs to no target would belong to the one in front of it.
+  const free = found.filter(([target]) => target === "").flatMap(([, lines]) => lines);
+  const rest = found.filter(([target]) => target !== "")
+    .flatMap(([target, lines]) => [`  ${target}`, ...lines]);
+  return [...free, ...rest].map((line) => `${line}\n`).join("");
 }
 
 /**
  * How many C objects of the kernel the log shows as compiled. Host tools do not count: theirs have
  * HOSTCC in front, or an absolute path below tools/.
  */
-export function countObjects(log: string): number {
-  return new Set(log.match(/^ {2}CC +(?:\[M\] +)?[^/\s]\S*\.o$/gm) ?? []).size;
+export function countObjects(log: Text): number {
+  const objects = new Set<string>();
+  for (const line of linesOf(log)) {
+    const object = /^ {2}CC +(?:\[M\] +)?([^/\s]\S*\.o)$/.exec(line);
+    if (object) objects.add(object[1]!);
+  }
+  return objects.size;
 }
 
 /** Whether any compiler, assembler or linker ran in the log's last make call. */
-export function compiledAnything(log: string): boolean {
-  const last = log.slice(log.lastIndexOf(MAKE_CALL_MARK));
-  return /^ {2}(CC|AS|LD|HOSTCC|AR)\b/m.test(last);
+export function compiledAnything(log: Text): boolean {
+  let compiled = false;
+  for (const line of linesOf(log)) {
+    if (line.startsWith(MAKE_CALL_MARK)) compiled = false;
+    compiled ||= /^ {2}(CC|AS|LD|HOSTCC|AR)\b/.test(line);
+  }
+  return compiled;
 }
 
 /** Splits warnings into those that the matrix lists for this cell and those that fail the build. */
@@ -108,16 +146,19 @@ const CAUSES: readonly Cause[] = [
 ];
 
 const TAIL_LINES = 30;
+/** Characters of a line: what a verbose build prints is some thousands long. */
+const LINE_READ = 32 << 10;
+const LINE_SHOWN = 400;
+
+/** Most lines of a log have none of them, and asking once is quick. */
+const ANY_CAUSE = new RegExp(CAUSES.map(({ pattern }) => pattern.source).join("|"), "i");
 
 /** Of a target's own output, which --output-sync keeps together in front of make's complaint. */
 const TARGET_LINES = 20;
 
-/** The line by which the sandbox broke the first target that failed. */
+/** The line by which the sandbox broke a target, of those in front of make's complaint. */
 function deniedAct(lines: readonly string[]): string | undefined {
-  const failed = lines.findIndex((line) => /\*\*\* /.test(line));
-  if (failed < 0) return undefined;
-  const output = lines.slice(Math.max(0, failed - TARGET_LINES), failed)
-    .filter((line) => !QUOTED_SOURCE.test(line));
+  const output = lines.slice(-TARGET_LINES).filter((line) => !QUOTED_SOURCE.test(line));
   const denied = output.findLastIndex((line) => tellsDenial(line));
   // A compiler that complained afterwards had got over what the sandbox did not let it do.
   const later = output.slice(denied + 1).some((line) => /\berror: /.test(line));
@@ -132,26 +173,45 @@ const QUOTED_SOURCE = /^ *\d* \|/;
  * @param confined Whether make ran in the sandbox, which then may be the cause.
  */
 export function findBuildFailure(
-  log: string,
+  log: Text,
   confined = false,
 ): { kind: FailureKind; id: string; line: string; tail: string } {
-  const last = log.slice(Math.max(0, log.lastIndexOf(MAKE_CALL_MARK)));
-  const lines = last.split("\n").filter((line) => line !== "");
-  const tail = lines.slice(-TAIL_LINES).map((line) => line.slice(0, 400)).join("\n");
-  const denied = confined ? deniedAct(lines) : undefined;
+  let found = new Map<Cause, string>();
+  let lines: string[] = [];
+  let failed = false;
+  let denied: string | undefined;
+  for (const whole of linesOf(log)) {
+    const line = whole.slice(0, LINE_READ);
+    if (line.startsWith(MAKE_CALL_MARK)) {
+      [found, lines, failed, denied] = [new Map(), [], false, undefined];
+    }
+    if (line === "") continue;
+    if (!failed && /\*\*\* /.test(line)) {
+      failed = true;
+      denied = confined ? deniedAct(lines) : undefined;
+    }
+    lines.push(line);
+    if (lines.length > TAIL_LINES) lines.shift();
+    if (!ANY_CAUSE.test(line) || QUOTED_SOURCE.test(line)) continue;
+    for (const cause of CAUSES) {
+      if (!found.has(cause) && cause.pattern.test(line)) found.set(cause, line);
+    }
+  }
+  const tail = lines.map((line) => line.slice(0, LINE_SHOWN)).join("\n");
   for (const cause of CAUSES) {
     // What the machine itself lacks is no matter of the sandbox; everything else may be.
     if (denied !== undefined && cause.kind !== "infra") break;
-    const line = lines.find((line) => cause.pattern.test(line) && !QUOTED_SOURCE.test(line));
+    const line = found.get(cause);
     if (line !== undefined) {
-      return { kind: cause.kind, id: cause.id, line: line.trim().slice(0, 400), tail };
+      return { kind: cause.kind, id: cause.id, line: line.trim().slice(0, LINE_SHOWN), tail };
     }
   }
   if (denied !== undefined) {
     const line = `the build failed in the sandbox (${SANDBOX_RULES}): ${
-      denied.trim().slice(0, 400)
+      denied.trim().slice(0, LINE_SHOWN)
     }`;
     return { kind: "build", id: "sandbox-denied", line, tail };
   }
-  return { kind: "build", id: "make-error", line: lines.at(-1) ?? "make said nothing", tail };
+  const last = lines.at(-1)?.slice(0, LINE_SHOWN) ?? "make said nothing";
+  return { kind: "build", id: "make-error", line: last, tail };
 }

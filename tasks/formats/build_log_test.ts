@@ -4,9 +4,12 @@ import type { KnownWarning } from "../model.ts";
 import {
   collectWarnings,
   compiledAnything,
+  condenseLog,
   countObjects,
   findBuildFailure,
+  isCutLog,
   judgeWarnings,
+  logCutMark,
   MAKE_CALL_MARK,
 } from "./build_log.ts";
 
@@ -284,4 +287,33 @@ Deno.test("findBuildFailure() names the sandbox where it was in the way, and onl
     ["bwrap: Creating new namespace failed: Operation not permitted\n", "sandbox-broken"],
   ];
   for (const [text, id] of others) assert.equal(findBuildFailure(START + text, true).id, id, text);
+});
+
+Deno.test("condenseLog() tells the same as the log, and once", () => {
+  const calls = [
+    START + "warning: of no target\n" + SELECT + MAPLE,
+    START + "  CC [M]  lib/test_x.o\n" + OBJTOOL + MODPOST,
+    START + SELECT.replace("1032", "1040") + "  HOSTCC  scripts/kallsyms\n",
+  ];
+  const log = calls.join("").repeat(3);
+  const condensed = condenseLog(log);
+  assert.deepEqual(collectWarnings(condensed), collectWarnings(log));
+  assert.equal(countObjects(condensed), countObjects(log));
+  assert.equal(condenseLog(condensed), condensed);
+  assert.ok(condensed.length < log.length / 3, condensed);
+});
+
+Deno.test("a log is read the same as text and as bytes", () => {
+  const log = `${START}${SELECT}${"  CC      a.o\n".repeat(3000)}${MAPLE}x: error: y\n${OBJTOOL}`;
+  const bytes = new TextEncoder().encode(log);
+  assert.deepEqual(collectWarnings(bytes), collectWarnings(log));
+  assert.deepEqual(findBuildFailure(bytes), findBuildFailure(log));
+  assert.equal(countObjects(bytes), countObjects(log));
+  assert.equal(compiledAnything(bytes), true);
+});
+
+Deno.test("isCutLog() knows the mark of a log that lacks something", () => {
+  assert.equal(isCutLog(START + SELECT), false);
+  assert.equal(isCutLog(START + logCutMark(7) + SELECT), true);
+  assert.equal(isCutLog("echo '[kmatrix: 7 bytes of the log left out]'"), false);
 });

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** A console as lines, each with what printk wrote in front of it taken off. */
 
+import { pieces, type Text } from "./lines.ts";
+
 export interface LogLine {
   readonly text: string;
   /** Printed by printk, and not by a process with the console open. */
@@ -15,31 +17,6 @@ const STAMP = /^(?:<\d+>)?\[\s*\d+\.\d+\](?:\[\s*([CT]\d+)\])? ?/;
 const INNER_STAMP = /(?<!^<\d+>)(?=\[ *\d+\.\d{6}\](?:\[ *[CT]\d+\])? )/g;
 // deno-lint-ignore no-control-regex
 const TERMINAL_CODES = /\x1b\[[0-9;?]*[A-Za-z]|\x1bc/g;
-
-/** A console as text, or as the bytes that were recorded. */
-export type ConsoleText = string | Uint8Array;
-
-/**
- * Decoded at once, and so what a line that is kept keeps in memory with it. Whole lines: one that is
- * longer is a piece of its own.
- */
-const PIECE_BYTES = 16 << 10;
-const NEWLINE = 0x0a;
-
-function* pieces(console: ConsoleText): Generator<string> {
-  if (typeof console === "string") return yield console;
-  // In UTF-8 no other character has a newline's byte, and bytes that are none do not swallow one.
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  let at = 0;
-  while (console.length - at > PIECE_BYTES) {
-    const inside = console.subarray(at, at + PIECE_BYTES).lastIndexOf(NEWLINE);
-    const end = inside < 0 ? console.indexOf(NEWLINE, at + PIECE_BYTES) : at + inside;
-    if (end < 0) break;
-    yield decoder.decode(console.subarray(at, end));
-    at = end + 1;
-  }
-  yield decoder.decode(console.subarray(at));
-}
 
 /** What a process has left open, and each line of printk's behind it. */
 function* parts(line: string): Generator<string> {
@@ -60,7 +37,7 @@ interface RawLine {
   readonly caller: string;
 }
 
-function* rawLines(console: ConsoleText): Generator<RawLine> {
+function* rawLines(console: Text): Generator<RawLine> {
   for (const piece of pieces(console)) {
     for (const whole of piece.replaceAll("\r", "").replace(TERMINAL_CODES, "").split("\n")) {
       // They say nothing, and there may be millions of them.
@@ -78,7 +55,7 @@ function* rawLines(console: ConsoleText): Generator<RawLine> {
   }
 }
 
-function hasStamps(console: ConsoleText): boolean {
+function hasStamps(console: Text): boolean {
   for (const { stamped } of rawLines(console)) if (stamped) return true;
   return false;
 }
@@ -88,7 +65,7 @@ function hasStamps(console: ConsoleText): boolean {
  * line has a stamp, those without are none of the kernel's: printk puts one before each line of a
  * record. Where none has (printk.time=0), every line may be.
  */
-export function* kernelLog(console: ConsoleText): Generator<LogLine> {
+export function* kernelLog(console: Text): Generator<LogLine> {
   const stamps = hasStamps(console);
   for (const { text, stamped, caller } of rawLines(console)) {
     yield { text, kernel: stamped || !stamps, caller };

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type ConsoleText, kernelLog } from "./kernel_log.ts";
+import { kernelLog } from "./kernel_log.ts";
+import type { Text } from "./lines.ts";
 
-const texts = (console: ConsoleText) => [...kernelLog(console)].map(({ text }) => text);
-const kernels = (console: ConsoleText) =>
+const texts = (console: Text) => [...kernelLog(console)].map(({ text }) => text);
+const kernels = (console: Text) =>
   [...kernelLog(console)].filter(({ kernel }) => kernel).map(({ text }) => text);
 
 Deno.test("kernelLog() takes off stamps, callers, levels, CR and terminal codes", () => {

@@ -57,24 +57,61 @@ export function isBelow(path: string, folder: string): boolean {
   return path === folder || path.startsWith(`${folder}/`);
 }
 
+/** Where make keeps what a target prints until it is done: a target without end must end too. */
+const SCRATCH_BYTES = 512 << 20;
+
 /**
- * The words in front of a confined command.
+ * Variables that a build may need of its caller. All others stay outside: an environment has tokens
+ * and passwords in it.
+ */
+const PASSED: readonly RegExp[] = [
+  /^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|NO_COLOR|SOURCE_DATE_EPOCH)$/,
+  /^(LD_LIBRARY_PATH|LIBRARY_PATH|CPATH|C_INCLUDE_PATH|PKG_CONFIG_PATH)$/,
+  /^(KCPPFLAGS|KAFLAGS|HOSTCFLAGS|HOSTLDFLAGS|MAKEFLAGS|KBUILD_\w+|KCONFIG_\w+|KMATRIX_\w+)$/,
+  // Those of storage elsewhere hold its passwords, and there is no network.
+  /^CCACHE_(?!REMOTE|SECONDARY)\w+$/,
+];
+
+/**
+ * What a confined command finds in its environment.
+ * @param caller This process's own.
+ * @param own What this tool adds for the command; "" leaves one out.
+ * @param home An empty folder.
+ */
+export function sandboxEnvironment(
+  caller: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string>>,
+  home: string,
+): Record<string, string> {
+  const passed = Object.entries(caller).filter(([name]) => PASSED.some((one) => one.test(name)));
+  const all = { ...Object.fromEntries(passed), ...own, HOME: home };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ""));
+}
+
+/**
+ * The words in front of a confined command. The environment is set for bubblewrap as well: it is the
+ * first process in there, and what it was started with stands in its /proc.
  * @param hidden Those of {@linkcode hiddenFolders} that exist, links resolved.
  */
 export function sandboxArgv(
   confinement: Pick<Confinement, "writable" | "readable">,
   hidden: Hidden,
+  environment: Readonly<Record<string, string>>,
 ): string[] {
   const { writable, readable } = confinement;
   const all = [...hidden.readOnly, ...hidden.scratch];
   // What is not hidden is readable anyway.
   const shown = readable.filter((path) => all.some((folder) => isBelow(path, folder)));
   const mounts: readonly (readonly [path: string, words: readonly string[]])[] = [
-    ...all.map((folder) => [folder, ["--tmpfs", folder]] as const),
+    ...hidden.readOnly.map((folder) => [folder, ["--tmpfs", folder]] as const),
+    ...hidden.scratch.map((folder) =>
+      [folder, ["--size", `${SCRATCH_BYTES}`, "--tmpfs", folder]] as const
+    ),
     ...shown.map((path) => [path, ["--ro-bind-try", path, path]] as const),
     ...writable.map((path) => [path, ["--bind", path, path]] as const),
   ];
   return [
+    ...["env", "-i", ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)],
     "bwrap",
     "--unshare-all",
     "--die-with-parent",

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { hiddenFolders, installationOf, isBelow, sandboxArgv, sandboxText } from "./sandbox.ts";
+import {
+  hiddenFolders,
+  installationOf,
+  isBelow,
+  sandboxArgv,
+  sandboxEnvironment,
+  sandboxText,
+} from "./sandbox.ts";
 
 /** The mounts of an argv, in order: option and path. */
 function mounts(argv: readonly string[]): string[] {
@@ -13,8 +20,11 @@ function mounts(argv: readonly string[]): string[] {
 const HIDDEN = { readOnly: ["/home", "/root"], scratch: ["/tmp"] };
 
 Deno.test("sandboxArgv() cuts every tie, and shows the system for reading", () => {
-  const argv = sandboxArgv({ writable: ["/c/b"], readable: [] }, HIDDEN);
-  assert.equal(argv[0], "bwrap");
+  const argv = sandboxArgv({ writable: ["/c/b"], readable: [] }, HIDDEN, {
+    PATH: "/bin",
+    A: "b c",
+  });
+  assert.deepEqual(argv.slice(0, 5), ["env", "-i", "PATH=/bin", "A=b c", "bwrap"]);
   for (const flag of ["--unshare-all", "--die-with-parent", "--new-session"]) {
     assert.ok(argv.includes(flag), flag);
   }
@@ -26,6 +36,7 @@ Deno.test("sandboxArgv() mounts outer folders first, and closes the hidden ones 
   const argv = sandboxArgv(
     { writable: ["/home/u/p/.cache/builds/k"], readable: ["/home/u/linux", "/usr/src", "/tmp/t"] },
     { readOnly: ["/home", "/root", "/tmp/t/home"], scratch: ["/tmp"] },
+    {},
   );
   assert.deepEqual(mounts(argv), [
     "tmpfs /tmp",
@@ -71,4 +82,23 @@ Deno.test("isBelow() compares whole names", () => {
 Deno.test("sandboxText() says what was used, and why nothing was", () => {
   assert.equal(sandboxText({ kind: "bubblewrap" }), "bubblewrap");
   assert.equal(sandboxText({ kind: "none", why: "off" }), "none (off)");
+});
+
+Deno.test("sandboxEnvironment() passes what builds need, and no other variable of the caller", () => {
+  const needed = {
+    ...{ PATH: "/bin", LANG: "C.UTF-8", LC_ALL: "C", TERM: "xterm", SOURCE_DATE_EPOCH: "1" },
+    ...{ KBUILD_VERBOSE: "1", CCACHE_MAXSIZE: "9G", LD_LIBRARY_PATH: "/opt/llvm/lib" },
+  };
+  const secret = {
+    ...{ GITHUB_TOKEN: "t", AWS_SECRET_ACCESS_KEY: "t", SSH_AUTH_SOCK: "t", HOME: "/home/u" },
+    ...{ CCACHE_REMOTE_STORAGE: "redis://u:t@h", CCACHE_SECONDARY_STORAGE: "t", USER: "u" },
+    ...{ XPATH: "t", PATH2: "t", http_proxy: "http://u:t@h" },
+  };
+  assert.deepEqual(
+    sandboxEnvironment({ ...needed, ...secret }, { CCACHE_DIR: "/c", TERM: "" }, "/root"),
+    Object.fromEntries([
+      ...Object.entries(needed).filter(([name]) => name !== "TERM"),
+      ...[["CCACHE_DIR", "/c"], ["HOME", "/root"]],
+    ]),
+  );
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Complaints of the kernel on its console, as a table of patterns. */
-import { type ConsoleText, kernelLog } from "./kernel_log.ts";
+import { kernelLog } from "./kernel_log.ts";
+import type { Text } from "./lines.ts";
 import {
   fingerprintOf,
   isStackLine,
@@ -144,7 +145,7 @@ const WARNING_WORDS = 10;
 const ANY = new RegExp(PATTERNS.map(({ match }) => match.source).join("|"), "i");
 
 /** The console as plain lines, for people. */
-export function consoleLines(console: ConsoleText): string[] {
+export function consoleLines(console: Text): string[] {
   return Array.from(kernelLog(console), ({ text }) => text);
 }
 
@@ -193,7 +194,7 @@ class Progress {
  *     from others; null where it is not known.
  */
 export function findSplats(
-  console: ConsoleText,
+  console: Text,
   order: readonly string[] | null = null,
 ): Splat[] {
   const found: Open[] = [];
@@ -276,7 +277,7 @@ export function splatText({ title, frames, fatal }: Splat): string {
 }
 
 /** Whether the guest's last mark is there: behind it nothing of the run is missing. */
-export function isWhole(console: ConsoleText): boolean {
+export function isWhole(console: Text): boolean {
   for (const { kernel, text } of kernelLog(console)) {
     if (kernel && text === "kmatrix: DONE") return true;
   }

@@ -22,7 +22,7 @@ export interface CompilerCache {
 
 /** null where there is no ccache, CCACHE_DISABLE is set, or the compiler is named by a path. */
 export async function compilerCache(
-  config: Pick<KernelConfig, "toolchain" | "buildDir">,
+  config: Pick<KernelConfig, "toolchain" | "buildDir" | "source">,
   paths: Paths,
   host: Host,
 ): Promise<CompilerCache | null> {
@@ -40,7 +40,12 @@ export async function compilerCache(
     names.map(async (name) => (await probeProgram([name, "--version"], paths.cache, host)).stdout),
   );
   const log = `${config.buildDir}/kmatrix-ccache.log`;
-  const dir = host.env("CCACHE_DIR") || `${paths.cache}/ccache`;
+  // What a stranger's Makefile puts there must not become a part of any other kernel. It costs no
+  // hits: the path of the source, which is a kernel's own, is in each of their keys.
+  const { brought = false, kernelId } = config.source;
+  const dir = brought
+    ? `${paths.cache}/ccache-brought/${kernelId}`
+    : host.env("CCACHE_DIR") || `${paths.cache}/ccache`;
   await host.fs.makeDir(dir);
   return {
     log,
@@ -48,6 +53,7 @@ export async function compilerCache(
     env: {
       PATH: `${links}:${host.env("PATH") ?? ""}`,
       CCACHE_DIR: dir,
+      ...(brought ? { CCACHE_MAXSIZE: "1G", CCACHE_REMOTE_STORAGE: "" } : {}),
       // Its default is below /run, which a confined compiler does not see.
       CCACHE_TEMPDIR: `${dir}/tmp`,
       // Paths below the cache become relative to the build folder, and are the same in each clone.

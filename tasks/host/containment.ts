@@ -14,6 +14,12 @@
  */
 export const WRAPPED_OK = 200;
 
+/**
+ * Of one file: make keeps what a target prints in one (--output-sync), and a target without end would
+ * fill the disk with it. No file of a kernel build is as large.
+ */
+const FILE_BYTES = 4 * 2 ** 30;
+
 const NAMESPACE_ARGV = [
   ["setpriv", "--pdeathsig", "KILL", "--"],
   ["unshare", "--pid", "--fork", "--kill-child", "--"],
@@ -33,12 +39,12 @@ export const CONTAINMENTS: Readonly<Record<"namespace" | "user-namespace" | "non
 
 /**
  * The argv that runs `argv` inside a containment and tells its status in a way dax passes on.
- * @param streams Where the two streams go: a log for both, or for standard error alone.
+ * @param streams Whether standard error joins standard output, or the log that it goes to.
  */
 export function wrappedArgv(
   containment: readonly string[],
   argv: readonly string[],
-  streams: { both?: string | undefined; stderr?: string | undefined },
+  streams: { joined?: boolean | undefined; stderr?: string | undefined },
 ): string[] {
   // A holder that is killed before its child has asked to die with it leaves an orphan: the child
   // looks for it. /proc is that of the namespace outside, so the parent can be seen.
@@ -48,16 +54,6 @@ export function wrappedArgv(
       '[ "${n:-unshare}" = unshare ] || exit 137; ';
   // A shell in between turns "killed by signal n" into 128 + n and reaps what a build leaves behind.
   const status = `s=$?; [ $s -eq 0 ] && exit ${WRAPPED_OK}; exit $s`;
-  if (streams.both !== undefined) {
-    return [
-      ...containment,
-      "sh",
-      "-c",
-      `${orphaned}exec >>"$0" 2>&1; "$@"; ${status}`,
-      streams.both,
-      ...argv,
-    ];
-  }
   if (streams.stderr !== undefined) {
     return [
       ...containment,
@@ -68,7 +64,10 @@ export function wrappedArgv(
       ...argv,
     ];
   }
-  return [...containment, "sh", "-c", `${orphaned}"$@"; ${status}`, "sh", ...argv];
+  const joined = streams.joined
+    ? `ulimit -f ${FILE_BYTES / 512} 2>/dev/null || :; exec 2>&1; `
+    : "";
+  return [...containment, "sh", "-c", `${orphaned}${joined}"$@"; ${status}`, "sh", ...argv];
 }
 
 /** The child's own exit code from what dax says of the wrapper; 137 for a killed wrapper. */

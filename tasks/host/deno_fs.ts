@@ -48,6 +48,7 @@ export const denoFileSystem: FileSystem = {
       file.close();
     }
   },
+  append: (path, text) => Deno.writeTextFile(path, text, { append: true }),
   async writeText(path, text) {
     await Deno.mkdir(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true });
     const partial = `${path}.${crypto.randomUUID().slice(0, 8)}.partial`;

@@ -3,8 +3,10 @@
 import $ from "dax";
 import type { Child, Command, CommandResult, Host, Level } from "./host.ts";
 import type { SandboxChoice, Usage } from "../model.ts";
+import { CappedLog, ENDLESS_BYTES } from "./capped_log.ts";
 import { CONTAINMENTS, unwrapCode, wrappedArgv } from "./containment.ts";
 import { inPieces } from "./pieces.ts";
+import { Tail } from "./tail.ts";
 import { denoFileSystem } from "./deno_fs.ts";
 import { KmatrixError } from "../errors.ts";
 import { formatCommand } from "../formats/shell.ts";
@@ -15,6 +17,7 @@ import {
   installationOf,
   isBelow,
   sandboxArgv,
+  sandboxEnvironment,
   type SandboxUse,
 } from "../formats/sandbox.ts";
 
@@ -115,68 +118,92 @@ class DenoHost implements Host {
   /** Whether bubblewrap works cannot be known without running it: containers often forbid it. */
   async #probeSandbox(): Promise<void> {
     const nothing = { writable: [], readable: [], programs: [] };
-    const prefix = await confinedArgv(nothing, this.env("HOME"), this.env("PATH"));
+    const prefix = await confinedArgv(nothing, Deno.env.toObject(), {});
     const { code, stderr } = await this.run({ argv: [...prefix, "true"], timeoutMs: 10_000 });
     if (code === 0) return;
     if (code === 127) throw new Error("bubblewrap is not installed");
     throw new Error(stderr.trim().split("\n").at(-1) || `bwrap ended with code ${code}`);
   }
 
-  async #sandboxFor(command: Command): Promise<readonly string[]> {
+  async #sandboxFor(
+    command: Command,
+    mark: Readonly<Record<string, string>>,
+  ): Promise<readonly string[]> {
     if (command.confine === undefined) return [];
     const use = await this.sandbox();
     if (use.kind === "bubblewrap") {
       const { confine, cwd } = command;
-      const argv = await confinedArgv(
-        confine,
-        this.env("HOME"),
-        command.env?.PATH ?? this.env("PATH"),
-      );
+      const argv = await confinedArgv(confine, Deno.env.toObject(), { ...command.env, ...mark });
       return cwd === undefined ? argv : [...argv.slice(0, -1), "--chdir", cwd, "--"];
     }
     if (this.#sandboxChoice !== "require") return [];
     throw new KmatrixError("infra", "no-sandbox", `no sandbox: ${use.why}`);
   }
 
-  async #prepare(command: Command, streams: { both?: string; stderr?: string }) {
+  async #prepare(command: Command, streams: { joined?: boolean; stderr?: string }) {
     this.#containment ??= findContainment(this.log);
     const containment = await this.#containment;
-    const sandbox = await this.#sandboxFor(command);
+    const mark = containment.length > 0 ? null : crypto.randomUUID();
+    const marked: Record<string, string> = mark === null ? {} : { [MARK]: mark };
+    const sandbox = await this.#sandboxFor(command, marked);
     this.log("debug", `$ ${formatCommand(command)}`);
     const argv = wrappedArgv(containment, [...sandbox, ...command.argv], streams);
     let builder = $`${argv}`.noThrow().quiet().stdin("null");
     if (command.cwd !== undefined) builder = builder.cwd(command.cwd);
-    for (const [name, value] of Object.entries(command.env ?? {})) {
+    for (const [name, value] of Object.entries({ ...command.env, ...marked })) {
       builder = builder.env(name, value === "" ? undefined : value);
     }
-    const mark = containment.length > 0 ? null : crypto.randomUUID();
-    return { builder: mark === null ? builder : builder.env(MARK, mark), mark };
+    return { builder, mark };
   }
 
   async run(command: Command): Promise<CommandResult> {
     const startedAt = this.now();
-    const streams = command.log === undefined ? {} : { both: command.log };
-    const { builder, mark } = await this.#prepare(command, streams);
+    const { builder, mark } = await this.#prepare(command, { joined: command.log !== undefined });
     if (this.signal.aborted) {
       const nothing = { stdout: "", stderr: "", timedOut: false, durationMs: 0 };
       return { argv: command.argv, code: NOT_STARTED, ...nothing };
     }
+    const log = command.log === undefined ? null : new CappedLog(command.log);
     const child = builder.stdout("piped").stderr("piped").spawn();
-    let timedOut = false;
     const { stop, release } = this.#stopper(child, mark);
+    let timedOut = false;
     const timer = command.timeoutMs === undefined ? undefined : setTimeout(() => {
       timedOut = true;
       stop();
     }, command.timeoutMs);
+    let printed = 0;
+    let unwritten: unknown = null;
+    const read = (stream: unknown, take: (chunk: Uint8Array) => void) =>
+      eachChunk(webStream(stream), (chunk) => {
+        printed += chunk.length;
+        if (printed > ENDLESS_BYTES) stop();
+        try {
+          take(chunk);
+        } catch (error) {
+          unwritten ??= error;
+          stop();
+        }
+      });
+    const [stdout, stderr] = [new Tail(CAPTURE_BYTES), new Tail(CAPTURE_BYTES)];
     try {
-      const [stdout, stderr, result] = await Promise.all([
-        readTail(webStream(child.stdout())),
-        readTail(webStream(child.stderr())),
+      const [result] = await Promise.all([
         child,
+        read(child.stdout(), (chunk) => log === null ? stdout.add(chunk) : log.write(chunk)),
+        read(child.stderr(), (chunk) => stderr.add(chunk)),
       ]);
-      const code = unwrapCode(result.code);
-      const durationMs = this.#spent(command, startedAt);
-      return { argv: command.argv, code, stdout, stderr, timedOut, durationMs };
+      const leftOut = log?.leftOut ?? 0;
+      log?.close();
+      if (unwritten !== null) throw unwritten;
+      return {
+        argv: command.argv,
+        code: unwrapCode(result.code),
+        stdout: stdout.text(),
+        stderr: stderr.text(),
+        timedOut,
+        endless: printed > ENDLESS_BYTES,
+        leftOut,
+        durationMs: this.#spent(command, startedAt),
+      };
     } finally {
       clearTimeout(timer);
       release();
@@ -263,9 +290,11 @@ async function existing(home: string | undefined): Promise<Hidden> {
 /** Programs stay where they are found: the PATH of a confined command is that of any other. */
 async function confinedArgv(
   { writable, readable, programs }: Confinement,
-  home: string | undefined,
-  path = "",
+  caller: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string>>,
 ): Promise<string[]> {
+  const home = caller.HOME;
+  const path = own.PATH ?? caller.PATH ?? "";
   const hidden = await existing(home);
   const bare = [...hidden.readOnly, ...hidden.scratch];
   const found = await Promise.all(programs.map((name) => denoFileSystem.which(name)));
@@ -281,6 +310,7 @@ async function confinedArgv(
   return sandboxArgv(
     { writable, readable: shown.filter((one) => !writable.some((open) => isBelow(one, open))) },
     hidden,
+    sandboxEnvironment(caller, own, hidden.readOnly[0] ?? "/"),
   );
 }
 
@@ -323,15 +353,9 @@ function webStream(stream: unknown): ReadableStream<Uint8Array> {
   return stream as ReadableStream<Uint8Array>;
 }
 
-async function readTail(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-    size += chunk.length;
-    while (chunks.length > 1 && size - chunks[0]!.length >= CAPTURE_BYTES) {
-      size -= chunks.shift()!.length;
-    }
-  }
-  return new TextDecoder().decode(await new Blob(chunks as BlobPart[]).arrayBuffer());
+async function eachChunk(
+  stream: ReadableStream<Uint8Array>,
+  take: (chunk: Uint8Array) => void,
+): Promise<void> {
+  for await (const chunk of stream) take(chunk);
 }

@@ -57,6 +57,36 @@ Deno.test("run() appends both streams to a log, in their order", async () => {
   });
 });
 
+Deno.test("run() stops what prints without end, and keeps beginning and end of it", async () => {
+  await withTempDir(async (dir) => {
+    const log = `${dir}/log`;
+    const script = "echo first; trap '' PIPE; yes kmatrix";
+    const result = await host.run({ ...sh(script), log });
+    assert.equal(result.endless, true);
+    assert.equal(result.code, 137);
+    assert.ok(result.leftOut! > 200 << 20, `${result.leftOut}`);
+    const text = await Deno.readTextFile(log);
+    assert.ok(text.length < 33 << 20, `${text.length}`);
+    assert.match(text.slice(0, 20), /^first\nkmatrix\n/);
+    assert.match(text, /\n\[kmatrix: \d+ bytes of the log left out\]\n/);
+    const quiet = await host.run(sh("yes kmatrix"));
+    assert.deepEqual([quiet.endless, quiet.stdout.length], [true, 1 << 20]);
+  });
+});
+
+Deno.test("run() lets no program with a log write a file without end", async () => {
+  await withTempDir(async (dir) => {
+    // Sparse: only the last byte is written.
+    const write = (gib: number) => sh(`printf x | dd of=${dir}/file bs=1 seek=${gib}G`);
+    assert.equal((await host.run({ ...write(3), log: `${dir}/log` })).code, 0);
+    assert.notEqual((await host.run({ ...write(5), log: `${dir}/log` })).code, 0);
+  });
+});
+
+Deno.test("run() tells that a log does not fit on its disk", async () => {
+  await assert.rejects(host.run({ ...sh("echo x"), log: "/dev/full" }), /No space left/);
+});
+
 Deno.test("run() keeps the end of an output that is very long", async () => {
   const { stdout } = await host.run(sh("yes kmatrix | head -c 4000000; echo end"));
   assert.ok(stdout.endsWith("end\n"));
@@ -133,7 +163,7 @@ Deno.test("usage() adds up how long each program ran", async () => {
 
 Deno.test("wrappedArgv() quotes nothing: words are passed as words", () => {
   assert.deepEqual(wrappedArgv(["c"], ["a b", "$x"], {}).slice(-3), ["sh", "a b", "$x"]);
-  assert.deepEqual(wrappedArgv([], ["p"], { both: "/l" }).slice(-2), ["/l", "p"]);
+  assert.match(wrappedArgv([], ["p"], { joined: true })[2]!, /^ulimit .*; exec 2>&1; "\$@"; /);
   assert.match(wrappedArgv([], ["p"], { stderr: "/l" })[2]!, /^exec 2>>"\$0"; "\$@"; /);
   assert.deepEqual(CONTAINMENTS.none, []);
 });

@@ -11,7 +11,10 @@ export interface Command {
   readonly cwd?: string;
   /** Added to the environment of this process; "" removes a variable. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Both output streams are appended to this file instead of being returned. */
+  /**
+   * Both output streams are appended to this file instead of being returned: all of them, or
+   * beginning and end with a mark between them (host/capped_log.ts). Of spawn() standard error.
+   */
   readonly log?: string;
   readonly timeoutMs?: number;
   /** Set where it runs what strangers wrote; without a sandbox on this machine it has no effect. */
@@ -27,6 +30,10 @@ export interface CommandResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly timedOut: boolean;
+  /** It was stopped because it printed without end. */
+  readonly endless?: boolean;
+  /** Bytes in the middle of what it printed that `log` lacks. */
+  readonly leftOut?: number;
   readonly durationMs: number;
 }
 
@@ -73,6 +80,8 @@ export interface FileSystem {
   openParts(path: string): Promise<Parts & { close(): void }>;
   /** The last `bytes` of a file as text; "" where there is none. */
   readTail(path: string, bytes: number): Promise<string>;
+  /** Adds to the end of a file, which is made where there is none. */
+  append(path: string, text: string): Promise<void>;
   /** All or nothing: written beside, then renamed into place. */
   writeText(path: string, text: string): Promise<void>;
   /** Truncates the file and gives a writer for appending. */

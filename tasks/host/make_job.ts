@@ -5,7 +5,15 @@ import type { MakeRequest } from "../formats/make.ts";
 import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
 import type { CompilerCache } from "./compiler_cache.ts";
 import { KmatrixError } from "../errors.ts";
-import { compiledAnything, findBuildFailure, MAKE_CALL_MARK } from "../formats/build_log.ts";
+import {
+  compiledAnything,
+  condenseLog,
+  findBuildFailure,
+  isCutLog,
+  MAKE_CALL_MARK,
+} from "../formats/build_log.ts";
+import { ENDLESS_BYTES } from "./capped_log.ts";
+import type { Text } from "../formats/lines.ts";
 import { sha256 } from "../formats/digest.ts";
 import type { Confinement } from "../formats/sandbox.ts";
 
@@ -50,7 +58,7 @@ export async function perform(
 ): Promise<Made> {
   const stampFile = `${buildDir}/${job.stamp}`;
   const content = await sha256(job.content.join("\0"));
-  const stamp = await readStamp(stampFile, host);
+  const stamp = await lacksPart(log, host) ? null : await readStamp(stampFile, host);
   const changed = stamp === null ? [] : await changedProducts(buildDir, stamp, host);
   if (stamp?.content === content && changed.length === 0) {
     return { compiled: false, products: Object.keys(stamp.products) };
@@ -71,7 +79,7 @@ export async function perform(
   const done: Stamp = { content, products };
   await host.fs.writeText(stampFile, JSON.stringify(done, null, 2));
   return {
-    compiled: compiledAnything(await readLog(log, host)),
+    compiled: await readLog(log, host, compiledAnything),
     products: Object.keys(products),
   };
 }
@@ -117,8 +125,8 @@ export async function runMake(
   log: string,
   host: Host,
 ): Promise<void> {
-  const before = await readLog(log, host);
-  await host.fs.writeText(log, `${before}${MAKE_CALL_MARK}${new Date(host.now()).toISOString()}\n`);
+  await shorten(log, host);
+  await host.fs.append(log, `${MAKE_CALL_MARK}${new Date(host.now()).toISOString()}\n`);
   const result = await host.run({
     argv,
     log,
@@ -126,22 +134,66 @@ export async function runMake(
     ...(cache ? { env: cache.env } : {}),
   });
   if (host.signal.aborted) throw new KmatrixError("interrupted", "interrupted", "interrupted");
-  if (result.code === 0) return;
+  if (result.code === 0 && !result.leftOut) return;
   await checkRoom(log.slice(0, log.lastIndexOf("/")), host);
   const confined = (await host.sandbox()).kind !== "none";
-  const cause = findBuildFailure(await readLog(log, host), confined);
+  const cause = await readLog(log, host, (text) => findBuildFailure(text, confined));
+  const evidence = `${cause.tail}\n(log: ${log})`;
+  if (result.endless) {
+    const text = `make printed more than ${ENDLESS_BYTES >> 20} MiB, and was stopped`;
+    throw new KmatrixError("build", "log-cap", text, `${cause.line}\n${evidence}`);
+  }
+  if (result.code === 0) {
+    const text =
+      `${result.leftOut} bytes of make's output were not kept: warnings may be among them`;
+    throw new KmatrixError("build", "log-cap", text, evidence);
+  }
   if (result.code > 128) {
     const text = `make was killed by signal ${result.code - 128}`;
     throw new KmatrixError("infra", "compiler-killed", text, cause.tail);
   }
-  throw new KmatrixError(cause.kind, cause.id, cause.line, `${cause.tail}\n(whole log: ${log})`);
+  throw new KmatrixError(cause.kind, cause.id, cause.line, evidence);
 }
 
-/** Logs of builds stay in the low megabytes; a runaway one is judged by its end. */
-const LOG_BYTES = 32 << 20;
+/** A log of many calls is made shorter beyond this. */
+const LONG_LOG_BYTES = 8 << 20;
+/** More than one call leaves behind one that was made shorter. */
+const LOG_BYTES = 64 << 20;
 
-export function readLog(log: string, host: Host): Promise<string> {
-  return host.fs.readTail(log, LOG_BYTES);
+/** What `read` makes of a log, or of its end where it is longer than any of ours. */
+export async function readLog<T>(log: string, host: Host, read: (log: Text) => T): Promise<T> {
+  if (!await host.fs.exists(log)) return read("");
+  const file = await host.fs.openParts(log);
+  try {
+    const start = Math.max(0, file.size - LOG_BYTES);
+    return read({
+      size: file.size - start,
+      read: (offset, length) => file.read(start + offset, length),
+    });
+  } finally {
+    file.close();
+  }
+}
+
+async function isLong(log: string, host: Host): Promise<boolean> {
+  return ((await host.fs.stat(log))?.size ?? 0) > LONG_LOG_BYTES;
+}
+
+async function lacksPart(log: string, host: Host): Promise<boolean> {
+  return await isLong(log, host) && await readLog(log, host, isCutLog);
+}
+
+/** Makes room in a log. What was built while its log was cut is built again, to know its warnings. */
+async function shorten(log: string, host: Host): Promise<void> {
+  if (!await isLong(log, host)) return;
+  if (!await lacksPart(log, host)) {
+    return await host.fs.writeText(log, await readLog(log, host, condenseLog));
+  }
+  const buildDir = log.slice(0, log.lastIndexOf("/"));
+  host.log("notice", `${log} lacks a part: building all of it again`);
+  // kbuild runs every command again whose line it does not find as it was.
+  await host.run({ argv: ["find", buildDir, "-name", ".*.cmd", "-delete"] });
+  await host.fs.writeText(log, "");
 }
 
 async function readStamp(file: string, host: Host): Promise<Stamp | null> {

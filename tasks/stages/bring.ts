@@ -69,6 +69,7 @@ export async function bring(
     dir: paths.root,
     source,
     series: patches,
+    brought: true,
     uninstrumented: (declared ?? base).uninstrumented,
   };
 }

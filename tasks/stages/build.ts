@@ -101,7 +101,6 @@ export async function build(
   }
   const selftests = await buildSelftests(config, request, content, host);
   await checkInside(buildDir, ["vmlinux", ".config", "kmatrix-build.log", ...modules], host);
-  const text = await readLog(log, host);
   // Written each time: its own time says when the build was used last.
   await host.fs.writeText(`${buildDir}/${INPUTS_FILE}`, JSON.stringify(config.inputs, null, 2));
   return {
@@ -109,8 +108,8 @@ export async function build(
     vmlinux: `${buildDir}/vmlinux`,
     modules,
     log,
-    warnings: collectWarnings(text),
-    objects: countObjects(text),
+    warnings: await readLog(log, host, collectWarnings),
+    objects: await readLog(log, host, countObjects),
     compiled: compiled || selftests.compiled,
     selftests: selftests.programs,
     reasons: compiled ? reasons : [],

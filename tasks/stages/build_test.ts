@@ -104,6 +104,12 @@ class Machine {
       readTextIfAny: (path) => Promise.resolve(text(path)),
       readTail: (path) => Promise.resolve(text(path) ?? ""),
       writeText: (path, content) => Promise.resolve(this.write(path, content)),
+      append: (path, more) => Promise.resolve(this.write(path, `${text(path) ?? ""}${more}`)),
+      openParts: (path) => {
+        const bytes = new TextEncoder().encode(whole(path));
+        const read = (offset: number, length: number) => bytes.subarray(offset, offset + length);
+        return Promise.resolve({ size: bytes.length, read, close: () => {} });
+      },
       stat: (path) => {
         const file = this.files.get(path);
         return Promise.resolve(

@@ -302,6 +302,10 @@ async function mustMake(
   const what = `make ${targets.join(" ")} ended with code ${result.code}`;
   const confined = (await host.sandbox()).kind !== "none";
   const cause = findBuildFailure(result.stdout + result.stderr, confined);
+  if (result.endless) {
+    const text = `make ${targets.join(" ")} printed without end, and was stopped`;
+    throw new KmatrixError("config", "make-config-failed", text, cause.tail);
+  }
   if (result.code > 128) throw new KmatrixError("infra", "make-killed", what, cause.tail);
   if (cause.kind === "infra" || cause.id === "sandbox-denied") {
     throw new KmatrixError(cause.kind, cause.id, `${what}: ${cause.line}`, cause.tail);

@@ -87,10 +87,11 @@ export async function sourceTree(
   paths: Paths,
   host: Host,
 ): Promise<SourceTree> {
+  const { brought = false } = kernel;
   if (!hasOwnTree(kernel)) {
     const path = archive.tree ?? basePath(archive, paths);
     const stamp = archive.tree === null ? baseStamp(archive, paths) : null;
-    return { kernelId, version, digest: archive.digest, path, stamp, patches: [] };
+    return { kernelId, version, digest: archive.digest, path, stamp, patches: [], brought };
   }
   const texts = await Promise.all(kernel.series.map((file) => host.fs.readText(file)));
   const patches = await Promise.all(kernel.series.map(async (file, index) => ({
@@ -99,7 +100,7 @@ export async function sourceTree(
   })));
   const digest = await sha256([archive.digest, ...texts].join("\0"));
   const path = `${paths.sources}/${kernelId}`;
-  return { kernelId, version, digest, path, stamp: `${path}.json`, patches };
+  return { kernelId, version, digest, path, stamp: `${path}.json`, patches, brought };
 }
 
 function basePath(archive: Pick<SourceArchive, "digest">, paths: Paths): string {

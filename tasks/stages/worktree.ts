@@ -119,6 +119,7 @@ export class Worktree {
       path: this.path,
       stamp: null,
       patches: [],
+      brought: true,
     };
   }
 
