@@ -32,7 +32,7 @@ import { fetch } from "./stages/fetch.ts";
 import { patch } from "./stages/patch.ts";
 import { configure } from "./stages/configure.ts";
 import { build } from "./stages/build.ts";
-import { inspect } from "./stages/inspect.ts";
+import { callFiles, inspect } from "./stages/inspect.ts";
 import { pack } from "./stages/pack.ts";
 import { chooseAccel } from "./stages/accel.ts";
 import { attend, type AttendOptions, boot, type BootInput } from "./stages/boot.ts";
@@ -173,6 +173,7 @@ export class CellStages {
     const { cell, kernel, initramfs, features } = ready;
     const guest = {
       ...filesOf(kernel),
+      calls: callFiles(kernel),
       selftests: kernel.selftests,
       initramfs,
       machine: cell.machine,

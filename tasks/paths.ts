@@ -42,6 +42,11 @@ export function moduleFolder(name: string): string {
   return `kmatrix-modules/${name}`;
 }
 
+/** Return addresses of the calls in a kernel's image, by callback; written by the inspect stage. */
+export function callTables(buildDir: string): { readonly pc: string; readonly cmp: string } {
+  return { pc: `${buildDir}/kmatrix-calls/pc`, cmp: `${buildDir}/kmatrix-calls/cmp` };
+}
+
 /** A cell id as a folder below the run: its slashes make folders too. */
 export function cellFolder(cell: string): string {
   return cell;

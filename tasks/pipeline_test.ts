@@ -117,6 +117,12 @@ cases("matrix over a fake project", "nothing built", [
     await Deno.writeTextFile(file, "{");
     assert.equal((await project.run("inspect", "fake/kcov")).code, 0);
     assert.match(await project.read("junit.xml"), /"inspect.text.bytes" value="16"/);
+    // A thousand calls of 32 bits each; a table that is not as it was left is not believed.
+    const table = `${kept}/${key}/kmatrix-calls/pc`;
+    assert.equal((await Deno.stat(table)).size, 4000);
+    await Deno.writeTextFile(table, "");
+    assert.equal((await project.run("inspect", "fake/kcov")).code, 0);
+    assert.equal((await Deno.stat(table)).size, 4000);
     await project.turnOn("not-instrumented");
     await project.write("tree/kernel/fork.c", "int fork3;\n");
     assert.equal((await project.run("inspect", "fake/kcov")).code, 5);

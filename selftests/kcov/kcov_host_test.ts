@@ -3,6 +3,7 @@
 /** The parts of the KCOV selftests that need no kernel. */
 
 import assert from "node:assert/strict";
+import { CallTable } from "./calls.ts";
 import {
   encodeRemoteArgument,
   KCOV_DISABLE,
@@ -35,6 +36,17 @@ Deno.test("encodeRemoteArgument() lays out struct kcov_remote_arg", () => {
   assert.equal(bytes.length, 40);
   const words = new Uint32Array(bytes.buffer);
   assert.deepEqual([...words], [1, 2, 2, 0, 3, 0, 4, 0, 5, 0]);
+});
+
+Deno.test("CallTable knows the return addresses that it was given, and none beside them", () => {
+  const addresses = [0x81000005, 0x8100000a, 0x81200000];
+  const table = new CallTable(Uint32Array.from(addresses));
+  for (const low of addresses) {
+    const pc = 0xffffffff00000000n + BigInt(low);
+    assert.deepEqual([pc - 1n, pc, pc + 1n].map((each) => table.has(each)), [false, true, false]);
+    assert.equal(table.has(BigInt(low)), false);
+  }
+  assert.equal(new CallTable(new Uint32Array()).has(0xffffffff81000005n), false);
 });
 
 const KALLSYMS = [

@@ -38,6 +38,7 @@ export async function replayCommand(
   const guest = {
     vmlinux: `${files}/vmlinux`,
     modules: [],
+    calls: [],
     selftests: [],
     initramfs: { path: `${files}/initramfs.cpio`, digest: "", tests: manifest.declared },
     packed: `${files}/initramfs.cpio`,

@@ -9,12 +9,13 @@ export function initramfsFiles(): string[] {
 
 /** Paths of the small archive that is appended for one boot, parents before their content. */
 export function cellArchiveFiles(
-  files: Pick<CellFile, "modules" | "selftests" | "session">,
+  files: Pick<CellFile, "calls" | "modules" | "selftests" | "session">,
 ): string[] {
   const folder = (path: string, names: readonly string[]) =>
     names.length > 0 ? [path, ...names.map((name) => `${path}/${name}`)] : [];
   return [
     "kmatrix/cell.json",
+    ...folder("kmatrix/calls", files.calls),
     ...folder("kmatrix/modules", files.modules),
     ...folder("kmatrix/selftests", files.selftests),
     ...(files.session?.kind === "program" ? ["kmatrix/program"] : []),
@@ -34,6 +35,8 @@ export interface CellFile {
   readonly filter: readonly string[];
   /** Factor on each test's own time limit. */
   readonly timeScale: number;
+  /** Names of the files in /kmatrix/calls: the return addresses of the image's calls. */
+  readonly calls: readonly string[];
   /** Names of the files in /kmatrix/modules. */
   readonly modules: readonly string[];
   /** Names of the C programs in /kmatrix/selftests. */

@@ -2,18 +2,23 @@
 import assert from "node:assert/strict";
 import { cellArchiveFiles, initramfsFiles } from "./guest_layout.ts";
 
-const NOTHING = { modules: [], selftests: [] };
+const NOTHING = { calls: [], modules: [], selftests: [] };
 
 Deno.test("cellArchiveFiles() has files below their folder, and none where there are none", () => {
   assert.deepEqual(cellArchiveFiles(NOTHING), ["kmatrix/cell.json"]);
-  assert.deepEqual(cellArchiveFiles({ modules: ["a.ko", "b.ko"], selftests: ["kcov_test"] }), [
-    "kmatrix/cell.json",
-    "kmatrix/modules",
-    "kmatrix/modules/a.ko",
-    "kmatrix/modules/b.ko",
-    "kmatrix/selftests",
-    "kmatrix/selftests/kcov_test",
-  ]);
+  assert.deepEqual(
+    cellArchiveFiles({ calls: ["pc"], modules: ["a.ko", "b.ko"], selftests: ["kcov_test"] }),
+    [
+      "kmatrix/cell.json",
+      "kmatrix/calls",
+      "kmatrix/calls/pc",
+      "kmatrix/modules",
+      "kmatrix/modules/a.ko",
+      "kmatrix/modules/b.ko",
+      "kmatrix/selftests",
+      "kmatrix/selftests/kcov_test",
+    ],
+  );
 });
 
 Deno.test("the cell's archive relies on folders of the shared one", () => {

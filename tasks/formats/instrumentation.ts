@@ -38,7 +38,16 @@ export interface ImageFigures {
   readonly textBytes: number;
   /** null where the image has no guards. */
   readonly guardBytes: number | null;
+  readonly returns: ReturnAddresses;
   readonly problems: readonly string[];
+}
+
+/** Addresses behind the calls of the callbacks, ascending, without their upper 32 bits of ones. */
+export interface ReturnAddresses {
+  /** Of the callbacks that report a PC: what KCOV may record in modes PC and unique. */
+  readonly pc: Uint32Array<ArrayBuffer>;
+  /** Of those that report a comparison. */
+  readonly cmp: Uint32Array<ArrayBuffer>;
 }
 
 function isCode(section: Section): boolean {
@@ -50,37 +59,44 @@ function sum(calls: Calls, wanted: (name: string) => boolean): number {
 }
 
 /**
- * Calls of each callback in a linked kernel image, found as `call rel32` (e8) and `jmp rel32` (e9,
+ * Calls of each callback in a linked kernel image and where they return to, found as `call rel32` (e8) and `jmp rel32` (e9,
  * a tail call) whose target is exactly the callback. Other bytes that
- * look like one would have to hit one of a dozen addresses out of 2^32.
+ * look like one would have to hit one of a dozen addresses out of 2^32. A tail call returns
+ * somewhere else.
  */
-export function countCallsInImage(elf: Elf): Calls {
+export function callsInImage(elf: Elf): { calls: Calls; returns: ReturnAddresses } {
   const callbacks = new Map<number, string>();
   for (const symbol of elf.symbols((name) => CALLBACK.test(name))) {
     callbacks.set(symbol.value, symbol.name);
   }
   const calls: Record<string, number> = {};
+  const [pc, cmp]: [number[], number[]] = [[], []];
   for (const name of callbacks.values()) calls[name] = 0;
   for (const section of elf.sections.filter(isCode)) {
     const bytes = elf.content(section);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at + 5 <= bytes.length; at++) {
       if (bytes[at] !== 0xe8 && bytes[at] !== 0xe9) continue;
-      const name = callbacks.get(section.address + at + 5 + view.getInt32(at + 1, true));
-      if (name !== undefined) calls[name]!++;
+      const behind = section.address + at + 5;
+      const name = callbacks.get(behind + view.getInt32(at + 1, true));
+      if (name === undefined) continue;
+      calls[name]!++;
+      if (bytes[at] === 0xe8) (COMPARE.test(name) ? cmp : pc).push(behind);
     }
   }
-  return calls;
+  // The array takes the low halves.
+  return { calls, returns: { pc: Uint32Array.from(pc).sort(), cmp: Uint32Array.from(cmp).sort() } };
 }
 
 /** Figures of vmlinux, and one line for each thing that is not as the features promise. */
 export function inspectImage(elf: Elf, features: readonly Feature[]): ImageFigures {
-  const calls = countCallsInImage(elf);
+  const { calls, returns } = callsInImage(elf);
   const guards = guardArea(elf);
   return {
     calls,
     textBytes: elf.functionBytes(elf.sections.findIndex((section) => section.name === ".text")),
     guardBytes: guards?.bytes ?? null,
+    returns,
     problems: [
       ...callProblems("vmlinux", calls, features, FEWEST_CALLS),
       ...(features.includes("unique") ? guardProblems(elf, calls, guards) : []),

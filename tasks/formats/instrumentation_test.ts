@@ -5,7 +5,7 @@ import { type TinyKernel, tinyKernel, type TinyModule, tinyModule } from "../tes
 import { Elf } from "./elf.ts";
 import {
   CALLBACK,
-  countCallsInImage,
+  callsInImage,
   inspectImage,
   inspectModule,
   inspectObject,
@@ -33,12 +33,21 @@ Deno.test("CALLBACK matches the callbacks of trace-pc, trace-pc-guard and trace-
   }
 });
 
-Deno.test("countCallsInImage() counts calls and tail calls, in loaded code alone", () => {
+Deno.test("callsInImage() counts calls and tail calls, in loaded code alone", () => {
   const count = (opcode: number) =>
-    countCallsInImage(new Elf(tinyKernel({ calls: { [PC]: 7, [CMP]: 2 }, opcode }), "vmlinux"));
+    callsInImage(new Elf(tinyKernel({ calls: { [PC]: 7, [CMP]: 2 }, opcode }), "vmlinux")).calls;
   assert.deepEqual(count(0xe8), { [PC]: 7, [CMP]: 2 });
   assert.deepEqual(count(0xe9), { [PC]: 7, [CMP]: 2 });
   assert.deepEqual(count(0xeb), { [PC]: 0, [CMP]: 0 });
+});
+
+Deno.test("callsInImage() gives the addresses behind calls, and none behind tail calls", () => {
+  const returns = (opcode: number) =>
+    callsInImage(new Elf(tinyKernel({ calls: { [PC]: 3, [CMP]: 2 }, opcode }), "vmlinux")).returns;
+  const { pc, cmp } = returns(0xe8);
+  assert.deepEqual([...pc], [0x81000005, 0x8100000a, 0x8100000f]);
+  assert.deepEqual([...cmp], [0x81000014, 0x81000019]);
+  assert.deepEqual([returns(0xe9).pc.length, returns(0xe9).cmp.length], [0, 0]);
 });
 
 Deno.test("inspectImage() gives the figures of a kernel", () => {

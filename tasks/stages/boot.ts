@@ -21,6 +21,8 @@ import { RECORDINGS } from "../paths.ts";
 export interface BootInput {
   readonly cell: string;
   readonly vmlinux: string;
+  /** Tables of the image's calls, as paths; see callTables(). */
+  readonly calls: readonly string[];
   /** Modules of the same build, as paths of .ko files. */
   readonly modules: readonly string[];
   /** C programs of the tree's own selftest, as paths. */
@@ -134,9 +136,10 @@ export async function attend(
 async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
   const { dir, cell, features, filter, limits, cover, session } = input;
   const { timeScale } = limits;
+  const calls = await copyInto(`${dir}/initramfs/kmatrix/calls`, input.calls, host);
   const modules = await copyInto(`${dir}/initramfs/kmatrix/modules`, input.modules, host);
   const selftests = await copyInto(`${dir}/initramfs/kmatrix/selftests`, input.selftests, host);
-  const told = { cell, features, filter, timeScale, modules, selftests };
+  const told = { cell, features, filter, timeScale, calls, modules, selftests };
   const file: CellFile = { ...told, cover, session };
   await host.fs.writeText(`${dir}/initramfs/kmatrix/cell.json`, JSON.stringify(file));
   if (session?.kind === "program") {

@@ -85,6 +85,7 @@ async function bootWith(
       cell: "linux-6.12/kcov",
       vmlinux: "/b/vmlinux",
       modules: [],
+      calls: [],
       selftests: [],
       initramfs: { path: `${dir}/shared.cpio`, digest: "d", tests: [] },
       machine: UNI,

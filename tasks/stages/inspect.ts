@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Looks into the built kernel and its modules: are they instrumented as the configuration says? */
 import type { Host } from "../host/host.ts";
-import type { Paths } from "../paths.ts";
+import { callTables, type Paths } from "../paths.ts";
 import type { Inspection, KernelBuild, KernelSpec, ModuleInspection } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { sha256 } from "../formats/digest.ts";
@@ -10,6 +10,7 @@ import {
   inspectImage,
   inspectModule,
   inspectObject,
+  type ReturnAddresses,
   undeclaredObjects,
   wronglyInstrumentedObjects,
 } from "../formats/instrumentation.ts";
@@ -39,13 +40,51 @@ export async function inspect(
   const key = await sha256(JSON.stringify(looked));
   const file = `${buildDir}/kmatrix-inspected.json`;
   const kept = readKept(await host.fs.readTextIfAny(file));
-  if (kept?.key === key) return kept.inspection;
+  if (kept?.key === key && kept.tables === await tablesState(buildDir, host)) {
+    return kept.inspection;
+  }
   const inspection = await lookInside(kernel, spec, host);
-  await host.fs.writeText(file, JSON.stringify({ key, inspection }));
+  const tables = await tablesState(buildDir, host);
+  await host.fs.writeText(file, JSON.stringify({ key, tables, inspection }));
   return inspection;
 }
 
-function readKept(text: string | null): { key: string; inspection: Inspection } | null {
+/** The tables that inspect() has left beside a kernel, for its guest; none without KCOV. */
+export function callFiles({ config }: Pick<KernelBuild, "config">): string[] {
+  return config.features.includes("kcov") ? Object.values(callTables(config.buildDir)) : [];
+}
+
+interface Kept {
+  readonly key: string;
+  readonly tables: string;
+  readonly inspection: Inspection;
+}
+
+/** Sizes and times of the tables, as they stand for what was found. */
+async function tablesState(buildDir: string, host: Host): Promise<string> {
+  const tables = Object.values(callTables(buildDir));
+  return JSON.stringify(await Promise.all(tables.map((path) => host.fs.stat(path))));
+}
+
+/** For the guest, which holds the PCs that it collects against them: words of 32 bits each. */
+async function writeTables(
+  buildDir: string,
+  returns: ReturnAddresses,
+  host: Host,
+): Promise<void> {
+  const tables = callTables(buildDir);
+  for (const kind of ["pc", "cmp"] as const) {
+    await host.fs.makeDir(tables[kind].slice(0, tables[kind].lastIndexOf("/")));
+    const file = await host.fs.appender(tables[kind]);
+    try {
+      await file.write(new Uint8Array(returns[kind].buffer));
+    } finally {
+      file.close();
+    }
+  }
+}
+
+function readKept(text: string | null): Kept | null {
   try {
     return text === null ? null : JSON.parse(text);
   } catch {
@@ -61,6 +100,7 @@ async function lookInside(
 ): Promise<Inspection> {
   const { features, buildDir } = kernel.config;
   const image = await withElf(kernel.vmlinux, host, (elf) => inspectImage(elf, features));
+  if (features.includes("kcov")) await writeTables(buildDir, image.returns, host);
   const problems = [...image.problems];
   if (features.includes("kcov") && spec.uninstrumented !== null) {
     const { without, calling } = await linkedObjects(kernel, host);
