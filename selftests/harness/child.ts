@@ -135,47 +135,54 @@ export function asciiJson(value: unknown): string {
   );
 }
 
-export interface ForkOptions {
-  /** The child leads a process group of its own. */
-  readonly ownGroup?: boolean;
+/** What a child runs; `send` brings a value to its parent. */
+export type ChildBody<Message> = (send: (message: Message) => void) => void;
+
+/** Read end and write end of a new pipe. */
+export function pipe(): [number, number] {
+  const ends = new Int32Array(2);
+  guest().call(SYS.pipe2, ends, O_CLOEXEC);
+  return [ends[0]!, ends[1]!];
 }
 
 /**
  * Forks. The child runs `body` and exits with code 0, or with code 1 after an exception (which the
  * body is expected to catch and send). It never returns from here.
  */
-export function forkChild<Message>(
-  body: (send: (message: Message) => void) => void,
-  options: ForkOptions = {},
-): Child<Message> {
+export function forkChild<Message>(body: ChildBody<Message>): Child<Message> {
   const sys = guest();
-  const ends = new Int32Array(2);
-  sys.call(SYS.pipe2, ends, O_CLOEXEC);
-  const [readEnd, writeEnd] = [ends[0]!, ends[1]!];
-
+  const [readEnd, writeEnd] = pipe();
   const pid = sys.call(SYS.fork);
   if (pid === 0) {
-    let code = 1;
-    try {
-      close(readEnd);
-      if (options.ownGroup) sys.call(SYS.setpgid, 0, 0);
-      // With raised I/O privilege the kernel updates the I/O bitmap on the way back to userspace,
-      // and KCOV traces that. Only PID 1 writes to ports.
-      sys.call(SYS.iopl, 0);
-      body((message) => writeAll(writeEnd, `${asciiJson(message)}\n`));
-      code = 0;
-    } finally {
-      sys.call(SYS.exitGroup, code);
-    }
+    close(readEnd);
+    runAsChild(body, writeEnd);
   }
-
-  // In both processes, so that it holds whichever of them comes first.
-  if (options.ownGroup) sys.tryCall(SYS.setpgid, pid, pid);
   close(writeEnd);
+  return parentOf(pid, readEnd);
+}
+
+/** The child's side of a fork. */
+export function runAsChild<Message>(body: ChildBody<Message>, writeEnd: number): never {
+  const sys = guest();
+  let code = 1;
+  try {
+    // With raised I/O privilege the kernel updates the I/O bitmap on the way back to userspace,
+    // and KCOV traces that. Only PID 1 writes to ports.
+    sys.call(SYS.iopl, 0);
+    body((message) => writeAll(writeEnd, `${asciiJson(message)}\n`));
+    code = 0;
+  } finally {
+    sys.call(SYS.exitGroup, code);
+  }
+  throw new Error("exit_group(2) returned");
+}
+
+/** The parent's side of a fork, with what it reads of the pipe. */
+export function parentOf<Message>(pid: number, readEnd: number): Child<Message> {
+  const sys = guest();
   const F_SETFL = 4;
   sys.call(SYS.fcntl, readEnd, F_SETFL, O_NONBLOCK);
-  const pidfd = sys.call(SYS.pidfdOpen, pid, 0);
-  return new Child<Message>(pid, readEnd, pidfd);
+  return new Child<Message>(pid, readEnd, sys.call(SYS.pidfdOpen, pid, 0));
 }
 
 function writeAll(fd: number, ascii: string): void {

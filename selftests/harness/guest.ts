@@ -32,6 +32,7 @@ export const SYS = {
   nanosleep: 35,
   dup2: 33,
   getpid: 39,
+  clone: 56,
   fork: 57,
   execve: 59,
   wait4: 61,

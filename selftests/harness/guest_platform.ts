@@ -2,7 +2,7 @@
 
 /** The real machine behind the runner: ports, kernel log, mounts, the end. Guest only. */
 
-import { forkChild } from "./child.ts";
+import { ForkServer } from "./fork_server.ts";
 import { EXIT_PORT } from "./frames.ts";
 import { close, ERRNO, guest, isSysError, O_WRONLY, open, SYS } from "./guest.ts";
 import type { Cell, ChildMessage, Platform } from "./runner.ts";
@@ -21,7 +21,10 @@ export function guestPlatform(): Platform {
     }),
     send: (kind, payload) => sys.frame(kind, payload),
     mark,
-    runChild: (body, options) => forkChild<ChildMessage>(body, { ownGroup: true }).wait(options),
+    children: (body) => {
+      const server = new ForkServer<ChildMessage>(body);
+      return (index, options) => server.run(index, options);
+    },
   };
 }
 

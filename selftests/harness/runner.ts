@@ -61,8 +61,13 @@ export interface Platform {
   send(kind: FrameKind, payload: string): void;
   /** Writes a line to the kernel log. */
   mark(line: string): void;
-  /** Runs `body` in a child process and reports its end. What is left of it is killed. */
-  runChild(body: (send: (message: ChildMessage) => void) => void, options: ChildOptions): ChildEnd;
+  /**
+   * Prepares to run `body` in child processes. What comes back runs it with an index in one of them and
+   * reports its end; what is left of it is killed.
+   */
+  children(
+    body: (index: number, send: (message: ChildMessage) => void) => void,
+  ): (index: number, options: ChildOptions) => ChildEnd;
 }
 
 export interface Totals {
@@ -113,6 +118,7 @@ export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Pla
   const tests = all.filter((test) =>
     isSelected(cell.filter, test.id) && appliesTo(test, cell.features)
   );
+  const runChild = platform.children((index, send) => runBody(tests[index]!, send));
   const totals = { passed: 0, failed: 0, skipped: 0 };
 
   json("B", {
@@ -132,7 +138,7 @@ export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Pla
 
     platform.mark(`kmatrix: RUN ${test.id}`);
     ktap(runLine(test.id));
-    const end = platform.runChild((send) => runBody(test, send), {
+    const end = runChild(index, {
       timeoutMs,
       onTick: () => json("H", { uptimeMs: uptimeMs(), test: test.id }),
       onMessage: (message) => {

@@ -19,11 +19,11 @@ function fakePlatform(ends: Record<number, ChildEnd> = {}) {
     describe: () => ({ release: "6.12.0", cmdline: "quiet" }),
     send: (kind, payload) => writer.text(kind, payload),
     mark: (line) => marks.push(line),
-    runChild(body, { timeoutMs, onMessage, onTick }) {
+    children: (body) => (index, { timeoutMs, onMessage, onTick }) => {
       const end = ends[limits.length];
       limits.push(timeoutMs);
       onTick();
-      body((message) => {
+      body(index, (message) => {
         // A child that does not end by itself never gets to send its outcome.
         if (end === undefined || message.kind !== "outcome") onMessage(message);
       });

@@ -14,6 +14,7 @@ import {
   KCOV_UNIQUE_ENABLE,
 } from "./kcov.ts";
 import { ModuleFile } from "./module_file.ts";
+import { packSymbols, SymbolTable } from "./symbol_table.ts";
 import { KernelSymbols } from "./symbols.ts";
 import { symbolSections, tinyElf } from "../../tasks/testing/tiny_elf.ts";
 
@@ -62,7 +63,15 @@ const KALLSYMS = [
   "",
 ].join("\n");
 const MODULES = "mod 16384 0 - Live 0xffffffffa0000000\n";
-const symbols = new KernelSymbols(KALLSYMS, MODULES);
+
+function tableOf(systemMap: string): SymbolTable {
+  const packed = packSymbols(systemMap);
+  assert.ok(packed !== null);
+  return new SymbolTable(packed.buffer as ArrayBuffer, (bytes) => new TextDecoder().decode(bytes));
+}
+
+const table = tableOf(KALLSYMS);
+const symbols = new KernelSymbols(table, KALLSYMS, MODULES);
 
 Deno.test("KernelSymbols.nameOf() names the function of the call before a return address", () => {
   assert.equal(symbols.nameOf(0xffffffff81000101n), "first");
@@ -91,6 +100,37 @@ Deno.test("KernelSymbols.isText() is true from _stext up to _etext", () => {
 Deno.test("KernelSymbols.namesOf() lists functions in order, each once", () => {
   const pcs = [0xffffffff81000201n, 0xffffffff81000101n, 0xffffffff81000203n, 0x5n];
   assert.deepEqual(symbols.namesOf(pcs), ["second", "first", "0x5"]);
+});
+
+Deno.test("packSymbols() keeps the functions of the kernel's text, one name an address", () => {
+  const names = [0x80ffffff, 0x81000000, 0x810000ff, 0x81000100, 0x810001ff, 0x81ffffff].map((
+    low,
+  ) => table.at(low)?.name);
+  assert.deepEqual(names, [undefined, "_stext", "_stext", "first", "first", "second"]);
+  assert.deepEqual([table.start, table.end], [0x81000000, 0x81000300]);
+  const aliases = tableOf([
+    "ffffffff81000300 T _etext",
+    "ffffffff81000010 T __memcpy",
+    "ffffffff81000010 T memcpy",
+    "ffffffff81000010 T ___memcpy",
+    "ffffffff81000020 D data",
+    "ffffffff81000000 T _stext",
+  ].join("\n"));
+  assert.equal(aliases.at(0x81000020)?.name, "memcpy");
+  assert.equal(packSymbols("ffffffff81000000 T _stext\n"), null, "no _etext");
+  assert.equal(packSymbols(""), null);
+});
+
+Deno.test("SymbolTable.agreesWith() takes the kernel's word for where it is", () => {
+  const [start, , first] = ["_stext", "_text", "first"].map((name) =>
+    KALLSYMS.split("\n").find((line) => line.endsWith(` ${name}`))! + "\n"
+  ) as [string, string, string];
+  assert.ok(table.agreesWith(`0000000000000000 A fixed_percpu_data\n${start}${first}`));
+  assert.ok(table.agreesWith(`${start}${first}ffffffff8100017`), "the last line is not whole");
+  assert.ok(!table.agreesWith(start.replace("81000000", "82000000")), "moved");
+  assert.ok(!table.agreesWith(start + first.replace("100", "180")), "another kernel");
+  assert.ok(!table.agreesWith("0000000000000000 T _stext\n"), "addresses are hidden");
+  assert.ok(!table.agreesWith(""));
 });
 
 Deno.test("ModuleFile lists sections, and functions of sections with code", () => {

@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: MIT
 
-/** Function names and text ranges of the running kernel, from /proc/kallsyms and /proc/modules. */
+/**
+ * Function names and text ranges of the running kernel: its own from the table that the host has put
+ * into the initramfs or else from /proc/kallsyms, those of modules from there and /proc/modules.
+ */
 
 import { hex } from "../harness/asserts.ts";
-import { guest } from "../harness/guest.ts";
+import {
+  close,
+  guest,
+  isSysError,
+  MAP_PRIVATE,
+  O_RDONLY,
+  open,
+  PROT_READ,
+  SYS,
+} from "../harness/guest.ts";
+import { packSymbols, SymbolTable, type TextSymbol, textSymbol } from "./symbol_table.ts";
+
+/** Where the host puts the table. */
+const TABLE_PATH = "/kmatrix/symbols";
 
 /**
  * All kernel text of x86-64 lies in the topmost 2 GiB, so the low half of an address identifies it,
@@ -22,45 +38,30 @@ interface Range {
   readonly module?: string;
 }
 
-interface Symbol {
-  readonly start: number;
-  readonly name: string;
-}
-
-/** "ffffffff81000000 T name", in modules "ffffffffc0000000 t name\t[module]". */
-function parseSymbol(line: string): Symbol {
-  return { start: parseInt(line.slice(8, 16), 16), name: line.slice(19).split("\t", 1)[0]! };
-}
-
 /** Where instrumented code may lie, and what it is called. */
 export class KernelSymbols {
-  /** Lines of the kernel itself, sorted by address. Searched as text: parsing them all takes long. */
-  readonly #kernel: string;
+  readonly #kernel: SymbolTable;
   /** Functions of modules, which the file lists unsorted. */
-  readonly #moduleSymbols: readonly Symbol[];
+  readonly #moduleSymbols: readonly TextSymbol[];
   readonly #text: Range;
   readonly #modules: readonly Range[];
 
-  /** @param kallsyms, modules text of the two files of /proc */
-  constructor(kallsyms: string, modules: string) {
-    // Per-CPU symbols come first, with small addresses; lines of modules end in "\t[name]".
-    const start = Math.max(0, kallsyms.indexOf("\nffffffff") + 1);
-    const firstModule = kallsyms.indexOf("\t[", start);
-    const end = firstModule < 0 ? kallsyms.length : kallsyms.lastIndexOf("\n", firstModule) + 1;
-    this.#kernel = kallsyms.slice(start, end);
-    this.#moduleSymbols = kallsyms.slice(end).split("\n")
-      .filter((line) => /^ffffffff.{8} [tTwW] /.test(line))
-      .map(parseSymbol);
-    this.#text = { start: this.#find("_stext"), end: this.#find("_etext") };
+  /**
+   * @param kernel functions of the kernel itself
+   * @param kallsyms text of the file, for the functions of modules; empty where none are asked for
+   * @param modules text of /proc/modules
+   */
+  constructor(kernel: SymbolTable, kallsyms: string, modules: string) {
+    this.#kernel = kernel;
+    // Lines of modules are the last ones, and end in "\t[name]".
+    const firstModule = kallsyms.indexOf("\t[");
+    this.#moduleSymbols = firstModule < 0
+      ? []
+      : kallsyms.slice(kallsyms.lastIndexOf("\n", firstModule) + 1).split("\n")
+        .map((line) => textSymbol(line.split("\t", 1)[0]!))
+        .filter((symbol) => symbol !== undefined);
+    this.#text = { start: kernel.start, end: kernel.end };
     this.#modules = parseModules(modules);
-  }
-
-  #find(name: string): number {
-    const at = this.#kernel.indexOf(` T ${name}\n`);
-    if (at < 0) {
-      throw new Error(`/proc/kallsyms has no ${name} (CONFIG_KALLSYMS_ALL, kptr_restrict)`);
-    }
-    return parseInt(this.#kernel.slice(at - 8, at), 16);
   }
 
   /** The range that holds the address, kernel text or a loaded module. */
@@ -91,31 +92,13 @@ export class KernelSymbols {
     if (this.moduleOf(pc) !== undefined) {
       return this.#moduleSymbols
         .filter(({ start }) => start <= call)
-        .reduce<Symbol | undefined>(
+        .reduce<TextSymbol | undefined>(
           (best, each) => best && best.start >= each.start ? best : each,
           undefined,
         )
         ?.name;
     }
-    return this.#kernelSymbolAt(call);
-  }
-
-  /** Binary search for the last line whose address is not above `low`. */
-  #kernelSymbolAt(low: number): string | undefined {
-    const text = this.#kernel;
-    let first = 0;
-    let last = text.length;
-    let found: Symbol | undefined;
-    while (first < last) {
-      const line = text.lastIndexOf("\n", (first + last >>> 1) - 1) + 1;
-      const end = text.indexOf("\n", line) + 1 || text.length;
-      const symbol = parseSymbol(text.slice(line, end).trimEnd());
-      if (symbol.start <= low) {
-        found = symbol;
-        first = end;
-      } else last = line;
-    }
-    return found?.name;
+    return this.#kernel.at(call)?.name;
   }
 
   /** Functions of the trace, in order of their first entry. */
@@ -137,24 +120,79 @@ function parseModules(text: string): Range[] {
   return ranges;
 }
 
-/** Symbols as they are now. Reads about a megabyte: do it before anything is measured. */
-export function readKernelSymbols(): KernelSymbols {
+/** The table of the initramfs, mapped: no process copies it. undefined where there is none. */
+function mappedTable(): SymbolTable | undefined {
   const sys = guest();
-  let modules = "";
+  let fd: number;
   try {
-    modules = sys.readFile("/proc/modules");
-  } catch {
-    // no CONFIG_MODULES
+    fd = open(TABLE_PATH, O_RDONLY);
+  } catch (error) {
+    if (isSysError(error)) return undefined;
+    throw error;
   }
-  return new KernelSymbols(sys.readFile("/proc/kallsyms"), modules);
+  const SEEK_END = 2;
+  const size = sys.call(SYS.lseek, fd, 0, SEEK_END);
+  const memory = sys.map(size, PROT_READ, MAP_PRIVATE, fd, 0);
+  close(fd);
+  return new SymbolTable(memory, sys.text);
 }
 
+/** /proc/kallsyms up to the part that holds _stext: behind the per-CPU symbols, if they are there. */
+function firstOfKallsyms(): string {
+  const sys = guest();
+  const part = new Uint8Array(4096);
+  const fd = open("/proc/kallsyms", O_RDONLY);
+  let text = "";
+  for (let got = 1; got > 0 && !text.includes(" T _stext\n");) {
+    got = sys.call(SYS.read, fd, part, part.length);
+    text += sys.text(part.subarray(0, got));
+  }
+  close(fd);
+  return text;
+}
+
+/** The table of the host, unless the running kernel tells otherwise; else what the kernel prints. */
+function kernelTable(): SymbolTable {
+  const sys = guest();
+  const table = mappedTable();
+  if (table?.agreesWith(firstOfKallsyms())) return table;
+  const packed = packSymbols(sys.readFile("/proc/kallsyms"));
+  if (packed === null) {
+    throw new Error("/proc/kallsyms has no _stext or _etext (CONFIG_KALLSYMS, kptr_restrict)");
+  }
+  return new SymbolTable(packed.buffer as ArrayBuffer, sys.text);
+}
+
+/** Symbols as they are now, with those of modules: do it before anything is measured. */
+export function readKernelSymbols(): KernelSymbols {
+  const sys = guest();
+  return new KernelSymbols(table(), sys.readFile("/proc/kallsyms"), loadedModules());
+}
+
+function loadedModules(): string {
+  try {
+    return guest().readFile("/proc/modules");
+  } catch {
+    return ""; // no CONFIG_MODULES
+  }
+}
+
+let knownTable: SymbolTable | undefined;
 let known: KernelSymbols | undefined;
+
+function table(): SymbolTable {
+  return knownTable ??= kernelTable();
+}
 
 /**
  * Symbols of the kernel without modules that are loaded later. PID 1 reads them once before the first
  * test, and the children inherit them.
  */
 export function kernelSymbols(): KernelSymbols {
-  return known ??= readKernelSymbols();
+  if (known === undefined) {
+    const modules = loadedModules();
+    // A session of `deno task repro` may have loaded some.
+    known = modules === "" ? new KernelSymbols(table(), "", "") : readKernelSymbols();
+  }
+  return known;
 }

@@ -58,6 +58,14 @@ export interface Sys {
   run(operations: Memory): void;
 
   /**
+   * Forks for its parent: for each request that it reads from the first descriptor it starts a child
+   * of the parent and writes its pid (int32, or a negative error number) to the second. Returns in each
+   * child, with the request in `request`, whose size tells that of a request; ends the process when
+   * there are no more.
+   */
+  serveForks(requests: number, answers: number, request: Int32Array): void;
+
+  /**
    * Numbers a frame (see `harness/frames.ts`) and writes it to the results channel; PID 1 only. Throws
    * a RangeError when the payload holds a line end. Here, because the checksum takes the engine longer
    * than everything else about a result line.
@@ -72,6 +80,12 @@ export interface Sys {
 
   /** The bytes as text (UTF-8). */
   text(memory: Memory): string;
+
+  /**
+   * Offset of the first byte in which two memories of one length differ, or -1: the engine takes
+   * longer for a thousand words than the runtime for a megabyte. They may overlap.
+   */
+  difference(one: Memory, other: Memory): number;
 
   /** Milliseconds of the monotonic clock, with fraction: time since boot. */
   nowMs(): number;

@@ -9,12 +9,15 @@ export function initramfsFiles(): string[] {
 
 /** Paths of the small archive that is appended for one boot, parents before their content. */
 export function cellArchiveFiles(
-  files: Pick<CellFile, "calls" | "modules" | "selftests" | "session">,
+  files: Pick<CellFile, "calls" | "modules" | "selftests" | "session"> & {
+    readonly symbols?: boolean;
+  },
 ): string[] {
   const folder = (path: string, names: readonly string[]) =>
     names.length > 0 ? [path, ...names.map((name) => `${path}/${name}`)] : [];
   return [
     "kmatrix/cell.json",
+    ...(files.symbols ? ["kmatrix/symbols"] : []),
     ...folder("kmatrix/calls", files.calls),
     ...folder("kmatrix/modules", files.modules),
     ...folder("kmatrix/selftests", files.selftests),

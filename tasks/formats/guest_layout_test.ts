@@ -6,6 +6,10 @@ const NOTHING = { calls: [], modules: [], selftests: [] };
 
 Deno.test("cellArchiveFiles() has files below their folder, and none where there are none", () => {
   assert.deepEqual(cellArchiveFiles(NOTHING), ["kmatrix/cell.json"]);
+  assert.deepEqual(cellArchiveFiles({ ...NOTHING, symbols: true }), [
+    "kmatrix/cell.json",
+    "kmatrix/symbols",
+  ]);
   assert.deepEqual(
     cellArchiveFiles({ calls: ["pc"], modules: ["a.ko", "b.ko"], selftests: ["kcov_test"] }),
     [

@@ -15,6 +15,7 @@ import { failureFrom, KmatrixError } from "../errors.ts";
 import { cellArchiveFiles, type CellFile } from "../formats/guest_layout.ts";
 import { firedRung, type Limits, rungLimitMs } from "../formats/limits.ts";
 import { exitCause, qemuArgv } from "../formats/qemu.ts";
+import { packSymbols } from "../formats/symbols.ts";
 import { archive } from "../host/archive.ts";
 import { RECORDINGS } from "../paths.ts";
 
@@ -142,11 +143,12 @@ async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
   const told = { cell, features, filter, timeScale, calls, modules, selftests };
   const file: CellFile = { ...told, cover, session };
   await host.fs.writeText(`${dir}/initramfs/kmatrix/cell.json`, JSON.stringify(file));
+  const symbols = await writeSymbols(`${dir}/initramfs/kmatrix/symbols`, input.vmlinux, host);
   if (session?.kind === "program") {
     await host.fs.copy(session.argv[0]!, `${dir}/initramfs/kmatrix/program`);
   }
   const small = `${dir}/cell.cpio`;
-  await archive(`${dir}/initramfs`, cellArchiveFiles(file), small, host);
+  await archive(`${dir}/initramfs`, cellArchiveFiles({ ...file, symbols }), small, host);
   const whole = await host.fs.appender(`${dir}/${INITRAMFS}`);
   try {
     for (const part of [input.initramfs.path, small]) {
@@ -158,6 +160,24 @@ async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
   await host.fs.remove(small);
   await host.fs.remove(`${dir}/initramfs`);
   return `${dir}/${INITRAMFS}`;
+}
+
+/**
+ * The functions of the kernel for the guest, which reads its own /proc/kallsyms where there are none.
+ * @returns Whether the build has left a System.map beside vmlinux.
+ */
+async function writeSymbols(path: string, vmlinux: string, host: Host): Promise<boolean> {
+  const folder = vmlinux.slice(0, vmlinux.lastIndexOf("/"));
+  const systemMap = await host.fs.readTextIfAny(`${folder}/System.map`);
+  const packed = systemMap === null ? null : packSymbols(systemMap);
+  if (packed === null) return false;
+  const out = await host.fs.appender(path);
+  try {
+    await out.write(packed);
+  } finally {
+    out.close();
+  }
+  return true;
 }
 
 /** Copies files into a folder, which is made where there are any; gives their names. */

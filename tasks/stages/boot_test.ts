@@ -79,7 +79,10 @@ async function bootWith(
             : denoFileSystem.appender(path),
       },
       // cpio writes its archive to the file that the shell script names first.
-      answer: ({ argv }) => void Deno.writeTextFileSync(argv[3]!, "cell;"),
+      answer: ({ argv }) => {
+        const symbols = argv[2]!.includes('"kmatrix/symbols"') ? " with symbols" : "";
+        return void Deno.writeTextFileSync(argv[3]!, `cell${symbols};`);
+      },
     });
     const record = await boot({
       cell: "linux-6.12/kcov",
@@ -100,6 +103,9 @@ async function bootWith(
     await look({ record, killed, console, dir: `${dir}/boot` });
   });
 }
+
+/** The least that a System.map can be. */
+const MAP = "ffffffff81000000 T _stext\nffffffff81000010 T _etext\n";
 
 Deno.test("boot() records what the guest says, byte for byte, and how it ended", async () => {
   const script: Script = {
@@ -145,6 +151,20 @@ Deno.test("boot() gives QEMU the shared initramfs with the cell's own archive be
     assert.equal(path, `${dir}/initramfs.cpio`);
     assert.equal(await Deno.readTextFile(path), "shared;cell;");
   });
+});
+
+Deno.test("boot() gives the guest the symbols of a build that has left its System.map", async () => {
+  const script: Script = { ends: { atMs: 10, code: 33 } };
+  const archives: string[] = [];
+  for (const map of [null, "no map at all\n", MAP]) {
+    await withTempDir(async (build) => {
+      if (map !== null) await Deno.writeTextFile(`${build}/System.map`, map);
+      await bootWith(script, async ({ dir }) => {
+        archives.push(await Deno.readTextFile(`${dir}/initramfs.cpio`));
+      }, { vmlinux: `${build}/vmlinux` });
+    });
+  }
+  assert.deepEqual(archives, ["shared;cell;", "shared;cell;", "shared;cell with symbols;"]);
 });
 
 Deno.test("boot() stops a guest that says nothing, as no-output", async () => {

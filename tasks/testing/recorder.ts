@@ -100,12 +100,12 @@ export function record(script: Script): Recording {
           print(line);
           current = /^kmatrix: RUN (.*)/.exec(line)?.[1] ?? current;
         },
-        runChild(body, { onMessage, onTick }) {
+        children: (body) => (index, { onMessage, onTick }) => {
           const { act, console } = script.tests.find(({ declared }) => declared.id === current)!;
           onTick();
           console?.forEach(print);
           if (act.do === "vanish") throw new Vanished();
-          body((message) => {
+          body(index, (message) => {
             if (act.do !== "end" || message.kind !== "outcome") onMessage(message);
           });
           return act.do === "end" ? act.end : { kind: "exited", code: 0 };

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * Names of the kernel's own functions as one block of memory that is searched as it is: the host packs
+ * it from the build's System.map, the guest maps the file. (The kernel takes a tenth of a second to
+ * print /proc/kallsyms, and each test's process would copy what was made of it.) Pure.
+ *
+ * Little-endian 32-bit words: the number of functions, the low halves of _stext and _etext, that of
+ * each function's address, ascending, and where its name starts; then where the last name ends, and
+ * the names, in ASCII with nothing in between.
+ */
+
+/** Words before the addresses. */
+const HEAD_WORDS = 3;
+const WORD_BYTES = 4;
+
+/** "ffffffff81000000 T name", as System.map and /proc/kallsyms have it. */
+const TEXT_LINE = /^ffffffff([0-9a-f]{8}) [tTwW] (\S+)$/;
+
+export interface TextSymbol {
+  /** Low half of the address. */
+  readonly start: number;
+  readonly name: string;
+}
+
+/** The function of a line of System.map or /proc/kallsyms, or undefined where it names something else. */
+export function textSymbol(line: string): TextSymbol | undefined {
+  const match = TEXT_LINE.exec(line);
+  return match ? { start: parseInt(match[1]!, 16), name: match[2]! } : undefined;
+}
+
+const underscores = (name: string) => /^_*/.exec(name)![0].length;
+
+/**
+ * Packs the functions from _stext up to _etext. Of several names of one address it keeps the one with
+ * the fewest leading underscores, which is the kernel's own choice (scripts/kallsyms.c).
+ * @returns null where the text is no System.map with these two marks.
+ */
+export function packSymbols(systemMap: string): Uint8Array | null {
+  const all = systemMap.split("\n").map(textSymbol).filter((symbol) => symbol !== undefined);
+  const addressOf = (name: string) => all.find((symbol) => symbol.name === name)?.start;
+  const [start, end] = [addressOf("_stext"), addressOf("_etext")];
+  if (start === undefined || end === undefined) return null;
+  const names = new Map<number, string>();
+  for (const symbol of all.sort((a, b) => a.start - b.start)) {
+    if (symbol.start < start || symbol.start >= end) continue;
+    const other = names.get(symbol.start);
+    if (other === undefined || underscores(symbol.name) < underscores(other)) {
+      names.set(symbol.start, symbol.name);
+    }
+  }
+  const words = [names.size, start, end, ...names.keys()];
+  let at = 0;
+  for (const name of names.values()) {
+    words.push(at);
+    at += name.length;
+  }
+  words.push(at);
+  const bytes = new Uint8Array(words.length * WORD_BYTES + at);
+  const view = new DataView(bytes.buffer);
+  words.forEach((word, index) => view.setUint32(index * WORD_BYTES, word, true));
+  const text = [...names.values()].join("");
+  for (let i = 0; i < at; i++) bytes[words.length * WORD_BYTES + i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** What {@link packSymbols} has packed. */
+export class SymbolTable {
+  readonly #words: Uint32Array;
+  readonly #names: Uint8Array;
+  readonly #decode: (bytes: Uint8Array) => string;
+  readonly #count: number;
+  /** Low half of the address of _stext. */
+  readonly start: number;
+  /** Low half of the address of _etext, which is the first behind. */
+  readonly end: number;
+
+  /** @param decode Bytes as text; the guest has no TextDecoder. */
+  constructor(packed: ArrayBuffer, decode: (bytes: Uint8Array) => string) {
+    this.#count = new Uint32Array(packed, 0, 1)[0]!;
+    const words = HEAD_WORDS + 2 * this.#count + 1;
+    this.#words = new Uint32Array(packed, 0, words);
+    this.#names = new Uint8Array(packed, words * WORD_BYTES);
+    this.#decode = decode;
+    [this.start, this.end] = [this.#words[1]!, this.#words[2]!];
+  }
+
+  /** The last function that does not start above the address's low half. */
+  at(low: number): TextSymbol | undefined {
+    const words = this.#words;
+    let [first, last] = [HEAD_WORDS, HEAD_WORDS + this.#count];
+    while (first < last) {
+      const middle = first + last >>> 1;
+      if (words[middle]! <= low) first = middle + 1;
+      else last = middle;
+    }
+    if (first === HEAD_WORDS) return undefined;
+    const nameAt = first - 1 + this.#count;
+    const name = this.#names.subarray(words[nameAt]!, words[nameAt + 1]!);
+    return { start: words[first - 1]!, name: this.#decode(name) };
+  }
+
+  /**
+   * Whether this is the table of the kernel that prints these lines of /proc/kallsyms, and the kernel
+   * lies where it was linked. They have to hold _stext, which is its first line of text.
+   */
+  agreesWith(kallsyms: string): boolean {
+    const lines = kallsyms.slice(0, kallsyms.lastIndexOf("\n") + 1).split("\n");
+    const known = lines.map(textSymbol).filter((symbol) => symbol !== undefined);
+    const last = known.at(-1);
+    return known.some(({ name, start }) => name === "_stext" && start === this.start) &&
+      this.at(last!.start)?.start === last!.start;
+  }
+}
