@@ -66,7 +66,7 @@ Deno.test("series shows each patch and names the first that breaks a cell", asyn
   assert.equal(
     table,
     `patch                 fake/kcov
-(without the series)  not offered
+(without the series)  has no CONFIG_KCOV
 1 1-option            ok 2
 2 2-good              ok 2
 3 3-flaky             ok 1, 1 flaky

@@ -43,6 +43,8 @@ export function newWarnings(cell: SeriesCell, before: SeriesCell | undefined): s
   return cell.warnings.filter((text) => !known.has(warningKey(text)));
 }
 
+const plural = (count: number) => count === 1 ? "warning" : "warnings";
+
 export interface Break {
   readonly cell: string;
   /** null: it fails without the series already. */
@@ -72,7 +74,7 @@ function failuresOf(now: SeriesCell, before: SeriesCell | undefined, isBase: boo
   const warned: Failure[] = added.length === 0 ? [] : [{
     kind: "build",
     id: "new-warning",
-    message: `${added.length} new warnings; first: ${added[0]}`,
+    message: `${added.length} new ${plural(added.length)}; first: ${added[0]}`,
     detail: added.join("\n"),
   }];
   switch (outcome.kind) {
@@ -90,14 +92,16 @@ function failuresOf(now: SeriesCell, before: SeriesCell | undefined, isBase: boo
   }
 }
 
-/** "ok 50" and what is worth a word; the failure by its id. */
+/** "ok 50" and what is worth a word; the option that is missing; the failure by its id. */
 export function outcomeText(cell: SeriesCell, before: SeriesCell | undefined): string {
   const { outcome } = cell;
   const added = newWarnings(cell, before).length;
-  const warned = added === 0 ? "" : `, ${added} new warnings`;
+  const warned = added === 0 ? "" : `, ${added} new ${plural(added)}`;
   switch (outcome.kind) {
     case "not-offered":
-      return "not offered";
+      return `has no ${outcome.options[0]}${
+        outcome.options.length > 1 ? ` (+${outcome.options.length - 1})` : ""
+      }`;
     case "blocked":
       return `blocked by ${outcome.by}`;
     case "passed": {

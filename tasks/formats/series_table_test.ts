@@ -66,10 +66,10 @@ Deno.test("seriesTable() has a row a patch and the first breaks below", () => {
   assert.equal(
     seriesTable(list),
     `patch                 k/a
-(without the series)  not offered
+(without the series)  has no CONFIG_NEW
 1 p1                  ok 50
 2 p2                  FAILED panic
-3 p3                  ok 49, 1 flaky, 1 new warnings
+3 p3                  ok 49, 1 flaky, 1 new warning
 
 k/a: first broken by p2: panic happened [panic]`,
   );
