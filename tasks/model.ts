@@ -92,6 +92,8 @@ export interface KernelSpec {
   readonly brought?: boolean;
   /** Globs of objects that the tree declares as not instrumented; null: nothing is known of it. */
   readonly uninstrumented: readonly string[] | null;
+  /** Its series lacks patches that `uninstrumented` counts on; of `deno task series`. */
+  readonly incomplete?: boolean;
 }
 
 export type Expectation =

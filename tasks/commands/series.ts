@@ -95,7 +95,9 @@ class Walk {
   async #row(patchName: string, count: number, before: SeriesRow | undefined): Promise<SeriesRow> {
     const { host, paths } = this.#context;
     host.log("info", `patch ${count} of ${this.#kernel.series.length}: ${patchName}`);
-    const kernel = { ...this.#kernel, series: this.#kernel.series.slice(0, count) };
+    const { series } = this.#kernel;
+    const incomplete = count < series.length;
+    const kernel = { ...this.#kernel, series: series.slice(0, count), incomplete };
     const all = (outcome: PatchOutcome): SeriesRow => ({
       patch: patchName,
       cells: new Map(this.#plan.cells.map(({ id }) => [id, { outcome, warnings: [] }])),

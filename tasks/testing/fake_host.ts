@@ -98,10 +98,10 @@ export class FakeHost implements Host {
 }
 
 /** Gives the body a folder of its own. */
-export async function withTempDir(body: (dir: string) => Promise<void>): Promise<void> {
+export async function withTempDir<T>(body: (dir: string) => Promise<T>): Promise<T> {
   const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "kmatrix-" }));
   try {
-    await body(dir);
+    return await body(dir);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
