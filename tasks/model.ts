@@ -319,8 +319,14 @@ export interface BootRecord {
   readonly argv: readonly string[];
   readonly end: BootEnd;
   readonly durationMs: number;
-  /** When each stream began, in ms from QEMU's start; missing where it did not. */
-  readonly firstByteMs?: { readonly console?: number; readonly results?: number };
+  /** When each stream and the first test began, in ms from QEMU's start; missing where it did not. */
+  readonly firstByteMs?: {
+    readonly console?: number;
+    readonly results?: number;
+    readonly test?: number;
+  };
+  /** When the last result came. */
+  readonly lastByteMs?: number;
   readonly features: readonly Feature[];
   readonly filter: readonly string[];
   /** Sizes of the two recordings, so that one which was cut later is found out. */

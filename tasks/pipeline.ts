@@ -32,7 +32,7 @@ import {
   withKernelLock,
 } from "./cell_stages.ts";
 import { type Failure, failureFrom } from "./errors.ts";
-import { bootPhases } from "./formats/boot_phases.ts";
+import { phaseProperties } from "./formats/boot_phases.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { type Build, remainingText } from "./formats/schedule.ts";
 import { Schedule } from "./schedule.ts";
@@ -538,7 +538,9 @@ class Run {
     one.stages[index] = { stage: "boot", outcome: merged.boot, durationMs, note: "" };
     one.properties["boot.accel"] = record.accel;
     one.properties["boot.ms"] = `${record.durationMs}`;
-    Object.assign(one.properties, bootPhases(record));
+    Object.assign(one.properties, phaseProperties(record));
+    const slow = one.properties["boot.over-budget"];
+    if (slow !== undefined) this.#host.log("warn", `${one.cell.id}: slow boot: ${slow}`);
     if (result.guest.release) one.properties["guest.release"] = result.guest.release;
     if (one.attempts.length > 1 && attempts?.kind !== "keep-going") {
       const verdicts = one.attempts.map((each) => one.verdictOf(each).kind);

@@ -1,25 +1,77 @@
 // SPDX-License-Identifier: MIT
-/** Where the time of a boot went, as far as the host sees it. */
-import type { BootRecord } from "../model.ts";
+/** Where the time of a boot went, as far as the host sees it, and where it was more than is due. */
+import type { Accel, BootRecord, Feature } from "../model.ts";
+
+export const BOOT_PHASES = ["start", "kernel", "init", "tests", "exit"] as const;
+export type BootPhase = typeof BOOT_PHASES[number];
 
 /**
- * JUnit properties `boot.phase.*` in milliseconds; together they are `boot.ms`: `start` until the first
- * byte of the console (QEMU, its firmware, the kernel until it has a console), `kernel` until the
- * first byte of the results (kernel, init, the start of its engine), `tests` until QEMU's end. A boot
- * that did not get to a phase has no property of it.
+ * How long each phase lasted, in ms; together they are the whole boot: `start` until the first byte
+ * of the console (QEMU, its firmware, the kernel until it has a console), `kernel` until the first
+ * byte of the results (kernel, start of init and its engine), `init` until the first test begins,
+ * `tests` until the last byte of the results, `exit` until QEMU has ended. The last one that a boot
+ * came to goes on until its end.
  */
 export function bootPhases(
-  { firstByteMs, durationMs }: Pick<BootRecord, "firstByteMs" | "durationMs">,
-): Record<string, string> {
-  const { console, results } = firstByteMs ?? {};
-  const ends: readonly [string, number | undefined, number | undefined][] = [
-    ["start", 0, console],
-    ["kernel", console, results ?? durationMs],
-    ["tests", results, durationMs],
-  ];
-  const phases: Record<string, string> = {};
-  for (const [name, from, to] of ends) {
-    if (from !== undefined && to !== undefined) phases[`boot.phase.${name}`] = `${to - from}`;
+  { firstByteMs, lastByteMs, durationMs }: Pick<
+    BootRecord,
+    "firstByteMs" | "lastByteMs" | "durationMs"
+  >,
+): Partial<Record<BootPhase, number>> {
+  const { console, results, test } = firstByteMs ?? {};
+  if (console === undefined) return {};
+  // A record of an older version does not tell init from tests.
+  const old = results !== undefined && lastByteMs === undefined;
+  const ends = old
+    ? { start: console, kernel: results, init: results }
+    : { start: console, kernel: results, init: test, tests: lastByteMs, exit: durationMs };
+  const phases: Partial<Record<BootPhase, number>> = {};
+  let from = 0;
+  for (const phase of BOOT_PHASES) {
+    const end: number | undefined = ends[phase as keyof typeof ends];
+    phases[phase] = (end ?? durationMs) - from;
+    if (end === undefined) break;
+    from = end;
   }
   return phases;
+}
+
+/**
+ * What each phase may take without a word, in ms: three times the slowest cell on two cores under
+ * emulation. With KVM half of it, as for limits.
+ */
+const BUDGET_MS: Record<BootPhase, number> = {
+  start: 1000,
+  kernel: 3000,
+  init: 600,
+  tests: 15_000,
+  exit: 600,
+};
+
+/** Phases over their budget, for people: "tests 16.2 s (budget 15 s)". A warning, never a failure. */
+export function overBudget(
+  phases: Partial<Record<BootPhase, number>>,
+  accel: Accel,
+  features: readonly Feature[],
+): string[] {
+  const factor = (accel === "tcg" ? 1 : 0.5) * (features.includes("kasan") ? 2 : 1);
+  return BOOT_PHASES.flatMap((phase) => {
+    const [ms, budgetMs] = [phases[phase] ?? 0, BUDGET_MS[phase] * factor];
+    if (ms <= budgetMs) return [];
+    return [`${phase} ${(ms / 1000).toFixed(1)} s (budget ${budgetMs / 1000} s)`];
+  });
+}
+
+/** JUnit properties `boot.phase.*` in ms, and `boot.over-budget` where there is something to say. */
+export function phaseProperties(
+  record: Pick<BootRecord, "firstByteMs" | "lastByteMs" | "durationMs" | "accel" | "features">,
+): Record<string, string> {
+  const phases = bootPhases(record);
+  const over = overBudget(phases, record.accel, record.features);
+  return {
+    ...Object.fromEntries(
+      Object.entries(phases).map(([phase, ms]) => [`boot.phase.${phase}`, `${ms}`]),
+    ),
+    ...(over.length > 0 ? { "boot.over-budget": over.join(", ") } : {}),
+  };
 }

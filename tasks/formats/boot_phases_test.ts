@@ -1,21 +1,47 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { bootPhases } from "./boot_phases.ts";
+import { bootPhases, overBudget, phaseProperties } from "./boot_phases.ts";
 
 Deno.test("bootPhases() divides the whole time", () => {
-  const record = { firstByteMs: { console: 110, results: 590 }, durationMs: 1900 };
-  assert.deepEqual(bootPhases(record), {
-    "boot.phase.start": "110",
-    "boot.phase.kernel": "480",
-    "boot.phase.tests": "1310",
-  });
+  const record = {
+    firstByteMs: { console: 110, results: 590, test: 610 },
+    lastByteMs: 1800,
+    durationMs: 1900,
+  };
+  const phases = bootPhases(record);
+  assert.deepEqual(phases, { start: 110, kernel: 480, init: 20, tests: 1190, exit: 100 });
+  assert.equal(Object.values(phases).reduce((sum, ms) => sum + ms, 0), record.durationMs);
 });
 
-Deno.test("bootPhases() leaves out what a boot did not get to", () => {
-  assert.deepEqual(bootPhases({ firstByteMs: { console: 100 }, durationMs: 5000 }), {
-    "boot.phase.start": "100",
-    "boot.phase.kernel": "4900",
+Deno.test("bootPhases() gives the rest to the last phase that a boot came to", () => {
+  const end = { durationMs: 5000 };
+  assert.deepEqual(bootPhases({ firstByteMs: { console: 100 }, ...end }), {
+    start: 100,
+    kernel: 4900,
   });
-  assert.deepEqual(bootPhases({ firstByteMs: {}, durationMs: 30_000 }), {});
-  assert.deepEqual(bootPhases({ durationMs: 10 }), {}, "a record of an older version");
+  const init = { firstByteMs: { console: 100, results: 300 }, lastByteMs: 300, ...end };
+  assert.deepEqual(bootPhases(init), { start: 100, kernel: 200, init: 4700 });
+  assert.deepEqual(bootPhases({ firstByteMs: {}, ...end }), {});
+  assert.deepEqual(bootPhases(end), {}, "a record of an older version");
+  const older = { firstByteMs: { console: 100, results: 300 }, ...end };
+  assert.deepEqual(bootPhases(older), { start: 100, kernel: 200, init: 0, tests: 4700 });
+});
+
+Deno.test("overBudget() names what took longer than is due on its accelerator", () => {
+  assert.deepEqual(overBudget({ start: 1000, tests: 15_000 }, "tcg", []), []);
+  assert.deepEqual(overBudget({ start: 1001, tests: 16_200 }, "tcg", []), [
+    "start 1.0 s (budget 1 s)",
+    "tests 16.2 s (budget 15 s)",
+  ]);
+  assert.deepEqual(overBudget({ start: 1001 }, "tcg", ["kasan"]), []);
+  assert.deepEqual(overBudget({ kernel: 1600 }, "kvm", []), ["kernel 1.6 s (budget 1.5 s)"]);
+});
+
+Deno.test("phaseProperties() has a property each, and one for what is over its budget", () => {
+  const record = { accel: "tcg", features: [], durationMs: 4000 } as const;
+  assert.deepEqual(phaseProperties({ ...record, firstByteMs: { console: 500 } }), {
+    "boot.phase.start": "500",
+    "boot.phase.kernel": "3500",
+    "boot.over-budget": "kernel 3.5 s (budget 3 s)",
+  });
 });

@@ -73,7 +73,7 @@ async function recorded(input: BootInput, host: Host): Promise<BootRecord> {
   });
   const startedAt = host.now();
   const child = await host.spawn({ argv, log: `${dir}/qemu.log` });
-  const { end, firstByteMs, silentMs } = await watch(child, input, startedAt, host);
+  const { end, ...watched } = await watch(child, input, startedAt, host);
   const vmlinux = await host.fs.stat(input.vmlinux);
   await checkRoom(dir, host);
   const size = async (name: string) => (await host.fs.stat(`${dir}/${name}`))?.size ?? 0;
@@ -83,8 +83,7 @@ async function recorded(input: BootInput, host: Host): Promise<BootRecord> {
     argv,
     end: await refineEnd(end, dir, host),
     durationMs: host.now() - startedAt,
-    firstByteMs,
-    silentMs,
+    ...watched,
     features: input.features,
     filter: input.filter,
     bytes: { console: await size(RECORDINGS.console), results: await size(RECORDINGS.results) },
@@ -193,12 +192,13 @@ async function copyInto(folder: string, paths: readonly string[], host: Host): P
 const INITRAMFS = "initramfs.cpio";
 
 const POLL_MS = 100;
-/** Until the first result, so that its time is worth something. */
+/** Until the first test, so that its time is worth something. */
 const FIRST_POLL_MS = 20;
 
 interface Watched {
   readonly end: BootEnd;
   readonly firstByteMs: NonNullable<BootRecord["firstByteMs"]>;
+  readonly lastByteMs?: number;
   readonly silentMs: number;
 }
 
@@ -212,7 +212,7 @@ async function watch(
   host: Host,
 ): Promise<Watched> {
   const { dir, limits } = input;
-  const firstByteMs: { console?: number; results?: number } = {};
+  const firstByteMs: { console?: number; results?: number; test?: number } = {};
   let silentMs = 0;
   let consoleBytes = 0;
   const console = await host.fs.appender(`${dir}/${RECORDINGS.console}`);
@@ -244,12 +244,17 @@ async function watch(
   let resultAt = startedAt;
   let limit: BootEnd | null = null;
   while (code === null && limit === null) {
-    const pause = host.sleep(resultBytes > 0 ? POLL_MS : FIRST_POLL_MS);
+    const pause = host.sleep(firstByteMs.test === undefined ? FIRST_POLL_MS : POLL_MS);
     await Promise.race([exit, full.promise, pause]);
     if (host.signal.aborted || unwritten !== null) break;
     const now = host.now();
     const size = (await host.fs.stat(`${dir}/${RECORDINGS.results}`))?.size ?? 0;
-    if (size > 0) firstByteMs.results ??= now - startedAt;
+    if (size > 0) {
+      firstByteMs.results ??= now - startedAt;
+      if (firstByteMs.test === undefined && await hasTest(dir, host)) {
+        firstByteMs.test = now - startedAt;
+      }
+    }
     if (size !== resultBytes) {
       if (resultBytes > 0) silentMs = Math.max(silentMs, now - resultAt);
       [resultBytes, resultAt] = [size, now];
@@ -278,7 +283,18 @@ async function watch(
   if (limit === null && consoleBytes > limits.consoleBytes) {
     limit = { kind: "limit", rung: "console-cap", afterMs: host.now() - startedAt };
   }
-  return { end: limit ?? { kind: "exited", code: code ?? 0 }, firstByteMs, silentMs };
+  return {
+    end: limit ?? { kind: "exited", code: code ?? 0 },
+    firstByteMs,
+    ...(resultBytes > 0 ? { lastByteMs: resultAt - startedAt } : {}),
+    silentMs,
+  };
+}
+
+/** KTAP says so before each test (selftests/harness/ktap.ts). */
+async function hasTest(dir: string, host: Host): Promise<boolean> {
+  const text = await host.fs.readTail(`${dir}/${RECORDINGS.results}`, 64 << 10);
+  return text.includes(" # RUN ");
 }
 
 /** For the report, on a full disk: what can be made again, and most of what the guest has printed. */

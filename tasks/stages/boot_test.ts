@@ -24,6 +24,8 @@ const LIMITS: Limits = {
 interface Script {
   readonly prints?: readonly (readonly [atMs: number, text: string])[];
   readonly reports?: readonly number[];
+  /** When the first test begins. */
+  readonly testAtMs?: number;
   readonly ends?: { readonly atMs: number; readonly code: number };
   /** What QEMU says on standard error. */
   readonly says?: string;
@@ -57,7 +59,8 @@ async function bootWith(
       }
       for (const atMs of script.reports ?? []) {
         clock.after(atMs, () => {
-          Deno.writeTextFileSync(`${dir}/boot/results.log`, "frame\n", { append: true });
+          const frame = atMs === script.testAtMs ? "K1 7 00000000 # RUN a.b\n" : "frame\n";
+          Deno.writeTextFileSync(`${dir}/boot/results.log`, frame, { append: true });
         });
       }
       if (script.says) Deno.writeTextFileSync(command.log!, script.says);
@@ -133,6 +136,7 @@ Deno.test("boot() measures the phases, for the limits of later boots", async () 
   const script: Script = {
     prints: [[150, "Linux\n"]],
     reports: [1000, 1200, 2900, 3000],
+    testAtMs: 1200,
     ends: { atMs: 3500, code: 33 },
   };
   await bootWith(script, ({ record }) => {
@@ -142,6 +146,9 @@ Deno.test("boot() measures the phases, for the limits of later boots", async () 
     assert.ok(initMs >= 1000 && initMs <= 1100, `${initMs}`);
     assert.ok(silentMs >= 1600 && silentMs <= 1800, `${silentMs}`);
     assert.equal(bootMs, 3500);
+    const { firstByteMs: { test = 0 } = {}, lastByteMs = 0 } = record;
+    assert.ok(test >= 1200 && test <= 1250, `${test}`);
+    assert.ok(lastByteMs >= 3000 && lastByteMs <= 3100, `${lastByteMs}`);
   });
 });
 
