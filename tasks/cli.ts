@@ -170,7 +170,7 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
     command
       .option("--matrix <file>", "the matrix", "matrix.yaml")
       .option("-o, --output-dir <dir>", "where runs are kept (default: out)")
-      .option("-j, --jobs <n>", "parallel compiler processes (default: all cores)", positive)
+      .option("-j, --jobs <n>", "cores for builds and boots (default: all)", positive)
       .option("-t, --timeout <seconds>", "limit of each boot (default: by accelerator)", positive)
       .addOption(
         new Option("--accel <name>", "how guests run").choices(["auto", "kvm", "tcg"] as const)

@@ -6,7 +6,7 @@ export interface Comparison {
   readonly what: string;
   /** How the other side does it; "" where there is none. */
   readonly against: string;
-  readonly unit: "s" | "CPU s" | "MiB" | "processes";
+  readonly unit: "s" | "CPU s" | "MiB" | "processes" | "%";
   /** Each run's figure. */
   readonly ours: readonly number[];
   /** Of the same runs, in turn with ours; empty where there is no other side. */
@@ -30,7 +30,7 @@ export function ratio({ ours, theirs }: Pick<Comparison, "ours" | "theirs">): nu
 
 function figure(values: readonly number[], unit: Comparison["unit"]): string {
   if (values.length === 0) return "-";
-  const digits = unit === "MiB" || unit === "processes" ? 0 : 2;
+  const digits = unit === "s" || unit === "CPU s" ? 2 : 0;
   return `${median(values).toFixed(digits)} ${unit}`;
 }
 

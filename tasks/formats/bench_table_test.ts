@@ -31,6 +31,11 @@ Deno.test("benchTable() shows medians, ratios and what had no other side", () =>
     ...{ what: "memory", against: "", unit: "MiB", ours: [120], theirs: [] },
     target: "at most 200 MB",
   };
+  const hits: Comparison = {
+    ...{ what: "hits", against: "726 calls", unit: "%", ours: [96.8], theirs: [] },
+    target: "at least 90 %",
+  };
+  assert.match(benchTable([hits]), /^\| hits \| 97 % +\| 726 calls +\| - +\| 1 /m);
   assert.deepEqual(benchTable([BOOT, memory]).split("\n"), [
     "| what   | kmatrix | other side          | ratio | runs | target         |",
     "| ------ | ------- | ------------------- | ----- | ---- | -------------- |",
