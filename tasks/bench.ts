@@ -15,6 +15,7 @@ import {
 } from "./formats/bench_table.ts";
 import { makeArgv, type MakeRequest } from "./formats/make.ts";
 import { selectCells } from "./formats/plan.ts";
+import { optionCosts } from "./bench_options.ts";
 import { denoHost } from "./host/deno_host.ts";
 import { pathsFor } from "./paths.ts";
 import { loadMatrix, makePlan } from "./project.ts";
@@ -37,6 +38,7 @@ const options = new Command("bench")
   .option("--builds <n>", "how many times the cell is built from nothing, each side", count)
   .option("--no-matrix", "leave out the run over all cells")
   .option("--no-vng", "leave out virtme-ng, whose build takes longer than all others together")
+  .option("--options", "only what each line of the cell's fragments costs in objects", false)
   .option("--write", "write docs/performance.md", false)
   .addHelpText("after", "\nExample: deno task bench --builds 1 --write\n")
   .parse(Deno.args, { from: "user" }).opts();
@@ -230,7 +232,7 @@ async function editedFile(cell: Cell, dir: string): Promise<Comparison> {
   say("kernel/kcov.c edited in a tree");
   const tree = `${dir}/tree`;
   const { source } = await makeOf(cell);
-  await $`cp --archive --reflink=auto ${source.path} ${tree}`.quiet();
+  await $`env cp --archive --reflink=auto ${source.path} ${tree}`.quiet();
   const out = `${dir}/edited`;
   const id = `tree/${cell.config.id}`;
   const ours = kmatrix("matrix", id, "--tree", tree, "--output-dir", out, "--quiet");
@@ -279,6 +281,13 @@ async function editedFile(cell: Cell, dir: string): Promise<Comparison> {
   };
 }
 
+/** What is known of this machine, whether KVM works for one, and libquickjs: no part of a cell. */
+async function knowMachine(cache: string): Promise<void> {
+  for (const name of ["probes", "toolchain"]) {
+    await $`env cp --archive ${CACHE}/${name} ${cache}`.quiet();
+  }
+}
+
 /** The cell from nothing but its unpacked source, and the same by hand. */
 async function coldCell(cell: Cell, builds: number, dir: string): Promise<Comparison[]> {
   const cache = `${dir}/cold`;
@@ -291,8 +300,7 @@ async function coldCell(cell: Cell, builds: number, dir: string): Promise<Compar
     say(`${cell.id} from nothing, ${build + 1} of ${builds}`);
     await time(kmatrix("patch", cell.id, "--quiet", "--output-dir", `${dir}/patch`), { env });
     await Deno.remove(`${cache}/builds`, { recursive: true }).catch(() => {});
-    // Whether KVM works is known of this machine, not of a cache.
-    await $`cp --archive ${CACHE}/probes ${cache}`.quiet();
+    await knowMachine(cache);
     const out = `${dir}/cold-out`;
     // Without a sandbox: bwrap does not pass on what its child has cost.
     const args = ["matrix", cell.id, "--quiet", "--sandbox", "off", "--output-dir", out];
@@ -339,7 +347,7 @@ async function secondClone(cell: Cell, dir: string): Promise<Comparison[]> {
     say(`${cell.id} in ${clone} clone, with a shared ccache`);
     const env = { KMATRIX_CACHE: `${dir}/clones/${clone}`, CCACHE_DIR: `${dir}/ccache` };
     await time(kmatrix("patch", cell.id, "--quiet", "--output-dir", `${dir}/patch`), { env });
-    await $`cp --archive ${CACHE}/probes ${env.KMATRIX_CACHE}`.quiet();
+    await knowMachine(env.KMATRIX_CACHE);
     const out = `${dir}/clone-out`;
     const args = ["matrix", cell.id, "--quiet", "--sandbox", "off", "--output-dir", out];
     costs.push(await time(kmatrix(...args), { env }));
@@ -419,7 +427,7 @@ async function virtmeNg(cell: Cell, dir: string): Promise<Comparison[]> {
     say("virtme-ng: build");
     const tree = `${place}/tree`;
     const { source } = await makeOf(cell);
-    await $`cp --archive --reflink=auto ${source.path} ${tree}`.quiet();
+    await $`env cp --archive --reflink=auto ${source.path} ${tree}`.quiet();
     const fragments = cell.config.fragments.filter((name) => name !== "base");
     const asked = await requestOf({ config: { ...cell.config, fragments } }, [], paths, host);
     const items = [
@@ -509,6 +517,11 @@ async function versions(cell: Cell): Promise<string> {
 
 const matrix = await loadMatrix(`${ROOT}/matrix.yaml`, paths, host);
 const cell = selectCells(matrix, [options.cell])[0]!;
+if (options.options) {
+  const { lines } = await requestOf(cell, [], paths, host);
+  console.log(await withTempDir(async (dir) => optionCosts(await makeOf(cell), lines, dir)));
+  Deno.exit(0);
+}
 const comparisons: Comparison[] = [];
 await withTempDir(async (dir) => {
   comparisons.push(...await boots(cell, dir));
