@@ -1005,6 +1005,17 @@ cases("parse and report", "built", [
     },
   ],
 
+  ["take no two boots of one cell, which would be two suites of one name", async (project) => {
+    assert.equal((await project.run(...MATRIX)).code, 0);
+    const cells = `${project.out}/latest/fake`;
+    assert.equal((await project.run("parse", `${cells}/kcov`, `${cells}/kcov/smp4`)).code, 0);
+    const copies = ["--junit", `${project.dir}/twice.xml`];
+    const twice = await project.run("parse", `${cells}/kcov`, `${cells}/kcov`, ...copies);
+    assert.equal(twice.code, 2);
+    assert.match(twice.err, /kcov and .*kcov are both boots of fake\/kcov .*\n.*one at a time/);
+    await assert.rejects(Deno.stat(`${project.dir}/twice.xml`));
+  }],
+
   ["judge by the expectations of --matrix", async (project) => {
     assert.equal((await project.run(...MATRIX, "fake/nokcov")).code, 0);
     const matrix = await Deno.readTextFile(`${project.root}/matrix.yaml`);

@@ -3,7 +3,7 @@
 import type { RunOptions } from "../cli.ts";
 import type { Host } from "../host/host.ts";
 import type { BootRecord, CellReport, RunReport, Toolchain } from "../model.ts";
-import type { Failure } from "../errors.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
 import { declaredTests } from "../../selftests/main.ts";
 import { cProgramProperties } from "../formats/c_programs.ts";
 import { dedupProperties } from "../formats/dedup_table.ts";
@@ -26,11 +26,22 @@ export async function parseCommand(
   const startedAt = host.now();
   const matrix = await loadMatrix(matrixFile(options, context), context.paths, host);
   const cells: CellReport[] = [];
+  const folders = new Map<string, string>();
   for (const dir of dirs.map(absolute)) {
     const result = await parse(dir, declaredTests(), host, {
       allow: matrix.splats,
       symbolize: (frames) => symbolizeAgain(frames, dir, matrix.toolchains[0]!, host),
     });
+    const other = folders.get(result.cell);
+    if (other !== undefined) {
+      throw new KmatrixError(
+        "usage",
+        "cell-twice",
+        `${other} and ${dir} are both boots of ${result.cell}`,
+        "A report has each cell once: judge them one at a time.",
+      );
+    }
+    folders.set(result.cell, dir);
     const expect = matrix.cells.find((cell) => cell.id === result.cell)?.expect;
     const stages = [bootStage(result, 0, "")];
     const judged = judgeCell(expect ?? { kind: "pass" }, stages, result);
