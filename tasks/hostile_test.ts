@@ -3,8 +3,16 @@
 import assert from "node:assert/strict";
 import { encodeFrame } from "../selftests/harness/frames.ts";
 import { FakeProject } from "./testing/fake_project.ts";
-import { assertSound, CELLS, MATRIX, until, verdictOf } from "./testing/broken_worlds.ts";
-import { junitCases } from "./testing/junit.ts";
+import {
+  assertNobodyLeft,
+  assertSound,
+  CELLS,
+  MATRIX,
+  note,
+  until,
+  verdictOf,
+} from "./testing/broken_worlds.ts";
+import { assertValidJunit, junitCases } from "./testing/junit.ts";
 
 const KCOV = [...MATRIX, "fake/kcov"];
 const ALONE = ["fake/kcov"];
@@ -48,6 +56,7 @@ Deno.test("a console without an end is cut, with a marker that says what is miss
   assert.match(text.slice(-100), /\n\[kmatrix: \d+ bytes of console left out\]\n$/);
   const { usage } = JSON.parse(await project.read("run.json"));
   assert.ok(usage.peakMiB < 200, `${usage.peakMiB} MiB`);
+  note(`20 MiB of console (tool: ${usage.peakMiB} MiB)`, verdict, code);
 });
 
 Deno.test("bytes that XML forbids reach junit.xml in no form", async () => {
@@ -62,8 +71,9 @@ Deno.test("bytes that XML forbids reach junit.xml in no form", async () => {
   }));
   const torn = Uint8Array.from([...console, 0xff, 0xfe, 0xed, 0xa0, 0x80, 0xc0, 0x00]);
   await project.setBoot("fake/kcov", { recording: { console: torn, results }, end: 33 });
-  const { code } = await run();
+  const { code, verdict } = await run();
   assert.equal(code, 3);
+  note("bytes that XML forbids, on the console and in results", verdict, code);
 });
 
 Deno.test("lines on the console are no results, however they look", async () => {
@@ -80,8 +90,9 @@ Deno.test("lines on the console are no results, however they look", async () => 
     ...frame,
   ]);
   await project.setBoot("fake/kcov", { recording: { console: forged, results }, end: 33 });
-  const { code } = await run();
+  const { code, verdict } = await run();
   assert.equal(code, 3);
+  note('"ok" lines and a whole frame on the console of a guest that is silent', verdict, code);
   const cases = junitCases(await project.read("junit.xml"))["fake/kcov"]!;
   const tests = cases.filter(({ name }) => !name.startsWith("stage "));
   assert.ok(tests.length > 0);
@@ -103,6 +114,7 @@ Deno.test("a kernel that was changed by hand is not booted, but linked again", a
     assert.equal(code, 0, name);
     assert.match(err, /vmlinux is not as it was built: building again/, name);
     assert.deepEqual(await Deno.readFile(vmlinux), whole, name);
+    note(`vmlinux changed (${name}): linked again`, "none", code);
   }
 });
 
@@ -131,6 +143,7 @@ Deno.test("configuration, stamps, initramfs and answers of probes that were dama
     const { code, out, err } = await run();
     assert.equal(code, 0, out);
     for (const line of said) assert.match(err, line);
+    note("configuration, stamps, initramfs, answers of probes damaged: made again", "none", code);
   }
   assert.deepEqual(await Deno.readFile(initramfs), packed);
 });
@@ -155,6 +168,7 @@ Deno.test("another compiler builds in another folder, and the old one is used wh
   assert.equal((await run()).code, 0);
   assert.notEqual(`${project.cache}/builds/${await property("build.key")}`, before);
   assert.equal(await project.started("clang"), compiled + 3, "two objects and the guest's init");
+  note("another compiler behind the same name: another build folder", "none", 0);
   await back();
   assert.equal((await run()).code, 0);
   assert.equal(`${project.cache}/builds/${await property("build.key")}`, before);
@@ -165,6 +179,8 @@ Deno.test("two runs at once on one cache build each object once, and both pass",
   await project.forgetBuilds();
   const runs = await Promise.all([project.run(...MATRIX), project.run(...MATRIX)]);
   for (const { code, out, err } of runs) assert.equal(code, 0, out + err);
+  await assertSound(project);
+  note("two runs at once", "none", 0);
   assert.equal(await project.started("clang"), 4, "two objects for each of two builds");
   assert.equal(await project.started("qemu"), 6);
   await assertSound(project);
@@ -187,6 +203,7 @@ Deno.test("a make that is killed is never the kernel's fault", async () => {
   const { code, stdout } = await output;
   await assertSound(project, ALONE);
   assert.deepEqual([code, verdictOf(new TextDecoder().decode(stdout))], [6, "compiler-killed"]);
+  note("kill -9 of make", "compiler-killed", code);
 });
 
 Deno.test("a make that prints too much: its first and last errors are found, and the disk is not filled", async () => {
@@ -200,6 +217,8 @@ Deno.test("a make that prints too much: its first and last errors are found, and
     await project.forgetBuilds();
     await Deno.writeTextFile(makefile, sound.replace(mark, () => `\t@${rule}\n${mark}`));
     const ran = await project.run("build", "fake/kcov");
+    await assertNobodyLeft(() => project.processes());
+    await assertValidJunit(await project.read("junit.xml"));
     const [folder] = [...Deno.readDirSync(`${project.cache}/builds`)];
     const log = `${project.cache}/builds/${folder!.name}/kmatrix-build.log`;
     const { size } = await Deno.stat(log);
@@ -214,10 +233,12 @@ Deno.test("a make that prints too much: its first and last errors are found, and
       assert.equal(code, 5);
       assert.match(out, /fs\/a\.c:1:2: error: it is here \[compile-error, kernel\]/);
       assert.match(await project.read("junit.xml"), /\*\*\* .*vmlinux\] Error 1/, "its end");
+      note("make prints 40 MiB and an error, before or behind it", "compile-error", code);
     }
     const { code, out, log } = await build(flood);
     assert.equal(code, 5);
     assert.match(out, /\d+ bytes of make's output were not kept: .* \[log-cap, kernel\]/);
+    note("make prints 40 MiB, and succeeds", "log-cap", code);
     // What was compiled then may have had warnings.
     await Deno.writeTextFile(`${log.replace(/[^/]+$/, "")}.some.o.cmd`, "");
     await Deno.writeTextFile(makefile, sound);
@@ -265,6 +286,7 @@ Deno.test({
     await withDisk(project.out, "7m", async () => {
       const { code, verdict } = await run(MATRIX, CELLS);
       assert.deepEqual([code, verdict], [6, "disk-full"]);
+      note("a disk with room for half of the console", verdict, code);
       const cases = junitCases(await project.read("junit.xml"))["fake/kcov"]!;
       assert.match(
         cases.find(({ name }) => name === "stage boot")!.state,
@@ -276,6 +298,7 @@ Deno.test({
     await withDisk(`${project.cache}/builds`, "16k", async () => {
       const { code, verdict } = await run(MATRIX, CELLS);
       assert.deepEqual([code, verdict], [6, "disk-full"]);
+      note("16 KB of room for a build", verdict, code);
     });
     assert.equal((await run(MATRIX, CELLS)).code, 0);
   },

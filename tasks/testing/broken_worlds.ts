@@ -22,6 +22,20 @@ export async function until(
   }
 }
 
+let goneMs = 0;
+
+/**
+ * The process table is as it was: within two seconds nothing is left of what was started, all of
+ * which can be told by a mark of its own.
+ */
+export async function assertNobodyLeft(
+  processes: () => Promise<readonly unknown[]>,
+): Promise<void> {
+  const startedAt = performance.now();
+  await until("no process is left", 2000, async () => (await processes()).length === 0);
+  goneMs = performance.now() - startedAt;
+}
+
 /**
  * The process table is as it was: nothing that the project has started is left. junit.xml is valid
  * and lists every cell with every stage, whether it ran or not.
@@ -30,7 +44,7 @@ export async function assertSound(
   project: FakeProject,
   cells: readonly string[] = CELLS,
 ): Promise<void> {
-  await until("no process is left", 2000, async () => (await project.processes()).length === 0);
+  await assertNobodyLeft(() => project.processes());
   const xml = await project.read("junit.xml");
   await assertValidJunit(xml);
   const suites = junitCases(xml);
@@ -47,12 +61,14 @@ export function verdictOf(out: string): string {
 
 const rows: string[] = [];
 
-/** Notes a line for the table. */
+/** Notes a line for the table, behind the check of what the run has left. */
 export function note(world: string, verdict: string, code: number): void {
-  rows.push(`| ${world} | ${verdict} | ${code} |`);
+  const text = verdict === "none" ? "none" : `\`${verdict}\``;
+  rows.push(`| ${world} | ${text} | ${code} | 0 (in ${Math.round(goneMs)} ms) |`);
 }
 
-/** What was done, the verdict and the exit code. */
+/** What was done, the verdict, the exit code, and what is left in the process table. */
 export function printTable(): void {
-  console.log(["| what was done | verdict | exit |", "| --- | --- | --- |", ...rows].join("\n"));
+  const head = ["| what was done | verdict | exit | processes left |", "| --- | --- | --- | --- |"];
+  console.log([...head, ...rows].join("\n"));
 }

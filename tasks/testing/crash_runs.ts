@@ -10,7 +10,15 @@ import { globMatcher } from "../formats/cells.ts";
 import { declaredTests } from "../../selftests/main.ts";
 import { keepSituation } from "./recordings.ts";
 import { kmatrix, ROOT, withTempDir } from "./project_copy.ts";
-import { AFTER, BEFORE, type Crash, CRASHES, differences, outcomeOf } from "./crashes.ts";
+import {
+  AFTER,
+  allowedMs,
+  BEFORE,
+  type Crash,
+  CRASHES,
+  differences,
+  outcomeOf,
+} from "./crashes.ts";
 
 const program = new Command("test:crash")
   .description("Crashes kernels in every known way and checks the verdict on each.")
@@ -55,7 +63,9 @@ await withTempDir(async (dir) => {
       const text = `the guest test ${test} did what it says to a real machine`;
       await keepSituation(name, text, `${out}/${test}/latest/${cell}`, declared);
     }
-    console.log(row(found.length === 0 ? "ok" : "WRONG", { test, boot, verdict }, bootMs));
+    const word = found.length === 0 ? "ok" : "WRONG";
+    const most = allowedMs(crash, green.get(cell)!);
+    console.log(row(word, { test, boot, verdict }, bootMs, most));
     for (const line of found) console.log(`       ${line}`);
   }
 });
@@ -77,10 +87,16 @@ function row(
   word: string,
   { test, verdict, boot }: Pick<Crash, "test" | "verdict" | "boot">,
   bootMs: number,
+  mostMs?: number,
 ): string {
-  const seconds = `${(bootMs / 1000).toFixed(1)} s`;
-  return [word.padEnd(6), test.padEnd(34), verdict.padEnd(28), boot.padEnd(18), seconds.padStart(7)]
-    .join(" ");
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`.padStart(7);
+  const most = mostMs === undefined
+    ? ""
+    : `of ${seconds(mostMs)} (${Math.round(100 * bootMs / mostMs)} %)`;
+  return [
+    ...[word.padEnd(6), test.padEnd(34), verdict.padEnd(28), boot.padEnd(18)],
+    ...[seconds(bootMs), most],
+  ].join(" ").trimEnd();
 }
 
 /** The plain matrix command on one cell, with one crash between the tests around it. */

@@ -140,6 +140,11 @@ function wordOf(outcome: TestOutcome): string {
   return outcome.kind === "failed" ? outcome.failure.id : outcome.kind;
 }
 
+/** Twice the time of a green boot, and the limit that it is meant to hit. */
+export function allowedMs({ limitMs }: Crash, greenMs: number): number {
+  return 2 * greenMs + limitMs;
+}
+
 /**
  * Everything in which a crash differs from what is due; empty where it is as it should be.
  * @param greenMs A boot of the same cell with nothing but the tests around the crash.
@@ -161,9 +166,9 @@ export function differences(crash: Crash, outcome: Outcome, greenMs: number): st
   ) {
     found.push(`the report does not name a line of ${inside}()`);
   }
-  const allowedMs = 2 * greenMs + crash.limitMs;
-  if (!(outcome.bootMs <= allowedMs)) {
-    found.push(`the boot took ${outcome.bootMs} ms, more than ${allowedMs} ms`);
+  const mostMs = allowedMs(crash, greenMs);
+  if (!(outcome.bootMs <= mostMs)) {
+    found.push(`the boot took ${outcome.bootMs} ms, more than ${mostMs} ms`);
   }
   return found;
 }

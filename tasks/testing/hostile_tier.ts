@@ -1,14 +1,25 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task test:hostile`: what is too slow for the fast tests. First over the fakes (2 GB of
- * console, every way to break a run off at every stage), then with real clang, kernel and QEMU over
- * the project's own cache. Prints what was done with its verdict and exit code as a table.
+ * `deno task test:hostile`: the fast tests of hostile_test.ts, and what is too slow for them. First
+ * over the fakes (2 GB of console, every way to break a run off at every stage), then with real clang,
+ * kernel and QEMU over the project's own cache. Prints what was done with verdict, exit code and what
+ * was left in the process table (docs/hostile.md).
  */
 import assert from "node:assert/strict";
-import { assertSound, MATRIX, note, printTable, until, verdictOf } from "./broken_worlds.ts";
+import {
+  assertNobodyLeft,
+  assertSound,
+  MATRIX,
+  note,
+  printTable,
+  until,
+  verdictOf,
+} from "./broken_worlds.ts";
 import { FakeProject } from "./fake_project.ts";
 import { assertValidJunit, junitCases } from "./junit.ts";
 import { CACHE, copyProject, ROOT, withTempDir } from "./project_copy.ts";
+// Its tests run here too, for their lines of the table.
+import "../hostile_test.ts";
 
 Deno.test.afterAll(printTable);
 
@@ -140,7 +151,7 @@ class RealRun {
   /** Waits for its end and holds processes and junit.xml against what must always be so. */
   async end(child: Deno.ChildProcess): Promise<{ code: number; out: string; err: string }> {
     const { code, stdout, stderr } = await child.output();
-    await until("no process is left", 2000, async () => (await this.processes()).length === 0);
+    await assertNobodyLeft(() => this.processes());
     await assertValidJunit(await Deno.readTextFile(`${this.out}/latest/junit.xml`));
     const text = new TextDecoder();
     return { code, out: text.decode(stdout), err: text.decode(stderr) };
