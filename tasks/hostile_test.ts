@@ -124,26 +124,26 @@ Deno.test("configuration, stamps, initramfs and answers of probes that were dama
   const guest = [...Deno.readDirSync(`${project.cache}/guests`)][0]!.name;
   const initramfs = `${project.cache}/guests/${guest}/initramfs.cpio`;
   const packed = await Deno.readFile(initramfs);
-  const damage: readonly (readonly [() => Promise<void>, readonly RegExp[]])[] = [
-    [async () => {
+  const damage: readonly (readonly [string, () => Promise<void>, readonly RegExp[]])[] = [
+    [".config longer, initramfs truncated, answers of probes damaged", async () => {
       await Deno.writeTextFile(`${dir}/.config`, "CONFIG_KCOV=n\n", { append: true });
       await Deno.truncate(initramfs, packed.length / 2);
       for (const { name } of Deno.readDirSync(`${project.cache}/probes`)) {
         await Deno.writeTextFile(`${project.cache}/probes/${name}`, "null");
       }
     }, [/was changed since it was configured: configuring anew/, /not as it was packed: packing/]],
-    [async () => {
+    ["stamps damaged, one byte of the initramfs changed", async () => {
       await Deno.writeTextFile(`${dir}/kmatrix-configured.json`, "null");
       await Deno.writeTextFile(`${dir}/kmatrix-built.json`, '{"content":1}');
       await Deno.writeFile(initramfs, packed.with(packed.length >> 1, 0xff));
     }, [/configuring anew/, /kmatrix-built\.json is damaged: building/, /packing again/]],
   ];
-  for (const [act, said] of damage) {
+  for (const [what, act, said] of damage) {
     await act();
     const { code, out, err } = await run();
     assert.equal(code, 0, out);
     for (const line of said) assert.match(err, line);
-    note("configuration, stamps, initramfs, answers of probes damaged: made again", "none", code);
+    note(`${what}: made again`, "none", code);
   }
   assert.deepEqual(await Deno.readFile(initramfs), packed);
 });
@@ -228,12 +228,13 @@ Deno.test("a make that prints too much: its first and last errors are found, and
     return { ...ran, log };
   };
   try {
-    for (const rule of [`${error}; ${flood}; exit 1`, `${flood}; ${error}; exit 1`]) {
-      const { code, out } = await build(rule);
+    const rules = [["before", `${error}; ${flood}`], ["behind", `${flood}; ${error}`]] as const;
+    for (const [where, rule] of rules) {
+      const { code, out } = await build(`${rule}; exit 1`);
       assert.equal(code, 5);
       assert.match(out, /fs\/a\.c:1:2: error: it is here \[compile-error, kernel\]/);
       assert.match(await project.read("junit.xml"), /\*\*\* .*vmlinux\] Error 1/, "its end");
-      note("make prints 40 MiB and an error, before or behind it", "compile-error", code);
+      note(`make prints 40 MiB, and an error ${where} it`, "compile-error", code);
     }
     const { code, out, log } = await build(flood);
     assert.equal(code, 5);

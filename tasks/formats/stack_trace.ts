@@ -155,19 +155,30 @@ function isHeading(line: string): boolean {
     .test(line);
 }
 
-/** Frames that make two reports the same one. */
+/** Frames that make two reports of a state the same one. */
 const FRAMES_COMPARED = 3;
 
+/** One wrong access is called by other names with a sanitizer and without. */
+const ACCESS = /^(page-fault|general-protection|kasan|kasan-.*|kmsan|kfence)$/;
+
 /**
- * Eight hexadecimal digits, equal for the same complaint in every cell: of its id and the names of
- * its first telling frames, without offsets. Where there is no stack, of the title without numbers.
+ * Kinds whose first telling function is the one with the fault. What it was called by tells less:
+ * a sanitizer makes functions larger, and then others of them are inlined.
+ */
+const HERE =
+  /^(warning|bug|oops|ubsan|list-corruption|refcount|usercopy|fortify|control-flow|slab-corruption)$/;
+
+/**
+ * Eight hexadecimal digits, equal for the same complaint in every cell, with KASAN and without: of
+ * its kind and the function with the fault, or the first few where a lock, a stall or a limit was
+ * met; without offsets. Where there is no stack, of the title without numbers.
  */
 export function fingerprintOf(id: string, title: string, frames: readonly StackFrame[]): string {
-  const names = tellingFrames(frames).slice(0, FRAMES_COMPARED).map((one) =>
-    plainName(one.function)
-  );
+  const kind = ACCESS.test(id) ? "access" : id;
+  const compared = kind === "access" || HERE.test(id) ? 1 : FRAMES_COMPARED;
+  const names = tellingFrames(frames).slice(0, compared).map((one) => plainName(one.function));
   const what = names.length > 0 ? names : [plainTitle(title).replace(/\d+/g, "N")];
-  return crc32(utf8Bytes([id, ...what].join("\n"))).toString(16).padStart(8, "0");
+  return crc32(utf8Bytes([kind, ...what].join("\n"))).toString(16).padStart(8, "0");
 }
 
 /**

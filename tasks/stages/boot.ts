@@ -319,15 +319,15 @@ async function checkRoom(dir: string, host: Host): Promise<void> {
 }
 
 /**
- * What QEMU itself says of its end. With code 1 or 127 and words it has not started; a guest cannot
- * do that.
+ * What QEMU itself says of its end. With code 1, 126 or 127 and words it has not started; a guest
+ * cannot do that.
  */
 async function refineEnd(end: BootEnd, dir: string, host: Host): Promise<BootEnd> {
   if (end.kind !== "exited") return end;
   const said = (await host.fs.readTail(`${dir}/qemu.log`, 4096)).trim();
   const cause = exitCause(end.code, said);
   if (cause !== null) return { ...end, cause };
-  if (end.code !== 1 && end.code < 126) return end;
+  if (![1, 126, 127].includes(end.code)) return end;
   const silent = ((await host.fs.stat(`${dir}/${RECORDINGS.console}`))?.size ?? 0) === 0;
   if (!silent || said === "") return end;
   return { kind: "not-started", message: said.split("\n").slice(-4).join("; ") };

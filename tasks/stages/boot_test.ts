@@ -258,6 +258,9 @@ Deno.test("boot() tells a QEMU that did not start from a guest that ended", asyn
   await bootWith({ ends: { atMs: 100, code: 127 }, says: "qemu: not found" }, ({ record }) => {
     assert.equal(record.end.kind, "not-started");
   });
+  await bootWith({ ends: { atMs: 100, code: 137 }, says: "Killed" }, ({ record }) => {
+    assert.deepEqual(record.end, { kind: "exited", code: 137 }, "before its first word");
+  });
   const printed: Script = { prints: [[10, "x"]], ends: { atMs: 200, code: 1 }, says };
   await bootWith(printed, ({ record }) => {
     assert.deepEqual(record.end, { kind: "exited", code: 1 });
