@@ -13,6 +13,7 @@ import { guest } from "./guest.ts";
 // struct operation of runtime/init.c: kind, repeat, result, target, six arguments.
 const WORDS_PER_OPERATION = 10;
 const RESULT_WORD = 2;
+const TARGET_WORD = 3;
 const KIND = { syscall: 0, fill: 1, load: 2, add: 3, wait: 4, ticks: 5 } as const;
 
 /** A position in a batch whose result can be read after {@link Batch.run}. */
@@ -23,7 +24,9 @@ export type BatchArgument = Exclude<SysArgument, string>;
 
 /** Builds the list once; it can be run many times. */
 export class Batch {
-  readonly #words: bigint[] = [];
+  /** Room for some operations, more when they are needed; the first `#steps` are in use. */
+  #words = new BigInt64Array(8 * WORDS_PER_OPERATION);
+  #steps = 0;
   /** Keeps the memory alive whose addresses are in the list. */
   readonly #memory: Memory[] = [];
   readonly #sys: Pick<Sys, "address" | "run">;
@@ -35,7 +38,7 @@ export class Batch {
 
   /** A system call, `repeat` times in a row; the result is the last return value (-errno on failure). */
   syscall(number: number, args: readonly BatchArgument[] = [], repeat = 1): Step {
-    return this.#push(KIND.syscall, repeat, BigInt(number), args.map((value) => this.#word(value)));
+    return this.#push(KIND.syscall, repeat, BigInt(number), args);
   }
 
   /** Stores `value` to `words` 64-bit words from `address` on. */
@@ -81,7 +84,7 @@ export class Batch {
 
   /** Carries the list out. Results are then in {@link result}. */
   run(): void {
-    this.#program ??= new BigInt64Array(this.#words);
+    this.#program ??= this.#words.subarray(0, this.#steps * WORDS_PER_OPERATION);
     this.#sys.run(this.#program);
   }
 
@@ -92,13 +95,21 @@ export class Batch {
     return value;
   }
 
-  #push(kind: number, repeat: number, target: bigint, args: readonly bigint[]): Step {
+  #push(kind: number, repeat: number, target: bigint, args: readonly BatchArgument[]): Step {
     if (args.length > 6) throw new RangeError(`${args.length} arguments: at most 6`);
-    const step = this.#words.length / WORDS_PER_OPERATION;
-    const padded = [...args, 0n, 0n, 0n, 0n, 0n, 0n].slice(0, 6);
-    this.#words.push(BigInt(kind), BigInt(repeat), 0n, target, ...padded);
+    const at = this.#steps * WORDS_PER_OPERATION;
+    if (at === this.#words.length) {
+      const more = new BigInt64Array(2 * at);
+      more.set(this.#words);
+      this.#words = more;
+    }
+    const words = this.#words;
+    words[at] = BigInt(kind);
+    words[at + 1] = BigInt(repeat);
+    words[at + TARGET_WORD] = target;
+    for (let i = 0; i < args.length; i++) words[at + TARGET_WORD + 1 + i] = this.#word(args[i]);
     this.#program = undefined;
-    return step;
+    return this.#steps++;
   }
 
   #word(value: BatchArgument): bigint {

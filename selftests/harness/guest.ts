@@ -160,6 +160,18 @@ export function readBytes(path: string): Uint8Array {
   }
 }
 
+/** A whole file, mapped: no process has a copy, and forks are as fast as without. Throws a SysError. */
+export function mapFile(path: string): ArrayBuffer {
+  const sys = guest();
+  const SEEK_END = 2;
+  const fd = open(path, O_RDONLY);
+  try {
+    return sys.map(sys.call(SYS.lseek, fd, 0, SEEK_END), PROT_READ, MAP_PRIVATE, fd, 0);
+  } finally {
+    close(fd);
+  }
+}
+
 /** Names in a folder, without "." and "..", as getdents64(2) gives them. Throws a SysError. */
 export function listFolder(path: string): string[] {
   const sys = guest();

@@ -203,6 +203,14 @@ export class Kcov {
     return pcs;
   }
 
+  /** Each PC of the first `count` entries once, in the order of its first (modes PC and unique). */
+  distinctPcs(count: number): BigUint64Array {
+    const first = this.bitmapWords + 1;
+    const pcs = new BigUint64Array(guest().distinct(this.buffer.subarray(first, first + count)));
+    if (Kcov.seen) { for (const pc of pcs) Kcov.seen.add(pc); }
+    return pcs;
+  }
+
   /** The first `count` comparison records (mode CMP). */
   comparisons(count: number): Comparison[] {
     return Array.from({ length: count }, (_, i) => {
@@ -259,6 +267,11 @@ export class Recording {
   /** Runs and reads the PCs. */
   pcs(): bigint[] {
     return this.#kcov.pcs(this.run());
+  }
+
+  /** Runs and reads each PC once. */
+  distinctPcs(): BigUint64Array {
+    return this.#kcov.distinctPcs(this.run());
   }
 
   /**

@@ -84,14 +84,11 @@ class Run {
   trace(): Trace {
     const ticks = this.ticks();
     this.#check();
-    const { buffer, words, bitmapWords } = this.#device;
+    const { words, bitmapWords } = this.#device;
     const entries = Number(this.#batch.result(this.#steps[2]));
     const capacity = words - bitmapWords - 1;
-    // Halves of words: a bigint for each entry would take long.
-    const halves = new Uint32Array(buffer.buffer);
-    const pcs = new Set<number>();
-    const first = 2 * (bitmapWords + 1);
-    for (let at = first; at < first + 2 * entries; at += 2) pcs.add(halves[at]!);
+    const halves = new Uint32Array(this.#device.distinctPcs(entries).buffer);
+    const pcs = new Set(halves.filter((_, index) => index % 2 === 0));
     // A trace that is just full may have lost nothing, but a fuzzer cannot know.
     return { entries, overflow: entries >= capacity, pcs, ticks };
   }

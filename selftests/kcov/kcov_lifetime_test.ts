@@ -97,7 +97,7 @@ kcovLifetime.test("a_forked_child_does_not_inherit", (_t, device) => {
     batch.store(start, 1n);
     batch.wait(done, 1n);
   }).run();
-  const names = symbols.namesOf(device.pcs(entries));
+  const names = symbols.namesOf(device.distinctPcs(entries));
   const disabled = child.join();
   // On one CPU the scheduler leaves entries in the parent each time it gives way to the child.
   assert(entries < BUFFER_WORDS - 1, "the trace of the parent is full: it proves nothing");
@@ -238,7 +238,7 @@ kcovLifetime.test("processes_collect_side_by_side", (t) => {
           batch.syscall(SYS.schedYield);
         }
       });
-      return symbols.namesOf(recording.pcs());
+      return symbols.namesOf(recording.distinctPcs());
     }),
   }));
   for (const { name, process } of processes) {

@@ -105,10 +105,10 @@ export class SymbolTable {
    * lies where it was linked. They have to hold _stext, which is its first line of text.
    */
   agreesWith(kallsyms: string): boolean {
-    const lines = kallsyms.slice(0, kallsyms.lastIndexOf("\n") + 1).split("\n");
-    const known = lines.map(textSymbol).filter((symbol) => symbol !== undefined);
-    const last = known.at(-1);
-    return known.some(({ name, start }) => name === "_stext" && start === this.start) &&
-      this.at(last!.start)?.start === last!.start;
+    const lines = kallsyms.slice(0, kallsyms.lastIndexOf("\n")).split("\n");
+    const stext = textSymbol(lines.find((line) => line.endsWith(" T _stext")) ?? "");
+    const last = textSymbol(lines.at(-1)!);
+    return stext?.start === this.start && last !== undefined &&
+      this.at(last.start)?.start === last.start;
   }
 }

@@ -6,16 +6,7 @@
  */
 
 import { hex } from "../harness/asserts.ts";
-import {
-  close,
-  guest,
-  isSysError,
-  MAP_PRIVATE,
-  O_RDONLY,
-  open,
-  PROT_READ,
-  SYS,
-} from "../harness/guest.ts";
+import { close, guest, isSysError, mapFile, O_RDONLY, open, SYS } from "../harness/guest.ts";
 import { packSymbols, SymbolTable, type TextSymbol, textSymbol } from "./symbol_table.ts";
 
 /** Where the host puts the table. */
@@ -43,8 +34,8 @@ export class KernelSymbols {
   readonly #kernel: SymbolTable;
   /** Functions of modules, which the file lists unsorted. */
   readonly #moduleSymbols: readonly TextSymbol[];
-  readonly #text: Range;
-  readonly #modules: readonly Range[];
+  /** The kernel's first. */
+  readonly #ranges: readonly Range[];
 
   /**
    * @param kernel functions of the kernel itself
@@ -60,15 +51,15 @@ export class KernelSymbols {
       : kallsyms.slice(kallsyms.lastIndexOf("\n", firstModule) + 1).split("\n")
         .map((line) => textSymbol(line.split("\t", 1)[0]!))
         .filter((symbol) => symbol !== undefined);
-    this.#text = { start: kernel.start, end: kernel.end };
-    this.#modules = parseModules(modules);
+    this.#ranges = [{ start: kernel.start, end: kernel.end }, ...parseModules(modules)];
   }
 
   /** The range that holds the address, kernel text or a loaded module. */
   #rangeOf(address: bigint): Range | undefined {
     const low = lowHalf(address);
     if (low === undefined) return undefined;
-    return [this.#text, ...this.#modules].find(({ start, end }) => low >= start && low < end);
+    for (const range of this.#ranges) if (low >= range.start && low < range.end) return range;
+    return undefined;
   }
 
   /** True when the address lies in [_stext, _etext) or in a loaded module. */
@@ -86,10 +77,10 @@ export class KernelSymbols {
    * return address, so the call is looked up: it may be the last instruction of its function.
    */
   nameOf(pc: bigint): string | undefined {
-    const low = lowHalf(pc);
-    if (low === undefined || !this.isText(pc)) return undefined;
-    const call = low - 1;
-    if (this.moduleOf(pc) !== undefined) {
+    const range = this.#rangeOf(pc);
+    if (range === undefined) return undefined;
+    const call = lowHalf(pc)! - 1;
+    if (range.module !== undefined) {
       return this.#moduleSymbols
         .filter(({ start }) => start <= call)
         .reduce<TextSymbol | undefined>(
@@ -102,9 +93,8 @@ export class KernelSymbols {
   }
 
   /** Functions of the trace, in order of their first entry. */
-  namesOf(pcs: readonly bigint[]): string[] {
-    const names = [...new Set(pcs)].map((pc) => this.nameOf(pc) ?? hex(pc));
-    return [...new Set(names)];
+  namesOf(pcs: Iterable<bigint>): string[] {
+    return [...new Set([...new Set(pcs)].map((pc) => this.nameOf(pc) ?? hex(pc)))];
   }
 }
 
@@ -122,19 +112,12 @@ function parseModules(text: string): Range[] {
 
 /** The table of the initramfs, mapped: no process copies it. undefined where there is none. */
 function mappedTable(): SymbolTable | undefined {
-  const sys = guest();
-  let fd: number;
   try {
-    fd = open(TABLE_PATH, O_RDONLY);
+    return new SymbolTable(mapFile(TABLE_PATH), guest().text);
   } catch (error) {
     if (isSysError(error)) return undefined;
     throw error;
   }
-  const SEEK_END = 2;
-  const size = sys.call(SYS.lseek, fd, 0, SEEK_END);
-  const memory = sys.map(size, PROT_READ, MAP_PRIVATE, fd, 0);
-  close(fd);
-  return new SymbolTable(memory, sys.text);
 }
 
 /** /proc/kallsyms up to the part that holds _stext: behind the per-CPU symbols, if they are there. */

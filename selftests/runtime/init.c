@@ -528,6 +528,47 @@ SYS_FUNCTION(sys_difference)
 	return JS_NewInt64(ctx, at);
 }
 
+/* distinct(words): the different ones of a list of 64-bit words, in the order of their first. */
+SYS_FUNCTION(sys_distinct)
+{
+	size_t length, count = 0, mask = 15;
+	uint8_t *words = get_bytes(ctx, argv[0], &length);
+	uint32_t *places; /* a hash table of positions in `found`, from 1 */
+	uint64_t *found;
+	JSValue result;
+
+	if (!words)
+		return JS_EXCEPTION;
+	if (length % sizeof(*found))
+		return JS_ThrowRangeError(ctx, "list of %zu bytes: no multiple of 8", length);
+	while (mask < length / sizeof(*found) * 2)
+		mask = mask * 2 + 1;
+	places = calloc(mask + 1, sizeof(*places));
+	found = malloc(length + 1);
+	if (!places || !found) {
+		free(places);
+		free(found);
+		return throw_errno(ctx, ENOMEM, "distinct");
+	}
+	for (size_t at = 0; at < length; at += sizeof(*found)) {
+		uint64_t word;
+		size_t place;
+
+		memcpy(&word, words + at, sizeof(word));
+		place = word * 0x9e3779b97f4a7c15 >> 32 & mask;
+		while (places[place] && found[places[place] - 1] != word)
+			place = (place + 1) & mask;
+		if (places[place])
+			continue;
+		found[count++] = word;
+		places[place] = count;
+	}
+	result = JS_NewArrayBufferCopy(ctx, (uint8_t *)found, count * sizeof(*found));
+	free(places);
+	free(found);
+	return result;
+}
+
 SYS_FUNCTION(sys_now_ms)
 {
 	struct timespec now;
@@ -549,6 +590,7 @@ static const JSCFunctionListEntry sys_functions[] = {
 	JS_CFUNC_DEF("text", 1, sys_text),
 	JS_CFUNC_DEF("serveForks", 3, sys_serve_forks),
 	JS_CFUNC_DEF("difference", 2, sys_difference),
+	JS_CFUNC_DEF("distinct", 1, sys_distinct),
 	JS_CFUNC_DEF("nowMs", 0, sys_now_ms),
 };
 

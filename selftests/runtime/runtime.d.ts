@@ -87,6 +87,12 @@ export interface Sys {
    */
   difference(one: Memory, other: Memory): number;
 
+  /**
+   * The different ones of a list of 64-bit words, in the order of their first: a trace repeats each PC
+   * many times, and the engine needs a hundred steps for each entry.
+   */
+  distinct(words: Memory): ArrayBuffer;
+
   /** Milliseconds of the monotonic clock, with fraction: time since boot. */
   nowMs(): number;
 }

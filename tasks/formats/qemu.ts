@@ -122,6 +122,9 @@ export function kernelCommandLine({ machine, accel }: {
     // Two measurements of the APIC's timer, a tenth of a second each. One CPU does without: it has the
     // PIT. With more, the timer is what every other CPU's clock comes from.
     accel === "tcg" && machine.cpus === 1 && "nolapic_timer",
+    // On one CPU the kernel would take the lock prefixes out of its code, place after place, and what
+    // has been translated of each page is translated again: 40 ms.
+    accel === "tcg" && machine.cpus === 1 && "noreplace-smp",
     machine.cmdline,
   ].filter(Boolean).join(" ");
 }

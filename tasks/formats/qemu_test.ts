@@ -48,7 +48,7 @@ Deno.test("qemuArgv() lists every device by itself, under TCG", () => {
     "-initrd",
     "/r/initramfs.cpio",
     "-append",
-    "console=ttyS0 panic=-1 reboot=t lpj=4000000 no_timer_check nolapic_timer",
+    "console=ttyS0 panic=-1 reboot=t lpj=4000000 no_timer_check nolapic_timer noreplace-smp",
   ]);
 });
 
@@ -99,9 +99,12 @@ Deno.test("kernelCommandLine() adds nothing when the machine asks nothing", () =
 });
 
 Deno.test("kernelCommandLine() keeps the APIC's timer under KVM and with several CPUs", () => {
-  assert.match(kernelCommandLine(REQUEST), / nolapic_timer\b/);
+  assert.match(kernelCommandLine(REQUEST), / nolapic_timer noreplace-smp\b/);
   assert.doesNotMatch(kernelCommandLine({ ...REQUEST, accel: "kvm" }), /timer/);
-  assert.doesNotMatch(kernelCommandLine({ ...REQUEST, machine: SMP4 }), /nolapic_timer/);
+  assert.doesNotMatch(
+    kernelCommandLine({ ...REQUEST, machine: SMP4 }),
+    /nolapic_timer|noreplace-smp/,
+  );
 });
 
 Deno.test("qemuExitCode() gives what isa-debug-exit makes of a guest's code", () => {
