@@ -122,7 +122,7 @@ Deno.test("makeProgram() refuses what it does not understand, and says what it w
   }
 });
 
-Deno.test("makeProgram() has a help page for each command, with an example", () => {
+Deno.test("makeProgram() has a help page for each command, with an example", async () => {
   const program = makeProgram(() => Promise.resolve());
   let page = "";
   program.configureOutput({ writeOut: (text) => page += text });
@@ -134,9 +134,46 @@ Deno.test("makeProgram() has a help page for each command, with an example", () 
     command.configureOutput({ writeOut: (text) => page += text });
     command.outputHelp();
     assert.match(page, new RegExp(`Usage: kmatrix ${command.name()}`));
-    assert.match(page, /Example: deno task /);
     assert.notEqual(command.description(), "");
+    // It is a command line of that very command, and one that is understood.
+    const example = /^Example: deno task (.+)$/m.exec(page)?.[1]?.replace(/ >> .*/, "");
+    assert.ok(example, command.name());
+    const words = example.match(/'[^']*'|\S+/g)!.map((word) => word.replace(/^'(.*)'$/, "$1"));
+    assert.equal(words[0], command.name());
+    await asked(...words);
   }
+});
+
+Deno.test("the programs beside the tool have a help page with an example too", async () => {
+  const { tasks } = JSON.parse(
+    await Deno.readTextFile(new URL("../deno.json", import.meta.url)),
+  ) as { tasks: Record<string, { command: string }> };
+  let seen = 0;
+  for (const [name, { command }] of Object.entries(tasks)) {
+    const file = /--allow-all (tasks\/\S+\.ts)$/.exec(command)?.[1];
+    if (file === undefined || /main|run_tests/.test(file)) continue;
+    const text = await Deno.readTextFile(new URL(`../${file}`, import.meta.url));
+    assert.match(text, new RegExp(`Example: deno task ${name} `), file);
+    seen++;
+  }
+  assert.equal(seen, 3);
+});
+
+Deno.test("complete offers every task, commands of the tool or not", async () => {
+  const main = new URL("main.ts", import.meta.url).pathname;
+  const complete = async (word: string) => {
+    const args = ["run", "--allow-all", "--no-check", main, "complete", "--", word];
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+    return new TextDecoder().decode(stdout).trim().split("\n");
+  };
+  assert.deepEqual(await complete("test"), [
+    "tests",
+    "test",
+    "test:bisect",
+    "test:hostile",
+    "test:crash",
+  ]);
+  assert.deepEqual(await complete("comp"), ["completion"]);
 });
 
 Deno.test("deno.json has a task for every command", async () => {

@@ -32,6 +32,12 @@ export async function completeCommand(
       return matrix.cells.map(({ id }) => id);
     },
     tests: () => Promise.resolve(declaredTests().map(({ id }) => id)),
+    tasks: async () => {
+      const text = await context.host.fs.readText(`${context.paths.root}/deno.json`);
+      const { tasks } = JSON.parse(text) as { tasks: Record<string, unknown> };
+      // For scripts alone.
+      return Object.keys(tasks).filter((name) => name !== "complete");
+    },
   });
   if (found.length > 0) context.terminal.print(found.join("\n"));
   return [];

@@ -21,6 +21,8 @@ export interface OptionFacts {
 export interface Names {
   readonly cells: () => Promise<readonly string[]>;
   readonly tests: () => Promise<readonly string[]>;
+  /** What `deno task` runs, commands of the tool or not. */
+  readonly tasks: () => Promise<readonly string[]>;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function candidates(
 ): Promise<string[]> {
   const last = words.at(-1) ?? "";
   const starting = (list: readonly string[]) => list.filter((one) => one.startsWith(last));
-  if (words.length < 2) return starting(commands.map(({ name }) => name));
+  if (words.length < 2) return starting(await names.tasks());
   const command = commands.find(({ name }) => name === words[0]);
   if (command === undefined) return [];
   const typed = words.slice(1, -1);
@@ -77,8 +79,12 @@ export function completionScript(shell: Shell): string {
 _kmatrix_deno() {
 	COMPREPLY=()
 	[ "\${COMP_WORDS[1]}" = task ] && [ -e tasks/main.ts ] && [ "$COMP_CWORD" -ge 2 ] || return
-	local IFS=$'\\n'
-	COMPREPLY=($(deno task --quiet complete -- "\${COMP_WORDS[@]:2:COMP_CWORD-1}" 2> /dev/null))
+	local line=\${COMP_LINE:0:COMP_POINT} IFS=$'\\n'
+	local word=\${line##*[[:space:]]} words=("\${COMP_WORDS[@]:2:COMP_CWORD-1}") colon=
+	# bash breaks words at colons, and takes replies for what stands behind the last one.
+	[[ $word = *:* ]] && colon=\${word%:*}: && [[ \${words[1]} = : ]] && words=("$word")
+	COMPREPLY=($(deno task --quiet complete -- "\${words[@]}" 2> /dev/null))
+	COMPREPLY=("\${COMPREPLY[@]#"$colon"}")
 }
 complete -o default -F _kmatrix_deno deno
 `;
@@ -96,9 +102,14 @@ compdef _kmatrix_deno deno
       return `# kmatrix: completion of \`deno task\` in fish; source it, or put it into completions/deno.fish
 function __kmatrix_complete
 	set -l words (commandline -opc) (commandline -ct)
-	deno task --quiet complete -- $words[3..-1] 2> /dev/null
+	set -l found (deno task --quiet complete -- $words[3..-1] 2> /dev/null)
+	if set -q found[1]
+		printf '%s\\n' $found
+	else
+		__fish_complete_path (commandline -ct)
+	end
 end
-complete -c deno -n '__fish_seen_subcommand_from task; and test -e tasks/main.ts' -a '(__kmatrix_complete)'
+complete -c deno -n '__fish_seen_subcommand_from task; and test -e tasks/main.ts' -f -a '(__kmatrix_complete)'
 `;
   }
 }

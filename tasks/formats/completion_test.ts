@@ -5,7 +5,7 @@ import {
   type CommandFacts,
   completionScript,
   type Names,
-  SHELLS,
+  type Shell,
 } from "./completion.ts";
 
 const COMMANDS: readonly CommandFacts[] = [
@@ -26,11 +26,13 @@ const COMMANDS: readonly CommandFacts[] = [
 const NAMES: Names = {
   cells: () => Promise.resolve(["a/kcov", "a/kcov/smp4", "b/kcov"]),
   tests: () => Promise.resolve(["kcov.pc.basic", "kcov.cmp.basic"]),
+  tasks: () => Promise.resolve(["repro", "replay", "matrix", "test", "test:crash"]),
 };
 
 const CASES: readonly (readonly [words: string[], wanted: string[]])[] = [
-  [[], ["repro", "replay", "matrix"]],
+  [[], ["repro", "replay", "matrix", "test", "test:crash"]],
   [["rep"], ["repro", "replay"]],
+  [["test:"], ["test:crash"]],
   [["repro", ""], ["a/kcov", "a/kcov/smp4", "b/kcov"]],
   [["repro", "a/"], ["a/kcov", "a/kcov/smp4"]],
   [["repro", "--shell", "b"], ["b/kcov"]],
@@ -52,37 +54,68 @@ Deno.test("candidates() knows commands, options, their values, cells and tests",
   }
 });
 
-Deno.test("completionScript() is bash that offers what the tool offers", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    await Deno.mkdir(`${dir}/tasks`);
-    await Deno.writeTextFile(`${dir}/tasks/main.ts`, "");
-    // The tool says which words it was asked about.
-    await Deno.writeTextFile(`${dir}/deno`, '#!/bin/sh\nprintf "%s\\n" "$@"\n');
-    await Deno.chmod(`${dir}/deno`, 0o755);
-    await Deno.writeTextFile(
-      `${dir}/run.bash`,
-      `${completionScript("bash")}
-COMP_WORDS=(deno task repro "a/b c" --te) COMP_CWORD=4
-_kmatrix_deno
-printf '<%s>' "\${COMPREPLY[@]}"
-`,
-    );
-    const { stdout, success } = await new Deno.Command("bash", {
-      args: ["run.bash"],
-      cwd: dir,
-      env: { PATH: `${dir}:${Deno.env.get("PATH")}` },
-    }).output();
-    assert.ok(success);
-    const asked = ["task", "--quiet", "complete", "--", "repro", "a/b c", "--te"];
-    assert.equal(new TextDecoder().decode(stdout), asked.map((word) => `<${word}>`).join(""));
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+/** How each shell is made to complete `deno task`, a blank and its first argument; it prints what it offers. */
+const COMPLETES: Readonly<Record<Shell, readonly string[]>> = {
+  // As readline does, which ends words at colons.
+  bash: [
+    "--norc",
+    "-c",
+    `. ./script
+COMP_LINE="deno task $0" COMP_POINT=\${#COMP_LINE} IFS=' '
+COMP_WORDS=(\${COMP_LINE//:/ : }) COMP_CWORD=\$((\${#COMP_WORDS[@]} - 1))
+_kmatrix_deno; printf '%s\\n' "\${COMPREPLY[@]}"`,
+  ],
+  // Without an editor there is no completion system; the words are those that it would give.
+  zsh: [
+    "-fc",
+    `compdef() { }; compadd() { shift; print -l -- $@ }; _files() { print -l files }; . ./script
+words=(deno task \${=1}) CURRENT=$#words; _kmatrix_deno`,
+    "zsh",
+  ],
+  fish: ["--no-config", "-c", 'source script; complete -C "deno task $argv[1]"'],
+};
 
-Deno.test("completionScript() has one for each shell", () => {
-  for (const shell of SHELLS) {
-    assert.match(completionScript(shell), /deno task --quiet complete --/);
-  }
-});
+/** Typed behind `deno task`, what the tool is asked, what is offered of what it answers. */
+const TYPED: readonly (readonly [string, string, readonly string[], readonly string[]])[] = [
+  ["repro a/k", "repro a/k", ["a/kcov", "a/kcov/smp4"], ["a/kcov", "a/kcov/smp4"]],
+  ["repro a/kcov --te", "repro a/kcov --te", ["--test"], ["--test"]],
+  ["matrix --test kcov.p", "matrix --test kcov.p", ["kcov.pc.basic"], ["kcov.pc.basic"]],
+  ["test:c", "test:c", ["test:crash"], ["test:crash"]],
+];
+
+for (const [shell, argv] of Object.entries(COMPLETES) as [Shell, readonly string[]][]) {
+  const installed = await new Deno.Command(shell, { args: ["--version"] }).output()
+    .then(() => true, () => false);
+  const name = `completionScript() is ${shell} that offers what the tool offers`;
+  Deno.test({ name, ignore: !installed }, async () => {
+    const dir = await Deno.makeTempDir();
+    try {
+      await Deno.mkdir(`${dir}/tasks`);
+      await Deno.writeTextFile(`${dir}/tasks/main.ts`, "");
+      await Deno.writeTextFile(`${dir}/script`, completionScript(shell));
+      // Notes its words, and answers what stands in a file.
+      const tool = '#!/bin/sh\nprintf "%s " "$@" > asked\ncat answer\n';
+      await Deno.writeTextFile(`${dir}/deno`, tool, { mode: 0o755 });
+      for (const [typed, asked, answer, offered] of TYPED) {
+        await Deno.writeTextFile(`${dir}/answer`, `${answer.join("\n")}\n`);
+        const env = { PATH: `${dir}:${Deno.env.get("PATH")}`, HOME: dir };
+        const { stdout, stderr } = await new Deno.Command(shell, {
+          args: [...argv, typed],
+          cwd: dir,
+          env,
+        }).output();
+        const text = new TextDecoder();
+        const found = text.decode(stdout).trim().split("\n");
+        // readline has the part in front of the last colon already.
+        const wanted = offered.map((one) => shell === "bash" ? one.replace(/^.*:/, "") : one);
+        assert.deepEqual(found, wanted, `${typed}: ${text.decode(stderr)}`);
+        assert.equal(
+          await Deno.readTextFile(`${dir}/asked`),
+          `task --quiet complete -- ${asked} `,
+        );
+      }
+    } finally {
+      await Deno.remove(dir, { recursive: true });
+    }
+  });
+}
