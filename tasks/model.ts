@@ -92,7 +92,7 @@ export interface KernelSpec {
   readonly brought?: boolean;
   /** Globs of objects that the tree declares as not instrumented; null: nothing is known of it. */
   readonly uninstrumented: readonly string[] | null;
-  /** Its series lacks patches that `uninstrumented` counts on; of `deno task series`. */
+  /** Its series may lack patches that `uninstrumented` counts on: half of one, or a brought kernel. */
   readonly incomplete?: boolean;
 }
 

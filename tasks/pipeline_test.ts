@@ -385,7 +385,15 @@ cases("repro", "built", [
           /a glob matches the whole id: '\*kcov_basic\*' names/,
         ],
         [["fake/kcov", "--test", "*no_such*"], 4, /no test matches "\*no_such\*"/],
+        // It would test the matrix's own kernel, and say nothing of the series.
+        [
+          ["fake/kcov", "--kernel", "fake", "--series", `${project.dir}/fix.diff`],
+          2,
+          /--series gives the kernel fake\+fix, and no cell .*\n.*Name fake\+fix\/kcov or the like/,
+        ],
+        [["fake/kcov", "--dry-run", "--shell"], 2, /repro with --shell.* knows no --dry-run/],
       ];
+      await project.write("fix.diff", "--- a/note\n+++ b/note\n@@ -0,0 +1 @@\n+x\n");
       for (const [args, wanted, message] of cases) {
         const { code, err } = await project.run("repro", ...args);
         assert.equal(code, wanted, err);
@@ -872,6 +880,9 @@ cases("the command line", "nothing built", [
     );
     assert.match(out, /^clang-22 -static /m);
     assert.equal(out.match(/^qemu-system-x86_64 /gm)?.length, 3);
+    assert.equal(await project.started("clang") + await project.started("qemu"), 0);
+    const repro = await project.run("repro", "fake/kcov", "--smp", "2", "--dry-run");
+    assert.match(repro.out, /^qemu-system-x86_64 .*-smp 2 /m);
     assert.equal(await project.started("clang") + await project.started("qemu"), 0);
     await assert.rejects(Deno.stat(project.out));
     await assert.rejects(Deno.stat(`${project.cache}/builds`));

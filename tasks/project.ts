@@ -7,6 +7,7 @@ import type { Paths } from "./paths.ts";
 import { withKernelLock } from "./cell_stages.ts";
 import { KmatrixError } from "./errors.ts";
 import { parseAllowList } from "./formats/allow_list.ts";
+import { splitCellId } from "./formats/cells.ts";
 import type { AttemptPlan } from "./formats/flakes.ts";
 import { parseKernelSpec } from "./formats/kernel_spec.ts";
 import { parseMatrix, withBroughtKernel } from "./formats/matrix.ts";
@@ -55,11 +56,13 @@ async function loadKernels(paths: Paths, host: Host): Promise<KernelSpec[]> {
 
 /**
  * The matrix with the kernel of --tree, --series or --range in it, or as it is where none is named.
- * Its cells are those of the template kernel that its Kconfig files have the options for.
+ * Its cells are those of the template kernel that its Kconfig files have the options for; nobody
+ * asks them where every cell is named by its id.
  * @throws KmatrixError as bring() does.
  */
 export async function withOwnKernel(
   matrix: Matrix,
+  globs: readonly string[],
   options: RunOptions,
   absolute: (path: string) => string,
   paths: Paths,
@@ -83,6 +86,7 @@ export async function withOwnKernel(
     host,
   );
   const whole = withBroughtKernel(matrix, brought);
+  if (globs.length > 0 && globs.every((glob) => splitCellId(glob) !== undefined)) return whole;
   const known = await kconfigNames(whole.cells, brought, options, paths, host);
   if (known === null) return whole;
   const cells: Cell[] = [];

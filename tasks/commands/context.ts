@@ -33,12 +33,16 @@ export async function planOf(
 ): Promise<Plan> {
   const { paths, host, absolute } = context;
   const matrix = await loadMatrix(matrixFile(options, context), paths, host);
-  return makePlan(
-    await withOwnKernel(matrix, options, absolute, paths, host),
-    globs,
-    options,
-    host,
-  );
+  const whole = await withOwnKernel(matrix, globs, options, absolute, paths, host);
+  const plan = makePlan(whole, globs, options, host);
+  const own = whole.kernels.find((kernel) => !matrix.kernels.includes(kernel));
+  if (own !== undefined && !plan.cells.some(({ kernel }) => kernel === own)) {
+    const option = (["tree", "series", "range"] as const).find((name) => options[name])!;
+    const text = `--${option} gives the kernel ${own.id}, and no cell that is named is one of it`;
+    const { config } = plan.cells[0]!;
+    throw new KmatrixError("usage", "bad-usage", text, `Name ${own.id}/${config.id} or the like.`);
+  }
+  return plan;
 }
 
 /** Options of `matrix` that a command has no use for and must not take in silence. */

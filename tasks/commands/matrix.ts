@@ -21,23 +21,15 @@ export async function runCommand(
   options: RunOptions,
   context: Context,
 ): Promise<readonly Failure[]> {
-  const { host, paths, terminal } = context;
   const plan = await planOf(globs, options, context);
-  if (options.list) {
-    terminal.print(plan.cells.map((cell) => cell.id).join("\n"));
-    return [];
-  }
-  if (options.dryRun) {
-    for (const line of await dryRun(plan, until, paths, host)) terminal.print(line);
-    return [];
-  }
   const repeat = (cell: string) =>
     repeatCommand(until === "parse" ? "repro" : until, cell, options);
   return await runPlan(plan, until, options, repeat, context);
 }
 
 /**
- * Runs a plan in a run folder of its own and prints what came of it.
+ * Runs a plan in a run folder of its own and prints what came of it; with --list or --dry-run, what
+ * it would do.
  * @param repeat The command that does one cell of it again.
  */
 export async function runPlan(
@@ -47,7 +39,15 @@ export async function runPlan(
   repeat: (cell: string) => string,
   context: Context,
 ): Promise<readonly Failure[]> {
-  const { host, paths, absolute } = context;
+  const { host, paths, terminal, absolute } = context;
+  if (options.list) {
+    terminal.print(plan.cells.map((cell) => cell.id).join("\n"));
+    return [];
+  }
+  if (options.dryRun) {
+    for (const line of await dryRun(plan, until, paths, host)) terminal.print(line);
+    return [];
+  }
   const runDir = await makeRunDir(paths, host);
   const files: ReportFiles = {
     runDir,

@@ -96,7 +96,7 @@ class Walk {
     const { host, paths } = this.#context;
     host.log("info", `patch ${count} of ${this.#kernel.series.length}: ${patchName}`);
     const { series } = this.#kernel;
-    const incomplete = count < series.length;
+    const incomplete = this.#kernel.incomplete || count < series.length;
     const kernel = { ...this.#kernel, series: series.slice(0, count), incomplete };
     const all = (outcome: PatchOutcome): SeriesRow => ({
       patch: patchName,

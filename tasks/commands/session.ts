@@ -12,7 +12,7 @@ import { type ReadyCell, withKernelLock } from "../cell_stages.ts";
 import { OneCell } from "../one_cell.ts";
 import { cellFolder, RECORDINGS } from "../paths.ts";
 import { ensureReady } from "../stages/setup.ts";
-import { type Context, makeRunDir } from "./context.ts";
+import { type Context, makeRunDir, refuseOptions } from "./context.ts";
 
 /**
  * What a debugger needs beyond a cell's own kernel. It is another build: full debug information
@@ -40,6 +40,7 @@ export async function attendCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, absolute } = context;
+  refuseOptions("repro with --shell, --gdb or a command", options);
   const gdbPort = options.gdb === true ? 1234 : options.gdb || undefined;
   if ([options.shell, gdbPort !== undefined, command.length > 0].filter(Boolean).length > 1) {
     throw new KmatrixError("usage", "bad-usage", "take one of --shell, --gdb and a command");

@@ -70,6 +70,8 @@ export async function bring(
     source,
     series: patches,
     brought: true,
+    // What our own series takes out of the instrumentation, it may not.
+    incomplete: true,
     uninstrumented: (declared ?? base).uninstrumented,
   };
 }
