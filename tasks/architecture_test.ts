@@ -78,3 +78,16 @@ Deno.test("stages reach the machine through their host alone", async () => {
     }
   }
 });
+
+Deno.test("one file takes cells through their stages", async () => {
+  const files = [...await filesOf("."), ...await filesOf("commands")];
+  const callers: string[] = [];
+  for (const file of files) {
+    const imports = importsOf(file, await Deno.readTextFile(file)).map((one) => nameOf(one.file));
+    // Whoever inspects or measures goes a way of its own.
+    if (imports.some((name) => /^tasks\/stages\/(inspect|boot_times)\.ts$/.test(name))) {
+      callers.push(nameOf(file));
+    }
+  }
+  assert.deepEqual(callers, ["tasks/cell_stages.ts"]);
+});

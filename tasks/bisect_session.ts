@@ -117,7 +117,10 @@ export class BisectSession {
     }
     const { boots } = this.#bad;
     const target = chooseTarget(boots, []);
-    if (!target) throw ends("bad-is-good", `${bad.name} shows no failure in ${boots.length} boots`);
+    if (!target) {
+      const text = `${bad.name} shows no failure in ${boots.length} boots`;
+      throw ends("bad-is-good", text, warningHint(built, this.#runner));
+    }
     // A build fails always.
     const always = { seen: BAD_FAILURES, boots: BAD_FAILURES };
     this.#target = built.kind === "failed" ? { ...target, ...always } : target;
@@ -279,6 +282,14 @@ export class BisectSession {
     const [symptom] = showingOfFailure(uninspected).symptoms;
     return { ...showing, symptoms: [...showing.symptoms, { ...symptom!, where: "inspect" }] };
   }
+}
+
+/** What fails a cell of `matrix` before its boot. */
+function warningHint(built: Built, runner: OneCell): string {
+  const warnings = built.kind === "built" ? runner.newWarnings(built.ready) : [];
+  if (warnings.length === 0) return "";
+  return "Its build has warnings that the matrix does not list, and those are not hunted here; " +
+    `deno task series shows which patch brings them. The first: ${warnings[0]!.text}`;
 }
 
 function ends(id: string, message: string, hint = ""): KmatrixError {

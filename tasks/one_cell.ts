@@ -5,9 +5,18 @@
  */
 import type { Host } from "./host/host.ts";
 import type { Paths } from "./paths.ts";
-import type { Cell, CellResult, Feature, Plan, SourceTree } from "./model.ts";
+import type {
+  Cell,
+  CellResult,
+  Feature,
+  KnownWarning,
+  Plan,
+  SourceTree,
+  Warning,
+} from "./model.ts";
 import { type BootRequest, CellStages, type ReadyCell, type RunStage } from "./cell_stages.ts";
 import { KmatrixError } from "./errors.ts";
+import { judgeWarnings } from "./formats/build_log.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
 import type { AttendOptions } from "./stages/boot.ts";
 
@@ -18,11 +27,13 @@ function promised(features: readonly Feature[]): readonly Feature[] {
 
 export class OneCell {
   readonly #stages: CellStages;
+  readonly #known: readonly KnownWarning[];
   readonly #host: Host;
 
   /** @param plan Its settings and --kconfig-add hold; which cells it has does not matter. */
   constructor(plan: Plan, paths: Paths, host: Host) {
     this.#stages = new CellStages(plan, paths, host);
+    this.#known = plan.matrix.warnings;
     this.#host = host;
   }
 
@@ -44,6 +55,11 @@ export class OneCell {
   ): Promise<ReadyCell> {
     const ready = await this.#stages.ready(cell, source, this.#runner(cell), onUninspected);
     return { ...ready, cell, features: promised(guestFeatures(ready.kernel, cell.machine)) };
+  }
+
+  /** What the build warned of and the matrix does not list; it fails a cell of `matrix`. */
+  newWarnings({ cell, kernel }: ReadyCell): readonly Warning[] {
+    return judgeWarnings(kernel.warnings, this.#known, cell.id).unlisted;
   }
 
   /** Boots once and judges the recordings; what the guest does is in the result, never thrown. */

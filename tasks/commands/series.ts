@@ -4,7 +4,6 @@ import type { RunOptions } from "../cli.ts";
 import type { Cell, KernelSpec, Plan, SourceArchive } from "../model.ts";
 import { type Failure, failureFrom, KmatrixError } from "../errors.ts";
 import { showingOf, symptomKey } from "../formats/bisect.ts";
-import { judgeWarnings } from "../formats/build_log.ts";
 import {
   BASE_ROW,
   firstBreaks,
@@ -149,9 +148,7 @@ class Walk {
     }
     await fs.makeDir(dir);
     await fs.copy(ready.kernel.log, `${dir}/build.log`);
-    const known = this.#plan.matrix.warnings;
-    const { unlisted } = judgeWarnings(ready.kernel.warnings, known, cell.id);
-    const warnings = unlisted.map(({ text }) => text);
+    const warnings = this.#runner.newWarnings(ready).map(({ text }) => text);
     const { testFilter: filter } = this.#plan.settings;
     const first = await this.#runner.boot(ready, { dir: `${dir}/boot-1`, filter });
     const judged = judgeCell(cell.expect, [], first);

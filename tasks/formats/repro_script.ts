@@ -330,7 +330,7 @@ function bootPart(boot: BootFacts): string[] {
     `vmlinux=$here/vmlinux recorded_vmlinux=${quoteWord(boot.vmlinux)}`,
     `has_digest "$vmlinux" ${digests.vmlinux} || vmlinux=$recorded_vmlinux`,
     `if ! has_digest "$vmlinux" ${digests.vmlinux}; then`,
-    '\techo "the recorded vmlinux is gone: building it in $build"',
+    '\techo "the recorded vmlinux is gone or changed: building it in $build"',
     "\tunpack || stop 'the source cannot be prepared'",
     '\tcompile > "$work/build.log" 2>&1 || stop "make failed, see $work/build.log"',
     "\tvmlinux=$build/vmlinux",
