@@ -28,8 +28,10 @@ export async function replayCommand(
     const text = "missing on this machine: qemu-system-x86_64, which boots the bundle";
     throw new KmatrixError("infra", "missing-tool", text, "Debian's package: qemu-system-x86");
   }
+  // Before out/latest, through which it may be named, leads to the run of this replay.
+  const found = await host.fs.realPath(absolute(bundle)) ?? absolute(bundle);
   const runDir = await makeRunDir(paths, host);
-  const files = await unpack(absolute(bundle), `${runDir}/bundle`, context);
+  const files = await unpack(found, `${runDir}/bundle`, context);
   const manifest = parseManifest(await host.fs.readText(`${files}/${MANIFEST}`), bundle);
   await checkDigests(manifest, files, context);
   host.log("info", `boot ${manifest.cell}`);
