@@ -188,6 +188,8 @@ export interface SourceArchive {
   readonly archive: string | null;
   /** A tree to use as it is, or null. */
   readonly tree: string | null;
+  /** Of `tree`: changes whenever name, size or time of a file does that Kconfig reads. */
+  readonly kconfigTimes?: string;
 }
 
 export interface SourceTree {
@@ -201,6 +203,8 @@ export interface SourceTree {
   readonly stamp?: string | null;
   /** As {@linkcode KernelSpec.brought}. */
   readonly brought?: boolean;
+  /** As {@linkcode SourceArchive.kconfigTimes}. */
+  readonly kconfigTimes?: string;
   /** The series in its order, by file name and SHA-256. */
   readonly patches: readonly { readonly name: string; readonly digest: string }[];
 }

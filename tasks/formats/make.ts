@@ -17,7 +17,7 @@ export function clangOf(toolchain: Toolchain): string {
 
 /** What every make call of one build has in common. */
 export interface MakeRequest {
-  readonly source: Pick<SourceTree, "path" | "digest" | "stamp">;
+  readonly source: Pick<SourceTree, "path" | "digest" | "stamp" | "kconfigTimes">;
   readonly buildDir: string;
   readonly toolchain: Toolchain;
   readonly jobs: number;

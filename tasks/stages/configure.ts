@@ -212,6 +212,8 @@ interface Stamp {
   readonly dotConfig: string;
   /** Digest of what a configuration is made from, see kconfigState(). */
   readonly kconfig?: string;
+  /** {@linkcode SourceTree.kconfigTimes} of that. */
+  readonly kconfigTimes?: string | undefined;
 }
 
 /**
@@ -246,10 +248,12 @@ async function keptConfig(
     const kept = JSON.parse(stamp) as Partial<Stamp>;
     if (kept.identity === identity && kept.dotConfig === await sha256(dotConfig)) {
       if (kept.source === source.digest) return dotConfig;
-      const kconfig = await kconfigState(source.path, host);
-      if (kconfig !== "" && kept.kconfig === kconfig) {
+      const { kconfigTimes } = source;
+      const untouched = kconfigTimes !== undefined && kept.kconfigTimes === kconfigTimes;
+      const kconfig = untouched ? kept.kconfig : await kconfigState(source.path, host);
+      if (kconfig && kept.kconfig === kconfig) {
         // An edited C file has no say in the configuration.
-        const renewed = JSON.stringify({ ...kept, source: source.digest });
+        const renewed = JSON.stringify({ ...kept, source: source.digest, kconfigTimes });
         await host.fs.writeText(`${buildDir}/${STAMP}`, renewed);
         return dotConfig;
       }
@@ -286,6 +290,7 @@ async function makeConfig(
     source: make.source.digest,
     dotConfig: await sha256(dotConfig),
     kconfig: await kconfigState(make.source.path, host),
+    kconfigTimes: make.source.kconfigTimes,
   };
   await host.fs.writeText(`${buildDir}/${STAMP}`, JSON.stringify(stamp));
   return dotConfig;

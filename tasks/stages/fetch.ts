@@ -16,7 +16,7 @@ export async function fetch(kernel: KernelSpec, paths: Paths, host: Host): Promi
   return { kernelId: kernel.id, spec: kernel.source, ...found };
 }
 
-type Found = Pick<SourceArchive, "version" | "digest" | "archive" | "tree">;
+type Found = Pick<SourceArchive, "version" | "digest" | "archive" | "tree" | "kconfigTimes">;
 
 function locate(kernel: KernelSpec, paths: Paths, host: Host): Promise<Found> {
   const { source } = kernel;
@@ -28,7 +28,7 @@ function locate(kernel: KernelSpec, paths: Paths, host: Host): Promise<Found> {
     case "git":
       return fromGit(kernel.id, source, paths, host);
     case "tree":
-      return fromTree(source.path, host);
+      return fromTree(source.path, paths, host);
   }
 }
 
@@ -129,7 +129,7 @@ async function fromGit(
 /** What kbuild's own check calls an unclean tree (the outputmakefile rule of the top Makefile). */
 const IN_TREE_LEFTOVERS = [".config", "include/config", "arch/x86/include/generated"];
 
-async function fromTree(path: string, host: Host): Promise<Found> {
+async function fromTree(path: string, paths: Paths, host: Host): Promise<Found> {
   const makefile = await host.fs.readTextIfAny(`${path}/Makefile`);
   const version = makefile &&
     /^VERSION = (\d+)\nPATCHLEVEL = (\d+)\nSUBLEVEL = (\d+)/m.exec(makefile);
@@ -146,16 +146,38 @@ async function fromTree(path: string, host: Host): Promise<Found> {
       );
     }
   }
-  const digest = await sha256(await treeState(path, host));
-  return { version: version.slice(1, 4).join("."), digest, archive: null, tree: path };
+  const state = await treeState(path, paths, host);
+  return { version: version.slice(1, 4).join("."), archive: null, tree: path, ...state };
 }
 
-/** A text that changes whenever a file of the tree does; nothing in the tree is written. */
-async function treeState(path: string, host: Host): Promise<string> {
+/** Lines of the list that are files which decide about a configuration (stages/configure.ts). */
+const KCONFIG_LINES =
+  "(^|/)Kconfig[^/]* [0-9]+ [^ ]*$|^Makefile |^scripts/|^arch/x86/Makefile|/configs/";
+
+/** Digests that change whenever a file of the tree does; nothing in the tree is written. */
+async function treeState(
+  path: string,
+  paths: Paths,
+  host: Host,
+): Promise<Pick<SourceArchive, "digest" | "kconfigTimes">> {
   // Every file by size and time of change: a second per 90,000 files, and it needs no git.
-  const argv = ["find", path, "-name", ".git", "-prune", "-o", "-type", "f", "-printf"];
-  const list = await host.run({
-    argv: ["sh", "-c", '"$@" | LC_ALL=C sort | sha256sum', "sh", ...argv, "%P %s %T@\\n"],
-  });
-  return `tree ${path} ${list.stdout}`;
+  const find = ["find", path, "-name", ".git", "-prune", "-o", "-type", "f", "-printf"];
+  const list = `${paths.cache}/tree-${crypto.randomUUID()}.list`;
+  await host.fs.makeDir(paths.cache);
+  try {
+    const script = '"$@" | LC_ALL=C sort > "$0" || exit; sha256sum < "$0"; ' +
+      'grep -E "$KCONFIG" "$0" | sha256sum';
+    const { code, stdout, stderr } = await host.run({
+      argv: ["sh", "-c", script, list, ...find, "%P %s %T@\\n"],
+      env: { KCONFIG: KCONFIG_LINES },
+    });
+    const [all, kconfig] = stdout.split("\n");
+    if (code !== 0 || !kconfig) {
+      const id = /No space left on device/.test(stderr) ? "disk-full" : "source-missing";
+      throw new KmatrixError("infra", id, `${path} cannot be listed`, stderr);
+    }
+    return { digest: await sha256(`tree ${path} ${all}`), kconfigTimes: kconfig.slice(0, 64) };
+  } finally {
+    await host.fs.remove(list);
+  }
 }

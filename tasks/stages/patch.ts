@@ -91,7 +91,11 @@ export async function sourceTree(
   if (!hasOwnTree(kernel)) {
     const path = archive.tree ?? basePath(archive, paths);
     const stamp = archive.tree === null ? baseStamp(archive, paths) : null;
-    return { kernelId, version, digest: archive.digest, path, stamp, patches: [], brought };
+    const { digest, kconfigTimes } = archive;
+    return {
+      ...{ kernelId, version, digest, path, stamp, patches: [], brought },
+      ...(kconfigTimes === undefined ? {} : { kconfigTimes }),
+    };
   }
   const texts = await Promise.all(kernel.series.map((file) => host.fs.readText(file)));
   const patches = await Promise.all(kernel.series.map(async (file, index) => ({
