@@ -23,9 +23,9 @@ export function median(values: readonly number[]): number {
   return middle;
 }
 
-/** Ours over theirs, as medians; null without another side. */
+/** Ours over theirs, as medians; null where one side is missing. */
 export function ratio({ ours, theirs }: Pick<Comparison, "ours" | "theirs">): number | null {
-  return theirs.length === 0 ? null : median(ours) / median(theirs);
+  return ours.length === 0 || theirs.length === 0 ? null : median(ours) / median(theirs);
 }
 
 function figure(values: readonly number[], unit: Comparison["unit"]): string {

@@ -27,6 +27,7 @@ const BOOT: Comparison = {
 
 Deno.test("benchTable() shows medians, ratios and what had no other side", () => {
   assert.equal(ratio(BOOT), 1.1);
+  assert.equal(ratio({ ...BOOT, ours: [] }), null);
   const memory: Comparison = {
     ...{ what: "memory", against: "", unit: "MiB", ours: [120], theirs: [] },
     target: "at most 200 MB",
