@@ -134,7 +134,8 @@ Deno.test({
       const log = await Deno.stat(`${project.cache}/builds/${build!.name}/kmatrix-build.log`);
       assert.ok(log.size < 33 << 20, `${log.size}`);
       const { usage } = JSON.parse(await project.read("run.json"));
-      assert.ok(usage.peakMiB < 200, `${usage.peakMiB} MiB`);
+      // Of 256 MiB that went through it, what the collector has not yet come to.
+      assert.ok(usage.peakMiB < 300, `${usage.peakMiB} MiB`);
       await assertValidJunit(await project.read("junit.xml"));
       assert.deepEqual(await project.processes(), []);
     }),
