@@ -119,7 +119,8 @@ class DenoHost implements Host {
   async #probeSandbox(): Promise<void> {
     const nothing = { writable: [], readable: [], programs: [] };
     const prefix = await confinedArgv(nothing, Deno.env.toObject(), {});
-    const { code, stderr } = await this.run({ argv: [...prefix, "true"], timeoutMs: 10_000 });
+    // A busy machine is no reason to build without a sandbox, so the limit is a long one.
+    const { code, stderr } = await this.run({ argv: [...prefix, "true"], timeoutMs: 60_000 });
     if (code === 0) return;
     if (code === 127) throw new Error("bubblewrap is not installed");
     throw new Error(stderr.trim().split("\n").at(-1) || `bwrap ended with code ${code}`);
