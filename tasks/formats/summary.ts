@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A run as text for people: a table, then each failure with its evidence. */
-import type { Attempt, CellReport, RunReport } from "../model.ts";
+import type { Attempt, CellReport, Feature, RunReport } from "../model.ts";
 import { blameOf, type Failure } from "../errors.ts";
 import { groupSplats } from "./splat_report.ts";
 import { rateText } from "./flakes.ts";
@@ -106,9 +106,7 @@ const INSPECT_HEAD = [
  * one.
  */
 export function inspectTable(report: RunReport, style: SummaryStyle): string {
-  const cells = report.cells.filter((one) =>
-    /\bkcov\b/.test(one.properties["build.features"] ?? "")
-  );
+  const cells = report.cells.filter((one) => hasFeature(one, "kcov"));
   if (cells.length === 0) return "";
   const rows = cells.map((one) => {
     const calls = (pattern: RegExp) =>
@@ -143,9 +141,13 @@ export function inspectTable(report: RunReport, style: SummaryStyle): string {
   }).join("\n");
 }
 
+function hasFeature(cell: CellReport, feature: Feature): boolean {
+  return (cell.properties["build.features"] ?? "").split(" ").includes(feature);
+}
+
 /** The cell without unique mode whose config has the same fragments but one. */
 function classicOf(cell: CellReport, cells: readonly CellReport[]): CellReport | undefined {
-  const unique = (one: CellReport) => /\bunique\b/.test(one.properties["build.features"] ?? "");
+  const unique = (one: CellReport) => hasFeature(one, "unique");
   const fragments = (one: CellReport) => (one.properties["build.fragments"] ?? "").split(" ");
   if (!unique(cell)) return undefined;
   const mine = fragments(cell);

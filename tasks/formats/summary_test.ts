@@ -138,7 +138,7 @@ Deno.test("inspectTable() compares unique mode with the cell that differs only b
       inspected("a/kcov", "kcov", "base kcov", 1000, {
         "inspect.calls.__sanitizer_cov_trace_pc": "12",
       }),
-      inspected("b/kcov", "kcov", "base kcov", 2000),
+      inspected("b/kcov", "kcov unique-ioctl", "base kcov", 2000),
       inspected("b/unique", "kcov unique", "base kcov kcov-unique", 2200, guards(40)),
       inspected("b/debug", "kcov unique", "base kcov kcov-unique debug", 3000, guards(36)),
       cell("b/nokcov"),
