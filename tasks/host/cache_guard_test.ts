@@ -39,6 +39,20 @@ Deno.test("dropUnfinished() removes what is younger than its finished command, a
     assert.deepEqual(await left("."), ["fs", "gone", "it's here", "no-command.o"]);
   }));
 
+Deno.test("dropUnfinished() stays in the build folder, whatever the files there are called", () =>
+  withTempDir(async (dir) => {
+    // As a line, the second half of this path would name a file outside.
+    await lay(dir, {
+      "outside/victim": 200,
+      "outside/.victim.cmd": 100,
+      [`build/x\n${dir}/outside/.victim.cmd`]: 100,
+      "build/....cmd": 100,
+    });
+    await dropUnfinished(`${dir}/build`, host).catch(() => {});
+    assert.deepEqual(await host.fs.list(`${dir}/outside`), [".victim.cmd", "victim"]);
+    assert.deepEqual(await host.fs.list(dir), ["build", "outside"]);
+  }));
+
 Deno.test("checkSource() finds files that are younger than the tree, and names some", () =>
   withTempDir(async (dir) => {
     await lay(dir, { "t/a.c": 100, "t/x/b.c": 100, "stamp": 100, "t/x/__pycache__/b.pyc": 200 });

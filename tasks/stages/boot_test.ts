@@ -83,7 +83,7 @@ async function bootWith(
       },
       // cpio writes its archive to the file that the shell script names first.
       answer: ({ argv }) => {
-        const symbols = argv[2]!.includes('"kmatrix/symbols"') ? " with symbols" : "";
+        const symbols = argv.includes("kmatrix/symbols") ? " with symbols" : "";
         return void Deno.writeTextFileSync(argv[3]!, `cell${symbols};`);
       },
     });

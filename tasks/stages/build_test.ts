@@ -79,7 +79,11 @@ class Machine {
 
   run({ argv, log, confine }: Command): CommandResult {
     const sound = { argv, code: 0, stdout: "", stderr: "", timedOut: false, durationMs: 0 };
-    if (argv[0] === "sh") return { ...sound, stdout: this.unfinished.join("\n") };
+    // Looks for half-made objects, and removes them.
+    if (argv[0] === "find") {
+      for (const path of this.unfinished) this.remove(path);
+      return { ...sound, stdout: this.unfinished.join("\n") };
+    }
     this.confined.push(confine);
     this.onMake();
     const module = argv.find((word) => word.startsWith("M="))?.slice(2);
