@@ -160,7 +160,7 @@ Deno.test("the programs beside the tool have a help page with an example too", a
 });
 
 Deno.test("complete offers every task, commands of the tool or not", async () => {
-  const main = new URL("main.ts", import.meta.url).pathname;
+  const main = `${import.meta.dirname}/main.ts`;
   const complete = async (word: string) => {
     const args = ["run", "--allow-all", "--no-check", main, "complete", "--", word];
     const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Entry point of every `deno task`: reads the command line, runs, and turns the end into a code. */
+import { dirname } from "node:path";
 import { CommanderError } from "commander";
 import { type Invocation, makeProgram, type RunOptions } from "./cli.ts";
 import { EXIT, exitCodeOfAll } from "./exit_codes.ts";
@@ -75,6 +76,5 @@ export async function main(args: readonly string[], root: string): Promise<numbe
 }
 
 if (import.meta.main) {
-  const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
-  Deno.exit(await main(Deno.args, root));
+  Deno.exit(await main(Deno.args, dirname(import.meta.dirname!)));
 }

@@ -15,6 +15,15 @@ export function clangOf(toolchain: Toolchain): string {
   return toolchain.cc ?? llvmTool(toolchain.llvm, "clang");
 }
 
+/**
+ * The first character of a path that no kernel builds with, or undefined. Of blanks and colons the
+ * top Makefile says so itself; the others mean something to make or to the shell, and stand unquoted
+ * in kbuild's commands.
+ */
+export function unbuildable(path: string): string | undefined {
+  return /[\s:#$%&'"()*;<>?[\\\]`{|}!]/.exec(path)?.[0];
+}
+
 /** What every make call of one build has in common. */
 export interface MakeRequest {
   readonly source: Pick<SourceTree, "path" | "digest" | "stamp" | "kconfigTimes">;

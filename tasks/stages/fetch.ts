@@ -5,15 +5,26 @@ import type { Paths } from "../paths.ts";
 import type { KernelSpec, SourceArchive, SourceSpec } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { sha256 } from "../formats/digest.ts";
+import { unbuildable } from "../formats/make.ts";
 import { debianSourceTar } from "../formats/requirements.ts";
 
 /**
  * @throws KmatrixError: "infra" for a missing or damaged source (wrong sha256, failed download),
- *   "usage" for a local tree that is none or that holds leftovers of an in-tree build.
+ *   "usage" for a local tree that is none or that holds leftovers of an in-tree build, and where the
+ *   path of tree or cache is one that kbuild does not take.
  */
 export async function fetch(kernel: KernelSpec, paths: Paths, host: Host): Promise<SourceArchive> {
+  checkPath("the cache", paths.cache, "KMATRIX_CACHE moves it.");
   const found = await locate(kernel, paths, host);
   return { kernelId: kernel.id, spec: kernel.source, ...found };
+}
+
+/** @throws KmatrixError "usage" (bad-path): make would fail, each time in another way. */
+function checkPath(what: string, path: string, hint: string): void {
+  const found = unbuildable(path);
+  if (found === undefined) return;
+  const text = `${what} lies in ${path}, and kbuild takes no path with ${JSON.stringify(found)}`;
+  throw new KmatrixError("usage", "bad-path", text, hint);
 }
 
 type Found = Pick<SourceArchive, "version" | "digest" | "archive" | "tree" | "kconfigTimes">;
@@ -130,6 +141,7 @@ async function fromGit(
 const IN_TREE_LEFTOVERS = [".config", "include/config", "arch/x86/include/generated"];
 
 async function fromTree(path: string, paths: Paths, host: Host): Promise<Found> {
+  checkPath("the tree", path, "Move it, or copy it to a folder without that.");
   const makefile = await host.fs.readTextIfAny(`${path}/Makefile`);
   const version = makefile &&
     /^VERSION = (\d+)\nPATCHLEVEL = (\d+)\nSUBLEVEL = (\d+)/m.exec(makefile);

@@ -7,6 +7,8 @@
  * A switch is a file in `switches/`; the scripts look for it each time they start.
  */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { declaredTests } from "../../selftests/main.ts";
 import type { Feature } from "../model.ts";
 import { record, type Recording, type Script, scripted } from "./recorder.ts";
@@ -103,10 +105,10 @@ export class FakeProject {
     for (const [path, text] of Object.entries(projectFiles(this.dir))) {
       await this.write(path, text);
     }
-    const real = new URL("../..", import.meta.url).pathname;
-    await Deno.symlink(`${real}selftests`, `${this.root}/selftests`);
+    const real = dirname(dirname(import.meta.dirname!));
+    await Deno.symlink(`${real}/selftests`, `${this.root}/selftests`);
     await Deno.mkdir(`${this.root}/tasks`);
-    await Deno.symlink(`${real}tasks/kconfig`, `${this.root}/tasks/kconfig`);
+    await Deno.symlink(`${real}/tasks/kconfig`, `${this.root}/tasks/kconfig`);
     for (const [name, text] of Object.entries(programs(this.dir))) {
       await this.write(`bin/${name}`, `#!/bin/sh\n${text}`);
       await Deno.chmod(`${this.dir}/bin/${name}`, 0o755);
@@ -201,7 +203,7 @@ export class FakeProject {
 
   /** The command that runs kmatrix over this project, as the leader of a process group. */
   command(args: readonly string[]): Deno.Command {
-    const entry = new URL("fake_main.ts", import.meta.url).pathname;
+    const entry = `${import.meta.dirname}/fake_main.ts`;
     const argv = [Deno.execPath(), "run", "--allow-all", "--no-check", entry, this.root, ...args];
     // Of the environment that the tests run in, nothing may reach make.
     const unset = ["LLVM", "CC", "O", "ARCH", "W", "V", "KCFLAGS", "MAKEFLAGS"];
@@ -261,14 +263,6 @@ export class FakeProject {
       }
     }
     return found;
-  }
-}
-
-function existsSync(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
   }
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** A copy of the project that may be broken on purpose, and its command line. */
+import { dirname } from "node:path";
 import $ from "dax";
 
-export const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+export const ROOT = dirname(dirname(import.meta.dirname!));
 
 /** The cache of the project, so that copies of it share sources and builds. */
-export const CACHE = Deno.env.get("KMATRIX_CACHE") ?? `${ROOT}/.cache`;
+export const CACHE = Deno.env.get("KMATRIX_CACHE") || `${ROOT}/.cache`;
 
 /** Copies tracked and new files into `dir`/project and gives its path. */
 export async function copyProject(dir: string): Promise<string> {
