@@ -35,3 +35,20 @@ Deno.test("failureFrom() blames the machine when the disk is full", () => {
     assert.deepEqual([kind, id], ["infra", "disk-full"]);
   }
 });
+
+Deno.test("every id of a failure is documented", async () => {
+  const read = (name: string) => Deno.readTextFile(new URL(name, import.meta.url));
+  const docs = await read("../docs/verdicts.md") + await read("../docs/bisect.md");
+  const ids = new Set<string>();
+  for (const folder of ["./", "./commands/", "./formats/", "./host/", "./stages/"]) {
+    for await (const { name } of Deno.readDir(new URL(folder, import.meta.url))) {
+      if (!name.endsWith(".ts") || name.endsWith("_test.ts")) continue;
+      const text = await read(`${folder}${name}`);
+      const made = /(?:KmatrixError|failure)\(\s*"[\w-]+",\s*"([\w-]+)"/g;
+      const written = /\bkind: "[\w-]+",\s*id: "([\w-]+)"/g;
+      for (const [, id] of [...text.matchAll(made), ...text.matchAll(written)]) ids.add(id!);
+    }
+  }
+  assert.ok(ids.size > 70, `${ids.size}`);
+  assert.deepEqual([...ids].filter((id) => !docs.includes(`\`${id}\``)), []);
+});

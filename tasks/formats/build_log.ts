@@ -96,13 +96,12 @@ export function judgeWarnings(
   warnings: readonly Warning[],
   known: readonly KnownWarning[],
   cell: string,
-): { listed: Warning[]; unlisted: Warning[]; used: KnownWarning[] } {
+): { listed: Warning[]; unlisted: Warning[] } {
   const mine = known.filter((entry) => globMatcher(entry.cells)(cell));
   const matching = (warning: Warning) => mine.find((entry) => warning.text.includes(entry.match));
   return {
     listed: warnings.filter((warning) => matching(warning)),
     unlisted: warnings.filter((warning) => !matching(warning)),
-    used: mine.filter((entry) => warnings.some((warning) => warning.text.includes(entry.match))),
   };
 }
 
@@ -132,7 +131,7 @@ const CAUSES: readonly Cause[] = [
   // Its own complaint comes before it starts make.
   { pattern: /^bwrap: /, kind: "infra", id: "sandbox-broken" },
   { pattern: /PLEASE submit a bug report to/, kind: "infra", id: "compiler-crashed" },
-  { pattern: /: command not found|: not found$|Error 12[67]$/, kind: "infra", id: "tool-missing" },
+  { pattern: /: command not found|: not found$|Error 12[67]$/, kind: "infra", id: "missing-tool" },
   // Before compile errors: a linker's line holds "error: " as well.
   {
     pattern: /^ld\.lld\S*: error: |undefined (symbol|reference)/,

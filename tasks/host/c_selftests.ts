@@ -91,7 +91,7 @@ async function checkStatic(program: string, host: Host): Promise<void> {
   const { sections } = new Elf(await host.fs.readBytes(program), program);
   if (!sections.some(({ name }) => name === ".interp")) return;
   const text = `${program} is not linked statically: its Makefile drops USERLDFLAGS=-static`;
-  throw new KmatrixError("build", "not-static", text);
+  throw new KmatrixError("build", "selftest-build-error", text);
 }
 
 /** What is no fault of its code keeps its name. */

@@ -311,7 +311,7 @@ async function mustMake(
     const text = `make ${targets.join(" ")} printed without end, and was stopped`;
     throw new KmatrixError("config", "make-config-failed", text, cause.tail);
   }
-  if (result.code > 128) throw new KmatrixError("infra", "make-killed", what, cause.tail);
+  if (result.code > 128) throw new KmatrixError("infra", "compiler-killed", what, cause.tail);
   if (cause.kind === "infra" || cause.id === "sandbox-denied") {
     throw new KmatrixError(cause.kind, cause.id, `${what}: ${cause.line}`, cause.tail);
   }
