@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import $ from "dax";
 import { XMLParser } from "fast-xml-parser";
-import { copyProject, kmatrix, withTempDir } from "./project_copy.ts";
+import { copyProject, kmatrix, ROOT, withTempDir } from "./project_copy.ts";
 
 interface JunitCase {
   readonly "@_classname": string;
@@ -25,6 +25,13 @@ async function junitCases(file: string): Promise<JunitCase[]> {
   return xml.testsuites.testsuite.flatMap((suite: { testcase: JunitCase[] }) => suite.testcase);
 }
 
+/** A folder for the runs of one test, which stay there until its next time: CI keeps them. */
+async function runsOf(name: string): Promise<string> {
+  const out = `${ROOT}/out/test/${name}`;
+  await Deno.remove(out, { recursive: true }).catch(() => {});
+  return out;
+}
+
 async function edit(file: string, from: string | RegExp, to: string): Promise<void> {
   const text = await Deno.readTextFile(file);
   const changed = text.replace(from, to);
@@ -34,7 +41,7 @@ async function edit(file: string, from: string | RegExp, to: string): Promise<vo
 
 Deno.test("matrix runs a plain KCOV cell from source to verdict", async (t) => {
   await withTempDir(async (dir) => {
-    const out = `${dir}/out`;
+    const out = await runsOf("plain");
     const cell = `${out}/latest/linux-6.12/kcov`;
     const ran = await kmatrix(["matrix", "linux-6.12/kcov", "--output-dir", out]);
     assert.equal(ran.code, 0, ran.out);
@@ -99,46 +106,44 @@ Deno.test("matrix runs a plain KCOV cell from source to verdict", async (t) => {
 });
 
 Deno.test("matrix runs a unique-mode cell of our series, every reference test included", async () => {
-  await withTempDir(async (dir) => {
-    const out = `${dir}/out`;
-    const cell = "linux-6.12-unique/kcov-unique";
-    const ran = await kmatrix(["matrix", cell, "--output-dir", out]);
-    assert.equal(ran.code, 0, ran.out);
-    const cases = await junitCases(`${out}/latest/junit.xml`);
-    const state = (fixture: string, name: string) => {
-      const found = cases.find((one) =>
-        one["@_classname"] === `${cell}.${fixture}` && one["@_name"] === name
-      );
-      return !found
-        ? "missing"
-        : "skipped" in found
-        ? "skipped"
-        : "failure" in found
-        ? "failed"
-        : "passed";
-    };
-    const reference = "kcov_basic_syscall_coverage";
-    assert.deepEqual(
-      {
-        mode_trace_pc: state("kcov", `mode_trace_pc.${reference}`),
-        mode_trace_cmp: state("kcov", `mode_trace_cmp.${reference}`),
-        reset_ioctl_rw: state("kcov", `reset_ioctl_rw.${reference}`),
-        reset_ioctl_ro: state("kcov", `reset_ioctl_ro.${reference}`),
-        fast_rw: state("kcov_uniq", "fast_rw.kcov_uniq_coverage"),
-        slow_rw: state("kcov_uniq", "slow_rw.kcov_uniq_coverage"),
-        slow_ro: state("kcov_uniq", "slow_ro.kcov_uniq_coverage"),
-      },
-      {
-        mode_trace_pc: "passed",
-        mode_trace_cmp: "skipped",
-        reset_ioctl_rw: "passed",
-        reset_ioctl_ro: "passed",
-        fast_rw: "passed",
-        slow_rw: "passed",
-        slow_ro: "passed",
-      },
+  const out = await runsOf("unique");
+  const cell = "linux-6.12-unique/kcov-unique";
+  const ran = await kmatrix(["matrix", cell, "--output-dir", out]);
+  assert.equal(ran.code, 0, ran.out);
+  const cases = await junitCases(`${out}/latest/junit.xml`);
+  const state = (fixture: string, name: string) => {
+    const found = cases.find((one) =>
+      one["@_classname"] === `${cell}.${fixture}` && one["@_name"] === name
     );
-  });
+    return !found
+      ? "missing"
+      : "skipped" in found
+      ? "skipped"
+      : "failure" in found
+      ? "failed"
+      : "passed";
+  };
+  const reference = "kcov_basic_syscall_coverage";
+  assert.deepEqual(
+    {
+      mode_trace_pc: state("kcov", `mode_trace_pc.${reference}`),
+      mode_trace_cmp: state("kcov", `mode_trace_cmp.${reference}`),
+      reset_ioctl_rw: state("kcov", `reset_ioctl_rw.${reference}`),
+      reset_ioctl_ro: state("kcov", `reset_ioctl_ro.${reference}`),
+      fast_rw: state("kcov_uniq", "fast_rw.kcov_uniq_coverage"),
+      slow_rw: state("kcov_uniq", "slow_rw.kcov_uniq_coverage"),
+      slow_ro: state("kcov_uniq", "slow_ro.kcov_uniq_coverage"),
+    },
+    {
+      mode_trace_pc: "passed",
+      mode_trace_cmp: "skipped",
+      reset_ioctl_rw: "passed",
+      reset_ioctl_ro: "passed",
+      fast_rw: "passed",
+      slow_rw: "passed",
+      slow_ro: "passed",
+    },
+  );
 });
 
 Deno.test("a test that is broken on purpose fails alone, and shows again elsewhere", async (t) => {

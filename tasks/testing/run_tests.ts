@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task test`: format, lint, types, the fast tiers, then the real tier (real clang, kernel and
- * QEMU, installing what is missing). `--fast` leaves the real tier out; that is `deno task ok`.
- * Ends with one line that counts what ran.
+ * `deno task test`: installs what the matrix needs, then format, lint, types, the fast tiers and the
+ * real tier (real clang, kernel and QEMU). `--fast` is `deno task ok`: it installs nothing and leaves
+ * the real tier out. Results are kept as JUnit XML in out/test/; the last line counts what ran.
  */
 import $ from "dax";
 import { XMLParser } from "fast-xml-parser";
+import { ROOT } from "./project_copy.ts";
 
 interface Step {
   readonly name: string;
@@ -25,33 +26,40 @@ const REAL = ["tasks/testing/real_tier.ts"];
 let passed = 0;
 let failed = 0;
 
-for (const { name, argv } of CHECKS) {
+const isFast = Deno.args.includes("--fast");
+// The fast tiers take make, cpio and others as they are: on a new machine they are not there yet.
+if (!isFast) {
+  const fetch = ["fetch", "*", "--quiet", "--output-dir", `${ROOT}/out/test/setup`];
+  await run("setup", ["deno", "run", "--allow-all", `${ROOT}/tasks/main.ts`, ...fetch]);
+}
+for (const { name, argv } of CHECKS) await run(name, argv);
+await runTests("fast", FAST);
+if (!isFast) await runTests("real", REAL);
+console.log(`${passed} passed, ${failed} failed`);
+Deno.exit(failed === 0 ? 0 : 1);
+
+async function run(name: string, argv: readonly string[]): Promise<void> {
   const { code } = await $`${argv}`.noThrow();
   console.log(`${name}: ${code === 0 ? "ok" : "FAILED"}`);
   if (code === 0) passed++;
   else failed++;
 }
-await runTests(FAST);
-if (!Deno.args.includes("--fast")) await runTests(REAL);
-console.log(`${passed} passed, ${failed} failed`);
-Deno.exit(failed === 0 ? 0 : 1);
 
 /** Runs test files and adds their counts; a run that broke off counts as one failure more. */
-async function runTests(paths: readonly string[]): Promise<void> {
-  const report = await Deno.makeTempFile({ suffix: ".xml" });
-  try {
-    const argv = ["deno", "test", "--allow-all", "--no-check", `--junit-path=${report}`, ...paths];
-    const { code } = await $`${argv}`.noThrow();
-    const counts = readCounts(await Deno.readTextFile(report));
-    passed += counts.tests - counts.failures;
-    failed += counts.failures;
-    if (code !== 0 && counts.failures === 0) failed++;
-    if (counts.tests === 0) {
-      console.log(`no test ran in ${paths.join(" ")}`);
-      failed++;
-    }
-  } finally {
-    await Deno.remove(report);
+async function runTests(name: string, paths: readonly string[]): Promise<void> {
+  const report = `${ROOT}/out/test/${name}.xml`;
+  await Deno.mkdir(`${ROOT}/out/test`, { recursive: true });
+  // Nothing of an earlier run may be counted.
+  await Deno.writeTextFile(report, "");
+  const argv = ["deno", "test", "--allow-all", "--no-check", `--junit-path=${report}`, ...paths];
+  const { code } = await $`${argv}`.noThrow();
+  const counts = readCounts(await Deno.readTextFile(report));
+  passed += counts.tests - counts.failures;
+  failed += counts.failures;
+  if (code !== 0 && counts.failures === 0) failed++;
+  if (counts.tests === 0) {
+    console.log(`no test ran in ${paths.join(" ")}`);
+    failed++;
   }
 }
 
