@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { findDropped, parseDotConfig, parseFragment } from "./kconfig.ts";
+import { originsOf } from "./kconfig_reasons.ts";
 import {
   explainDropped,
   type Explanation,
   formatExplanation,
-  formatExpression,
   nearestNames,
-  originsOf,
-  parseSymbolDump,
-  SYMBOL_DUMP,
-  symbolDumpCompileCommand,
-  symbolDumpKconfig,
-  symbolDumpRequest,
 } from "./kconfig_why.ts";
+import { parseSymbolDump } from "./symbol_dump.ts";
 
 /*
  * The dumps are what symbol_dump printed for Linux 6.12.117, x86, clang 22, tinyconfig and a
@@ -290,76 +285,7 @@ Deno.test("explainDropped() still answers when the dump lacks every related symb
   }
 });
 
-Deno.test("parseSymbolDump() throws when the program did not finish", () => {
-  assert.throws(() => parseSymbolDump(MAIN.replace(/\{"end".*\n/, "")), /not complete/);
-  assert.throws(() => parseSymbolDump(""), /not complete/);
-  assert.throws(() => parseSymbolDump(MAIN.slice(0, 900)), /line 3 is no JSON/);
-});
-
-Deno.test("formatExpression() puts parentheses where Kconfig needs them", () => {
-  const symbol = (name: string) => ({ op: "symbol", name, value: "n" }) as const;
-  const or = { op: "or", value: "n", args: [symbol("A"), symbol("B")] } as const;
-  assert.equal(
-    formatExpression({
-      op: "and",
-      value: "n",
-      args: [{ ...or, args: [...or.args] }, {
-        op: "not",
-        value: "y",
-        args: [{ ...or, args: [...or.args] }],
-      }],
-    }),
-    "(A || B) && !(A || B)",
-  );
-});
-
 Deno.test("nearestNames() ranks typing errors before relatives", () => {
   assert.deepEqual(nearestNames("KSAN", ["KASAN", "KCSAN", "USB"]), ["KASAN", "KCSAN"]);
   assert.deepEqual(nearestNames("KCOV_X", ["KCOV", "KCOV_SELFTEST"]), ["KCOV", "KCOV_SELFTEST"]);
-});
-
-Deno.test("symbolDumpKconfig() starts the program on the real Kconfig file", () => {
-  assert.equal(
-    symbolDumpKconfig(),
-    "config KMATRIX_SYMBOL_DUMP\n" +
-      "\tdef_bool $(shell,rm -f kmatrix/dump; kmatrix/symbol_dump --names " +
-      "--symbols kmatrix/symbols --output kmatrix/dump Kconfig >kmatrix/messages 2>&1 " +
-      "&& echo y || echo n)\n",
-  );
-});
-
-Deno.test("symbolDumpRequest() asks for each option once, and for MODULES", () => {
-  const [request] = parseFragment("CONFIG_KASAN=y\n", "f.config");
-  const dropped = { request: request!, found: undefined };
-  assert.equal(symbolDumpRequest([dropped, dropped]), "KASAN\nMODULES\n");
-});
-
-Deno.test("symbolDumpCompileCommand() links the program with the tree's own parser", () => {
-  assert.deepEqual(
-    symbolDumpCompileCommand({
-      hostCompiler: "clang-22",
-      program: "/k/symbol_dump.c",
-      sourceDir: "/src",
-      buildDir: "/b",
-    }),
-    [
-      "clang-22",
-      "-O1",
-      "-Wall",
-      "-std=gnu11",
-      "-I/src/scripts/include",
-      "-I/src/scripts/kconfig",
-      "-o",
-      `/b/${SYMBOL_DUMP.program}`,
-      "/k/symbol_dump.c",
-      "/b/scripts/kconfig/confdata.o",
-      "/b/scripts/kconfig/expr.o",
-      "/b/scripts/kconfig/lexer.lex.o",
-      "/b/scripts/kconfig/menu.o",
-      "/b/scripts/kconfig/parser.tab.o",
-      "/b/scripts/kconfig/preprocess.o",
-      "/b/scripts/kconfig/symbol.o",
-      "/b/scripts/kconfig/util.o",
-    ],
-  );
 });

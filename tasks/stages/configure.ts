@@ -20,16 +20,15 @@ import {
   parseKconfigAdd,
   renderFragment,
 } from "../formats/kconfig.ts";
+import { originsOf } from "../formats/kconfig_reasons.ts";
+import { explainDropped, formatExplanation } from "../formats/kconfig_why.ts";
 import {
-  explainDropped,
-  formatExplanation,
-  originsOf,
   parseSymbolDump,
   SYMBOL_DUMP,
   symbolDumpCompileCommand,
   symbolDumpKconfig,
   symbolDumpRequest,
-} from "../formats/kconfig_why.ts";
+} from "../formats/symbol_dump.ts";
 import {
   buildConfinement,
   buildIdentityText,
