@@ -40,6 +40,11 @@ export interface Failure {
   readonly detail: string;
 }
 
+/** A {@linkcode Failure} that is found out and not thrown. */
+export function failure(kind: FailureKind, id: string, message: string, detail = ""): Failure {
+  return { kind, id, message, detail };
+}
+
 export type Blame = "user" | "config" | "kernel" | "test" | "infra" | "tool";
 
 /** Who has to act on a failure of this kind. */

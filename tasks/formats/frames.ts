@@ -33,3 +33,18 @@ export function decodeFrames(bytes: Uint8Array): DecodedFrames {
   }
   return { frames, damage: null };
 }
+
+/** The JSON of the first frame of a kind; {} where it is no object, null where there is no frame. */
+export function payloadOf(
+  frames: readonly Frame[],
+  kind: Frame["kind"],
+): Record<string, unknown> | null {
+  const frame = frames.find((one) => one.kind === kind);
+  if (!frame) return null;
+  try {
+    const value: unknown = JSON.parse(frame.payload);
+    return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+  } catch {
+    return {};
+  }
+}

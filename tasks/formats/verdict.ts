@@ -17,8 +17,9 @@ import {
   type TestOutcome,
   type TestResult,
 } from "../model.ts";
-import type { Failure, FailureKind } from "../errors.ts";
-import { type DecodedFrames, decodeFrames, type Frame } from "./frames.ts";
+import { type Failure, failure, type FailureKind } from "../errors.ts";
+import { judgeEnding, lastLines } from "./boot_ending.ts";
+import { decodeFrames, type Frame, payloadOf } from "./frames.ts";
 import { type KtapCase, parseKtap } from "./ktap.ts";
 import {
   allowanceOf,
@@ -28,15 +29,11 @@ import {
   splatDetail,
   type SplatSources,
 } from "./splat_report.ts";
-import { kernelLog } from "./kernel_log.ts";
-import { consoleLines, findSplats, isWhole, type Splat, splatText } from "./splats.ts";
+import { findSplats, isWhole, type Splat, splatText } from "./splats.ts";
 import { globMatcher } from "./cells.ts";
 import { withCPrograms } from "./c_programs.ts";
 import { flakyFailure } from "./flakes.ts";
-import { rungText } from "./limits.ts";
-import { qemuExitCode } from "./qemu.ts";
 import { appliesTo } from "../../selftests/harness/fixtures.ts";
-import { EXIT_FINISHED } from "../../selftests/harness/frames.ts";
 
 /** A recording beyond this is judged by its beginning; boots are stopped long before. */
 export const RECORDING_BYTES = 64 << 20;
@@ -53,22 +50,6 @@ export interface Recordings {
   readonly allow?: readonly AllowedSplat[];
   /** Source lines of the frames of complaints, where they are known. */
   readonly sources?: SplatSources;
-}
-
-function failure(kind: FailureKind, id: string, message: string, detail = ""): Failure {
-  return { kind, id, message, detail };
-}
-
-/** The JSON of the first or last frame of a kind; {} where it is missing or no object. */
-function payloadOf(frames: readonly Frame[], kind: Frame["kind"]): Record<string, unknown> | null {
-  const frame = frames.find((one) => one.kind === kind);
-  if (!frame) return null;
-  try {
-    const value: unknown = JSON.parse(frame.payload);
-    return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
-  } catch {
-    return {};
-  }
 }
 
 interface CellFacts {
@@ -114,8 +95,9 @@ export function judgeBoot(recordings: Recordings): CellResult {
   );
   const cases = new Map(ktap.cases.map((one) => [one.name, one]));
   const attachments = attachmentsOf(frames);
+  const { record } = recordings;
   const ending = judgeRecordings(recordings) ??
-    judgeEnding(console, recordings.record, decoded, begin, end, ktap.running, splats, sources);
+    judgeEnding({ console, record, decoded, running: ktap.running, splats, sources });
   const own = expected.map((test): TestResult => {
     const { durationMs, ...attached } = Object.fromEntries(attachments.get(test.id) ?? []);
     return {
@@ -162,170 +144,6 @@ function judgeRecordings({ console, results, sizes, record }: Recordings): Failu
   if (!wrong) return null;
   const text = `${wrong[0]} has ${wrong[1]} bytes, and had ${wrong[2]} when the boot ended`;
   return failure("infra", "recording-damaged", text);
-}
-
-/** Why the boot did not reach its proper end; null when it did. */
-function judgeEnding(
-  console: Uint8Array,
-  record: BootRecord | null,
-  decoded: DecodedFrames,
-  begin: Record<string, unknown> | null,
-  end: Record<string, unknown> | null,
-  running: string | null,
-  splats: readonly Splat[],
-  sources: SplatSources,
-): Failure | null {
-  const tail = `last lines of the console:\n${lastLines(console)}`;
-  const where = running !== null
-    ? ` in test ${running}`
-    : begin === null
-    ? " before the guest's first report"
-    : end === null
-    ? " between two tests"
-    : " after the last test";
-  const hostEnd = record?.end;
-  if (hostEnd?.kind === "not-started") {
-    return failure("infra", "qemu-not-started", `QEMU did not start: ${hostEnd.message}`);
-  }
-  const runtime = payloadOf(decoded.frames, "X");
-  if (runtime) {
-    const text = `the guest runtime stopped${where}: ${runtime.message ?? "no message"}`;
-    return failure("test", "runtime-error", text, `${runtime.stack ?? ""}\n${tail}`);
-  }
-  const wholeExit = hostEnd === undefined ||
-    (hostEnd.kind === "exited" && hostEnd.code === qemuExitCode(EXIT_FINISHED));
-  if (end !== null && decoded.damage === null && wholeExit) return null;
-
-  const panic = splats.find((splat) => splat.fatal);
-  if (panic) {
-    const root = rootOf(panic, splats);
-    return failure(
-      "kernel",
-      panicId(panic, begin !== null),
-      `the kernel panicked${where}: ${splatText(root)}`,
-      [splatDetail(root, sources), ...(root === panic ? [] : panic.lines)].join("\n"),
-    );
-  }
-  const gone = machineGone(console, hostEnd);
-  if (gone) return failure(gone.kind, gone.id, gone.text.replace("WHERE", where), tail);
-  if (hostEnd?.kind === "limit") {
-    const early = hostEnd.rung === "init-not-reached" && begin === null &&
-      stuckBeforeInit(console);
-    const words = early ? "the kernel came up and never started its init" : rungText(hostEnd.rung);
-    const limit = hostEnd.limitMs ? ` (limit ${seconds(hostEnd.limitMs)})` : "";
-    const text = `${words}${where}; stopped after ${seconds(hostEnd.afterMs)}${limit}`;
-    return failure("kernel", early ? "early-boot" : hostEnd.rung, text, tail);
-  }
-  // Before the stream: whoever kills QEMU tears the frame that it is just writing.
-  if (hostEnd?.kind === "exited" && hostEnd.code >= 128) {
-    const text = `QEMU was killed by signal ${hostEnd.code - 128}${where}`;
-    return failure("infra", "qemu-died", text, tail);
-  }
-  if (decoded.damage !== null) {
-    return failure(
-      "test",
-      "stream-damaged",
-      `the result stream is damaged: ${decoded.damage}`,
-      tail,
-    );
-  }
-  if (hostEnd?.kind === "exited" && hostEnd.code === 1 && begin === null && console.length === 0) {
-    return failure("infra", "qemu-not-started", "QEMU refused its command line", tail);
-  }
-  if (end !== null) {
-    return failure("infra", "qemu-died", `QEMU ended with code ${exitText(hostEnd)}${where}`, tail);
-  }
-  return failure("kernel", "ended-early", `the guest ended${where}, without a last report`, tail);
-}
-
-/** What a panic is the consequence of: the complaint before it, or nothing but itself. */
-function rootOf(panic: Splat, splats: readonly Splat[]): Splat {
-  const before = splats.slice(0, splats.indexOf(panic)).findLast((splat) => splat.root);
-  return panic.root || before === undefined ? panic : before;
-}
-
-/** A PID 1 that ends takes the kernel with it, whoever ended it. */
-function panicId(panic: Splat, reported: boolean): string {
-  if (panic.title.includes("Attempted to kill init!")) return "init-exited";
-  return reported ? "panic" : "panic-before-init";
-}
-
-interface Gone {
-  readonly kind: FailureKind;
-  readonly id: string;
-  /** With WHERE for the place in the boot. */
-  readonly text: string;
-}
-
-/** Last words of kernel/reboot.c. */
-const LAST_WORDS: readonly (Gone & { readonly match: RegExp })[] = [
-  {
-    kind: "test",
-    id: "guest-powered-off",
-    text: "the guest was switched offWHERE",
-    match: /^reboot: (Power down|System halted|Power off not available: System halted instead)$/,
-  },
-  {
-    kind: "test",
-    id: "guest-restarted",
-    text: "the guest was restartedWHERE",
-    match: /^reboot: Restarting system( with command .*)?$/,
-  },
-];
-
-/** The guest took its machine away, by its kernel's last words or by what QEMU saw of it. */
-function machineGone(console: Uint8Array, end: BootRecord["end"] | undefined): Gone | null {
-  for (const { kernel, text } of kernelLog(console)) {
-    const said = kernel && LAST_WORDS.find(({ match }) => match.test(text));
-    if (said) return said;
-  }
-  const cause = end?.kind === "exited" ? end.cause : undefined;
-  switch (cause) {
-    case undefined:
-      return null;
-    case "power-off":
-      return {
-        kind: "kernel",
-        id: "guest-powered-off",
-        text: "the machine was switched offWHERE, without a word of the kernel",
-      };
-    case "reset":
-      return {
-        kind: "kernel",
-        id: "guest-reset",
-        text: "the machine was resetWHERE, without a word of the kernel (as by a triple fault)",
-      };
-    case "terminated":
-      return { kind: "infra", id: "qemu-died", text: "QEMU was ended by a signalWHERE" };
-  }
-}
-
-function exitText(end: BootRecord["end"] | undefined): string {
-  return end?.kind === "exited" ? `${end.code}` : "unknown";
-}
-
-/** The kernel prints its first lines, and one more when it starts init (init/main.c), unless quiet. */
-function stuckBeforeInit(console: Uint8Array): boolean {
-  let began = false;
-  for (const { text } of kernelLog(console)) {
-    if (/^Run \S+ as init process/.test(text)) return false;
-    began ||= text.startsWith("Linux version ");
-  }
-  return began;
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
-}
-
-/** Of a console, where its last lines are looked for. */
-const END_BYTES = 32 << 10;
-const LINE_SHOWN = 1000;
-
-function lastLines(console: Uint8Array): string {
-  const lines = consoleLines(console.subarray(-END_BYTES)).filter((line) => line.trim() !== "");
-  if (lines.length === 0) return "(none)";
-  return lines.slice(-12).map((line) => line.slice(0, LINE_SHOWN)).join("\n");
 }
 
 /** As formats/ktap.ts says it. */
