@@ -641,7 +641,8 @@ static JSContext *new_context(void)
 }
 
 /*
- * On the host, `init --compile SCRIPT BYTECODE`: the guest is slow at parsing, and bytecode fits the engine that wrote it, which is this very program.
+ * On the host, `init --compile SCRIPT BYTECODE`: the guest is slow at parsing, and bytecode fits the
+ * engine that wrote it, which is this very program.
  */
 static int compile(const char *script_path, const char *bytecode_path)
 {

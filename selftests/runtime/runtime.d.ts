@@ -3,10 +3,10 @@
 /**
  * The contract between the runtime (`init.c`) and TypeScript: the global `sys`.
  *
- * The script is compiled to bytecode on the host and evaluated once, as a module, in PID 1. What else the engine offers is the ECMAScript
- * 2023 library and nothing more: no console, no timers, no TextEncoder, no import of other files. An
- * exception that nobody catches, and a script that returns, end the machine with an X frame and exit
- * code 0x11.
+ * The script is compiled to bytecode on the host and evaluated once, as a module, in PID 1. What else
+ * the engine offers is the ECMAScript 2023 library and nothing more: no console, no timers, no
+ * TextEncoder, no import of other files. An exception that nobody catches, and a script that returns,
+ * end the machine with an X frame and exit code 0x11.
  */
 
 /** Memory that can be handed to the kernel. Strings are copied as UTF-8 with a terminating zero. */

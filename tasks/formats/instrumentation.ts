@@ -59,10 +59,9 @@ function sum(calls: Calls, wanted: (name: string) => boolean): number {
 }
 
 /**
- * Calls of each callback in a linked kernel image and where they return to, found as `call rel32` (e8) and `jmp rel32` (e9,
- * a tail call) whose target is exactly the callback. Other bytes that
- * look like one would have to hit one of a dozen addresses out of 2^32. A tail call returns
- * somewhere else.
+ * Calls of each callback in a linked kernel image and where they return to, found as `call rel32`
+ * (e8) and `jmp rel32` (e9, a tail call) whose target is exactly the callback. Other bytes that look
+ * like one would have to hit one of a dozen addresses out of 2^32. A tail call returns somewhere else.
  */
 export function callsInImage(elf: Elf): { calls: Calls; returns: ReturnAddresses } {
   const callbacks = new Map<number, string>();

@@ -61,9 +61,9 @@ function hasStamps(console: Text): boolean {
 }
 
 /**
- * The lines of a console one by one but for empty ones, without stamps, carriage returns and terminal codes. Where any
- * line has a stamp, those without are none of the kernel's: printk puts one before each line of a
- * record. Where none has (printk.time=0), every line may be.
+ * The lines of a console one by one but for empty ones, without stamps, carriage returns and
+ * terminal codes. Where any line has a stamp, those without are none of the kernel's: printk puts one
+ * before each line of a record. Where none has (printk.time=0), every line may be.
  */
 export function* kernelLog(console: Text): Generator<LogLine> {
   const stamps = hasStamps(console);

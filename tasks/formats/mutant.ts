@@ -86,9 +86,9 @@ export type MutantVerdict =
 const FINDINGS: readonly FailureKind[] = ["build", "inspect", "kernel", "test"];
 
 /**
- * Who caught a mutant, from the report of its cell alone. A stage must be the one that is expected; of
- * tests, at least one of each glob must be red, and none that the file does not name. A boot that dies takes all
- * tests with it: no test has caught anything then.
+ * Who caught a mutant, from the report of its cell alone. A stage must be the one that is expected;
+ * of tests, at least one of each glob must be red, and none that the file does not name. A boot that
+ * dies takes all tests with it: no test has caught anything then.
  */
 export function judgeMutant(mutant: Mutant, report: CellReport): MutantVerdict {
   const failures = report.verdict.kind === "failed" ? report.verdict.failures : [];

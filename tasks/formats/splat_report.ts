@@ -44,7 +44,10 @@ export function notableSplats(splats: readonly Splat[]): Splat[] {
   }).slice(0, SPLATS_KEPT);
 }
 
-/** What allows a complaint; null for nothing. A kernel that stopped for good is never all right, nor what was not read. */
+/**
+ * What allows a complaint; null for nothing. A kernel that stopped for good is never all right, nor
+ * what was not read.
+ */
 export function allowanceOf(
   splat: Splat,
   cell: string,

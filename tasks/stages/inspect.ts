@@ -140,7 +140,7 @@ async function withElf<T>(path: string, host: Host, body: (elf: Elf) => T): Prom
   }
 }
 
-/** The objects that are linked into vmlinux: those that have code of C and no call, and those with calls. */
+/** The objects that are linked into vmlinux: those with code of C and no call, and those with calls. */
 async function linkedObjects(
   kernel: KernelBuild,
   host: Host,
