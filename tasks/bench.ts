@@ -31,16 +31,25 @@ const count = (text: string) => {
   throw new InvalidArgumentError("a whole number above 0 is wanted.");
 };
 
+const PARTS = ["boots", "matrix", "cold", "clones", "edited", "virtme-ng"] as const;
+type Part = (typeof PARTS)[number];
+
+const partList = (text: string): readonly Part[] =>
+  text === "all" ? PARTS : text.split(",").map((name) => {
+    const found = PARTS.find((known) => known === name);
+    if (found) return found;
+    throw new InvalidArgumentError(`"${name}" is none of ${PARTS.join(", ")}.`);
+  });
+
 const options = new Command("bench")
   .description("Measures kmatrix beside plain make and plain QEMU, in one run.")
   .option("--cell <id>", "the cell", "linux-6.12/kcov")
   .option("--runs <n>", "how many runs a median is taken of", count, 5)
-  .option("--builds <n>", "how many times the cell is built from nothing, each side", count)
-  .option("--no-matrix", "leave out the run over all cells")
-  .option("--no-vng", "leave out virtme-ng, whose build takes longer than all others together")
+  .option("--parts <list>", `all, or some of ${PARTS.join(",")}`, partList, ["boots", "matrix"])
+  .option("--builds <n>", "how often the cold part builds the cell, each side", count, 1)
   .option("--options", "only what each line of the cell's fragments costs in objects", false)
   .option("--write", "write docs/performance.md", false)
-  .addHelpText("after", "\nExample: deno task bench --builds 1 --write\n")
+  .addHelpText("after", "\nExample: deno task bench --parts all --write\n")
   .parse(Deno.args, { from: "user" }).opts();
 
 const jobs = navigator.hardwareConcurrency;
@@ -176,8 +185,7 @@ async function warmMatrix(dir: string): Promise<Comparison[]> {
   const log = `${dir}/execs`;
   const found: Comparison[] = [];
   say("a matrix in which nothing has changed");
-  const args = options.matrix ? [] : [options.cell];
-  const matrix = kmatrix("matrix", ...args, "--output-dir", `${dir}/warm`, "--quiet");
+  const matrix = kmatrix("matrix", "--output-dir", `${dir}/warm`, "--quiet");
   await time(matrix, { expect: [0, 3] });
   const { seconds } = await time(matrix, { expect: [0, 3] });
   const run = await readRun(`${dir}/warm`);
@@ -228,7 +236,7 @@ async function warmMatrix(dir: string): Promise<Comparison[]> {
 }
 
 /** One edited file in a tree of the user's own: built, booted and judged again. */
-async function editedFile(cell: Cell, dir: string): Promise<Comparison> {
+async function editedFile(cell: Cell, dir: string): Promise<Comparison[]> {
   say("kernel/kcov.c edited in a tree");
   const tree = `${dir}/tree`;
   const { source } = await makeOf(cell);
@@ -237,25 +245,18 @@ async function editedFile(cell: Cell, dir: string): Promise<Comparison> {
   const id = `tree/${cell.config.id}`;
   const ours = kmatrix("matrix", id, "--tree", tree, "--output-dir", out, "--quiet");
   await time(ours);
-  const run = await readRun(out);
-  const buildDir = `${CACHE}/builds/${run.cells[0]!.properties["build.key"]}`;
-  const plain = makeArgv(
-    {
-      source: { path: tree, digest: "" },
-      buildDir,
-      toolchain: cell.toolchain,
-      jobs,
-      variables: {},
-    },
-    ["vmlinux"],
-  );
+  // A build folder of its own: two makes with different environments in one configure it in turn.
+  const request: MakeRequest = {
+    source: { path: tree, digest: "" },
+    ...{ buildDir: `${dir}/by-hand`, toolchain: cell.toolchain, jobs, variables: {} },
+  };
+  await time(["bash", "-c", buildByHand(request, `${out}/latest/${id}/.config`)]);
+  const plain = makeArgv(request, ["vmlinux"]);
   let edits = 0;
   const edit = () => {
     const text = `int kmatrix_bench_${++edits};\n`;
     return Deno.writeTextFile(`${tree}/kernel/kcov.c`, text, { append: true });
   };
-  await edit();
-  await time(plain);
   const figures = await inTurn(
     options.runs,
     async () => {
@@ -271,14 +272,16 @@ async function editedFile(cell: Cell, dir: string): Promise<Comparison> {
       return make + await plainQemu(record, dir);
     },
   );
-  await Deno.remove(buildDir, { recursive: true });
-  return {
+  const { properties } = (await readRun(out)).cells[0]!;
+  await Deno.remove(`${CACHE}/builds/${properties["build.key"]}`, { recursive: true });
+  await Deno.remove(request.buildDir, { recursive: true });
+  return [{
     what: "kernel/kcov.c edited in a --tree, judged again",
     against: "plain incremental make, then plain QEMU",
     unit: "s",
     ...figures,
     target: "at most 1.25 x",
-  };
+  }];
 }
 
 /** What is known of this machine, whether KVM works for one, and libquickjs: no part of a cell. */
@@ -375,7 +378,18 @@ async function secondClone(cell: Cell, dir: string): Promise<Comparison[]> {
 
 const clang = (cell: Cell) => cell.toolchain.llvm === "1" ? "clang" : `clang${cell.toolchain.llvm}`;
 
-/** What a person would type: tinyconfig, the cell's .config, vmlinux, QEMU. */
+/** What a person would type for a kernel: tinyconfig, the .config of a cell, vmlinux. */
+function buildByHand(request: MakeRequest, config: string): string {
+  return [
+    ["mkdir", "-p", request.buildDir],
+    makeArgv(request, ["tinyconfig"]),
+    ["cp", config, `${request.buildDir}/.config`],
+    makeArgv(request, ["olddefconfig"]),
+    makeArgv(request, ["vmlinux"]),
+  ].map((argv) => argv.map((word) => $.escapeArg(word)).join(" ")).join(" && ");
+}
+
+/** The cell by hand, to QEMU's end. */
 async function byHand(cell: Cell, cache: string, run: string, dir: string): Promise<Cost> {
   const buildDir = `${dir}/by-hand`;
   const record: BootRecord = JSON.parse(await Deno.readTextFile(`${run}/boot.json`));
@@ -390,14 +404,8 @@ async function byHand(cell: Cell, cache: string, run: string, dir: string): Prom
   const qemu = record.argv.map((word) =>
     word.replace(build, `${buildDir}/vmlinux`).replace(/path=[^,]*results\.log/, `path=${log}`)
   );
-  const script = [
-    makeArgv(request, ["tinyconfig"]),
-    ["cp", `${run}/.config`, `${buildDir}/.config`],
-    makeArgv(request, ["olddefconfig"]),
-    makeArgv(request, ["vmlinux"]),
-  ].map((argv) => argv.map((word) => $.escapeArg(word)).join(" ")).join(" && ");
   const boot = qemu.map((word) => $.escapeArg(word)).join(" ");
-  const cost = await time(["bash", "-c", `mkdir -p '${buildDir}' && ${script} && ${boot}`], {
+  const cost = await time(["bash", "-c", `${buildByHand(request, `${run}/.config`)} && ${boot}`], {
     env: { CCACHE_DISABLE: "1" },
     expect: [33],
   });
@@ -524,28 +532,29 @@ if (options.options) {
   Deno.exit(0);
 }
 const comparisons: Comparison[] = [];
-/** What one part of it measures; a part that fails takes none of the others with it. */
-async function part(measure: () => Promise<Comparison[]>): Promise<void> {
-  try {
-    comparisons.push(...await measure());
-  } catch (error) {
-    say(`FAILED: ${(error as Error).message}`);
-    Deno.exitCode = 1;
-  }
-}
+/** How each part is measured; `matrix` goes over all cells and looks for compilers. */
+const measures: Record<Part, (dir: string) => Promise<Comparison[]>> = {
+  boots: (dir) => boots(cell, dir),
+  matrix: (dir) => warmMatrix(dir),
+  cold: async (dir) => {
+    const found = await coldCell(cell, options.builds, dir);
+    coldCpu = found[0]!.ours;
+    return found;
+  },
+  clones: (dir) => secondClone(cell, dir),
+  edited: (dir) => editedFile(cell, dir),
+  "virtme-ng": (dir) => virtmeNg(cell, dir),
+};
 await withTempDir(async (dir) => {
-  await part(() => boots(cell, dir));
-  await part(() => warmMatrix(dir));
-  const { builds } = options;
-  if (builds === undefined) return;
-  await part(async () => {
-    const cold = await coldCell(cell, builds, dir);
-    coldCpu = cold[0]!.ours;
-    return cold;
-  });
-  await part(() => secondClone(cell, dir));
-  await part(async () => [await editedFile(cell, dir)]);
-  if (options.vng) await part(() => virtmeNg(cell, dir));
+  for (const part of PARTS.filter((name) => options.parts.includes(name))) {
+    try {
+      comparisons.push(...await measures[part](dir));
+    } catch (error) {
+      // A part that fails takes none of the others with it.
+      say(`${part} FAILED: ${(error as Error).message}`);
+      Deno.exitCode = 1;
+    }
+  }
 });
 const table = benchTable(comparisons);
 console.log(table);
