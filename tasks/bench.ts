@@ -423,11 +423,6 @@ async function virtmeNg(cell: Cell, dir: string): Promise<Comparison[]> {
     const what = "build and boot by virtme-ng";
     return [{ what, against: "not installed", unit: "s", ours: [], theirs: [], target: "" }];
   }
-  const ours: number[] = [];
-  const out = `${dir}/vng-out`;
-  for (let run = 0; run < options.runs; run++) {
-    ours.push((await time(kmatrix("matrix", cell.id, "-q", "--output-dir", out))).seconds);
-  }
   // Not below /tmp, which a guest of virtme-ng has a file system of its own for.
   await Deno.mkdir(`${ROOT}/out`, { recursive: true });
   const place = await Deno.makeTempDir({ dir: `${ROOT}/out`, prefix: "bench-" });
@@ -446,10 +441,14 @@ async function virtmeNg(cell: Cell, dir: string): Promise<Comparison[]> {
     const vng = (...args: string[]) => ["bash", "-c", 'cd "$0" && vng "$@"', tree, ...args];
     const build = await time(vng("--build", ...items, llvm), { env: { CCACHE_DISABLE: "1" } });
     say(`virtme-ng: ${options.runs} boots`);
-    const boots: number[] = [];
-    for (let run = 0; run < options.runs; run++) {
-      boots.push(await virtmeBoot(vng, `${out}/latest/${cell.id}`, place));
-    }
+    const out = `${dir}/vng-out`;
+    const matrix = kmatrix("matrix", cell.id, "--quiet", "--output-dir", out);
+    await time(matrix);
+    const booted = await inTurn(
+      options.runs,
+      async () => (await time(matrix)).seconds,
+      () => virtmeBoot(vng, `${out}/latest/${cell.id}`, place),
+    );
     return [
       {
         ...{ what: "from nothing to the verdict, CPU time", against: "vng --build alone" },
@@ -458,7 +457,7 @@ async function virtmeNg(cell: Cell, dir: string): Promise<Comparison[]> {
       },
       {
         ...{ what: "boot, all tests, verdict", against: "vng --run, the tests alone", unit: "s" },
-        ...{ ours, theirs: boots, target: "" },
+        ...{ ...booted, target: "" },
       },
     ];
   } finally {
