@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/** `deno task bench --options`: what each line of a cell's fragments costs, in objects. */
+/** `deno task bench --option-costs`: what each line of a cell's fragments costs, in objects. */
 import $ from "dax";
-import { makeArgv, type MakeRequest } from "./formats/make.ts";
-import type { FragmentLine } from "./formats/kconfig.ts";
+import { makeArgv, type MakeRequest } from "../formats/make.ts";
+import type { FragmentLine } from "../formats/kconfig.ts";
 import {
   type OptionCost,
   optionTable,
   plannedObjects,
   turnedRound,
   withLine,
-} from "./formats/option_costs.ts";
+} from "../formats/option_costs.ts";
 
 /**
  * Turns every line round in a copy of a build folder, and counts what make would compile; nothing is
