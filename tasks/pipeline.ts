@@ -307,8 +307,8 @@ class Run {
     this.#schedule.withdraw(job);
     try {
       const place = await identifyBuild(source, cell, this.#plan, this.#paths, this.#host);
-      const { key, make: { buildDir } } = place;
-      const built = await isBuilt({ key, buildDir, source }, this.#host);
+      const { key, inputs, make: { buildDir } } = place;
+      const built = await isBuilt({ key, buildDir, source, inputs }, this.#host);
       return built ? { ...job, expectedMs: 0 } : job;
     } catch {
       // Configuring it will say what is wrong.

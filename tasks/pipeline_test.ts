@@ -136,6 +136,36 @@ cases("matrix over a fake project", "nothing built", [
     assert.equal(await project.started("clang"), before + 1);
   }],
 
+  [
+    "compiles again what was put back with an old time, which make does not see",
+    async (project) => {
+      const file = `${project.dir}/tree/kernel/fork.c`;
+      const build = async () => {
+        const before = await project.started("clang");
+        const { code, err } = await project.run("build", "fake/kcov");
+        assert.equal(code, 0, err);
+        return { compiled: await project.started("clang") - before, err };
+      };
+      const old = async (text: string) => {
+        await Deno.writeTextFile(file, text);
+        await Deno.utime(file, 0, 1_700_000_000);
+      };
+      await old("int fork1;\n");
+      await build();
+      assert.equal((await build()).compiled, 0);
+      await Deno.writeTextFile(file, "int edited;\n");
+      assert.equal((await build()).compiled, 1);
+      await old("int fork1;\n");
+      const { compiled, err } = await build();
+      assert.equal(compiled, 1);
+      assert.match(err, /fork\.c has changed and kept an old time/);
+      // Not even its size.
+      await old("int fork2;\n");
+      assert.equal((await build()).compiled, 1);
+      assert.equal((await build()).compiled, 0);
+    },
+  ],
+
   ["knows what is built, and what is different about the rest", async (project) => {
     const status = async () => {
       const { code, out } = await project.run("plan", "--status", "fake/kcov");
@@ -147,7 +177,7 @@ cases("matrix over a fake project", "nothing built", [
     assert.match(await status(), /^built /m);
     const compiled = await project.started("clang");
     const changes: readonly [string, string, RegExp][] = [
-      ["tree/kernel/fork.c", "int fork3;\n", /files of the source\n +newer: kernel\/fork\.c$/m],
+      ["tree/kernel/fork.c", "int fork3;\n", /files of the source\n +changed: kernel\/fork\.c$/m],
       [
         "project/configs/kcov.config",
         "CONFIG_KCOV=y\n# CONFIG_X is not set\n",
@@ -169,10 +199,30 @@ cases("matrix over a fake project", "nothing built", [
     assert.equal(await project.started("clang"), compiled, "asking starts no compiler");
   }],
 
+  ["builds everything again with a compiler that says the same and is another", async (project) => {
+    const clang = `${project.dir}/bin/clang-22`;
+    const before = await Deno.readTextFile(clang);
+    assert.equal((await project.run("build", "fake/kcov")).code, 0);
+    await Deno.writeTextFile(clang, "\n", { append: true });
+    const named = `the toolchain: ${clang} has changed`;
+    const status = await project.run("plan", "--status", "fake/kcov");
+    assert.match(status.out, /^changed /m);
+    assert.ok(status.out.includes(named), status.out);
+    const compiled = await project.started("clang");
+    const { code, err } = await project.run("inspect", "fake/kcov");
+    assert.equal(code, 0, err);
+    assert.equal(await project.started("clang"), compiled + 2, "both files");
+    const { cells: [cell] } = JSON.parse(await project.read("run.json"));
+    assert.equal(cell.properties["build.reason"], named);
+    assert.match((await project.run("plan", "--status", "fake/kcov")).out, /^built /m);
+    await Deno.writeTextFile(clang, before);
+  }],
+
   ["lists and prunes the cache", async (project) => {
     assert.equal((await project.run("build", "fake/kcov")).code, 0);
     const list = await project.run("cache");
     assert.match(list.out, /^ +\d+ MiB {2}[0-9a-f]{16} +0 days {2}fake\/kcov .*clang-22\)$/m);
+    assert.match(list.out, /^ +built \d{4}-[\d :-]+ UTC: for the first time$/m);
     const kept = await project.run("cache", "prune");
     assert.match(kept.out, /^0 builds, 0 MiB freed$/m);
     const dry = await project.run("cache", "prune", "--older-than", "0", "--dry-run");

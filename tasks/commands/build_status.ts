@@ -27,7 +27,7 @@ export async function buildStatus(
   const archive = await fetch(cell.kernel, paths, host);
   const source = await sourceTree(archive, cell.kernel, paths, host);
   const { key, make, inputs } = await identifyBuild(source, cell, plan, paths, host);
-  if (await isBuilt({ key, source, buildDir: make.buildDir }, host)) {
+  if (await isBuilt({ key, source, inputs, buildDir: make.buildDir }, host)) {
     return { key, state: "built", reasons: [] };
   }
   const before = await previousBuild(inputs, paths, host);
@@ -46,9 +46,9 @@ const FILES_SHOWN = 3;
 /** Files of a tree of the user's own that have changed since a build. */
 async function newerFiles(tree: string, sinceMs: number, host: Host): Promise<string[]> {
   const since = new Date(sinceMs).toISOString();
-  const find = ["find", tree, "-name", ".git", "-prune", "-o", "-type", "f", "-newermt", since];
+  const find = ["find", tree, "-name", ".git", "-prune", "-o", "-type", "f", "-newerct", since];
   const { stdout } = await host.run({ argv: [...find, "-printf", "%P\\n"] });
   const names = stdout.split("\n").filter(Boolean).sort();
   const more = names.length > FILES_SHOWN ? `, and ${names.length - FILES_SHOWN} more` : "";
-  return names.length === 0 ? [] : [`newer: ${names.slice(0, FILES_SHOWN).join(", ")}${more}`];
+  return names.length === 0 ? [] : [`changed: ${names.slice(0, FILES_SHOWN).join(", ")}${more}`];
 }

@@ -4,6 +4,7 @@ import type { Host } from "../host/host.ts";
 import type { RunOptions } from "../cli.ts";
 import type { Paths } from "../paths.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
+import { formatBuildReason } from "../formats/build_inputs.ts";
 import { type KeptBuild, keptBuilds } from "../host/build_store.ts";
 import type { Context } from "./context.ts";
 
@@ -37,6 +38,7 @@ async function list({ terminal, paths, host }: Context): Promise<void> {
     terminal.print(
       `${mib(sizes.get(build.dir))}  ${build.key}  ${age(build, host)}  ${nameOf(build)}`,
     );
+    if (build.why) terminal.print(`${" ".repeat(41)}${formatBuildReason(build.why)}`);
   }
   for (const name of await host.fs.list(paths.sources)) {
     const size = sizes.get(`${paths.sources}/${name}`);

@@ -15,8 +15,41 @@ export interface BuildInputs {
   readonly fragment: string;
   /** What compiler and linker say of themselves. */
   readonly compiler: string;
+  /** What they consist of: a digest of each file, by its path. Older versions kept none. */
+  readonly toolchainFiles?: Readonly<Record<string, string>>;
   /** W, V and KCFLAGS. */
   readonly variables: Readonly<Record<string, string>>;
+}
+
+/** The name of the file that says when and why it was compiled last. */
+export const WHY_FILE = "kmatrix-why.json";
+
+export interface BuildReason {
+  /** ISO 8601, in UTC. */
+  readonly at: string;
+  /** As explainChanges() gives them; none where nothing was known to be different. */
+  readonly reasons: readonly string[];
+  readonly first: boolean;
+}
+
+/** null for anything that is no such file. */
+export function parseBuildReason(text: string | null): BuildReason | null {
+  if (text === null) return null;
+  try {
+    const value = JSON.parse(text) as Partial<BuildReason>;
+    const whole = typeof value.at === "string" && Array.isArray(value.reasons);
+    return whole ? { at: value.at!, reasons: value.reasons!, first: value.first === true } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** "built 2026-01-02 03:04: requested options: + CONFIG_X=y" */
+export function formatBuildReason({ at, reasons, first }: BuildReason): string {
+  const why = first
+    ? "for the first time"
+    : reasons.join("; ") || "it was not as it was left, or had been broken off";
+  return `built ${at.slice(0, 16).replace("T", " ")} UTC: ${why}`;
 }
 
 /** Builds of which one takes the place of the other when the project changes. */
@@ -53,13 +86,36 @@ export function explainChanges(before: BuildInputs, after: BuildInputs): string[
   const options = lineChanges(asked(before.fragment), asked(after.fragment));
   if (options.length > 0) reasons.push(`requested options: ${shorten(options)}`);
   const compiler = lineChanges(before.compiler, after.compiler);
-  if (compiler.length > 0) reasons.push(`the toolchain: ${shorten(compiler)}`);
+  // Another version is made of other files anyway.
+  const toolchain = compiler.length > 0 ? compiler : toolchainChanges(before, after);
+  if (toolchain.length > 0) reasons.push(`the toolchain: ${shorten(toolchain)}`);
   const names = new Set([...Object.keys(before.variables), ...Object.keys(after.variables)]);
   for (const name of [...names].sort()) {
     const [was, is] = [before.variables[name] ?? "", after.variables[name] ?? ""];
     if (was !== is) reasons.push(`${name}: "${was}" → "${is}"`);
   }
   return reasons;
+}
+
+/**
+ * Files of compiler and linker that are not the ones that a build was made by; none where that is
+ * not known.
+ */
+export function toolchainChanges(
+  { toolchainFiles: was }: Pick<BuildInputs, "toolchainFiles">,
+  { toolchainFiles: is }: Pick<BuildInputs, "toolchainFiles">,
+): string[] {
+  if (!was || !is) return [];
+  return [
+    ...Object.keys(is).flatMap((path) =>
+      was[path] === undefined
+        ? [`+ ${path}`]
+        : was[path] === is[path]
+        ? []
+        : [`${path} has changed`]
+    ),
+    ...Object.keys(was).filter((path) => is[path] === undefined).map((path) => `- ${path}`),
+  ];
 }
 
 function sourceChanges(before: BuildInputs["source"], after: BuildInputs["source"]): string[] {

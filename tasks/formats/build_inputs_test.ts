@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { type BuildInputs, explainChanges, isSameBuild, parseBuildInputs } from "./build_inputs.ts";
+import {
+  type BuildInputs,
+  explainChanges,
+  formatBuildReason,
+  isSameBuild,
+  parseBuildInputs,
+  parseBuildReason,
+  toolchainChanges,
+} from "./build_inputs.ts";
 
 const INPUTS: BuildInputs = {
   kernel: "linux-6.12-unique",
@@ -76,5 +84,32 @@ Deno.test("parseBuildInputs() gives back what was written, and null for damage",
   assert.deepEqual(parseBuildInputs(JSON.stringify(INPUTS)), INPUTS);
   for (const text of [null, "", "{", "null", "[]", "{}", '{"kernel": 1}']) {
     assert.equal(parseBuildInputs(text), null, `${text}`);
+  }
+});
+
+Deno.test("toolchainChanges() names files that are other ones, and says nothing where none are known", () => {
+  const files = (toolchainFiles: Record<string, string>) => ({ toolchainFiles });
+  const before = files({ "/bin/clang": "c1", "/lib/libLLVM.so": "l1" });
+  assert.deepEqual(toolchainChanges(before, before), []);
+  assert.deepEqual(toolchainChanges({}, before), []);
+  assert.deepEqual(toolchainChanges(before, {}), []);
+  assert.deepEqual(
+    toolchainChanges(before, files({ "/bin/clang": "c2", "/lib/libLLVM.so.2": "l1" })),
+    ["/bin/clang has changed", "+ /lib/libLLVM.so.2", "- /lib/libLLVM.so"],
+  );
+  assert.deepEqual(explainChanges({ ...INPUTS, ...before }, { ...INPUTS, ...files({}) }), [
+    "the toolchain: - /bin/clang, - /lib/libLLVM.so",
+  ]);
+});
+
+Deno.test("formatBuildReason() says when and why; what is no reason is none", () => {
+  const why = { at: "2026-01-02T03:04:05.678Z", reasons: ["a", "b"], first: false };
+  const say = (change: Partial<typeof why>) =>
+    formatBuildReason(parseBuildReason(JSON.stringify({ ...why, ...change }))!);
+  assert.equal(say({}), "built 2026-01-02 03:04 UTC: a; b");
+  assert.equal(say({ first: true }), "built 2026-01-02 03:04 UTC: for the first time");
+  assert.match(say({ reasons: [] }), /not as it was left, or had been broken off$/);
+  for (const text of [null, "", "{}", "null", '{"at":1,"reasons":[]}']) {
+    assert.equal(parseBuildReason(text), null);
   }
 });

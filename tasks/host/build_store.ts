@@ -4,9 +4,13 @@ import type { Host } from "./host.ts";
 import type { Paths } from "../paths.ts";
 import {
   type BuildInputs,
+  type BuildReason,
   INPUTS_FILE,
   isSameBuild,
   parseBuildInputs,
+  parseBuildReason,
+  toolchainChanges,
+  WHY_FILE,
 } from "../formats/build_inputs.ts";
 
 export interface KeptBuild {
@@ -16,6 +20,8 @@ export interface KeptBuild {
   readonly inputs: BuildInputs | null;
   /** When a run has taken it last, in ms since the epoch. */
   readonly usedMs: number;
+  /** When and why it was compiled last; null where an older version has done it. */
+  readonly why: BuildReason | null;
 }
 
 /** Every build folder, in the order of their keys. */
@@ -25,8 +31,52 @@ export async function keptBuilds(paths: Paths, host: Host): Promise<KeptBuild[]>
     const file = `${dir}/${INPUTS_FILE}`;
     const stat = await host.fs.stat(file) ?? await host.fs.stat(dir);
     const inputs = parseBuildInputs(await host.fs.readTextIfAny(file));
-    return { key, dir, inputs, usedMs: stat?.mtimeMs ?? 0 };
+    const why = parseBuildReason(await host.fs.readTextIfAny(`${dir}/${WHY_FILE}`));
+    return { key, dir, inputs, usedMs: stat?.mtimeMs ?? 0, why };
   }));
+}
+
+/** By what everything in a build folder was made: {@linkcode BuildInputs.toolchainFiles}. */
+const TOOLCHAIN_FILE = "kmatrix-toolchain.json";
+
+/**
+ * Files of compiler and linker that are not those by which a build folder was made; none where that
+ * is not known.
+ */
+export async function toolchainNews(
+  buildDir: string,
+  inputs: Pick<BuildInputs, "toolchainFiles">,
+  host: Host,
+): Promise<string[]> {
+  const text = await host.fs.readTextIfAny(`${buildDir}/${TOOLCHAIN_FILE}`);
+  if (text === null) return [];
+  try {
+    return toolchainChanges({ toolchainFiles: JSON.parse(text) }, inputs);
+  } catch {
+    return [`${TOOLCHAIN_FILE} is damaged`];
+  }
+}
+
+/**
+ * Empties a build folder of another toolchain. make compares command lines and times, and a compiler
+ * that was changed in place changes neither; all that stays is the list of what was built last.
+ */
+export async function dropOtherToolchain(
+  buildDir: string,
+  inputs: Pick<BuildInputs, "toolchainFiles">,
+  host: Host,
+): Promise<void> {
+  if (!inputs.toolchainFiles) return;
+  const news = await toolchainNews(buildDir, inputs, host);
+  if (news.length > 0) {
+    host.log("notice", `the toolchain: ${news.join(", ")}: building all of ${buildDir} again`);
+    const before = await host.fs.readTextIfAny(`${buildDir}/${INPUTS_FILE}`);
+    await host.fs.remove(buildDir);
+    if (before !== null) await host.fs.writeText(`${buildDir}/${INPUTS_FILE}`, before);
+  }
+  const wanted = JSON.stringify(inputs.toolchainFiles, null, 2);
+  const file = `${buildDir}/${TOOLCHAIN_FILE}`;
+  if (await host.fs.readTextIfAny(file) !== wanted) await host.fs.writeText(file, wanted);
 }
 
 /** The newest build of the same kernel, config and toolchain; null for none. */

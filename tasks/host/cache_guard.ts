@@ -42,6 +42,48 @@ export async function dropUnfinished(buildDir: string, host: Host): Promise<void
   );
 }
 
+/** As old as the start of the last make in a build folder. */
+const STARTED_FILE = "kmatrix-started";
+
+/**
+ * Prints one such file of the tree $1, then what was made from any of them and is removed. An argument
+ * has a limit, and where so many files are different, all is made again. Names of the build folder
+ * end with a zero on their way to rm.
+ */
+const DROP_BACKDATED = `list=$(find "$1" -name .git -prune -o -type f \\
+  -newercm "$0/${STARTED_FILE}" ! -newer "$0/${STARTED_FILE}" -printf '/%P\\n')
+[ "$list" ] || exit 0
+printf '%s\\n' "$list" | head -n 1
+[ \${#list} -lt 100000 ] || list=/
+find "$0" -type f -name '.*.cmd' -exec grep -lZF -e "$list" {} + | xargs -0 -r sh -c 'for cmd; do
+  target=\${cmd##*/.}
+  target=\${cmd%/*}/\${target%.cmd}
+  rm -rf -- "$target"
+  printf "%s\\n" "$target"
+done' sh`;
+
+/**
+ * Removes what was made from files of a user's tree that have changed since and are older than it:
+ * moved or copied back with their times, they are nothing new to make. The inode's time tells.
+ */
+export async function dropBackdated(
+  buildDir: string,
+  { path, stamp }: Pick<SourceTree, "path" | "stamp">,
+  host: Host,
+): Promise<void> {
+  // Trees of the cache only get new files.
+  if (stamp) return;
+  if (await host.fs.exists(`${buildDir}/${STARTED_FILE}`)) {
+    const { stdout } = await host.run({ argv: ["sh", "-c", DROP_BACKDATED, buildDir, path] });
+    const [first, ...made] = stdout.split("\n").filter(Boolean);
+    if (made.length > 0) {
+      const text = `has changed and kept an old time, which make does not see: making`;
+      host.log("notice", `${path}${first} ${text} ${made.length} files again`);
+    }
+  }
+  await host.fs.writeText(`${buildDir}/${STARTED_FILE}`, "");
+}
+
 /**
  * Holds a tree of the cache against the time when it was laid, before make reads it: what somebody
  * has changed in it is in no digest. A third of a second for 90,000 files.

@@ -79,6 +79,13 @@ export const denoFileSystem: FileSystem = {
     if (!info) return null;
     return { size: info.size, mtimeMs: info.mtime?.getTime() ?? 0, isDirectory: info.isDirectory };
   },
+  async imprint(path) {
+    const info = await orNull(Deno.stat(path));
+    if (!info) return null;
+    // The time of change is the one that no program can set back.
+    const times = [info.mtime, info.ctime].map((time) => time?.getTime());
+    return [info.dev, info.ino, info.size, ...times].join(" ");
+  },
   realPath: (path) => orNull(Deno.realPath(path)),
   async list(dir) {
     const names: string[] = [];

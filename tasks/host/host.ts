@@ -89,6 +89,11 @@ export interface FileSystem {
   exists(path: string): Promise<boolean>;
   /** Size in bytes and modification time in ms; null where there is none. */
   stat(path: string): Promise<{ size: number; mtimeMs: number; isDirectory: boolean } | null>;
+  /**
+   * Size, inode and times of a file as one text, which writing to the file changes, and putting
+   * another in its place; null where there is none.
+   */
+  imprint(path: string): Promise<string | null>;
   /** With all links resolved; null where there is none. */
   realPath(path: string): Promise<string | null>;
   /** Names in a folder, sorted; none where there is no such folder. */

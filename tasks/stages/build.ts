@@ -5,9 +5,15 @@ import { moduleFolder, type Paths } from "../paths.ts";
 import type { KernelBuild, KernelConfig, RunSettings } from "../model.ts";
 import { collectWarnings, countObjects } from "../formats/build_log.ts";
 import { buildConfinement, makeArgv, type MakeRequest, moduleArgv } from "../formats/make.ts";
-import { explainChanges, INPUTS_FILE } from "../formats/build_inputs.ts";
-import { previousBuild } from "../host/build_store.ts";
+import {
+  type BuildReason,
+  explainChanges,
+  INPUTS_FILE,
+  WHY_FILE,
+} from "../formats/build_inputs.ts";
+import { previousBuild, toolchainNews } from "../host/build_store.ts";
 import { parseCcacheLog } from "../formats/ccache_log.ts";
+import { dropBackdated } from "../host/cache_guard.ts";
 import { compilerCache } from "../host/compiler_cache.ts";
 import { sha256 } from "../formats/digest.ts";
 import { checkInside, isMade, perform, readLog, statOf } from "../host/make_job.ts";
@@ -59,6 +65,7 @@ export async function build(
       argv: makeArgv(request, buildTargets(config)),
       cache,
       confine,
+      prepare: () => dropBackdated(buildDir, config.source, host),
       source: config.source,
       products: async () => [
         "vmlinux",
@@ -103,6 +110,11 @@ export async function build(
   await checkInside(buildDir, ["vmlinux", ".config", "kmatrix-build.log", ...modules], host);
   // Written each time: its own time says when the build was used last.
   await host.fs.writeText(`${buildDir}/${INPUTS_FILE}`, JSON.stringify(config.inputs, null, 2));
+  if (compiled) {
+    const at = new Date(host.now()).toISOString();
+    const why: BuildReason = { at, reasons, first: before === null };
+    await host.fs.writeText(`${buildDir}/${WHY_FILE}`, JSON.stringify(why));
+  }
   return {
     config,
     vmlinux: `${buildDir}/vmlinux`,
@@ -120,10 +132,11 @@ export async function build(
 
 /** Whether build() would find the kernel as it left it, and start no compiler for it. */
 export async function isBuilt(
-  config: Pick<KernelConfig, "key" | "buildDir" | "source">,
+  config: Pick<KernelConfig, "key" | "buildDir" | "source" | "inputs">,
   host: Host,
 ): Promise<boolean> {
-  const { buildDir } = config;
+  const { buildDir, inputs } = config;
+  if ((await toolchainNews(buildDir, inputs, host)).length > 0) return false;
   const dotConfig = await host.fs.readTextIfAny(`${buildDir}/.config`);
   if (dotConfig === null) return false;
   const content = kernelContent(config, await sha256(dotConfig));

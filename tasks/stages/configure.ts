@@ -42,7 +42,9 @@ import { findBuildFailure } from "../formats/build_log.ts";
 import { featureProbeArgv } from "../formats/requirements.ts";
 import { ioctlFeatures } from "../formats/kcov_header.ts";
 import { checkRoom, checkSource } from "../host/cache_guard.ts";
+import { dropOtherToolchain } from "../host/build_store.ts";
 import { probeProgram } from "../host/probe_cache.ts";
+import { toolchainFiles } from "../host/toolchain_files.ts";
 
 /** Written when the gate is passed; a folder without it is configured anew. */
 const STAMP = "kmatrix-configured.json";
@@ -108,6 +110,7 @@ export async function configure(
     host,
   );
   const { buildDir } = make;
+  await dropOtherToolchain(buildDir, inputs, host);
   const dotConfig = await keptConfig(make, identity, host) ??
     await makeConfig(make, request, identity, paths, host);
   const values = parseDotConfig(dotConfig);
@@ -150,6 +153,7 @@ export async function identifyBuild(
   const variables = plan.settings.makeVariables;
   const fragment = renderFragment(request);
   const compiler = await toolchainVersion(cell.toolchain, paths, host);
+  const files = await toolchainFiles(programsOf(cell.toolchain), paths.cache, host);
   const { path, version, digest, patches } = source;
   const inputs: BuildInputs = {
     kernel: cell.kernel.id,
@@ -158,6 +162,7 @@ export async function identifyBuild(
     source: { path, version, digest, patches },
     fragment,
     compiler,
+    ...(files === null ? {} : { toolchainFiles: files }),
     variables,
   };
   const identity = buildIdentityText({
@@ -193,14 +198,17 @@ async function checkToolchain(cell: Cell, paths: Paths, host: Host): Promise<voi
   }
 }
 
+function programsOf(toolchain: Toolchain): string[] {
+  return [clangOf(toolchain), llvmTool(toolchain.llvm, "ld.lld")];
+}
+
 /** Compiler and linker as they name themselves; an upgrade makes another build key. */
 async function toolchainVersion(toolchain: Toolchain, paths: Paths, host: Host): Promise<string> {
   const version = async (program: string) => {
     const answer = await probeProgram([program, "--version"], paths.cache, host);
     return `${await host.fs.which(program)} ${answer.stdout.trim()}`;
   };
-  return [await version(clangOf(toolchain)), await version(llvmTool(toolchain.llvm, "ld.lld"))]
-    .join("\n");
+  return (await Promise.all(programsOf(toolchain).map(version))).join("\n");
 }
 
 interface Stamp {

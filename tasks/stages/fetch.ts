@@ -164,7 +164,7 @@ async function fromTree(path: string, paths: Paths, host: Host): Promise<Found> 
 
 /** Lines of the list that are files which decide about a configuration (stages/configure.ts). */
 const KCONFIG_LINES =
-  "(^|/)Kconfig[^/]* [0-9]+ [^ ]*$|^Makefile |^scripts/|^arch/x86/Makefile|/configs/";
+  "(^|/)Kconfig[^/]* [0-9]+ [^ ]* [^ ]*$|^Makefile |^scripts/|^arch/x86/Makefile|/configs/";
 
 /** Digests that change whenever a file of the tree does; nothing in the tree is written. */
 async function treeState(
@@ -172,7 +172,8 @@ async function treeState(
   paths: Paths,
   host: Host,
 ): Promise<Pick<SourceArchive, "digest" | "kconfigTimes">> {
-  // Every file by size and time of change: a second per 90,000 files, and it needs no git.
+  // Every file by size and times: a second per 90,000 files, and it needs no git. The second time is
+  // the inode's, which no program can set back.
   const find = ["find", path, "-name", ".git", "-prune", "-o", "-type", "f", "-printf"];
   const list = `${paths.cache}/tree-${crypto.randomUUID()}.list`;
   await host.fs.makeDir(paths.cache);
@@ -180,7 +181,7 @@ async function treeState(
     const script = '"$@" | LC_ALL=C sort > "$0" || exit; sha256sum < "$0"; ' +
       'grep -E "$KCONFIG" "$0" | sha256sum';
     const { code, stdout, stderr } = await host.run({
-      argv: ["sh", "-c", script, list, ...find, "%P %s %T@\\n"],
+      argv: ["sh", "-c", script, list, ...find, "%P %s %T@ %C@\\n"],
       env: { KCONFIG: KCONFIG_LINES },
     });
     const [all, kconfig] = stdout.split("\n");

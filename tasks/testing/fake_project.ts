@@ -58,7 +58,7 @@ const SYSTEM_PROGRAMS = [
     "cmp",
   ],
   ...["mkdir", "rm", "sed", "grep", "sleep", "dirname", "true", "id", "unshare", "setpriv"],
-  ...["setsid", "du"],
+  ...["setsid", "du", "xargs"],
 ];
 /** Taken where they are there: without it, nothing is confined. */
 const OPTIONAL_PROGRAMS = ["bwrap"];
@@ -332,7 +332,8 @@ $(O)/vmlinux: $(OBJECTS)
 	@set -e; echo '  LD      vmlinux'; $(LD) -o $@ $(OBJECTS)
 
 $(O)/%.o: %.c $(O)/auto.conf
-	@set -e; mkdir -p $(@D); echo '  CC      $*.o'; $(CC) -c -o $@ $(CURDIR)/$<
+	@set -e; mkdir -p $(@D); echo '  CC      $*.o'; $(CC) -c -o $@ $(CURDIR)/$<; \\
+	echo "deps: $(CURDIR)/$<" > $(@D)/.$(@F).cmd
 `,
   };
 }
