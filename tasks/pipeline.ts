@@ -667,8 +667,9 @@ function describe(cells: readonly Progress[], inspection: Inspection): void {
     properties["build.compiled"] = kernel.compiled ? "yes" : "no (nothing changed)";
     if (kernel.reasons.length > 0) properties["build.reason"] = kernel.reasons.join("; ");
     if (kernel.cacheUse && kernel.cacheUse.calls > 0) {
-      const { hits, calls } = kernel.cacheUse;
-      properties["build.ccache"] = `${hits} of ${calls} calls were hits`;
+      const { hits, calls, remoteHits } = kernel.cacheUse;
+      properties["build.ccache"] = `${hits} of ${calls} calls were hits` +
+        (remoteHits === 0 ? "" : `, ${remoteHits} of them from remote storage`);
     }
     properties["inspect.text.bytes"] = `${inspection.textBytes}`;
     for (const [name, count] of Object.entries(inspection.calls)) {

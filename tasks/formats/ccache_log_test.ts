@@ -10,7 +10,9 @@ Deno.test("parseCcacheLog() counts the calls that could be cached", () => {
     "local_storage_miss",
     "# ../../sources/linux-6.12/kernel/kcov.c",
     "direct_cache_hit",
-    "local_storage_hit",
+    "local_storage_miss",
+    "remote_storage_hit",
+    "remote_storage_read_hit",
     "# ../../sources/linux-6.12/kernel/fork.c",
     "direct_cache_miss",
     "preprocessed_cache_hit",
@@ -18,6 +20,6 @@ Deno.test("parseCcacheLog() counts the calls that could be cached", () => {
     "called_for_link",
     "",
   ];
-  assert.deepEqual(parseCcacheLog(log.join("\n")), { hits: 2, calls: 3 });
-  assert.deepEqual(parseCcacheLog(""), { hits: 0, calls: 0 });
+  assert.deepEqual(parseCcacheLog(log.join("\n")), { hits: 2, calls: 3, remoteHits: 1 });
+  assert.deepEqual(parseCcacheLog(""), { hits: 0, calls: 0, remoteHits: 0 });
 });

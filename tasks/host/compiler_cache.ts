@@ -10,7 +10,10 @@ import type { Paths } from "../paths.ts";
 import type { KernelConfig, SourceTree } from "../model.ts";
 import { sha256 } from "../formats/digest.ts";
 import { clangOf, llvmTool } from "../formats/make.ts";
+import { NO_REMOTE, type RemoteStorage, remoteStorage } from "../formats/ccache_remote.ts";
+import { CCACHE_SCRIPT } from "../formats/ccache_script.ts";
 import { probeProgram } from "./probe_cache.ts";
+import { toolchainFiles } from "./toolchain_files.ts";
 
 export interface CompilerCache {
   /** For the environment of make. */
@@ -19,41 +22,9 @@ export interface CompilerCache {
   readonly log: string;
   /** Where it keeps objects: a confined compiler writes there too. */
   readonly dir: string;
+  /** Where it looks, and keeps them, besides. */
+  readonly remote: RemoteStorage;
 }
-
-/**
- * Gives ccache the same words for the same compilation in every tree, build folder and clone:
- * kbuild leaves a link named `source` in its build folder, and that is what the source is called
- * here instead of by its path. Dependencies are then listed through the link, which make follows;
- * prefix maps are renamed along, so debug information and __FILE__ come out as without ccache.
- * Where make runs elsewhere (objtool, in the source), the words stay.
- */
-const SCRIPT = `#!/bin/sh
-if [ . -ef "$KMATRIX_BUILD" ] && [ source -ef "$KMATRIX_SOURCE" ]; then
-  for word; do
-    shift
-    case $word in
-      "-ffile-prefix-map=$KMATRIX_BUILD=.") word=-ffile-compilation-dir=. ;;
-      "-ffile-prefix-map=$KMATRIX_RELATIVE/=") continue ;;
-      *"$KMATRIX_SOURCE"*)
-        rest=$word/
-        word=
-        while :; do
-          case $rest in
-            *"$KMATRIX_SOURCE/"*)
-              word=$word\${rest%%"$KMATRIX_SOURCE/"*}source/
-              rest=\${rest#*"$KMATRIX_SOURCE/"} ;;
-            *) break ;;
-          esac
-        done
-        word=$word$rest
-        word=\${word%/} ;;
-    esac
-    set -- "$@" "$word"
-  done
-fi
-PATH=$KMATRIX_PATH exec "\${0%/*}/links/\${0##*/}" "$@"
-`;
 
 /** null where there is no ccache, CCACHE_DISABLE is set, or the compiler is named by a path. */
 export async function compilerCache(
@@ -78,6 +49,10 @@ export async function compilerCache(
   const versions = await Promise.all(
     names.map(async (name) => (await probeProgram([name, "--version"], paths.cache, host)).stdout),
   );
+  // Not their paths, which are others on another machine.
+  const files = await toolchainFiles(names, paths.cache, host);
+  if (files === null) return null;
+  const digests = Object.values(files).sort();
   const log = `${buildDir}/kmatrix-ccache.log`;
   // What a stranger's Makefile puts there must not become a part of any other kernel.
   const { brought = false, kernelId } = source;
@@ -85,10 +60,12 @@ export async function compilerCache(
     ? `${paths.cache}/ccache-brought/${kernelId}`
     : host.env("CCACHE_DIR") || `${paths.cache}/ccache`;
   await host.fs.makeDir(dir);
+  const remote = brought ? NO_REMOTE : await remoteOf(host);
   const path = host.env("PATH") ?? "";
   return {
     log,
     dir,
+    remote,
     env: {
       PATH: `${scripts}:${path}`,
       // What the script goes by; kbuild resolves links in the path of the source.
@@ -97,7 +74,9 @@ export async function compilerCache(
       KMATRIX_RELATIVE: relative(buildDir, source.path),
       KMATRIX_BUILD: buildDir,
       CCACHE_DIR: dir,
-      ...(brought ? { CCACHE_MAXSIZE: "1G", CCACHE_REMOTE_STORAGE: "" } : {}),
+      ...(brought ? { CCACHE_MAXSIZE: "1G" } : {}),
+      CCACHE_REMOTE_STORAGE: remote.value,
+      CCACHE_SECONDARY_STORAGE: "",
       // Its default is below /run, which a confined compiler does not see.
       CCACHE_TEMPDIR: `${dir}/tmp`,
       // Paths below the cache become relative to where the compiler runs, for what the script leaves.
@@ -106,18 +85,32 @@ export async function compilerCache(
       // Takes the headers from clang's own dependency file, which kbuild asks for anyway, instead
       // of running the preprocessor once more for each miss.
       CCACHE_DEPEND: "1",
-      // clang itself is a small program over a shared library: its version says more than its file.
-      CCACHE_COMPILERCHECK: `string:${await sha256(versions.join("\n"))}`,
+      // By default ccache looks at clang alone, which is a small program over shared libraries.
+      CCACHE_COMPILERCHECK: `string:${await sha256([...versions, ...digests].join("\n"))}`,
       CCACHE_STATSLOG: log,
     },
   };
 }
 
+/** What the user has of storage elsewhere, and a build of this run can reach. */
+async function remoteOf(host: Host): Promise<RemoteStorage> {
+  const value = host.env("CCACHE_REMOTE_STORAGE") || host.env("CCACHE_SECONDARY_STORAGE") || "";
+  const confined = (await host.sandbox()).kind !== "none";
+  const remote = remoteStorage(value, confined);
+  for (const kind of remote.leftOut) {
+    const text = `CCACHE_REMOTE_STORAGE: ${kind} is out of reach of confined builds`;
+    host.log("notice", `${text}, which have no network; --sandbox off lets them use it`);
+  }
+  // Confined, only what is there can be made visible.
+  for (const folder of remote.writable) await host.fs.makeDir(folder);
+  return remote;
+}
+
 /** In one step, for another run may be compiling with it. */
 async function writeScript(path: string, host: Host): Promise<void> {
-  if (await host.fs.readTextIfAny(path) === SCRIPT) return;
+  if (await host.fs.readTextIfAny(path) === CCACHE_SCRIPT) return;
   const fresh = `${path}.${crypto.randomUUID()}`;
-  await host.fs.writeText(fresh, SCRIPT);
+  await host.fs.writeText(fresh, CCACHE_SCRIPT);
   await host.run({ argv: ["chmod", "755", fresh] });
   await host.fs.rename(fresh, path);
 }

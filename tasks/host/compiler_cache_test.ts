@@ -104,28 +104,41 @@ async function wordsIn(
     source: { kernelId: source, path: `${clone}/.cache/sources/${source}` },
   };
   const { buildDir, source: { path } } = config;
-  for (const folder of [`${path}/kernel`, buildDir, `${clone}/bin`]) {
+  const folders = [`${path}/kernel`, `${path}/tools/objtool`, `${buildDir}/tools/objtool`];
+  for (const folder of [...folders, `${clone}/bin`]) {
     await Deno.mkdir(folder, { recursive: true });
   }
   await Deno.symlink(path, `${buildDir}/source`);
   const ccache = `${clone}/bin/ccache`;
-  await Deno.writeTextFile(ccache, '#!/bin/sh\nprintf "%s\\n" "${0##*/}" "$PATH" "$@"\n', {
-    mode: 0o755,
-  });
+  const script = `#!/bin/sh
+printf "%s\\n" "\${0##*/}" "$PATH" "$@"
+for word; do
+  case $word in -Wp,-MD,*) printf '%s' '${DEPENDENCIES}' > "\${word#-Wp,-MD,}" ;; esac
+done
+exit 3
+`;
+  await Deno.writeTextFile(ccache, script, { mode: 0o755 });
   const host = Object.assign(
     new FakeHost({ fs: { which: () => Promise.resolve(ccache) }, answer: () => ({}) }),
     { env: (name: string) => name === "PATH" ? "/usr/bin:/bin" : undefined },
   );
   const { env } = (await compilerCache(config, pathsFor(clone, null, null), host))!;
   await Deno.chmod(`${clone}/.cache/toolchain/ccache/clang-22`, 0o755);
-  const { stdout } = await new Deno.Command("sh", {
+  const { code, stdout } = await new Deno.Command("sh", {
     args: ["-c", 'exec clang-22 "$@"', "sh", ...words(path, buildDir)],
     cwd: at(path, buildDir),
     env,
     clearEnv: true,
   }).output();
+  assert.equal(code, 3, "the compiler's own code");
   return new TextDecoder().decode(stdout).trimEnd().split("\n");
 }
+
+/** What clang writes in the build folder. */
+const DEPENDENCIES = `./tools/objtool/check.o: source/tools/objtool/check.c /usr/include/a.h \\
+  source/tools/include/list.h ./tools/objtool/libsubcmd/include/help.h \\
+  source/tools/objtool/../lib/rbtree.c
+`;
 
 Deno.test("ccache gets the same words in each clone and for each source, where the build folder is", () =>
   withTempDir(async (dir) => {
@@ -161,9 +174,118 @@ Deno.test("ccache gets the same words in each clone and for each source, where t
       "source/kernel/fork.c",
     ]);
     assert.deepEqual(other!.map((word) => word.startsWith("-I/") ? own : word), one);
-    // objtool is compiled in the source.
-    const input = (source: string, build: string) => [`-I${source}`, `-I${build}`, "check.c"];
-    const left = await wordsIn(`${dir}/three`, "linux", input, (source) => `${source}/kernel`);
-    const cache = `${dir}/three/.cache`;
-    assert.deepEqual(left.slice(2), [`-I${cache}/sources/linux`, `-I${cache}/builds/k`, "check.c"]);
+  }));
+
+/** As tools/build compiles objtool. */
+const OBJTOOL = (source: string, build: string) => [
+  `-Wp,-MD,${build}/tools/objtool/.check.o.d`,
+  `-Wp,-MT,${build}/tools/objtool/check.o`,
+  "-Wall",
+  "-O2",
+  "-I",
+  `${source}/scripts/include`,
+  "-g",
+  `-I${source}/tools/include`,
+  `-I${build}/tools/objtool/libsubcmd/include`,
+  '-DBUILD_STR(s)="s"',
+  "-c",
+  "-o",
+  `${build}/tools/objtool/check.o`,
+  "check.c",
+];
+
+Deno.test("ccache gets the same words for objtool in each clone, and make the dependencies it would have without", () =>
+  withTempDir(async (dir) => {
+    const inObjtool = (source: string) => `${source}/tools/objtool`;
+    const [one, other] = await Promise.all([["one", "linux"], ["two", "linux-unique"]].map(
+      ([clone, source]) => wordsIn(`${dir}/${clone}`, source!, OBJTOOL, inObjtool),
+    ));
+    assert.deepEqual(one, other);
+    assert.deepEqual(one!.slice(2), [
+      "-ffile-compilation-dir=.",
+      "-ffile-prefix-map=source/tools/objtool/=",
+      "-Wp,-MD,./tools/objtool/.check.o.d",
+      "-Wall",
+      "-O2",
+      "-I",
+      "source/scripts/include",
+      "-g",
+      "-Isource/tools/include",
+      "-I./tools/objtool/libsubcmd/include",
+      '-DBUILD_STR(s)="s"',
+      "-c",
+      "-o",
+      "./tools/objtool/check.o",
+      "source/tools/objtool/check.c",
+    ]);
+    const { buildDir: build } = configIn(`${dir}/one`);
+    const source = `${dir}/one/.cache/sources/linux`;
+    const list = await Deno.readTextFile(`${build}/tools/objtool/.check.o.d`);
+    assert.deepEqual(list.split(/[\s\\]+/).filter(Boolean), [
+      `${build}/tools/objtool/check.o:`,
+      "check.c",
+      "/usr/include/a.h",
+      `${source}/tools/include/list.h`,
+      `${build}/tools/objtool/libsubcmd/include/help.h`,
+      "../lib/rbtree.c",
+    ]);
+    assert.deepEqual(
+      await Array.fromAsync(Deno.readDir(`${build}/tools/objtool`), (one) => one.name),
+      [
+        ".check.o.d",
+      ],
+    );
+  }));
+
+Deno.test("ccache gets the words as they are where one is not known to come out right", () =>
+  withTempDir(async (dir) => {
+    const odd: Record<string, (words: string[]) => string[]> = {
+      "a relative folder": (words) => ["-I../include", ...words],
+      "a relative folder by itself": (words) => ["-I", "include", ...words],
+      "a header": (words) => ["-include", "/usr/include/stdio.h", ...words],
+      "two files": (words) => [...words, "weak.c"],
+      "no object": (words) => words.filter((word) => word !== "-c"),
+      "no dependencies": (words) => words.filter((word) => !word.startsWith("-Wp,-MD")),
+      "an object elsewhere": (words) => words.map((word) => word.replace(/^\/.*check\.o$/, "/x.o")),
+      "another language": (words) => ["-x", "c++", ...words],
+    };
+    for (const [name, change] of Object.entries(odd)) {
+      let given: string[] = [];
+      const words = (source: string, build: string) => given = change(OBJTOOL(source, build));
+      const at = (source: string) => `${source}/tools/objtool`;
+      const got = await wordsIn(`${dir}/${name}`, "linux", words, at);
+      assert.deepEqual(got.slice(2), given, name);
+    }
+    // Elsewhere in the source.
+    let given: string[] = [];
+    const words = (source: string, build: string) => given = OBJTOOL(source, build);
+    const got = await wordsIn(`${dir}/kernel`, "linux", words, (source) => `${source}/kernel`);
+    assert.deepEqual(got.slice(2), given);
+  }));
+
+Deno.test("compilerCache() passes remote storage on, as far as a confined build can reach it", () =>
+  withTempDir(async (dir) => {
+    const paths = pathsFor(dir, null, null);
+    const value = `http://a:secret@example.org file:${dir}/shared`;
+    const cacheOf = async (kind: "bubblewrap" | "none", brought = false) => {
+      const source = { ...configIn(dir).source, brought };
+      const host = Object.assign(
+        hostWith(["ccache", "clang-22"], { CCACHE_REMOTE_STORAGE: value }),
+        { sandbox: () => Promise.resolve({ kind, why: "off" }) },
+      );
+      const cache = (await compilerCache({ ...configIn(dir), source }, paths, host))!;
+      return { ...cache, value: cache.env["CCACHE_REMOTE_STORAGE"], messages: host.messages };
+    };
+    const free = await cacheOf("none");
+    assert.equal(free.value, value);
+    assert.deepEqual(free.messages, []);
+    const confined = await cacheOf("bubblewrap");
+    assert.equal(confined.value, `file:${dir}/shared`);
+    assert.deepEqual(confined.remote.writable, [`${dir}/shared`]);
+    assert.ok((await Deno.stat(`${dir}/shared`)).isDirectory, "or it could not be shown");
+    assert.match(confined.messages.join(), /^notice: .*http: is out of reach of confined builds/);
+    assert.doesNotMatch(confined.messages.join(), /secret/);
+    const brought = await cacheOf("none", true);
+    assert.equal(brought.value, "");
+    assert.deepEqual(brought.remote.writable, []);
   }));

@@ -130,7 +130,7 @@ export async function runMake(
   const result = await host.run({
     argv,
     log,
-    confine: cache ? { ...confine, writable: [...confine.writable, cache.dir] } : confine,
+    confine: cache ? withCache(confine, cache) : confine,
     ...(cache ? { env: cache.env } : {}),
   });
   if (host.signal.aborted) throw new KmatrixError("interrupted", "interrupted", "interrupted");
@@ -153,6 +153,14 @@ export async function runMake(
     throw new KmatrixError("infra", "compiler-killed", text, cause.tail);
   }
   throw new KmatrixError(cause.kind, cause.id, cause.line, evidence);
+}
+
+function withCache(confine: Confinement, { dir, remote }: CompilerCache): Confinement {
+  return {
+    ...confine,
+    writable: [...confine.writable, dir, ...remote.writable],
+    readable: [...confine.readable, ...remote.readable],
+  };
 }
 
 /** A log of many calls is made shorter beyond this. */

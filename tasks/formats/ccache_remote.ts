@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/** What ccache may use of CCACHE_REMOTE_STORAGE (ccache(1), "Remote storage backends"). */
+
+export interface RemoteStorage {
+  /** For the environment; "" for none. */
+  readonly value: string;
+  /** Folders of it that ccache writes, and those that it only reads. */
+  readonly writable: readonly string[];
+  readonly readable: readonly string[];
+  /** Kinds of storage that are left out, as they begin: "http:". Addresses may hold passwords. */
+  readonly leftOut: readonly string[];
+}
+
+export const NO_REMOTE: RemoteStorage = { value: "", writable: [], readable: [], leftOut: [] };
+
+/**
+ * @param value One or several URLs, each with its attributes behind bars.
+ * @param confined Without a network there is only what lies in folders.
+ */
+export function remoteStorage(value: string, confined: boolean): RemoteStorage {
+  const storages = value.split(" ").filter(Boolean).map((text) => {
+    const [url = "", ...attributes] = text.split("|");
+    const path = /^file:(?:\/\/(?:localhost)?)?(\/.*)$/.exec(url)?.[1];
+    // With shards, their names stand where the asterisk is.
+    const folder = path?.replace(/[^/]*\*.*$/, "").replace(/(?<=.)\/+$/, "");
+    const readOnly = attributes.some((one) => /^read-only(=true)?$/.test(one));
+    return { text, kind: /^[\w+-]*:?/.exec(url)![0], folder, readOnly };
+  });
+  const used = storages.filter(({ folder }) => !confined || folder !== undefined);
+  const folders = (readOnly: boolean) =>
+    used.flatMap((one) =>
+      one.folder === undefined || one.readOnly !== readOnly ? [] : [one.folder]
+    );
+  return {
+    value: used.map(({ text }) => text).join(" "),
+    writable: folders(false),
+    readable: folders(true),
+    leftOut: [...new Set(storages.filter((one) => !used.includes(one)).map(({ kind }) => kind))],
+  };
+}
