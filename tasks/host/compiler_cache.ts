@@ -5,10 +5,11 @@
  * folder can be gone on with when ccache has come or gone.
  */
 import { relative } from "node:path/posix";
-import type { Host } from "./host.ts";
+import type { Command, Host } from "./host.ts";
 import type { Paths } from "../paths.ts";
 import type { KernelConfig, SourceTree } from "../model.ts";
 import { sha256 } from "../formats/digest.ts";
+import type { Confinement } from "../formats/sandbox.ts";
 import { clangOf, llvmTool } from "../formats/make.ts";
 import { NO_REMOTE, type RemoteStorage, remoteStorage } from "../formats/ccache_remote.ts";
 import { CCACHE_SCRIPT } from "../formats/ccache_script.ts";
@@ -97,13 +98,26 @@ async function remoteOf(host: Host): Promise<RemoteStorage> {
   const value = host.env("CCACHE_REMOTE_STORAGE") || host.env("CCACHE_SECONDARY_STORAGE") || "";
   const confined = (await host.sandbox()).kind !== "none";
   const remote = remoteStorage(value, confined);
-  for (const kind of remote.leftOut) {
-    const text = `CCACHE_REMOTE_STORAGE: ${kind} is out of reach of confined builds`;
-    host.log("notice", `${text}, which have no network; --sandbox off lets them use it`);
-  }
   // Confined, only what is there can be made visible.
   for (const folder of remote.writable) await host.fs.makeDir(folder);
   return remote;
+}
+
+/** What a command may touch that compiles through ccache, and its environment. */
+export function throughCache(
+  confine: Confinement,
+  cache: CompilerCache | null,
+): Pick<Command, "confine" | "env"> {
+  if (cache === null) return { confine };
+  const { dir, remote, env } = cache;
+  return {
+    env,
+    confine: {
+      ...confine,
+      writable: [...confine.writable, dir, ...remote.writable],
+      readable: [...confine.readable, ...remote.readable],
+    },
+  };
 }
 
 /** In one step, for another run may be compiling with it. */

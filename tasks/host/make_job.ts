@@ -3,7 +3,7 @@
 import type { Host } from "./host.ts";
 import type { MakeRequest } from "../formats/make.ts";
 import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
-import type { CompilerCache } from "./compiler_cache.ts";
+import { type CompilerCache, throughCache } from "./compiler_cache.ts";
 import { KmatrixError } from "../errors.ts";
 import {
   compiledAnything,
@@ -130,8 +130,7 @@ export async function runMake(
   const result = await host.run({
     argv,
     log,
-    confine: cache ? withCache(confine, cache) : confine,
-    ...(cache ? { env: cache.env } : {}),
+    ...throughCache(confine, cache),
   });
   if (host.signal.aborted) throw new KmatrixError("interrupted", "interrupted", "interrupted");
   if (result.code === 0 && !result.leftOut) return;
@@ -153,14 +152,6 @@ export async function runMake(
     throw new KmatrixError("infra", "compiler-killed", text, cause.tail);
   }
   throw new KmatrixError(cause.kind, cause.id, cause.line, evidence);
-}
-
-function withCache(confine: Confinement, { dir, remote }: CompilerCache): Confinement {
-  return {
-    ...confine,
-    writable: [...confine.writable, dir, ...remote.writable],
-    readable: [...confine.readable, ...remote.readable],
-  };
 }
 
 /** A log of many calls is made shorter beyond this. */

@@ -57,7 +57,10 @@ export async function build(
   const reasons = before ? explainChanges(before.inputs, config.inputs) : [];
   if (reasons.length > 0) host.log("info", `building again: ${reasons.join("; ")}`);
   const cache = await compilerCache(config, paths, host);
-  if (cache) await host.fs.remove(cache.log);
+  for (const kind of cache?.remote.leftOut ?? []) {
+    const text = `CCACHE_REMOTE_STORAGE: ${kind} is out of reach of confined builds`;
+    host.log("notice", `${text}, which have no network; --sandbox off lets them use it`);
+  }
   let { compiled } = await perform(
     {
       stamp: KERNEL_STAMP,

@@ -43,6 +43,7 @@ import { featureProbeArgv } from "../formats/requirements.ts";
 import { ioctlFeatures } from "../formats/kcov_header.ts";
 import { checkRoom, checkSource } from "../host/cache_guard.ts";
 import { dropOtherToolchain } from "../host/build_store.ts";
+import { type CompilerCache, compilerCache, throughCache } from "../host/compiler_cache.ts";
 import { probeProgram } from "../host/probe_cache.ts";
 import { toolchainFiles } from "../host/toolchain_files.ts";
 
@@ -111,8 +112,11 @@ export async function configure(
   );
   const { buildDir } = make;
   await dropOtherToolchain(buildDir, inputs, host);
+  const cache = await compilerCache({ ...make, source }, paths, host);
+  // What is counted for a build begins here.
+  if (cache) await host.fs.remove(cache.log);
   const dotConfig = await keptConfig(make, identity, host) ??
-    await makeConfig(make, request, identity, paths, host);
+    await makeConfig(make, request, identity, cache, paths, host);
   const values = parseDotConfig(dotConfig);
   return {
     source,
@@ -278,6 +282,7 @@ async function makeConfig(
   make: MakeRequest,
   request: MergedRequest,
   identity: string,
+  cache: CompilerCache | null,
   paths: Paths,
   host: Host,
 ): Promise<string> {
@@ -285,10 +290,10 @@ async function makeConfig(
   await checkSource(make.source, host);
   await host.fs.makeDir(buildDir);
   await host.fs.remove(`${buildDir}/${STAMP}`);
-  await mustMake(make, ["tinyconfig"], host);
+  await mustMake(make, ["tinyconfig"], cache, host);
   const tiny = await host.fs.readText(`${buildDir}/.config`);
   await host.fs.writeText(`${buildDir}/.config`, overlayDotConfig(tiny, request));
-  await mustMake(make, ["olddefconfig"], host);
+  await mustMake(make, ["olddefconfig"], cache, host);
   const dotConfig = await host.fs.readText(`${buildDir}/.config`);
   const dropped = findDropped(request, parseDotConfig(dotConfig));
   if (dropped.length > 0) throw await gateError(make, request, tiny, dropped, paths, host);
@@ -306,9 +311,13 @@ async function makeConfig(
 async function mustMake(
   make: MakeRequest,
   targets: readonly string[],
+  cache: CompilerCache | null,
   host: Host,
 ): Promise<void> {
-  const result = await host.run({ argv: makeArgv(make, targets), confine: buildConfinement(make) });
+  const result = await host.run({
+    argv: makeArgv(make, targets),
+    ...throughCache(buildConfinement(make), cache),
+  });
   if (result.code === 0) return;
   await checkRoom(make.buildDir, host);
   const what = `make ${targets.join(" ")} ended with code ${result.code}`;
