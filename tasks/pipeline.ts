@@ -138,6 +138,7 @@ class Progress {
 
   report({ until, repeat }: PipelineOptions, settings: RunSettings): CellReport {
     const { tests, verdict } = judgeCell(this.cell.expect, this.stages, this.result);
+    const again = repeat(this.cell.id);
     const done = this.stages.some((one) => one.stage === until && one.outcome.kind === "passed");
     return {
       cell: this.cell.id,
@@ -146,7 +147,8 @@ class Progress {
       splats: this.result?.splats ?? [],
       properties: this.properties,
       consoleTail: this.consoleTail,
-      repeat: repeat(this.cell.id),
+      // One boot may well pass.
+      repeat: verdict.kind === "flaky" ? `${again} --until-fail` : again,
       // A stage command has no tests to judge by: its last stage is its verdict.
       verdict: verdict.kind === "unfinished" && done
         ? { kind: "passed", note: `${until} done` }

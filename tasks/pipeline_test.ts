@@ -445,6 +445,8 @@ cases("repro", "built", [
           /a glob matches the whole id: '\*kcov_basic\*' names/,
         ],
         [["fake/kcov", "--test", "*no_such*"], 4, /no test matches "\*no_such\*"/],
+        [["fake/kcov", "--filter", "*no_such*"], 4, /no test matches "\*no_such\*"/],
+        [["fake/kcov", "--test", "kcov_c.kcov_test.*"], 4, /come with the test kcov_c\.tree\./],
         // It would test the matrix's own kernel, and say nothing of the series.
         [
           ["fake/kcov", "--kernel", "fake", "--series", `${project.dir}/fix.diff`],
@@ -479,7 +481,9 @@ cases("repro that a person attends", "built", [
     assert.match(line!, / loglevel=5$/);
     const failed = await run(37);
     assert.equal(failed.code, 3);
-    assert.match(failed.err, /failed in the guest: '1 \+ 1'/);
+    assert.match(failed.err, /failed in the guest: '1 \+ 1'$/m);
+    const meant = await project.run("repro", "fake/kcov", "--", "reproducer", "--once");
+    assert.match(meant.err, /failed in the guest: reproducer --once \(as JavaScript: no file repr/);
     const gone = await run(0);
     assert.equal(gone.code, 3);
     assert.match(gone.err, /the guest ended before the command did \(QEMU's exit code 0\)/);
@@ -504,7 +508,14 @@ cases("repro that a person attends", "built", [
 
   ["does not guess what a command may be", async (project) => {
     const cases: readonly [readonly string[], RegExp][] = [
-      [["--", `${project.root}/matrix.yaml`], /matrix\.yaml is no program/],
+      [
+        ["--", `${project.root}/matrix.yaml`],
+        /matrix\.yaml is no program for the guest: it is no ELF/,
+      ],
+      [["--", "./no/such", "-x"], /\/project\/\.?\/?no\/such: there is no such program/],
+      [["--", "/no/such"], /^.*\/no\/such: there is no such program/],
+      [["--", "./selftests"], /selftests: a folder, no program/],
+      [["--gdb", "70000"], /--gdb 70000: a TCP port is 1 to 65535/],
       [["--shell", "--", "1"], /take one of --shell, --gdb and a command/],
       [["--shell", "--gdb"], /take one of --shell, --gdb and a command/],
     ];
@@ -514,6 +525,28 @@ cases("repro that a person attends", "built", [
       assert.match(err, message);
     }
     assert.equal(await project.started("qemu"), 0);
+  }],
+
+  ["refuses a port that is taken before it builds anything", async (project) => {
+    await project.forgetBuilds();
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    const { code, err } = await project.run("repro", "fake/kcov", "--gdb", `${port}`);
+    assert.equal(code, 2, err);
+    assert.match(err, new RegExp(`--gdb ${port}: another program listens at this port`));
+    assert.equal(await project.started("clang"), 0);
+  }],
+
+  ["says so where QEMU does not start", async (project) => {
+    await project.setBoot("fake/kcov", {
+      recording: project.soundBoot("fake/kcov"),
+      end: "refuses",
+    });
+    for (const args of [["--shell"], ["--", "1 + 1"]]) {
+      const { code, err } = await project.run("repro", "fake/kcov", ...args);
+      assert.equal(code, 6, err);
+      assert.match(err, /unsupported machine type(.|\n)*QEMU did not start \(exit code 1\)/);
+    }
   }],
 ]);
 
@@ -529,6 +562,16 @@ cases("what a failing cell leaves", "built", [
     assert.match(script, /^skip kcov\.mode_trace_cmp\.kcov_basic_syscall_coverage$/m);
     assert.match(await project.read("fake/kcov/.config"), /CONFIG_KCOV=y/);
     await assert.rejects(project.read("fake/kcov/fake-kcov.tar.xz"));
+  }],
+
+  ["repro.sh that looks for a panic in front of the guest's first word", async (project) => {
+    const panic = "[    0.400000] Kernel panic - not syncing: No working init found.\r\n";
+    const recording = { console: new TextEncoder().encode(panic), results: new Uint8Array() };
+    await project.setBoot("fake/kcov", { recording, end: 0 });
+    assert.equal((await project.run("repro", "fake/kcov", "--filter", "kcov.*")).code, 3);
+    const script = await project.read("fake/kcov/repro.sh");
+    assert.match(script, /^if \[ "\$complete" = no \] && \[ "\$complaints" = yes \] &&$/m);
+    assert.match(script, /^ {2}the kernel panicked before .*\n {2}\d+ tests did not run\nEND$/m);
   }],
 
   ["no repro.sh when it passes", async (project) => {
@@ -560,7 +603,7 @@ cases("what a failing cell leaves", "built", [
     const manifest = await project.read("bundle/fake-kcov/bundle.json");
     assert.match(manifest, /"clang-22": "22\.1\.8"/);
     assert.equal(same.code, 0, same.out + same.err);
-    assert.match(same.out, /^recorded {2}1 failures \(tcg\)$/m);
+    assert.match(same.out, /^recorded {2}1 failure \(tcg\)$/m);
     assert.match(same.out, /^the same verdict$/m);
     await setTest(project, "fake/kcov");
     const other = await project.run("replay", bundle);
@@ -570,12 +613,46 @@ cases("what a failing cell leaves", "built", [
     // Unpacked by hand, and changed.
     const unpacked = await Deno.realPath(`${project.out}/latest/bundle/fake-kcov`);
     await Deno.writeTextFile(`${unpacked}/vmlinux`, "another");
+    const runs = () => [...Deno.readDirSync(project.out)].map(({ name }) => name).sort();
+    const before = runs();
     const changed = await project.run("replay", unpacked);
     assert.equal(changed.code, 6);
-    assert.match(changed.err, /vmlinux is not the file that was packed/);
-    await Deno.writeTextFile(bundle, "no archive");
-    assert.equal((await project.run("replay", bundle)).code, 2);
-    assert.equal((await project.run("replay", "/nowhere.tar.xz")).code, 2);
+    assert.match(changed.err, /bundle\/fake-kcov: its vmlinux is not the file that was packed/);
+    await Deno.remove(`${unpacked}/vmlinux`);
+    assert.match((await project.run("replay", unpacked)).err, /\n +found {2}no such file/);
+    const whole = await Deno.readFile(bundle);
+    const refused: readonly [Uint8Array, RegExp][] = [
+      [
+        new TextEncoder().encode("no archive"),
+        /b\.tar\.xz \(10 bytes\) is no bundle, or it is dam/,
+      ],
+      [
+        whole.subarray(0, whole.length - 100),
+        /is no bundle, or it is damaged .*\n +xz: .*end of input/,
+      ],
+    ];
+    for (const [content, message] of refused) {
+      await Deno.writeFile(bundle, content);
+      const { code, err } = await project.run("replay", bundle);
+      assert.equal(code, 2, err);
+      assert.match(err, message);
+    }
+    for (
+      const [path, message] of [
+        ["/nowhere.tar.xz", /there is no such bundle/],
+        [`${project.out}/latest/fake`, /holds no bundle\.json .*\n.*what --bundle leaves/],
+      ] as const
+    ) {
+      const { code, err } = await project.run("replay", path);
+      assert.equal(code, 2, err);
+      assert.match(err, message);
+    }
+    const idle = await project.run("replay", unpacked, "--repeat", "3", "--tree", "x");
+    assert.equal(idle.code, 2);
+    assert.match(idle.err, /replay knows no --repeat, --tree/);
+    // What was refused left no run, and out/latest as it was.
+    assert.deepEqual(runs(), before);
+    await project.read("fake/kcov/boot.json");
   }],
 ]);
 
@@ -590,6 +667,7 @@ cases("cells that are booted more than once", "built", [
     assert.match(out, /0 failed, 0 unfinished, 1 flaky in /);
     assert.match(out, /^1 of 2 boots passed \(50 %; 95 % interval 9 to 91 %\)$/m);
     assert.match(out, /flaky, failed in 1 of 2 boots: AssertionError: expected 0 PCs/);
+    assert.match(out, /^repeat with: .* repro fake\/kcov .*--until-fail$/m);
     const xml = await project.read("junit.xml");
     await assertValidJunit(xml);
     assert.match(xml, /<flakyFailure message="AssertionError: expected 0 PCs, found 7"/);

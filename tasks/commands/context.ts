@@ -6,6 +6,10 @@ import type { Plan, RunReport } from "../model.ts";
 import type { Paths } from "../paths.ts";
 import type { Terminal } from "../ui/terminal.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
+import { declaredTests } from "../../selftests/main.ts";
+import { isSelected } from "../../selftests/harness/glob.ts";
+import { C_FIXTURE, C_TEST } from "../../selftests/kcov/c_programs.ts";
+import { nearest } from "../formats/nearest.ts";
 import { formatCommand } from "../formats/shell.ts";
 import { cProgramTable } from "../formats/c_programs.ts";
 import { dedupTable } from "../formats/dedup_table.ts";
@@ -45,17 +49,68 @@ export async function planOf(
   return plan;
 }
 
-/** Options of `matrix` that a command has no use for and must not take in silence. */
-export function refuseOptions(command: string, options: RunOptions): void {
-  const given = [
-    ["--dry-run", options.dryRun],
-    ["--list", options.list],
-    ["--shard", options.shard !== undefined],
-    ["--fail-fast", options.failFast],
-    ["--junit", options.junit !== undefined],
-  ].filter(([, is]) => is).map(([name]) => name);
+/** Options that every command knows and not every one has a use for, and whether one is given. */
+const GIVEN = {
+  "--dry-run": ({ dryRun }: RunOptions) => dryRun,
+  "--list": ({ list }: RunOptions) => list,
+  "--shard": ({ shard }: RunOptions) => shard !== undefined,
+  "--fail-fast": ({ failFast }: RunOptions) => failFast,
+  "--junit": ({ junit }: RunOptions) => junit !== undefined,
+  "--json": ({ json }: RunOptions) => json !== undefined,
+  "--retries": ({ retries }: RunOptions) => retries !== undefined,
+  "--repeat": ({ repeat }: RunOptions) => repeat !== undefined,
+  "--allow-flaky": ({ allowFlaky }: RunOptions) => allowFlaky,
+  "--bundle": ({ bundle }: RunOptions) => bundle,
+  "--tree": ({ tree }: RunOptions) => tree !== undefined,
+  "--series": ({ series }: RunOptions) => series !== undefined,
+  "--kernel": ({ kernel }: RunOptions) => kernel !== undefined,
+  "--range": ({ range }: RunOptions) => range !== undefined,
+  "--kconfig-add": ({ kconfigAdd }: RunOptions) => kconfigAdd.length > 0,
+  "--filter": ({ filter }: RunOptions) => filter.length > 0,
+} as const;
+type OptionName = keyof typeof GIVEN;
+
+/** What only commands with a report of cells have a use for. */
+const OF_REPORTS: readonly OptionName[] = [
+  ...["--dry-run", "--list", "--shard", "--fail-fast", "--junit"] as const,
+  ...["--retries", "--repeat", "--allow-flaky", "--bundle"] as const,
+];
+
+/** @param more Beyond what belongs to reports. @throws KmatrixError "usage" for one that is given. */
+export function refuseOptions(
+  command: string,
+  options: RunOptions,
+  more: readonly OptionName[] = [],
+): void {
+  const given = [...OF_REPORTS, ...more].filter((name) => GIVEN[name](options));
   if (given.length === 0) return;
   throw new KmatrixError("usage", "bad-usage", `${command} knows no ${given.join(", ")}`);
+}
+
+/**
+ * Before anything is built or booted, which a misspelt test would otherwise cost.
+ * @throws KmatrixError "no-match" for a glob that names no test of the guest.
+ */
+export function checkTests(globs: readonly string[]): void {
+  const ids = declaredTests().map((test) => test.id);
+  for (const glob of globs) {
+    if (ids.some((id) => isSelected([glob], id))) continue;
+    throw new KmatrixError(
+      "no-match",
+      "no-such-test",
+      `no test matches "${glob}"${hint(glob, ids)}`,
+    );
+  }
+}
+
+function hint(glob: string, ids: readonly string[]): string {
+  if (glob.startsWith(`${C_FIXTURE}.`)) {
+    return `; the results of the tree's C programs come with the test ${C_TEST}`;
+  }
+  // People write the last part of an id.
+  const close = ids.filter((id) => id.includes(glob.replaceAll("*", "")));
+  if (close.length === 0 || glob.includes("*")) return nearest(glob, ids);
+  return `; a glob matches the whole id: '*${glob}*' names ${close.length}`;
 }
 
 /** Every failure that a report holds. */
@@ -121,13 +176,37 @@ export function repeatCommand(
 
 /** out/<time>-<n>/, and out/latest pointing to it. */
 export async function makeRunDir(paths: Paths, host: Host): Promise<string> {
+  const [runDir] = await fillRunDir(() => Promise.resolve(), paths, host);
+  return runDir;
+}
+
+/**
+ * The same with what the user has given already in it; where that throws, there was no such run.
+ * @returns The folder, and what `fill` has made of it.
+ */
+export async function fillRunDir<T>(
+  fill: (runDir: string) => Promise<T>,
+  paths: Paths,
+  host: Host,
+): Promise<[runDir: string, filled: T]> {
+  const runDir = await emptyRunDir(paths, host);
+  try {
+    const filled = await fill(runDir);
+    await host.fs.link(runDir.slice(runDir.lastIndexOf("/") + 1), `${paths.out}/latest`);
+    return [runDir, filled];
+  } catch (error) {
+    await host.fs.remove(runDir);
+    throw error;
+  }
+}
+
+async function emptyRunDir(paths: Paths, host: Host): Promise<string> {
   const stamp = new Date(host.now()).toISOString().slice(0, 19).replaceAll(/[-:]/g, "");
   await host.fs.makeDir(paths.out);
   return await host.fs.locked(`${paths.out}/.lock`, () => {}, async () => {
     let name = stamp;
     for (let n = 2; await host.fs.exists(`${paths.out}/${name}`); n++) name = `${stamp}-${n}`;
     await host.fs.makeDir(`${paths.out}/${name}`);
-    await host.fs.link(name, `${paths.out}/latest`);
     return `${paths.out}/${name}`;
   });
 }

@@ -25,7 +25,7 @@ import { OneCell } from "../one_cell.ts";
 import { cellFolder } from "../paths.ts";
 import { ensureReady } from "../stages/setup.ts";
 import { symbolize } from "../stages/symbolize.ts";
-import { type Context, makeRunDir, planOf, refuseOptions } from "./context.ts";
+import { checkTests, type Context, makeRunDir, planOf, refuseOptions } from "./context.ts";
 
 /** What one cell's boot has covered. */
 interface Coverage {
@@ -44,7 +44,7 @@ export async function coverCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, terminal } = context;
-  refuseOptions("cover", options);
+  refuseOptions("cover", options, ["--filter"]);
   checkUsage(call, options);
   const cells = options.against === undefined ? [cell] : [cell, options.against];
   const plan = await planOf(cells, options, context);
@@ -52,7 +52,9 @@ export async function coverCommand(
     throw new KmatrixError("usage", "bad-usage", "cover takes one cell, and one for --against");
   }
   await ensureReady(plan.cells, options, paths, host);
-  const runDir = await makeRunDir(paths, host);
+  // For the first boot, so that a call that does not exist leaves no run.
+  let made: Promise<string> | undefined;
+  const runDir = () => made ??= makeRunDir(paths, host);
   const covered: Coverage[] = [];
   for (const id of cells) {
     const one = plan.cells.find((cell) => cell.id === id) ?? plan.cells[0]!;
@@ -84,6 +86,7 @@ function checkUsage(call: readonly string[], options: CoverOptions): void {
   if (options.test.length > 0 && (options.mode !== undefined || options.diff)) {
     throw bad("--mode and --diff are for a system call: tests choose their modes themselves");
   }
+  checkTests(options.test);
   if (options.diff && options.against !== undefined) {
     throw bad("--diff compares the modes of one cell, --against two cells; take one");
   }
@@ -94,7 +97,7 @@ async function coverCell(
   plan: Plan,
   call: readonly string[],
   options: CoverOptions,
-  runDir: string,
+  runDir: () => Promise<string>,
   { paths, host }: Context,
 ): Promise<Coverage> {
   const runner = new OneCell(plan, paths, host);
@@ -111,7 +114,7 @@ async function coverCell(
   }
   const mode = options.mode ?? "*";
   const filter = request.kind === "call" ? [`cover.${mode}.trace`] : options.test;
-  const dir = `${runDir}/${cellFolder(cell.id)}`;
+  const dir = `${await runDir()}/${cellFolder(cell.id)}`;
   const result = await runner.boot(ready, { dir, filter, cover: request });
   if (result.tests.length === 0) {
     const text = `no test of ${cell.id} matches ${filter.join(" ")}`;

@@ -69,10 +69,14 @@ Deno.test("cover refuses what it cannot do, and says why", async () => {
     [["fake/kcov", "--mode", "unique", "read"], 2, /has no unique mode to ask/],
     [["fake/kcov", "--test", "kcov.*", "read"], 2, /not both/],
     [["fake/kcof", "read"], 4, /kcof/],
+    [["fake/kcov", "--test", "kcov.no_such"], 4, /no test matches "kcov\.no_such"/],
   ];
+  const runs = () => [...Deno.readDirSync(project.out)].length;
+  const before = runs();
   for (const [args, wanted, message] of cases) {
     const { code, out, err } = await project.run("cover", ...args);
     assert.equal(code, wanted, out + err);
     assert.match(err, message);
   }
+  assert.equal(runs(), before);
 });

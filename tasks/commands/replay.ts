@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task replay`: boots what another machine has packed, and compares the verdicts. */
 import type { RunOptions } from "../cli.ts";
+import type { Host } from "../host/host.ts";
 import type { Accel, CellVerdict } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
 import {
@@ -10,13 +11,13 @@ import {
   verdictDifferences,
 } from "../formats/bundle.ts";
 import { limitsFor } from "../formats/limits.ts";
-import { failureText } from "../formats/summary.ts";
+import { cellFailuresText } from "../formats/summary.ts";
 import { bootStage, judgeCell } from "../formats/verdict.ts";
 import { cellFolder } from "../paths.ts";
 import { boot, type BootInput } from "../stages/boot.ts";
 import { chooseAccel } from "../stages/accel.ts";
 import { parse } from "../stages/parse.ts";
-import { type Context, makeRunDir } from "./context.ts";
+import { type Context, fillRunDir, refuseOptions } from "./context.ts";
 
 export async function replayCommand(
   bundle: string,
@@ -24,16 +25,34 @@ export async function replayCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { host, paths, terminal, absolute } = context;
+  // What is booted, and what of it, is in the bundle.
+  refuseOptions("replay", options, [
+    ...[
+      "--json",
+      "--tree",
+      "--series",
+      "--kernel",
+      "--range",
+      "--kconfig-add",
+      "--filter",
+    ] as const,
+  ]);
   if (await host.fs.which("qemu-system-x86_64") === null) {
     const text = "missing on this machine: qemu-system-x86_64, which boots the bundle";
     throw new KmatrixError("infra", "missing-tool", text, "Debian's package: qemu-system-x86");
   }
   // Before out/latest, through which it may be named, leads to the run of this replay.
   const found = await host.fs.realPath(absolute(bundle)) ?? absolute(bundle);
-  const runDir = await makeRunDir(paths, host);
-  const files = await unpack(found, `${runDir}/bundle`, context);
-  const manifest = parseManifest(await host.fs.readText(`${files}/${MANIFEST}`), bundle);
-  await checkDigests(manifest, files, context);
+  const [runDir, { files, manifest }] = await fillRunDir(
+    async (dir) => {
+      const files = await unpack(found, `${dir}/bundle`, context);
+      const manifest = parseManifest(await host.fs.readText(`${files}/${MANIFEST}`), bundle);
+      await checkDigests(manifest, files, found, context);
+      return { files, manifest };
+    },
+    paths,
+    host,
+  );
   host.log("info", `boot ${manifest.cell}`);
   const dir = `${runDir}/${cellFolder(manifest.cell)}`;
   const { machine, features, filter } = manifest;
@@ -58,9 +77,8 @@ export async function replayCommand(
   const differences = verdictDifferences(manifest.verdict, verdict);
   terminal.print(`recorded  ${word(manifest.verdict)} (${manifest.accel})`);
   terminal.print(`now       ${word(verdict)} (${accel})`);
-  for (const failure of verdict.kind === "failed" ? verdict.failures : []) {
-    terminal.print(failureText(failure, terminal.style));
-  }
+  const failures = verdict.kind === "failed" ? verdict.failures : [];
+  for (const text of cellFailuresText(failures, terminal.style)) terminal.print(text);
   if (!options.quiet) terminal.print(`\nresults: ${dir}`);
   if (differences.length === 0) {
     terminal.print(terminal.style.good("the same verdict"));
@@ -73,7 +91,9 @@ export async function replayCommand(
 }
 
 function word(verdict: CellVerdict): string {
-  return verdict.kind === "failed" ? `${verdict.failures.length} failures` : verdict.kind;
+  if (verdict.kind !== "failed") return verdict.kind;
+  const { length } = verdict.failures;
+  return `${length} ${length === 1 ? "failure" : "failures"}`;
 }
 
 /** The folder that holds the manifest. */
@@ -82,31 +102,41 @@ async function unpack(bundle: string, to: string, { host }: Context): Promise<st
   if (stat === null) {
     throw new KmatrixError("usage", "bad-bundle", `${bundle}: there is no such bundle`);
   }
-  if (stat.isDirectory) return bundle;
+  if (stat.isDirectory) {
+    await mustHoldManifest(bundle, bundle, host);
+    return bundle;
+  }
   await host.fs.makeDir(to);
   const argv = ["tar", "--extract", "-f", bundle, "-C", to, "--no-same-owner"];
   const result = await host.run({ argv });
   const [folder, ...others] = await host.fs.list(to);
   if (result.code !== 0 || folder === undefined || others.length > 0) {
-    const text = `${bundle} is no bundle, or it is damaged`;
+    const text = `${bundle} (${stat.size} bytes) is no bundle, or it is damaged`;
     throw new KmatrixError("usage", "bad-bundle", text, result.stderr.trim());
   }
-  if (!(await host.fs.exists(`${to}/${folder}/${MANIFEST}`))) {
-    throw new KmatrixError("usage", "bad-bundle", `${bundle} holds no ${MANIFEST}`);
-  }
+  await mustHoldManifest(`${to}/${folder}`, bundle, host);
   return `${to}/${folder}`;
+}
+
+async function mustHoldManifest(folder: string, bundle: string, host: Host): Promise<void> {
+  if (await host.fs.exists(`${folder}/${MANIFEST}`)) return;
+  const hint = "A bundle is what --bundle leaves in the folder of a failing cell, <cell>.tar.xz, " +
+    "or the folder that it unpacks to.";
+  throw new KmatrixError("usage", "bad-bundle", `${bundle} holds no ${MANIFEST}`, hint);
 }
 
 async function checkDigests(
   { digests }: BundleManifest,
   files: string,
+  bundle: string,
   { host }: Context,
 ): Promise<void> {
   for (const [name, wanted] of Object.entries(digests)) {
     const { stdout } = await host.run({ argv: ["sha256sum", "--", `${files}/${name}`] });
     if (stdout.replace(/^\\/, "").slice(0, 64) === wanted) continue;
-    const text = `${files}/${name} is not the file that was packed`;
-    throw new KmatrixError("infra", "wrong-sha256", text, `wanted ${wanted}\nfound  ${stdout}`);
+    const found = stdout === "" ? "no such file" : stdout.replace(/^\\/, "").slice(0, 64);
+    const text = `${bundle}: its ${name} is not the file that was packed`;
+    throw new KmatrixError("infra", "wrong-sha256", text, `wanted ${wanted}\nfound  ${found}`);
   }
 }
 

@@ -3,11 +3,8 @@
 import type { ReproOptions } from "../cli.ts";
 import type { Plan } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
-import { declaredTests } from "../../selftests/main.ts";
 import { changedMachine, changeFlags } from "../formats/boot_change.ts";
-import { globMatcher } from "../formats/cells.ts";
-import { nearest } from "../formats/nearest.ts";
-import { type Context, planOf, repeatCommand } from "./context.ts";
+import { checkTests, type Context, planOf, repeatCommand } from "./context.ts";
 import { runPlan } from "./matrix.ts";
 import { attendCommand } from "./session.ts";
 
@@ -37,7 +34,7 @@ async function reproPlan(cell: string, options: ReproOptions, context: Context):
     const names = plan.cells.map((one) => one.id).join(", ");
     throw new KmatrixError("usage", "bad-usage", `repro takes one cell; "${cell}" names ${names}`);
   }
-  checkTests(options.test);
+  checkTests([...options.test, ...options.filter]);
   const { untilFail, keepGoing, retries, repeat } = options;
   if ([untilFail, keepGoing, retries ?? repeat].filter(Boolean).length > 1) {
     const text = "take one of --repeat, --retries, --until-fail and --keep-going";
@@ -57,18 +54,4 @@ async function reproPlan(cell: string, options: ReproOptions, context: Context):
         : plan.settings.attempts,
     },
   };
-}
-
-/** Before anything is built or booted: a misspelt test would otherwise cost a boot. */
-function checkTests(globs: readonly string[]): void {
-  const ids = declaredTests().map((test) => test.id);
-  for (const glob of globs) {
-    if (ids.some(globMatcher([glob]))) continue;
-    // People write the last part of an id.
-    const close = ids.filter((id) => id.includes(glob.replaceAll("*", "")));
-    const hint = close.length > 0 && !glob.includes("*")
-      ? `; a glob matches the whole id: '*${glob}*' names ${close.length}`
-      : nearest(glob, ids);
-    throw new KmatrixError("no-match", "no-such-test", `no test matches "${glob}"${hint}`);
-  }
 }

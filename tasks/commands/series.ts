@@ -29,7 +29,7 @@ export async function seriesCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, terminal } = context;
-  refuseOptions("series", options);
+  refuseOptions("series", options, ["--json"]);
   const plan = await planOf(globs, options, context);
   const kernels = [...new Map(plan.cells.map(({ kernel }) => [kernel.id, kernel])).values()];
   const [kernel] = kernels;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** `deno task repro` with --shell, --gdb or a command: boots that a person attends. */
 import type { ReproOptions } from "../cli.ts";
+import type { Host } from "../host/host.ts";
 import type { Cell, Plan, Session } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
 import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "../../selftests/harness/frames.ts";
 import { buildConfinement, makeArgv, type MakeRequest } from "../formats/make.ts";
+import { whyNotRunnable } from "../formats/elf.ts";
+import { listensAt } from "../formats/ports.ts";
 import { qemuExitCode } from "../formats/qemu.ts";
 import { formatCommand } from "../formats/shell.ts";
 import { findSplats } from "../formats/splats.ts";
@@ -40,11 +43,12 @@ export async function attendCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, absolute } = context;
-  refuseOptions("repro with --shell, --gdb or a command", options);
+  refuseOptions("repro with --shell, --gdb or a command", options, ["--json"]);
   const gdbPort = options.gdb === true ? 1234 : options.gdb || undefined;
   if ([options.shell, gdbPort !== undefined, command.length > 0].filter(Boolean).length > 1) {
     throw new KmatrixError("usage", "bad-usage", "take one of --shell, --gdb and a command");
   }
+  if (gdbPort !== undefined) await checkPort(gdbPort, host);
   const session = options.shell
     ? { kind: "shell" } as const
     : command.length > 0
@@ -80,9 +84,31 @@ export async function attendCommand(
         context.terminal.print("Quitting gdb or Ctrl-C here ends the guest.");
       },
     });
-    if (host.signal.aborted || gdb !== null || options.shell) return [];
-    return await judge(code, command, dir, context);
+    if (host.signal.aborted) return [];
+    if (QEMU_NOT_STARTED.includes(code)) {
+      const text = `QEMU did not start (exit code ${code}); what it said stands above`;
+      throw new KmatrixError("infra", "qemu-not-started", text);
+    }
+    if (gdb !== null || options.shell) return [];
+    const what = session?.kind === "eval" ? evalText(command) : formatCommand({ argv: command });
+    return await judge(code, what, dir, context);
   });
+}
+
+/** Its own code for a command line that it cannot take, and a shell's; no guest ends it so. */
+const QEMU_NOT_STARTED = [1, 126, 127];
+
+/** Before minutes of building. */
+async function checkPort(port: number, { fs }: Host): Promise<void> {
+  if (port > 65_535) {
+    throw new KmatrixError("usage", "bad-usage", `--gdb ${port}: a TCP port is 1 to 65535`);
+  }
+  for (const table of ["/proc/net/tcp", "/proc/net/tcp6"]) {
+    if (!listensAt(port, await fs.readTextIfAny(table) ?? "")) continue;
+    const text = `--gdb ${port}: another program listens at this port of 127.0.0.1`;
+    const hint = "Perhaps a gdb session that is still there. Another port: --gdb PORT";
+    throw new KmatrixError("usage", "port-in-use", text, hint);
+  }
 }
 
 /** A host's file is a static binary to run, anything else JavaScript. */
@@ -93,11 +119,21 @@ async function sessionOf(
 ): Promise<Session> {
   const path = absolute(command[0]!);
   const stat = await host.fs.stat(path);
-  if (stat === null || stat.isDirectory) return { kind: "eval", source: command.join(" ") };
-  const { stdout } = await host.run({ argv: ["head", "-c", "4", "--", path] });
-  if (!stdout.includes("ELF")) {
-    const text = `${path} is no program: the guest has no shell and no interpreter to run it`;
+  // No JavaScript begins with "./" or is nothing but an absolute path.
+  const isPath = /^(\.{1,2}\/|\/[\w.-]+\/)[\w./+@-]*$/.test(command[0]!);
+  if (isPath && (stat === null || stat.isDirectory)) {
+    const text = `${path}: ${stat === null ? "there is no such program" : "a folder, no program"}`;
     throw new KmatrixError("usage", "bad-usage", text);
+  }
+  if (stat === null || stat.isDirectory) return { kind: "eval", source: command.join(" ") };
+  const file = await host.fs.openParts(path);
+  try {
+    const why = whyNotRunnable(file);
+    if (why !== null) {
+      throw new KmatrixError("usage", "bad-usage", `${path} is no program for the guest: ${why}`);
+    }
+  } finally {
+    file.close();
   }
   return { kind: "program", argv: [path, ...command.slice(1)] };
 }
@@ -129,10 +165,17 @@ async function gdbLine(
   });
 }
 
+/** One who meant a program of the PATH has written a word, and no path. */
+function evalText(command: readonly string[]): string {
+  const text = formatCommand({ argv: command });
+  if (!/^[\w.+-]+$/.test(command[0]!)) return text;
+  return `${text} (as JavaScript: no file ${command[0]} is here; a program is given by its path)`;
+}
+
 /** What became of a command: its own failure, the kernel's complaints, an early end. */
 async function judge(
   code: number,
-  command: readonly string[],
+  what: string,
   dir: string,
   { host, terminal }: Context,
 ): Promise<Failure[]> {
@@ -144,7 +187,7 @@ async function judge(
     detail: splat.lines.join("\n"),
   }));
   if (code === qemuExitCode(EXIT_COMMAND_FAILED)) {
-    const message = `failed in the guest: ${formatCommand({ argv: command })}`;
+    const message = `failed in the guest: ${what}`;
     failures.push({ kind: "test", id: "command-failed", message, detail: "" });
   } else if (code !== qemuExitCode(EXIT_FINISHED) && failures.length === 0) {
     const message = `the guest ended before the command did (QEMU's exit code ${code})`;

@@ -212,3 +212,24 @@ function stringAt(table: Uint8Array, offset: number): string {
 function address(view: DataView, at: number): number {
   return Number(view.getBigInt64(at, true));
 }
+
+const EM_X86_64 = 62;
+const PT_INTERP = 3;
+
+/** Why a file cannot run where there are neither libraries nor interpreters; null where it can. */
+export function whyNotRunnable(file: Parts): string | null {
+  const header = viewOf(file.read(0, Math.min(64, file.size)));
+  if (header.byteLength < 64 || header.getUint32(0, false) !== 0x7f454c46) {
+    return "it is no ELF file, and the guest has no shell and no interpreter";
+  }
+  if (header.getUint8(4) !== 2 || header.getUint16(0x12, true) !== EM_X86_64) {
+    return "it is not for x86-64";
+  }
+  const at = Number(header.getBigUint64(0x20, true));
+  const [bytes, count] = [header.getUint16(0x36, true), header.getUint16(0x38, true)];
+  if (at + bytes * count > file.size) return "it is cut off";
+  const table = viewOf(file.read(at, bytes * count));
+  const types = Array.from({ length: count }, (_, index) => table.getUint32(index * bytes, true));
+  if (!types.includes(PT_INTERP)) return null;
+  return "it is linked dynamically, and the guest has no libraries; link it with -static";
+}

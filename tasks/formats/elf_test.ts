@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { KmatrixError } from "../errors.ts";
 import { errorOf } from "../testing/errors.ts";
 import { relaSection, symbolSections, tinyElf, tinyModule } from "../testing/tiny_elf.ts";
-import { Elf } from "./elf.ts";
+import { Elf, whyNotRunnable } from "./elf.ts";
 import { inspectImage, inspectModule, inspectObject } from "./instrumentation.ts";
 
 Deno.test("Elf reads sections, their content and symbols", () => {
@@ -89,4 +89,31 @@ Deno.test("Elf takes damage as a foreseen error or as other content, never as a 
     }),
     { numRuns: 3000 },
   );
+});
+
+/** The header of a program with segments of these types. */
+function program(types: readonly number[], machine = 62): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(64 + 56 * types.length);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
+  view.setUint16(0x12, machine, true);
+  view.setBigUint64(0x20, 64n, true);
+  view.setUint16(0x36, 56, true);
+  view.setUint16(0x38, types.length, true);
+  types.forEach((type, index) => view.setUint32(64 + 56 * index, type, true));
+  return bytes;
+}
+
+Deno.test("whyNotRunnable() lets static programs of the machine pass", () => {
+  const why = (bytes: Uint8Array<ArrayBuffer>) =>
+    whyNotRunnable({
+      size: bytes.length,
+      read: (at: number, count: number) => bytes.slice(at, at + count),
+    });
+  const [PT_LOAD, PT_INTERP] = [1, 3];
+  assert.equal(why(program([PT_LOAD, PT_LOAD])), null);
+  assert.match(why(program([PT_LOAD, PT_INTERP]))!, /dynamically.*-static/);
+  assert.match(why(program([PT_LOAD], 183))!, /not for x86-64/);
+  assert.match(why(program([PT_LOAD]).slice(0, 100))!, /cut off/);
+  assert.match(why(new TextEncoder().encode("#!/bin/sh\n"))!, /no ELF file/);
 });

@@ -137,6 +137,19 @@ Deno.test("repro.sh counts a missing result, an early end and a wrong exit code 
   assert.match((await run(SCRIPT, 35)).out, /^FAILED, in another way than recorded$/m);
 });
 
+Deno.test("repro.sh names the first few tests without a result, and counts the others", async () => {
+  const ids = [1, 2, 3, 4, 5].map((number) => `g.v.t${number}`);
+  const expected = [...BOOT.expected, ...ids.map((id) => ({ id, want: "ok" as const }))];
+  const { code, out } = await run(SCRIPT, 33, { expected, failed: ["f.v.b", ...ids] });
+  assert.equal(code, 1, out);
+  assert.deepEqual(
+    out.match(/^no result, not ok: .*$/gm),
+    ids.slice(0, 3).map((id) => `no result, not ok: ${id}`),
+  );
+  assert.match(out, /^2 more tests have no result$/m);
+  assert.match(out, /^FAILED, as recorded$/m);
+});
+
 Deno.test("repro.sh shows what the kernel complained of, but for what is allowed", async () => {
   const title = "WARNING: CPU: 0 PID: 70 at kernel/kcov.c:10 f+0x1/0x2";
   const loud = tests((test) => test.declared.id === "f.v.a" ? { ...test, console: [title] } : test);

@@ -215,6 +215,14 @@ function notRunText(failures: readonly Failure[], style: SummaryStyle): string[]
   ];
 }
 
+/** The failures of one cell, a text each; of tests that did not run the first few. */
+export function cellFailuresText(failures: readonly Failure[], style: SummaryStyle): string[] {
+  return [
+    ...failures.filter((one) => one.id !== NOT_RUN).map((one) => failureText(one, style)),
+    ...notRunText(failures.filter((one) => one.id === NOT_RUN), style),
+  ];
+}
+
 /** How many of a cell's boots passed, and how sure that makes. */
 export function attemptsText(attempts: readonly Attempt[]): string {
   return rateText(attempts.filter(({ verdict }) => verdict === "passed").length, attempts.length);
@@ -228,8 +236,7 @@ export function failuresText(report: RunReport, style: SummaryStyle): string {
     blocks.push([
       style.bad(`── ${cell}`),
       ...(attempts ? [attemptsText(attempts)] : []),
-      ...verdict.failures.filter((one) => one.id !== NOT_RUN).map((one) => failureText(one, style)),
-      ...notRunText(verdict.failures.filter((one) => one.id === NOT_RUN), style),
+      ...cellFailuresText(verdict.failures, style),
       style.dim(`repeat with: ${repeat}`),
     ].join("\n"));
   }

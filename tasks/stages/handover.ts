@@ -71,10 +71,12 @@ export async function leaveScript(input: HandoverInput, host: Host): Promise<voi
   }
   const { verdict } = report;
   const failures = verdict.kind === "failed" || verdict.kind === "flaky" ? verdict.failures : [];
+  const told = failures.filter(({ id }) => id !== "not-run").map(({ message }) => message);
+  const unrun = failures.length - told.length;
   const facts: ReproFacts = {
     cell: report.cell,
     stage: input.stage,
-    recorded: failures.map((one) => one.message),
+    recorded: unrun === 0 ? told : [...told, `${unrun} tests did not run`],
     repeat: report.repeat,
     source: input.kernel.source,
     version: input.version,
@@ -95,7 +97,7 @@ export async function leaveScript(input: HandoverInput, host: Host): Promise<voi
       expected: expectedTests(input.boot),
       ...failedTests(input.boot),
       allowed: input.boot.result.splats.flatMap(({ title, allowed }) => allowed ? [title] : []),
-      complaints: failures.some(({ id }) => id.startsWith("splat-") || id === "panic"),
+      complaints: input.boot.result.splats.some(({ allowed }) => !allowed),
       complete: input.boot.result.guest.uptimeMs !== null,
     },
   };
