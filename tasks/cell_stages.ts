@@ -58,6 +58,14 @@ export type RunStage = <S extends Stage>(
   body: () => Promise<StageValues[S]>,
 ) => Promise<StageValues[S]>;
 
+/** What a caller wants to know on the way to a kernel that can be booted. */
+export interface Looks {
+  /** Told before anything is compiled; what it throws ends the cell's way. */
+  readonly onConfigured?: (config: KernelConfig) => void;
+  /** Where it is given, a kernel that is not instrumented as asked is ready too; told why. */
+  readonly onUninspected?: (failure: KmatrixError) => void;
+}
+
 /** A kernel that is built and a guest that is packed. */
 export interface ReadyKernel {
   readonly kernel: KernelBuild;
@@ -127,18 +135,17 @@ export class CellStages {
 
   /**
    * @param cell One of those that share the build.
-   * @param onUninspected Where it is given, a kernel that is not instrumented as asked is ready too,
-   *   and this is told why.
    * @throws KmatrixError as configure, build, inspect and pack do.
    */
   async ready(
     cell: Cell,
     source: SourceTree,
     run: RunStage,
-    onUninspected?: (failure: KmatrixError) => void,
+    { onConfigured, onUninspected }: Looks = {},
   ): Promise<ReadyKernel> {
     const plan = this.#plan;
     const config = await run("configure", () => configure(source, cell, plan, ...this.#tools));
+    onConfigured?.(config);
     const kernel = await run("build", () => build(config, plan.settings, ...this.#tools));
     try {
       await run("inspect", () => inspect(kernel, cell.kernel, ...this.#tools));

@@ -14,7 +14,13 @@ import type {
   SourceTree,
   Warning,
 } from "./model.ts";
-import { type BootRequest, CellStages, type ReadyCell, type RunStage } from "./cell_stages.ts";
+import {
+  type BootRequest,
+  CellStages,
+  type Looks,
+  type ReadyCell,
+  type RunStage,
+} from "./cell_stages.ts";
 import { KmatrixError } from "./errors.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
@@ -44,16 +50,10 @@ export class OneCell {
 
   /**
    * Configures, builds, inspects and packs.
-   * @param onUninspected Where it is given, a kernel that is not instrumented as asked is ready too,
-   *   and this is told why.
    * @throws KmatrixError as the stages do; "interrupted" where the run is broken off.
    */
-  async ready(
-    cell: Cell,
-    source: SourceTree,
-    onUninspected?: (failure: KmatrixError) => void,
-  ): Promise<ReadyCell> {
-    const ready = await this.#stages.ready(cell, source, this.#runner(cell), onUninspected);
+  async ready(cell: Cell, source: SourceTree, looks: Looks = {}): Promise<ReadyCell> {
+    const ready = await this.#stages.ready(cell, source, this.#runner(cell), looks);
     return { ...ready, cell, features: promised(guestFeatures(ready.kernel, cell.machine)) };
   }
 

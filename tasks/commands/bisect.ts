@@ -13,7 +13,7 @@ import { loadMatrix, makePlan } from "../project.ts";
 import { bring } from "../stages/bring.ts";
 import { ensureReady } from "../stages/setup.ts";
 import { type CommitFacts, type Worktree, worktree, worktreeName } from "../stages/worktree.ts";
-import { type Context, makeRunDir, matrixFile, refuseOptions } from "./context.ts";
+import { checkTests, type Context, makeRunDir, matrixFile, refuseOptions } from "./context.ts";
 
 type RowStep = Step & CommitFacts;
 type SubjectOf = (commit: string, name: string) => Subject;
@@ -24,7 +24,7 @@ export async function bisectCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, absolute } = context;
-  refuseOptions("bisect", options);
+  refuseOptions("bisect", options, ["--json", "--kernel"]);
   if (options.range !== undefined || options.series !== undefined) {
     const text = "bisect searches the commits of --tree; --series and --range go with `series`";
     throw new KmatrixError("usage", "bad-usage", text);
@@ -33,18 +33,20 @@ export async function bisectCommand(
     const text = "bisect needs --tree, the git checkout that --good and --bad are commits of";
     throw new KmatrixError("usage", "bad-usage", text);
   }
+  checkTests([...options.test, ...options.filter]);
   const tree = absolute(options.tree).replace(/\/+$/, "");
   const matrix = await loadMatrix(matrixFile(options, context), paths, host);
   const [whole, cell] = await cellOfTree(cellName, tree, matrix, context);
   const plan = makePlan({ ...whole, cells: [cell] }, [], options, host);
   await ensureReady([cell], plan.settings, paths, host);
-  const runDir = await makeRunDir(paths, host);
   return await withKernelLock(await worktreeName(tree), paths, host, async () => {
     const git = await worktree(tree, paths, host);
     const [good, bad] = [
       await git.commit(options.good, "--good"),
       await git.commit(options.bad, "--bad"),
     ];
+    await checkEnds(good, bad, git);
+    const runDir = await makeRunDir(paths, host);
     const runner = new OneCell(plan, paths, host);
     const session = new BisectSession(runner, {
       filter: [...options.test, ...options.filter],
@@ -55,15 +57,27 @@ export async function bisectCommand(
     const subject = (commit: string, name: string): Subject => ({
       name,
       folder: commit.slice(0, 12),
-      ready: async (onUninspected) => {
+      ready: async (looks) => {
         host.log("info", `commit ${commit.slice(0, 12)}`);
         await git.checkout(commit);
-        return await runner.ready(cell, await git.source(cell.kernel.id), onUninspected);
+        return await runner.ready(cell, await git.source(cell.kernel.id), looks);
       },
     });
     const search = new Search(session, git, subject, runDir, context);
     return await search.run(good, bad);
   });
+}
+
+/** What git says of the two, before any of them is built. */
+async function checkEnds(good: string, bad: string, git: Worktree): Promise<void> {
+  if (good === bad) {
+    const text = `--good and --bad are the same commit, ${good}`;
+    throw new KmatrixError("usage", "same-commit", text);
+  }
+  if (!(await git.isAncestor(bad, good))) return;
+  const text = `--bad ${bad.slice(0, 12)} comes before --good ${good.slice(0, 12)}`;
+  const hint = "bisect searches for the commit that broke the cell: the good one is the older one.";
+  throw new KmatrixError("usage", "ends-swapped", text, hint);
 }
 
 /** The cell of the tree: of the name, config, toolchain and machine count. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** `deno task bisect-config`: the fewest requested options with which a cell still fails. */
 import type { BisectConfigOptions } from "../cli.ts";
-import type { Cell, SourceTree } from "../model.ts";
+import type { Cell, Feature, KernelConfig, SourceTree } from "../model.ts";
+import { declaredTests } from "../../selftests/main.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
 import { BisectSession, type Step, type Subject } from "../bisect_session.ts";
 import { symptomKey } from "../formats/bisect.ts";
@@ -12,7 +13,7 @@ import { withKernelLock } from "../cell_stages.ts";
 import { OneCell } from "../one_cell.ts";
 import { requestOf } from "../stages/configure.ts";
 import { ensureReady } from "../stages/setup.ts";
-import { type Context, makeRunDir, planOf, refuseOptions } from "./context.ts";
+import { checkTests, type Context, makeRunDir, planOf, refuseOptions } from "./context.ts";
 
 /** The fragment that a guest cannot boot without; its lines are left alone unless --all is given. */
 const BASE_FRAGMENT = "configs/base.config";
@@ -23,12 +24,13 @@ export async function bisectConfigCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host } = context;
-  refuseOptions("bisect-config", options);
+  refuseOptions("bisect-config", options, ["--json"]);
   const plan = await planOf([name], options, context);
   const [cell] = plan.cells;
   if (cell === undefined || plan.cells.length > 1) {
     throw new KmatrixError("usage", "bad-usage", `bisect-config takes one cell, not ${name}`);
   }
+  checkTests([...options.test, ...options.filter]);
   const { lines } = await requestOf(cell, plan.kconfigAdd, paths, host);
   const tried = lines.filter(({ file }) => options.all || file !== BASE_FRAGMENT);
   if (tried.length === 0) {
@@ -36,10 +38,10 @@ export async function bisectConfigCommand(
     throw new KmatrixError("usage", "nothing-to-try", text);
   }
   await ensureReady(plan.cells, plan.settings, paths, host);
-  const runDir = await makeRunDir(paths, host);
   return await withKernelLock(cell.kernel.id, paths, host, async () => {
     const runner = new OneCell({ ...plan, kconfigAdd: [] }, paths, host);
     const source = await runner.source(cell);
+    const runDir = await makeRunDir(paths, host);
     const session = new BisectSession(runner, {
       filter: [...options.test, ...options.filter],
       confidence: options.confidence,
@@ -61,6 +63,9 @@ class ConfigSearch {
   readonly #tried: readonly FragmentLine[];
   readonly #runDir: string;
   readonly #context: Context;
+  /** Of the kernel with all options; null before it is configured. */
+  #features: readonly Feature[] | null = null;
+  #needed: readonly Feature[] = [];
   readonly #steps: (Step & { readonly options: readonly string[] })[] = [];
 
   constructor(
@@ -90,6 +95,7 @@ class ConfigSearch {
       name: this.#cell.id,
     });
     await this.#note(whole, this.#tried);
+    this.#needed = this.#neededFeatures();
     const names = this.#session.target.symptoms.map(symptomKey);
     host.log("info", `searching for ${names.join("; ")}`);
     const minimal = await ddmin(this.#tried, (subset) => this.#test(subset));
@@ -141,11 +147,31 @@ class ConfigSearch {
     return {
       name: subset.length === 0 ? "without any of them" : `with ${textOf(subset).join(" ")}`,
       folder: `${number}-options`,
-      ready: async (onUninspected) => {
+      ready: async (looks) => {
         this.#context.host.log("info", `with ${textOf(subset).join(" ") || "no option"}`);
-        return await this.#runner.ready({ ...this.#cell, config }, this.#source, onUninspected);
+        const cell = { ...this.#cell, config };
+        const onConfigured = (made: KernelConfig) => this.#checkFeatures(made);
+        return await this.#runner.ready(cell, this.#source, { ...looks, onConfigured });
       },
     };
+  }
+
+  /** Minutes are not spent on a kernel for which the hunted tests would only skip. */
+  #checkFeatures({ features }: KernelConfig): void {
+    this.#features ??= features;
+    const lacking = this.#needed.find((feature) => !features.includes(feature));
+    if (lacking === undefined) return;
+    const text = `what is searched for needs a kernel with ${lacking}`;
+    throw new KmatrixError("config", "hunted-test-skips", text);
+  }
+
+  /** The features of the whole set that each of the hunted tests requires. */
+  #neededFeatures(): readonly Feature[] {
+    const tests = declaredTests();
+    const required = this.#session.target.symptoms.map(({ where }) =>
+      tests.find(({ id }) => id === where)?.requires ?? []
+    );
+    return (this.#features ?? []).filter((one) => required.every((all) => all.includes(one)));
   }
 
   async #note(step: Step, subset: readonly FragmentLine[]): Promise<void> {

@@ -55,8 +55,8 @@ Deno.test("bisect-config finds the options it takes, whatever a flaky test does"
     new RegExp(
       `^fake/extra fails with ${HUNTED} test-failed
 with 2 of 5 options, on top of 1 of configs/base.config
-  CONFIG_KCOV=y  \\(configs/kcov.config:1; without it: .*\\)
-  CONFIG_CAUSE=y  \\(configs/extra.config:2; without it: does not fail, the same kernel as without any of them\\)$`,
+  CONFIG_KCOV=y  \\(configs/kcov.config:1; without it: what is searched for needs a kernel with kcov\\)
+  CONFIG_CAUSE=y  \\(configs/extra.config:2; without it: does not fail, clean in 3 boots\\)$`,
       "m",
     ),
   );
@@ -71,6 +71,9 @@ Deno.test("bisect-config says so where the failure is gone, or nothing can be le
   const gone = await project.run("bisect-config", "fake/kcov", ...TESTS, "--max-boots", "2");
   assert.equal(gone.code, 2, gone.out + gone.err);
   assert.match(gone.err, /shows no failure in 2 boots/);
+  const misspelt = await project.run("bisect-config", "fake/extra", "--test", "kcov.no_such");
+  assert.equal(misspelt.code, 4, misspelt.out + misspelt.err);
+  assert.match(misspelt.err, /no test matches "kcov\.no_such"/);
   const nothing = await project.run("bisect-config", "fake/nokcov");
   assert.equal(nothing.code, 2, nothing.out + nothing.err);
   assert.match(nothing.err, /asks for nothing beyond the base/);

@@ -21,6 +21,7 @@ const BEHAVIOURS: readonly FakeBehaviour[] = [
   { image: "sometimes", boots: ["fine", "broken", "fine", "fine"] },
   { image: "panics", boots: ["panics"] },
   { image: "calm", boots: ["fine"] },
+  { image: "lacks", boots: ["empty"] },
 ];
 
 /** 32 commits behind a good one; the break is commit 23, and 16 and 24 do not compile. */
@@ -160,6 +161,16 @@ Deno.test("bisect names the commits that are left where all of them are skipped"
   });
 });
 
+Deno.test("bisect skips a commit whose guest has none of the tests", async () => {
+  const commits = ["good0", "lacks1", "bad2", "bad3"].map((image) => ({ subject: image, image }));
+  await withHistory(commits, async (bisect, ids) => {
+    const { code, out, err } = await bisect("--good", ids[0]!, "--bad", ids[3]!);
+    assert.equal(code, 4, out + err);
+    assert.match(out, /^skip .* lacks1 .* 3 of 3 boots unclear/m);
+    assert.match(err + out, /only skipped commits are left: one of 2 is the first bad one/);
+  });
+});
+
 Deno.test("bisect searches for a failure of the build as well", async () => {
   const commits = [0, 1, 2, 3, 4].map((index) => ({
     subject: `commit ${index}`,
@@ -191,6 +202,8 @@ Deno.test("bisect refuses ends that are not what they are said to be", async () 
         /shows no failure in 4 boots.*not hunted here.*unused variable/s,
       ],
       [["--good", ids[0]!, "--bad", "nonsense"], /--bad nonsense: no commit of/],
+      [["--good", ids[2]!, "--bad", "main~1"], /--good and --bad are the same commit/],
+      [["--good", ids[3]!, "--bad", ids[0]!], /--bad \w{12} comes before --good \w{12}/],
       [
         ["--good", ids[0]!, "--bad", ids[3]!, "--tree", project.root],
         /no kernel source tree is there/,
@@ -203,5 +216,22 @@ Deno.test("bisect refuses ends that are not what they are said to be", async () 
       assert.equal(code, 2, out + err);
       assert.match(err, message);
     }
+  });
+});
+
+Deno.test("bisect builds nothing and leaves no run for ends or tests that do not exist", async () => {
+  await withHistory([{ subject: "one", image: "good0" }], async (bisect, ids) => {
+    await project.reset();
+    const wrong: readonly [readonly string[], number][] = [
+      [["--good", ids[0]!, "--bad", "nonsense"], 2],
+      [["--good", ids[0]!, "--bad", ids[0]!], 2],
+      [["--good", ids[0]!, "--bad", "main", "--test", "kcov.no_such"], 4],
+    ];
+    for (const [args, wanted] of wrong) {
+      const { code, err } = await bisect(...args);
+      assert.equal(code, wanted, err);
+    }
+    assert.equal(await project.started("clang"), 0);
+    assert.throws(() => Deno.readDirSync(project.out).next(), Deno.errors.NotFound);
   });
 });

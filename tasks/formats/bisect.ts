@@ -193,7 +193,14 @@ export function judgeStep(
 export function judgeFailedBuild(target: Target, failure: Failure): StepVerdict {
   const showing = showingOfFailure(failure);
   if (judgeBoot(target, showing) === "bad") return { kind: "bad", why: failure.message };
-  return { kind: "skip", why: `other failure: ${failure.message}` };
+  switch (failure.id) {
+    case "option-dropped":
+      return { kind: "skip", why: `refused by the config gate: ${failure.message}` };
+    case "hunted-test-skips":
+      return { kind: "skip", why: failure.message };
+    default:
+      return { kind: "skip", why: `other failure: ${failure.message}` };
+  }
 }
 
 /** Whether the hunted failure is one of the build, so that nothing needs to be booted. */

@@ -166,6 +166,11 @@ Deno.test("judgeFailedBuild() blames a build only for the error that is hunted",
   assert.equal(judgeFailedBuild(hunted, error(7, "no member")).kind, "bad");
   assert.equal(judgeFailedBuild(hunted, error(3, "broken")).kind, "skip");
   assert.equal(judgeFailedBuild(target([aFails]), error(3, "no member")).kind, "skip");
+  const words = (kind: "build" | "config", id: string) =>
+    judgeFailedBuild(target([aFails]), failure(kind, id, "it says so")).why;
+  assert.equal(words("build", "compile-error"), "other failure: it says so");
+  assert.equal(words("config", "option-dropped"), "refused by the config gate: it says so");
+  assert.equal(words("config", "hunted-test-skips"), "it says so");
   assert.equal(judgeBoot(hunted, clean), "clean");
 });
 

@@ -257,6 +257,8 @@ async function keptConfig(
   if (stamp === null || dotConfig === null) return null;
   try {
     const kept = JSON.parse(stamp) as Partial<Stamp>;
+    // A folder of its own name holds whatever was asked of it last (ConfigSpec.request).
+    if (kept.identity !== undefined && kept.identity !== identity) return null;
     if (kept.identity === identity && kept.dotConfig === await sha256(dotConfig)) {
       if (kept.source === source.digest) return dotConfig;
       const { kconfigTimes } = source;

@@ -94,6 +94,10 @@ export class Worktree {
     );
   }
 
+  async isAncestor(older: string, newer: string): Promise<boolean> {
+    return (await this.#git(this.#tree, ["merge-base", "--is-ancestor", older, newer])).code === 0;
+  }
+
   async facts(commit: string): Promise<CommitFacts> {
     const text = await this.#must(this.path, ["show", "-s", "--format=%s%n%an%n%as", commit]);
     const [subject = "", author = "", date = ""] = text.split("\n");
