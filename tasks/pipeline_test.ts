@@ -1022,7 +1022,7 @@ cases("the command line", "nothing built", [
     assert.equal(out.match(/^qemu-system-x86_64 /gm)?.length, 3);
     assert.equal(await project.started("clang") + await project.started("qemu"), 0);
     const repro = await project.run("repro", "fake/kcov", "--smp", "2", "--dry-run");
-    assert.match(repro.out, /^qemu-system-x86_64 .*-smp 2 /m);
+    assert.match(repro.out, /^qemu-system-x86_64 .*-smp 2,sockets=2 /m);
     assert.equal(await project.started("clang") + await project.started("qemu"), 0);
     await assert.rejects(Deno.stat(project.out));
     await assert.rejects(Deno.stat(`${project.cache}/builds`));
@@ -1216,7 +1216,7 @@ async function breakOff(
   const drained = Promise.all([child.stdout.cancel(), child.stderr.cancel()]);
   try {
     await until(`${program} runs`, 20_000, async () => await project.started(program) >= times);
-    assert.ok((await project.processes()).length > 3, "its processes can be seen");
+    assert.ok((await project.processes()).length > 1, "its processes can be seen");
     Deno.kill(to === "itself" ? child.pid : -child.pid, signal);
     let ended = false;
     void child.status.then(() => ended = true);

@@ -66,7 +66,13 @@ const machineType = (machine: Machine) => [
   MACHINE_TYPES[machine.type] ?? machine.type,
 ];
 
-const size = (machine: Machine) => ["-smp", `${machine.cpus}`, "-m", `${machine.memoryMiB}M`];
+// Each CPU is a socket: of the cores of one socket, SeaBIOS's MP table (types pc and q35) shows one.
+const size = ({ cpus, memoryMiB }: Machine) => [
+  "-smp",
+  cpus === 1 ? "1" : `${cpus},sockets=${cpus}`,
+  "-m",
+  `${memoryMiB}M`,
+];
 
 /** The console goes to standard output, where the host caps what it keeps. */
 const console = () => ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"];

@@ -62,7 +62,7 @@ Deno.test("qemuArgv() takes size, type and command line from the machine", () =>
   const machine = { ...SMP4, type: "q35", cmdline: "nosmt quiet" };
   const argv = qemuArgv({ ...REQUEST, machine });
   assert.equal(argv[argv.indexOf("-machine") + 1], "q35");
-  assert.equal(argv[argv.indexOf("-smp") + 1], "4");
+  assert.equal(argv[argv.indexOf("-smp") + 1], "4,sockets=4");
   assert.equal(argv[argv.indexOf("-m") + 1], "512M");
   assert.equal(
     argv.at(-1),
