@@ -188,7 +188,7 @@ class DenoHost implements Host {
     const [stdout, stderr] = [new Tail(CAPTURE_BYTES), new Tail(CAPTURE_BYTES)];
     try {
       const [result] = await Promise.all([
-        child,
+        withoutLeftovers(child, mark),
         read(child.stdout(), (chunk) => log === null ? stdout.add(chunk) : log.write(chunk)),
         read(child.stderr(), (chunk) => stderr.add(chunk)),
       ]);
@@ -218,7 +218,7 @@ class DenoHost implements Host {
     const child = builder.stdin(input ? "inherit" : "null").stdout("inherit").stderr("inherit")
       .spawn();
     const { release } = this.#stopper(child, mark);
-    const result = await child;
+    const result = await withoutLeftovers(child, mark);
     release();
     this.#spent(command, startedAt);
     return unwrapCode(result.code);
@@ -234,7 +234,7 @@ class DenoHost implements Host {
     const startedAt = this.now();
     const child = builder.stdout("piped").stderr("null").spawn();
     const { stop, release } = this.#stopper(child, mark);
-    const exit = child.then((result) => {
+    const exit = withoutLeftovers(child, mark).then((result) => {
       release();
       this.#spent(command, startedAt);
       return unwrapCode(result.code);
@@ -347,6 +347,13 @@ async function killMarked(mark: string): Promise<void> {
     if (!found) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/** Of a child that has ended nothing stays: a namespace ends with its first process; without one, here. */
+async function withoutLeftovers<T>(child: PromiseLike<T>, mark: string | null): Promise<T> {
+  const result = await child;
+  if (mark !== null) await killMarked(mark);
+  return result;
 }
 
 /** dax declares node's name of the stream; under Deno it is the same class. */

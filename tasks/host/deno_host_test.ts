@@ -104,6 +104,39 @@ Deno.test("run() kills a command at its time limit, with everything that it star
   });
 });
 
+Deno.test("run() leaves nothing of a command that has ended, with a namespace and without", async () => {
+  await withTempDir(async (dir) => {
+    for (const name of ["sh", "sleep", "true"]) {
+      await Deno.symlink((await host.fs.which(name))!, `${dir}/${name}`);
+    }
+    const path = Deno.env.get("PATH")!;
+    for (const folders of [path, dir]) {
+      Deno.env.set("PATH", folders);
+      try {
+        const said: string[] = [];
+        const fresh = denoHost({
+          log: (_, text) => said.push(text),
+          signal: new AbortController().signal,
+        });
+        const marked = { KMATRIX_TEST: dir };
+        await fresh.run({ ...sh("sleep 300 >/dev/null 2>&1 & exit 0"), env: marked });
+        if (folders === dir) assert.match(said.join("\n"), /no PID namespace can be made here/);
+        const left = [...Deno.readDirSync("/proc")].filter(({ name }) => {
+          if (!/^\d+$/.test(name)) return false;
+          try {
+            return Deno.readTextFileSync(`/proc/${name}/environ`).includes(dir);
+          } catch {
+            return false;
+          }
+        });
+        assert.deepEqual(left.map(({ name }) => name), [], folders);
+      } finally {
+        Deno.env.set("PATH", path);
+      }
+    }
+  });
+});
+
 Deno.test("run() gives no standard input to a command", async () => {
   assert.equal((await host.run(sh("cat"))).stdout, "");
 });
