@@ -31,15 +31,20 @@ export async function dryRun(
   const command = (...argv: string[]) => lines.push(formatCommand({ argv }));
   for (const cells of groupByBuild(plan.cells)) {
     const { kernel, config, toolchain } = cells[0]!;
-    const source = kernel.source.kind === "tree"
+    const own = kernel.series.length > 0;
+    const base = kernel.source.kind === "tree"
       ? kernel.source.path
-      : `${paths.sources}/${kernel.id}-<source>`;
+      : `${paths.sources}/base-<source>`;
+    const source = own ? `${paths.sources}/${kernel.id}` : base;
     lines.push(`# ${cells.map((cell) => cell.id).join(", ")}`);
     if (reached("patch") && kernel.source.kind !== "tree") {
       const archive = kernel.source.kind === "debian"
         ? debianSourceTar(kernel.source.package)
         : "<archive>";
-      command("tar", "--extract", "-f", archive, "-C", source, "--strip-components=1");
+      command("tar", "--extract", "-f", archive, "-C", base, "--strip-components=1");
+    }
+    if (reached("patch") && own) {
+      command("cp", "--archive", base, source);
       for (const file of kernel.series) command("patch", "--strip=1", "-d", source, "-i", file);
     }
     const buildDir = `${paths.builds}/<key>`;

@@ -38,6 +38,11 @@ export function exitCodeOf(kind: FailureKind): number {
   }
 }
 
+/** The exit code where commander has printed a help page (its own code is 0) or a usage error. */
+export function exitCodeOfCommander({ exitCode }: { readonly exitCode: number }): number {
+  return exitCode === 0 ? EXIT.ok : EXIT.usage;
+}
+
 /**
  * Of several codes the first of these wins. Interruption and bugs stand first because nothing
  * that a broken-off run says about the rest can be trusted; then infrastructure, bad input,

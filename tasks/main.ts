@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Entry point of every `deno task`: reads the command line, runs, and turns the end into a code. */
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { CommanderError } from "commander";
 import { type Invocation, makeProgram, type RunOptions } from "./cli.ts";
-import { EXIT, exitCodeOfAll } from "./exit_codes.ts";
+import { EXIT, exitCodeOfAll, exitCodeOfCommander } from "./exit_codes.ts";
 import { failureFrom } from "./errors.ts";
 import { failureText } from "./formats/summary.ts";
 import { openTerminal } from "./ui/terminal.ts";
@@ -23,7 +23,8 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 async function run(invocation: Invocation, root: string): Promise<number> {
   const options: RunOptions = invocation.options;
   const terminal = openTerminal(options);
-  const absolute = (path: string) => path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+  // One name for one folder, whatever it is called: paths are part of what a build is known by.
+  const absolute = (path: string) => resolve(path);
   const cache = Deno.env.get("O") || Deno.env.get("KMATRIX_CACHE") || null;
   const paths = pathsFor(
     root,
@@ -70,7 +71,7 @@ export async function main(args: readonly string[], root: string): Promise<numbe
     await program.parseAsync([...args], { from: "user" });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommanderError) return exitCodeOfCommander(error);
     throw error;
   }
 }

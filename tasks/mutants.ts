@@ -4,10 +4,10 @@
  * command, blind to the sources, and prints who caught it. Then it boots the unchanged kernel again
  * and again: nobody may notice anything there.
  */
-import { Command } from "@commander-js/extra-typings";
+import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import type { RunReport } from "./model.ts";
 import type { CommandResult, Host } from "./host/host.ts";
-import { EXIT } from "./exit_codes.ts";
+import { EXIT, exitCodeOfCommander } from "./exit_codes.ts";
 import { denoHost } from "./host/deno_host.ts";
 import { globMatcher } from "./formats/cells.ts";
 import { CACHE, copyProject, ROOT, withTempDir } from "./testing/project_copy.ts";
@@ -23,16 +23,23 @@ import {
   parseMutant,
 } from "./formats/mutant.ts";
 
+const count = (text: string) => {
+  const value = Number(text);
+  if (text !== "" && Number.isInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError("a whole number is wanted.");
+};
+
 const program = new Command("mutants")
   .description("Builds deliberately wrong kernels and shows which stage or test notices each.")
   .argument("[mutants...]", "globs over the files of mutants/, without .patch; all")
-  .option("--clean-boots <n>", "boots of the unchanged cell; 30 where no mutant is named", Number)
+  .option("--clean-boots <n>", "boots of the unchanged cell; 30 where no mutant is named", count)
   .option("--clean-cell <id>", "the unchanged cell", "linux-6.12-unique/kcov-unique")
   .addHelpText(
     "after",
     "\nExample: deno task mutants 'reset-*'\n" +
       "         deno task mutants none --clean-boots 30 --clean-cell linux-6.12/kcov\n",
   )
+  .exitOverride((error) => Deno.exit(exitCodeOfCommander(error)))
   .parse(Deno.args, { from: "user" });
 const options = program.opts();
 const cleanBoots = options.cleanBoots ?? (program.args.length === 0 ? 30 : 0);

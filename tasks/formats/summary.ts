@@ -164,7 +164,8 @@ export function countLine(report: RunReport, style: SummaryStyle): string {
   const words = report.cells.map(word);
   const count = (wanted: string) => words.filter((one) => one === wanted).length;
   const flaky = count("flaky");
-  const text = `${report.cells.length} cells: ${count("pass")} passed, ` +
+  const cells = report.cells.length === 1 ? "1 cell" : `${report.cells.length} cells`;
+  const text = `${cells}: ${count("pass")} passed, ` +
     `${count("skip")} skipped as declared, ${count("FAIL")} failed, ` +
     `${count("none")} unfinished${flaky > 0 ? `, ${flaky} flaky` : ""} in ${
       seconds(report.durationMs)

@@ -5,7 +5,7 @@
  */
 import { Command } from "@commander-js/extra-typings";
 import type { CellReport, RunReport } from "../model.ts";
-import { EXIT } from "../exit_codes.ts";
+import { EXIT, exitCodeOfCommander } from "../exit_codes.ts";
 import { globMatcher } from "../formats/cells.ts";
 import { declaredTests } from "../../selftests/main.ts";
 import { keepSituation } from "./recordings.ts";
@@ -27,6 +27,7 @@ const program = new Command("test:crash")
   .option("--keep", "keep each boot as tasks/testing/recordings/crash-…", false)
   .option("-o, --output-dir <dir>", "where the runs are kept (default: out/crash)")
   .addHelpText("after", "\nExample: deno task test:crash 'crash_module.*.null_deref'\n")
+  .exitOverride((error) => Deno.exit(exitCodeOfCommander(error)))
   .parse(Deno.args, { from: "user" });
 
 const out = program.opts().outputDir ?? `${ROOT}/out/crash`;
