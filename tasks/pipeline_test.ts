@@ -221,15 +221,33 @@ cases("matrix over a fake project", "nothing built", [
   ["lists and prunes the cache", async (project) => {
     assert.equal((await project.run("build", "fake/kcov")).code, 0);
     const list = await project.run("cache");
-    assert.match(list.out, /^ +\d+ MiB {2}[0-9a-f]{16} +0 days {2}fake\/kcov .*clang-22\)$/m);
+    assert.match(list.out, /^ +\d+ MiB {2}[0-9a-f]{16} +today {2}fake\/kcov .*clang-22\)$/m);
     assert.match(list.out, /^ +built \d{4}-[\d :-]+ UTC: for the first time$/m);
     const kept = await project.run("cache", "prune");
     assert.match(kept.out, /^0 builds, 0 MiB freed$/m);
     const dry = await project.run("cache", "prune", "--older-than", "0", "--dry-run");
     assert.match(dry.out, /^would remove [0-9a-f]{16} fake\/kcov /m);
     assert.match((await project.run("cache")).out, /fake\/kcov/);
+    // A kernel that is gone, one that has a build, and what others lay in the folder of sources.
+    const old = ["sources/gone", "ccache-brought/gone", "ccache-brought/fake", "sources/base-1"];
+    for (const folder of old) await project.write(`cache/${folder}/file`, "");
+    await project.write("cache/sources/gone.json", "{}");
+    assert.match((await project.run("cache", "prune")).out, /^0 builds/, "they are young");
+    for (const path of [...old, "sources/gone.json"]) {
+      await Deno.utime(`${project.cache}/${path}`, 1_700_000_000, 1_700_000_000);
+    }
+    const left = await project.run("cache", "prune");
+    assert.match(left.out, /^removed sources\/gone\nremoved ccache-brought\/gone\n0 builds/);
+    const there = async (folder: string) =>
+      (await Array.fromAsync(Deno.readDir(`${project.cache}/${folder}`), ({ name }) => name))
+        .sort();
+    assert.deepEqual(await there("sources"), ["base-1"]);
+    assert.deepEqual(await there("ccache-brought"), ["fake"]);
     const pruned = await project.run("cache", "prune", "--older-than", "0");
-    assert.match(pruned.out, /^removed [0-9a-f]{16} fake\/kcov .*\n1 builds, \d+ MiB freed$/m);
+    assert.match(
+      pruned.out,
+      /^removed [0-9a-f]{16} fake\/kcov .*\nremoved ccache.*fake\n1 builds, \d+ MiB freed$/m,
+    );
     assert.doesNotMatch((await project.run("cache")).out, /fake\/kcov/);
     const wrong = await project.run("cache", "empty");
     assert.equal(wrong.code, 2);

@@ -34,7 +34,7 @@ export async function cacheCommand(
 async function list({ terminal, paths, host }: Context): Promise<void> {
   const sizes = await sizesOf(paths, host);
   const builds = await keptBuilds(paths, host);
-  for (const build of builds) {
+  for (const build of builds.toSorted((a, b) => nameOf(a) < nameOf(b) ? -1 : 1)) {
     terminal.print(
       `${mib(sizes.get(build.dir))}  ${build.key}  ${age(build, host)}  ${nameOf(build)}`,
     );
@@ -44,8 +44,25 @@ async function list({ terminal, paths, host }: Context): Promise<void> {
     const size = sizes.get(`${paths.sources}/${name}`);
     if (size !== undefined) terminal.print(`${mib(size)}  source  ${name}`);
   }
+  const shown = [paths.builds, paths.sources];
+  for (const name of await host.fs.list(paths.cache)) {
+    const size = sizes.get(`${paths.cache}/${name}`) ?? 0;
+    if (shown.includes(`${paths.cache}/${name}`) || size < MIB) continue;
+    terminal.print(
+      `${mib(size)}  ${name.padEnd(16)}             ${CONTENTS[name] ?? ""}`.trimEnd(),
+    );
+  }
   terminal.print(`${mib(sizes.get(paths.cache))}  in all, ${paths.cache}`);
+  terminal.print("`deno task plan --status` says what has changed since, `cache prune` makes room");
 }
+
+/** What lies in the other folders of the cache; each is made again where it is missing. */
+const CONTENTS: Readonly<Record<string, string>> = {
+  "ccache": "objects of all builds of this project's kernels",
+  "ccache-brought": "objects of kernels that were named on the command line, a folder each",
+  "guests": "initramfs files",
+  "toolchain": "libquickjs, and the scripts in front of ccache",
+};
 
 /** Sizes on the disk of every folder down to single builds and sources; a hard link counts once. */
 async function sizesOf(paths: Paths, host: Host): Promise<Map<string, number>> {
@@ -66,7 +83,7 @@ function mib(bytes = 0): string {
 
 function age({ usedMs }: KeptBuild, host: Host): string {
   const days = Math.floor((host.now() - usedMs) / DAY_MS);
-  return `${days} days`.padStart(9);
+  return (days === 0 ? "today" : days === 1 ? "1 day" : `${days} days`).padStart(9);
 }
 
 function nameOf({ inputs }: KeptBuild): string {
@@ -74,9 +91,18 @@ function nameOf({ inputs }: KeptBuild): string {
   return `${inputs.kernel}/${inputs.config} ${inputs.source.version} (${inputs.toolchain})`;
 }
 
+/** Ids of kernels with a patched tree, or a ccache of their own. */
+async function broughtKernels(paths: Paths, host: Host): Promise<string[]> {
+  const states = (await host.fs.list(paths.sources)).filter((name) => name.endsWith(".json"));
+  const trees = states.map((name) => name.slice(0, -".json".length));
+  const caches = await host.fs.list(`${paths.cache}/ccache-brought`);
+  return [...new Set([...trees, ...caches])].sort();
+}
+
 /**
  * Removes build folders that no run has taken for some days, or that were never built to their end.
- * A kernel that another run is working on waits for it.
+ * Then patched trees and the ccache of kernels that have no build any more and are as old. A kernel
+ * that another run is working on waits for it.
  */
 async function prune(options: RunOptions, { terminal, paths, host }: Context): Promise<void> {
   const limitMs = host.now() - (options.olderThan ?? 30) * DAY_MS;
@@ -102,6 +128,29 @@ async function prune(options: RunOptions, { terminal, paths, host }: Context): P
         remove,
       );
     }
+  }
+  for (const id of await broughtKernels(paths, host)) {
+    await host.fs.locked(
+      `${paths.cache}/locks/kernel-${id}`,
+      () => host.log("info", `a run is working on ${id}; waiting for it`),
+      async () => {
+        const builds = await keptBuilds(paths, host);
+        const kept = builds.filter((build) => !options.dryRun || !unused(build));
+        if (kept.some(({ inputs }) => inputs?.kernel === id)) return;
+        const left = [`${paths.sources}/${id}`, `${paths.cache}/ccache-brought/${id}`];
+        for (const dir of left) {
+          const stamp = await host.fs.stat(`${dir}.json`) ?? await host.fs.stat(dir);
+          if (!stamp || stamp.mtimeMs > limitMs) continue;
+          const name = dir.slice(paths.cache.length + 1);
+          terminal.print(`${options.dryRun ? "would remove" : "removed"} ${name}`);
+          if (!options.dryRun) {
+            await host.fs.remove(dir);
+            await host.fs.remove(`${dir}.json`);
+          }
+          bytes += sizes.get(dir) ?? 0;
+        }
+      },
+    );
   }
   const verb = options.dryRun ? "would be freed" : "freed";
   terminal.print(`${count} builds, ${mib(bytes).trim()} ${verb}`);
