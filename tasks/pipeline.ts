@@ -9,42 +9,30 @@ import { cellFolder, type Paths } from "./paths.ts";
 import {
   type Cell,
   type CellReport,
-  type CellResult,
-  type CellVerdict,
-  type Inspection,
   type KernelBuild,
-  type KernelConfig,
   type Plan,
   type RunReport,
-  type RunSettings,
   type SourceTree,
   type Stage,
-  type StageOutcome,
-  type StageResult,
   STAGES,
 } from "./model.ts";
 import {
-  type Booted,
   CellStages,
   type ReadyKernel,
   type RunStage,
   type StageValues,
   withKernelLock,
 } from "./cell_stages.ts";
+import { CellProgress } from "./cell_progress.ts";
 import { type Failure, failureFrom } from "./errors.ts";
-import { phaseProperties } from "./formats/boot_phases.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { type Build, remainingText } from "./formats/schedule.ts";
 import { Schedule } from "./schedule.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
 import { ranWhole, unusedEntries } from "./formats/allow_list.ts";
-import { cProgramProperties } from "./formats/c_programs.ts";
-import { dedupProperties } from "./formats/dedup_table.ts";
 import { sandboxText } from "./formats/sandbox.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
-import { splatProperties } from "./formats/splat_report.ts";
-import { bootStage, judgeCell } from "./formats/verdict.ts";
-import { attemptFolder, bootsAgain, mergeAttempts, rateText, testsLeft } from "./formats/flakes.ts";
+import { attemptFolder } from "./formats/flakes.ts";
 import type { Finding } from "./host/doctor.ts";
 import { ensureReady } from "./stages/setup.ts";
 import { identifyBuild, requestOf } from "./stages/configure.ts";
@@ -78,93 +66,8 @@ export async function runPipeline(
   return run.report();
 }
 
-/** One boot of a cell. */
-interface BootAttempt extends Booted {
-  /** Below the run's folder. */
-  readonly folder: string;
-}
-
 /** Ends the way of cells that have no further to go; what came of them is in their progress. */
 class Stopped extends Error {}
-
-/** What becomes of one cell while the run goes on. */
-class Progress {
-  readonly cell: Cell;
-  readonly stages: StageResult[] = [];
-  readonly properties: Record<string, string> = {};
-  result: CellResult | null = null;
-  consoleTail = "";
-  readonly attempts: BootAttempt[] = [];
-  /** How far the cell's kernel came. */
-  config: KernelConfig | null = null;
-  kernel: KernelBuild | null = null;
-
-  constructor(cell: Cell) {
-    this.cell = cell;
-  }
-
-  get failed(): boolean {
-    return this.stages.some((one) => one.outcome.kind === "failed");
-  }
-
-  /** Says something of a stage that has passed. */
-  note(stage: Stage, note: string): void {
-    const index = this.stages.findIndex((one) => one.stage === stage);
-    this.stages[index] = { ...this.stages[index]!, note };
-  }
-
-  /** Marks every stage up to `until` that has no result yet. */
-  block(until: Stage, by: Extract<StageOutcome, { kind: "blocked" }>["by"]): void {
-    for (const stage of STAGES.slice(0, STAGES.indexOf(until) + 1)) {
-      if (this.stages.some((one) => one.stage === stage)) continue;
-      this.stages.push({ stage, outcome: { kind: "blocked", by }, durationMs: 0, note: "" });
-    }
-  }
-
-  /** The verdict on one boot alone. */
-  verdictOf({ result, record }: BootAttempt): CellVerdict {
-    const stages = this.stages.map((one) =>
-      one.stage === "boot" ? bootStage(result, record.durationMs, "") : one
-    );
-    return judgeCell(this.cell.expect, stages, result).verdict;
-  }
-
-  /** A run that is killed says with its last report what it did not come to. */
-  #pending(until: Stage): StageResult[] {
-    return STAGES.slice(0, STAGES.indexOf(until) + 1)
-      .filter((stage) => !this.stages.some((one) => one.stage === stage))
-      .map((stage) => ({ stage, outcome: { kind: "pending" }, durationMs: 0, note: "" }));
-  }
-
-  report({ until, repeat }: PipelineOptions, settings: RunSettings): CellReport {
-    const { tests, verdict } = judgeCell(this.cell.expect, this.stages, this.result);
-    const again = repeat(this.cell.id);
-    const done = this.stages.some((one) => one.stage === until && one.outcome.kind === "passed");
-    return {
-      cell: this.cell.id,
-      stages: [...this.stages, ...this.#pending(until)],
-      tests,
-      splats: this.result?.splats ?? [],
-      properties: this.properties,
-      consoleTail: this.consoleTail,
-      // One boot may well pass.
-      repeat: verdict.kind === "flaky" ? `${again} --until-fail` : again,
-      // A stage command has no tests to judge by: its last stage is its verdict.
-      verdict: verdict.kind === "unfinished" && done
-        ? { kind: "passed", note: `${until} done` }
-        : verdict.kind === "flaky"
-        ? { ...verdict, allowed: settings.allowFlaky ?? false }
-        : verdict,
-      // Boots that each ran other tests have no rate.
-      ...(this.attempts.length < 2 || settings.attempts?.kind === "keep-going" ? {} : {
-        attempts: this.attempts.map((one) => ({
-          folder: one.folder,
-          verdict: this.verdictOf(one).kind,
-        })),
-      }),
-    };
-  }
-}
 
 class Run {
   readonly #plan: Plan;
@@ -173,7 +76,7 @@ class Run {
   readonly #host: Host;
   readonly #stages: CellStages;
   readonly #startedAt: number;
-  readonly #cells: readonly Progress[];
+  readonly #cells: readonly CellProgress[];
   readonly #failures: Failure[] = [];
   readonly #schedule: Schedule;
   /** By the first cell of each build. */
@@ -194,7 +97,7 @@ class Run {
     const shared = { ...plan, settings: { ...settings, jobs: this.#schedule.jobs } };
     this.#stages = new CellStages(shared, paths, host);
     this.#startedAt = host.now();
-    this.#cells = plan.cells.map((cell) => new Progress(cell));
+    this.#cells = plan.cells.map((cell) => new CellProgress(cell));
   }
 
   report(): RunReport {
@@ -209,8 +112,9 @@ class Run {
     };
   }
 
-  #reportOf(cell: Progress): CellReport {
-    return cell.report(this.#options, this.#plan.settings);
+  #reportOf(cell: CellProgress): CellReport {
+    const { until, repeat } = this.#options;
+    return cell.report(until, repeat(cell.cell.id), this.#plan.settings);
   }
 
   async go(): Promise<void> {
@@ -278,7 +182,7 @@ class Run {
     }
   }
 
-  async #kernel(id: string, cells: readonly Progress[], sourced: () => void): Promise<void> {
+  async #kernel(id: string, cells: readonly CellProgress[], sourced: () => void): Promise<void> {
     const groups = groupByBuild(cells.map((one) => one.cell));
     const build = async (source: SourceTree) => {
       const jobs = await Promise.all(groups.map((group) => this.#jobOf(source, group[0]!)));
@@ -319,7 +223,7 @@ class Run {
   }
 
   /** Blocks the cells where the run is not to go on; says whether it did. */
-  #stopped(cells: readonly Progress[]): boolean {
+  #stopped(cells: readonly CellProgress[]): boolean {
     const failFast = this.#plan.settings.failFast && this.#cells.some((one) => one.failed);
     if (!this.#host.signal.aborted && !failFast) return false;
     for (const cell of cells) cell.block(this.#options.until, this.#stopWord("fail-fast"));
@@ -345,7 +249,7 @@ class Run {
   }
 
   /** Runs stages for cells that share them; those that have failed leave it. */
-  #runner(cells: readonly Progress[]): RunStage {
+  #runner(cells: readonly CellProgress[]): RunStage {
     let left = cells;
     return async (stage, body) => {
       const value = await this.#stage(stage, left, body);
@@ -361,7 +265,7 @@ class Run {
    */
   async #stage<T>(
     stage: Stage,
-    cells: readonly Progress[],
+    cells: readonly CellProgress[],
     body: () => Promise<T>,
   ): Promise<T> {
     const { until } = this.#options;
@@ -403,7 +307,7 @@ class Run {
   }
 
   /** What reports tell of a stage's value; gives the cells that go on. */
-  async #note(made: Made, cells: readonly Progress[]): Promise<readonly Progress[]> {
+  async #note(made: Made, cells: readonly CellProgress[]): Promise<readonly CellProgress[]> {
     switch (made.stage) {
       case "fetch":
         for (const cell of cells) {
@@ -430,7 +334,7 @@ class Run {
         return clean;
       }
       case "inspect":
-        describe(cells, made.value);
+        for (const cell of cells) cell.describe(made.value);
         return cells;
       case "patch":
       case "pack":
@@ -440,7 +344,7 @@ class Run {
     }
   }
 
-  async #group(source: SourceTree, cells: readonly Progress[], job: Build): Promise<void> {
+  async #group(source: SourceTree, cells: readonly CellProgress[], job: Build): Promise<void> {
     const ready = await this.#schedule.run(job, async () => {
       if (this.#stopped(cells)) throw new Stopped();
       return await this.#stages.ready(cells[0]!.cell, source, this.#runner(cells));
@@ -457,7 +361,7 @@ class Run {
   }
 
   /** Warnings belong to a build, but the list of known ones to a cell. */
-  #judgeWarnings(cells: readonly Progress[], kernel: KernelBuild): Progress[] {
+  #judgeWarnings(cells: readonly CellProgress[], kernel: KernelBuild): CellProgress[] {
     return cells.filter((one) => {
       const known = this.#plan.matrix.warnings;
       const { unlisted, listed } = judgeWarnings(kernel.warnings, known, one.cell.id);
@@ -478,20 +382,22 @@ class Run {
     });
   }
 
-  async #boot(one: Progress, kernel: ReadyKernel): Promise<void> {
+  async #boot(one: CellProgress, kernel: ReadyKernel): Promise<void> {
     const { cell } = one;
     const { settings } = this.#plan;
     const ready = { ...kernel, cell, features: guestFeatures(kernel.kernel, cell.machine) };
     const bootOnce = async (folder: string, filter: readonly string[], run: RunStage) => {
       const dir = `${this.#options.runDir}/${folder}`;
       const booted = await this.#stages.boot(ready, { dir, filter }, run);
-      this.#record(one, { folder, ...booted });
+      one.addBoot({ folder, ...booted }, settings.attempts);
+      const slow = one.properties["boot.over-budget"];
+      if (slow !== undefined) this.#host.log("warn", `${cell.id}: slow boot: ${slow}`);
       if (booted.result.boot !== null) return;
       await this.#remember(cell, { buildMs: null, bootMs: booted.record.durationMs });
     };
     const folder = cellFolder(cell.id);
     await bootOnce(folder, settings.testFilter, this.#runner([one]));
-    for (let filter; (filter = this.#nextFilter(one)) !== null;) {
+    for (let filter; (filter = one.nextFilter(settings)) !== null;) {
       const number = one.attempts.length + 1;
       const next = `${folder}${attemptFolder(number)}`;
       this.#host.log("info", `boot ${cell.id}, attempt ${number}`);
@@ -516,49 +422,8 @@ class Run {
     await rememberTimes(cell, times, this.#paths, this.#host).catch(() => {});
   }
 
-  /** What the next boot of a cell is to run; null where it was booted often enough. */
-  #nextFilter(one: Progress): readonly string[] | null {
-    const { attempts, testFilter } = this.#plan.settings;
-    if (attempts?.kind === "keep-going") return testsLeft(one.attempts.map(({ result }) => result));
-    const verdicts = one.attempts.map((each) => one.verdictOf(each));
-    return bootsAgain(attempts, verdicts) ? testFilter : null;
-  }
-
-  /** Takes one more boot into what is known of a cell. */
-  #record(one: Progress, attempt: BootAttempt): void {
-    const { attempts } = this.#plan.settings;
-    one.attempts.push(attempt);
-    const merged = mergeAttempts(
-      one.attempts.map(({ result }) => result),
-      attempts,
-    );
-    const { result } = merged;
-    one.result = result;
-    const { record } = attempt;
-    const index = one.stages.findIndex((stage) => stage.stage === "boot");
-    const durationMs = one.attempts.reduce((sum, each) => sum + each.record.durationMs, 0);
-    one.stages[index] = { stage: "boot", outcome: merged.boot, durationMs, note: "" };
-    one.properties["boot.accel"] = record.accel;
-    one.properties["boot.ms"] = `${record.durationMs}`;
-    Object.assign(one.properties, phaseProperties(record));
-    const slow = one.properties["boot.over-budget"];
-    if (slow !== undefined) this.#host.log("warn", `${one.cell.id}: slow boot: ${slow}`);
-    if (result.guest.release) one.properties["guest.release"] = result.guest.release;
-    if (one.attempts.length > 1 && attempts?.kind !== "keep-going") {
-      const verdicts = one.attempts.map((each) => one.verdictOf(each).kind);
-      const passed = verdicts.filter((kind) => kind === "passed").length;
-      one.properties["boot.attempts"] = rateText(passed, verdicts.length);
-    }
-    Object.assign(
-      one.properties,
-      dedupProperties(result.tests),
-      cProgramProperties(result.tests),
-      splatProperties(result.splats),
-    );
-  }
-
   /** What a failed cell leaves for those who want to see it again. */
-  async #handOver(one: Progress): Promise<void> {
+  async #handOver(one: CellProgress): Promise<void> {
     const report = this.#reportOf(one);
     const { verdict } = report;
     if (verdict.kind !== "failed" && verdict.kind !== "flaky") return;
@@ -615,7 +480,7 @@ class Run {
     );
   }
 
-  async #keepBuildFiles(cells: readonly Progress[], kernel: KernelBuild): Promise<void> {
+  async #keepBuildFiles(cells: readonly CellProgress[], kernel: KernelBuild): Promise<void> {
     for (const one of cells) {
       const dir = `${this.#options.runDir}/${cellFolder(one.cell.id)}`;
       await this.#host.fs.makeDir(dir);
@@ -659,31 +524,4 @@ function versionsOf(findings: readonly Finding[]): Record<string, string> {
     findings.filter(({ requirement }) => requirement.probe.kind === "version")
       .map(({ requirement, found }) => [requirement.id, found]),
   );
-}
-
-function describe(cells: readonly Progress[], inspection: Inspection): void {
-  for (const { properties, config, kernel } of cells) {
-    if (config === null || kernel === null) continue;
-    properties["build.features"] = config.features.join(" ");
-    properties["build.objects"] = `${kernel.objects}`;
-    properties["build.compiled"] = kernel.compiled ? "yes" : "no (nothing changed)";
-    if (kernel.reasons.length > 0) properties["build.reason"] = kernel.reasons.join("; ");
-    if (kernel.cacheUse && kernel.cacheUse.calls > 0) {
-      const { hits, calls, remoteHits } = kernel.cacheUse;
-      properties["build.ccache"] = `${hits} of ${calls} calls were hits` +
-        (remoteHits === 0 ? "" : `, ${remoteHits} of them from remote storage`);
-    }
-    properties["inspect.text.bytes"] = `${inspection.textBytes}`;
-    for (const [name, count] of Object.entries(inspection.calls)) {
-      properties[`inspect.calls.${name}`] = `${count}`;
-    }
-    if (inspection.guardBytes !== null) {
-      properties["inspect.guard.bytes"] = `${inspection.guardBytes}`;
-    }
-    for (const module of inspection.modules) {
-      const calls = Object.values(module.calls).reduce((sum, count) => sum + count, 0);
-      properties[`inspect.module.${module.name.split("/").at(-1)}`] =
-        `${calls} calls, ${module.guards} guards, ${module.textBytes} bytes of text`;
-    }
-  }
 }
