@@ -3,7 +3,7 @@
 import type { Accel, ExitCause, Machine } from "../model.ts";
 import { EXIT_PORT, RESULTS_PORT } from "../../selftests/harness/frames.ts";
 
-export interface BootRequest {
+export interface QemuRequest {
   readonly vmlinux: string;
   readonly initramfs: string;
   readonly resultsFile: string;
@@ -101,7 +101,7 @@ const results = (file: string) => [
 const exitDevice = () => ["-device", `isa-debug-exit,iobase=0x${EXIT_PORT.toString(16)},iosize=4`];
 
 /** vmlinux itself boots through its PVH entry note: no decompression. */
-const kernel = (request: BootRequest) => [
+const kernel = (request: QemuRequest) => [
   "-kernel",
   request.vmlinux,
   "-initrd",
@@ -136,7 +136,7 @@ export function kernelCommandLine({ machine, accel }: {
 }
 
 /** The whole argv. */
-export function qemuArgv(request: BootRequest): string[] {
+export function qemuArgv(request: QemuRequest): string[] {
   return [
     "qemu-system-x86_64",
     ...bare(),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { SMP4, UNI } from "../testing/samples.ts";
-import { type BootRequest, exitCause, kernelCommandLine, qemuArgv, qemuExitCode } from "./qemu.ts";
+import { exitCause, kernelCommandLine, qemuArgv, qemuExitCode, type QemuRequest } from "./qemu.ts";
 
-const REQUEST: BootRequest = {
+const REQUEST: QemuRequest = {
   vmlinux: "/b/vmlinux",
   initramfs: "/r/initramfs.cpio",
   resultsFile: "/r/results.log",

@@ -15,9 +15,9 @@ import { failureFrom, KmatrixError } from "../errors.ts";
 import { cellArchiveFiles, type CellFile } from "../formats/guest_layout.ts";
 import { firedRung, type Limits, rungLimitMs } from "../formats/limits.ts";
 import { exitCause, qemuArgv } from "../formats/qemu.ts";
-import { packSymbols } from "../formats/symbols.ts";
 import { archive } from "../host/archive.ts";
 import { RECORDINGS } from "../paths.ts";
+import { packSymbols } from "../../selftests/kcov/symbol_table.ts";
 
 export interface BootInput {
   readonly cell: string;

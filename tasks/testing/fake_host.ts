@@ -4,6 +4,8 @@ import type { Child, Command, CommandResult, FileSystem, Host, Level } from "../
 import type { SandboxUse } from "../formats/sandbox.ts";
 import { denoFileSystem } from "../host/deno_fs.ts";
 
+export { withTempDir } from "./temp_dir.ts";
+
 export interface FakeHostOptions {
   /** What a command answers; a missing answer is code 0 and no output. */
   readonly answer?: (command: Command) => Partial<CommandResult> | undefined;
@@ -94,15 +96,5 @@ export class FakeHost implements Host {
 
   usage() {
     return { programsMs: {}, peakMiB: 0 };
-  }
-}
-
-/** Gives the body a folder of its own. */
-export async function withTempDir<T>(body: (dir: string) => Promise<T>): Promise<T> {
-  const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "kmatrix-" }));
-  try {
-    return await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
   }
 }

@@ -3,6 +3,8 @@
 import { dirname } from "node:path";
 import $ from "dax";
 
+export { withTempDir } from "./temp_dir.ts";
+
 export const ROOT = dirname(dirname(import.meta.dirname!));
 
 /** The cache of the project, so that copies of it share sources and builds. */
@@ -38,14 +40,4 @@ export async function kmatrix(
   const result = await $`${argv}`.cwd(root).noThrow().captureCombined()
     .env("KMATRIX_CACHE", CACHE).env("PATH", options.path ?? Deno.env.get("PATH") ?? "");
   return { code: result.code, out: result.combined };
-}
-
-/** A folder for the time of `body`. */
-export async function withTempDir<T>(body: (dir: string) => Promise<T>): Promise<T> {
-  const dir = await Deno.makeTempDir();
-  try {
-    return await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
 }
