@@ -194,6 +194,14 @@ async function readRejects(
   return rejects;
 }
 
+/**
+ * Gives the files of the copy $1 that the one before, $0, does not have so the time of now: one that
+ * its owner has put back is older than what was made from the other, and make would not see it.
+ */
+const TOUCH_CHANGED = `files() { find "$1" -type f -printf '%P\\t%s\\t%T@\\0'; }
+{ files "$0"; files "$0"; files "$1"; } | sort -z | uniq -z -u | cut -z -f1 |
+  (cd "$1" && xargs -0 -r touch -c --)`;
+
 /** A tree like the base: hard links where the base is ours, a copy of somebody else's tree. */
 async function layTree(
   archive: SourceArchive,
@@ -203,14 +211,15 @@ async function layTree(
 ): Promise<void> {
   const partial = `${path}.partial`;
   await host.fs.remove(partial);
-  await host.fs.remove(path);
   try {
     if (archive.tree === null) await must(host, ["cp", "--archive", "--link", base, partial]);
     else {
       await host.fs.makeDir(partial);
       const copy = 'tar --create --exclude=.git -C "$0" . | tar --extract -C "$1"';
       await must(host, ["sh", "-c", copy, base, partial]);
+      if (await host.fs.exists(path)) await must(host, ["sh", "-c", TOUCH_CHANGED, path, partial]);
     }
+    await host.fs.remove(path);
     await host.fs.rename(partial, path);
   } finally {
     await host.fs.remove(partial);

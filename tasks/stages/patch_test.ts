@@ -49,6 +49,8 @@ async function withTree(
     apply: (...texts: string[]) => Promise<string>,
     tree: string,
     sources: string,
+    /** What the tree holds is new. */
+    change: () => void,
   ) => Promise<void>,
 ): Promise<void> {
   const dir = await Deno.makeTempDir();
@@ -62,23 +64,24 @@ async function withTree(
     const paths = pathsFor(dir, `${dir}/cache`, null);
     await Deno.mkdir(paths.sources, { recursive: true });
     const source = { kind: "tree", path: tree } as const;
-    const archive: SourceArchive = {
+    let version = 1;
+    const archive = (): SourceArchive => ({
       kernelId: "k",
       spec: source,
       version: "1",
-      digest: "base-1",
+      digest: `base-${version}`,
       archive: null,
       tree,
-    };
+    });
     const apply = async (...texts: string[]) => {
       const series = await Promise.all(texts.map(async (text, index) => {
         await Deno.writeTextFile(`${dir}/${index}.patch`, text);
         return `${dir}/${index}.patch`;
       }));
       const kernel: KernelSpec = { id: "k", dir, source, series, uninstrumented: null };
-      return (await patch(archive, kernel, paths, host)).path;
+      return (await patch(archive(), kernel, paths, host)).path;
     };
-    await body(apply, tree, paths.sources);
+    await body(apply, tree, paths.sources, () => version++);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
@@ -120,6 +123,30 @@ Deno.test("patch() rewrites only the files that a changed series changes", async
     assert.notEqual(after["scripts/run.sh"], before["scripts/run.sh"]);
     assert.equal(await Deno.readTextFile(`${path}/scripts/run.sh`), BASE["scripts/run.sh"]);
     await assert.rejects(Deno.stat(`${path}/new/c.c`), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("patch() makes a file new that its owner has put back with an old time, and no other", async () => {
+  await withTree(async (apply, tree, _sources, change) => {
+    const file = `${tree}/b.c`;
+    for (const name of Object.keys(BASE)) await Deno.utime(`${tree}/${name}`, 1000, 1000);
+    const path = await apply(TWO);
+    const first = await mtimes(path);
+    assert.equal(first["b.c"], 1_000_000);
+    await Deno.writeTextFile(file, "edited\n");
+    change();
+    await apply(TWO);
+    const edited = await mtimes(path);
+    await Deno.writeTextFile(file, BASE["b.c"]!);
+    await Deno.utime(file, 1000, 1000);
+    change();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await apply(TWO);
+    const after = await mtimes(path);
+    assert.equal(await Deno.readTextFile(`${path}/b.c`), BASE["b.c"]);
+    assert.ok(after["b.c"]! > edited["b.c"]!, "newer than what was made of it");
+    assert.equal(after["Makefile"], 1_000_000);
+    assert.equal((await Deno.stat(file)).mtime!.getTime(), 1_000_000, "the tree is not written");
   });
 });
 
