@@ -449,6 +449,13 @@ cases("repro", "built", [
     assert.equal(out.trimEnd().split("\n").at(-1), `repeat with: ${again}`);
     const xml = (await project.read("junit.xml")).replaceAll("&apos;", "'");
     assert.ok(xml.includes(`repeat with: ${again}`));
+    project.environment = { KCFLAGS: "-DA -DB", W: "1" };
+    try {
+      const { out } = await project.run(...args);
+      assert.ok(out.trimEnd().endsWith(`repeat with: W=1 KCFLAGS='-DA -DB' ${again}`), out);
+    } finally {
+      project.environment = {};
+    }
   }],
 
   [

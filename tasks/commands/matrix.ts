@@ -4,6 +4,8 @@ import type { RunOptions } from "../cli.ts";
 import type { Plan, Stage } from "../model.ts";
 import { type Failure, failureFrom } from "../errors.ts";
 import { dryRun } from "../dry_run.ts";
+import { quoteWord } from "../formats/shell.ts";
+import type { Host } from "../host/host.ts";
 import { runPipeline } from "../pipeline.ts";
 import { report, type ReportFiles } from "../stages/report.ts";
 import {
@@ -60,7 +62,7 @@ export async function runPlan(
       until,
       runDir,
       onChange: (run) => report(run, files, host),
-      repeat,
+      repeat: (cell) => `${variablesOf(host)}${repeat(cell)}`,
       interruptedBy: context.interruptedBy,
     },
     paths,
@@ -72,4 +74,12 @@ export async function runPlan(
   printRun(whole, context, quiet ? null : `${runDir}/junit.xml`);
   if (unwritten.length > 0) return failuresOf(whole);
   return failuresOf(run);
+}
+
+/** What of the environment decides a cell's result (docs/matrix.md), as the words before a command. */
+function variablesOf(host: Host): string {
+  return ["LLVM", "CC", "W", "KCFLAGS"].flatMap((name) => {
+    const value = host.env(name);
+    return value ? [`${name}=${quoteWord(value)} `] : [];
+  }).join("");
 }

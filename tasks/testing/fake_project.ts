@@ -71,6 +71,8 @@ const CELLS: Readonly<Record<string, readonly Feature[]>> = {
 
 export class FakeProject {
   readonly dir: string;
+  /** Variables of the user, beside those of every run. */
+  environment: Readonly<Record<string, string>> = {};
 
   private constructor(dir: string) {
     this.dir = dir;
@@ -217,6 +219,7 @@ export class FakeProject {
         HOME: `${this.dir}/home`,
         DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
         NO_COLOR: "1",
+        ...this.environment,
       },
       stdin: "null",
       stdout: "piped",
