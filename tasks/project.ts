@@ -81,7 +81,7 @@ export async function withOwnKernel(
       kernel,
       range,
     },
-    matrix.kernels,
+    matrix,
     paths,
     host,
   );

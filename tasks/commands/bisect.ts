@@ -87,7 +87,7 @@ async function cellOfTree(
   matrix: Matrix,
   { paths, host }: Context,
 ): Promise<[Matrix, Cell]> {
-  const kernel = await bring({ tree }, matrix.kernels, paths, host);
+  const kernel = await bring({ tree }, matrix, paths, host);
   const whole = withBroughtKernel(matrix, kernel);
   const parts = splitCellId(name);
   const known = parts && whole.kernels.some((one) => one.id === parts.kernel);

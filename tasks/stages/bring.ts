@@ -2,7 +2,7 @@
 /** Bring your own: a tree, a series or a range of commits as a kernel with an id of its own. */
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
-import type { KernelSpec, SourceSpec } from "../model.ts";
+import type { KernelSpec, Matrix, SourceSpec } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { sha256 } from "../formats/digest.ts";
 import { parseSeriesFile } from "../formats/kernel_spec.ts";
@@ -30,7 +30,7 @@ const DEFAULT_BASE = "linux-6.12";
  */
 export async function bring(
   request: BringRequest,
-  kernels: readonly KernelSpec[],
+  { kernels, template }: Pick<Matrix, "kernels" | "template">,
   paths: Paths,
   host: Host,
 ): Promise<KernelSpec> {
@@ -62,8 +62,9 @@ export async function bring(
     ).join("+"),
     kernels,
   );
-  // A tree declares much the same files as ours does; what it declares beyond is named.
-  const declared = tree === undefined ? base : kernels.find((one) => one.id.endsWith("-unique"));
+  // A tree declares much the same files as the kernel whose cells it gets; what it declares beyond
+  // is named.
+  const declared = tree === undefined ? base : kernels.find(({ id }) => id === template);
   return {
     id,
     dir: paths.root,

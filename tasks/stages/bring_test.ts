@@ -17,6 +17,9 @@ const KERNEL: KernelSpec = {
   uninstrumented: ["kernel/kcov.o"],
 };
 
+/** The kernel whose cells one of --tree gets. */
+const TEMPLATE: KernelSpec = { ...KERNEL, id: "ours", uninstrumented: ["kernel/kcov.o", "ours.o"] };
+
 /** A git repository of three commits, the last two of which change a file each. */
 async function withRepository(
   body: (tree: string, ask: (request: BringRequest) => Promise<KernelSpec>) => Promise<void>,
@@ -34,7 +37,8 @@ async function withRepository(
       await git("commit", "--quiet", "-m", `add ${name}`);
     }
     const paths = pathsFor(dir, `${dir}/cache`, null);
-    await body(tree, (request) => bring(request, [KERNEL], paths, host));
+    const known = { kernels: [KERNEL, TEMPLATE], template: TEMPLATE.id };
+    await body(tree, (request) => bring(request, known, paths, host));
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
@@ -46,6 +50,7 @@ Deno.test("bring() makes a kernel with an id of its own of a tree", async () => 
     assert.equal(kernel.id, "my-tree");
     assert.deepEqual(kernel.source, { kind: "tree", path: tree });
     assert.deepEqual(kernel.series, []);
+    assert.deepEqual(kernel.uninstrumented, TEMPLATE.uninstrumented);
   });
 });
 
