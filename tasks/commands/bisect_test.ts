@@ -21,7 +21,6 @@ const BEHAVIOURS: readonly FakeBehaviour[] = [
   { image: "sometimes", boots: ["fine", "broken", "fine", "fine"] },
   { image: "panics", boots: ["panics"] },
   { image: "calm", boots: ["fine"] },
-  { image: "lacks", boots: ["empty"] },
 ];
 
 /** 32 commits behind a good one; the break is commit 23, and 16 and 24 do not compile. */
@@ -158,16 +157,6 @@ Deno.test("bisect names the commits that are left where all of them are skipped"
     const { evidence } = steps.find(({ subject }: { subject: string }) => subject === "two");
     const [splat] = JSON.parse(await project.read(`${evidence}/boot-1/splats.json`));
     assert.match(splat.title, /VFS: Unable to mount root fs/);
-  });
-});
-
-Deno.test("bisect skips a commit whose guest has none of the tests", async () => {
-  const commits = ["good0", "lacks1", "bad2", "bad3"].map((image) => ({ subject: image, image }));
-  await withHistory(commits, async (bisect, ids) => {
-    const { code, out, err } = await bisect("--good", ids[0]!, "--bad", ids[3]!);
-    assert.equal(code, 4, out + err);
-    assert.match(out, /^skip .* lacks1 .* 3 of 3 boots unclear/m);
-    assert.match(err + out, /only skipped commits are left: one of 2 is the first bad one/);
   });
 });
 

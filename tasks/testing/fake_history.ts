@@ -73,9 +73,6 @@ export async function installHistoryPrograms(
     const recording = record({ cell: "tree/kcov", features: ["kcov"], tests });
     await project.setBoot(name, { recording, end: 33 });
   }
-  // A kernel for which the guest has none of the tests.
-  const none = record({ cell: "tree/kcov", features: ["kcov"], filter: ["no.such"], tests: [] });
-  await project.setBoot("empty", { recording: none, end: 33 });
   const panic = "Kernel panic - not syncing: VFS: Unable to mount root fs";
   const tests = [{ ...scripted(HUNTED, { do: "vanish" as const }, { console: [panic] }) }];
   await project.setBoot("panics", {
