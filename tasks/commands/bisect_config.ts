@@ -92,7 +92,7 @@ class ConfigSearch {
     const { host, terminal } = this.#context;
     const whole = await this.#session.judgeBad({
       ...await this.#subject(this.#tried),
-      name: this.#cell.id,
+      name: `${this.#cell.id} with all its options`,
     });
     await this.#note(whole, this.#tried);
     this.#needed = this.#neededFeatures();
@@ -178,7 +178,9 @@ class ConfigSearch {
     const { host } = this.#context;
     this.#steps.push({ ...step, options: textOf(subset) });
     const word = { good: "passes", bad: "fails", skip: "unresolved" }[step.verdict.kind];
-    host.log("info", `${word}: ${step.verdict.why.split("\n")[0]} (${step.boots} boots)`);
+    const of = `with ${subset.length} of ${this.#tried.length} options`;
+    const boots = step.boots === 0 ? "" : step.boots === 1 ? " (1 boot)" : ` (${step.boots} boots)`;
+    host.log("info", `${word} ${of}: ${step.verdict.why.split("\n")[0]}${boots}`);
     const json = `${JSON.stringify({ steps: this.#steps }, null, 2)}\n`;
     await host.fs.writeText(`${this.#runDir}/bisect-config.json`, json);
   }
