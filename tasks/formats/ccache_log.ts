@@ -3,18 +3,23 @@
 
 export interface CacheUse {
   readonly hits: number;
-  /** Calls that could be cached. */
+  /** Compilations that could be cached. */
   readonly calls: number;
   /** Hits that came from CCACHE_REMOTE_STORAGE. */
   readonly remoteHits: number;
 }
 
-/** Counts the calls of a log; what cannot be cached (linking, probes) is left out. */
+/**
+ * Counts the compilations of a log. What cannot be cached (linking) is left out, and so are kbuild's
+ * questions about options of the compiler: a hundred calls on /dev/null, most of them alike, that
+ * `ccache -s` counts as well.
+ */
 export function parseCcacheLog(text: string): CacheUse {
-  const lines = text.split("\n");
+  const counters = text.split(/^(?=# )/m).filter((call) => !call.startsWith("# /dev/null\n"))
+    .flatMap((call) => call.split("\n"));
+  const count = (name: RegExp) => counters.filter((line) => name.test(line)).length;
   // ccache(1), "Cache statistics": each call that can be cached ends as one of these.
-  const hits = lines.filter((line) => /^(direct|preprocessed)_cache_hit$/.test(line)).length;
-  const misses = lines.filter((line) => line === "cache_miss").length;
-  const remoteHits = lines.filter((line) => line === "remote_storage_hit").length;
-  return { hits, calls: hits + misses, remoteHits };
+  const hits = count(/^(direct|preprocessed)_cache_hit$/);
+  const misses = count(/^cache_miss$/);
+  return { hits, calls: hits + misses, remoteHits: count(/^remote_storage_hit$/) };
 }
