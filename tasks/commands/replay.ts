@@ -11,6 +11,7 @@ import {
   verdictDifferences,
 } from "../formats/bundle.ts";
 import { limitsFor } from "../formats/limits.ts";
+import { formatCommand } from "../formats/shell.ts";
 import { cellFailuresText } from "../formats/summary.ts";
 import { bootStage, judgeCell } from "../formats/verdict.ts";
 import { cellFolder } from "../paths.ts";
@@ -55,7 +56,13 @@ export async function replayCommand(
   );
   host.log("info", `boot ${manifest.cell}`);
   const dir = `${runDir}/${cellFolder(manifest.cell)}`;
-  const { machine, features, filter } = manifest;
+  const { features, filter } = manifest;
+  const { qemuArgs = [], ...machine } = manifest.machine;
+  if (qemuArgs.length > 0) {
+    // They can name any file to be read or written.
+    const text = "arguments of QEMU that the bundle asks for are left out, and may well matter";
+    host.log("warn", `${text}: ${formatCommand({ argv: qemuArgs })}`);
+  }
   const guest = {
     vmlinux: `${files}/vmlinux`,
     modules: [],

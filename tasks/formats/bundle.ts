@@ -39,7 +39,27 @@ export interface BundleManifest {
   readonly digests: Readonly<Record<string, string>>;
 }
 
-/** @throws KmatrixError "usage" for what is no manifest, or one of another version. */
+/** Names that folders are made of, as in matrix.yaml. */
+const CELL = /^[A-Za-z0-9][\w.+-]*(?:[/@][A-Za-z0-9][\w.+-]*){1,3}$/;
+/** Behind a comma QEMU takes options of a machine, of which some name files to be written. */
+const MACHINE_TYPE = /^[\w.-]+$/;
+
+/**
+ * What of a manifest decides more than what is booted: a bundle may come from anybody. null for
+ * nothing.
+ */
+function oddity({ cell, machine }: Pick<BundleManifest, "cell" | "machine">): string | null {
+  if (!CELL.test(cell)) return `${JSON.stringify(cell)} is no cell id`;
+  const { cpus, memoryMiB, type, cmdline } = machine;
+  const numbers = [cpus, memoryMiB].every((one) => Number.isInteger(one) && one > 0);
+  if (numbers && MACHINE_TYPE.test(type) && typeof cmdline === "string") return null;
+  return `its machine is none: ${JSON.stringify({ cpus, memoryMiB, type, cmdline })}`;
+}
+
+/**
+ * @throws KmatrixError "usage" for what is no manifest, or one of another version, and for one that
+ *   reaches beyond its own boot.
+ */
 export function parseManifest(text: string, where: string): BundleManifest {
   let value: Partial<BundleManifest> | null = null;
   try {
@@ -57,7 +77,10 @@ export function parseManifest(text: string, where: string): BundleManifest {
     const text = `${where}: format ${value?.format}; this version reads ${BUNDLE_FORMAT}`;
     throw new KmatrixError("usage", "bad-bundle", text);
   }
-  return value as BundleManifest;
+  const manifest = value as BundleManifest;
+  const odd = oddity(manifest);
+  if (odd !== null) throw new KmatrixError("usage", "bad-bundle", `${where}: ${odd}`);
+  return manifest;
 }
 
 /** What of a verdict is the same in every boot: words, not addresses or times. */

@@ -39,8 +39,19 @@ Deno.test("parseManifest() refuses damage and other formats, and says where", ()
       return true;
     });
   }
-  const whole = { cell: "a/b", machine: {}, declared: [], verdict: PASSED, digests: {} };
+  const machine = { id: "uni", cpus: 1, memoryMiB: 256, type: "microvm", cmdline: "" };
+  const whole = { cell: "a/b", machine, declared: [], verdict: PASSED, digests: {} };
   const future = JSON.stringify({ ...whole, format: 9 });
   assert.throws(() => parseManifest(future, "x"), /format 9; this version reads 1/);
-  assert.equal(parseManifest(JSON.stringify({ ...whole, format: 1 }), "x").cell, "a/b");
+  const read = (more: object) =>
+    parseManifest(JSON.stringify({ ...whole, format: 1, ...more }), "x");
+  for (const cell of ["a/b", "linux-6.12+fix/kcov@clang-23/smp4"]) {
+    assert.equal(read({ cell }).cell, cell);
+  }
+  for (const cell of ["../../etc/x", "a/..", "/a/b", "a", "a/b/c/d/e"]) {
+    assert.throws(() => read({ cell }), /is no cell id/, cell);
+  }
+  for (const odd of [{ type: "virt,dumpdtb=/x" }, { cpus: 0 }, { memoryMiB: "1,x=2" }]) {
+    assert.throws(() => read({ machine: { ...machine, ...odd } }), /its machine is none/);
+  }
 });
