@@ -6,6 +6,8 @@
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import $ from "dax";
 import type { Cell } from "../model.ts";
+import { KmatrixError } from "../errors.ts";
+import { EXIT, exitCodeOf, exitCodeOfCommander } from "../exit_codes.ts";
 import { benchTable, type Comparison } from "../formats/bench_table.ts";
 import { selectCells } from "../formats/plan.ts";
 import { loadMatrix } from "../project.ts";
@@ -43,6 +45,7 @@ const options = new Command("bench")
   .option("--option-costs", "only what each line of the cell's fragments costs in objects", false)
   .option("--write", "write docs/performance.md", false)
   .addHelpText("after", "\nExample: deno task bench --parts all --write\n")
+  .exitOverride((error) => Deno.exit(exitCodeOfCommander(error)))
   .parse(Deno.args, { from: "user" }).opts();
 
 async function versions(cell: Cell): Promise<string> {
@@ -57,8 +60,24 @@ async function versions(cell: Cell): Promise<string> {
   return lines.join(", ");
 }
 
-const matrix = await loadMatrix(`${ROOT}/matrix.yaml`, paths, host);
-const cell = selectCells(matrix, [options.cell])[0]!;
+/** The cell that is asked for; ends the program where there is none. */
+async function askedCell(): Promise<Cell> {
+  try {
+    const [cell, ...others] = selectCells(
+      await loadMatrix(`${ROOT}/matrix.yaml`, paths, host),
+      [options.cell],
+    );
+    if (cell !== undefined && others.length === 0) return cell;
+    say(`--cell wants one cell; ${options.cell} matches ${others.length + 1}`);
+  } catch (error) {
+    if (!(error instanceof KmatrixError)) throw error;
+    say(error.message);
+    Deno.exit(exitCodeOf(error.kind));
+  }
+  Deno.exit(EXIT.usage);
+}
+
+const cell = await askedCell();
 if (options.optionCosts) {
   const { lines } = await requestOf(cell, [], paths, host);
   console.log(await withTempDir(async (dir) => optionCosts(await makeOf(cell), lines, dir)));
