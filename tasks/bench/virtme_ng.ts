@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: MIT
 /** virtme-ng, where it is installed, doing the same job. */
 import $ from "dax";
-import type { BootRecord } from "../model.ts";
+import type { BootRecord, Cell } from "../model.ts";
 import type { Comparison } from "../formats/bench_table.ts";
 import { requestOf } from "../stages/configure.ts";
 import { ROOT } from "../testing/project_copy.ts";
-import { type Bench, host, inTurn, kmatrix, makeOf, paths, say, time } from "./measure.ts";
+import {
+  type Bench,
+  type Cost,
+  host,
+  inTurn,
+  kmatrix,
+  makeOf,
+  paths,
+  say,
+  time,
+} from "./measure.ts";
 
 /**
  * The same kernel by virtme-ng: its own build with the cell's options on top, then the same guest
@@ -21,46 +31,56 @@ export async function virtmeNg(
     const what = "build and boot by virtme-ng";
     return [{ what, against: "not installed", unit: "s", ours: [], theirs: [], target: "" }];
   }
-  // Not below /tmp, which a guest of virtme-ng has a file system of its own for.
-  await Deno.mkdir(`${ROOT}/out`, { recursive: true });
-  const place = await Deno.makeTempDir({ dir: `${ROOT}/out`, prefix: "bench-" });
-  try {
-    say("virtme-ng: build");
-    const tree = `${place}/tree`;
-    const { source } = await makeOf(cell);
-    await $`env cp --archive --reflink=auto ${source.path} ${tree}`.quiet();
-    const fragments = cell.config.fragments.filter((name) => name !== "base");
-    const asked = await requestOf({ config: { ...cell.config, fragments } }, [], paths, host);
-    const items = [
-      ...asked.lines.map(({ option, value }) => `${option}=${value}`),
-      ...GUEST_OPTIONS.map((name) => `${name}=y`),
-    ].flatMap((item) => ["--configitem", item]);
-    const llvm = `LLVM=${cell.toolchain.llvm}`;
-    const vng = (...args: string[]) => ["bash", "-c", 'cd "$0" && vng "$@"', tree, ...args];
-    const build = await time(vng("--build", ...items, llvm), { env: { CCACHE_DISABLE: "1" } });
-    say(`virtme-ng: ${runs} boots`);
-    const out = `${dir}/vng-out`;
-    const matrix = kmatrix("matrix", cell.id, "--quiet", "--output-dir", out);
-    await time(matrix);
-    const booted = await inTurn(
-      runs,
-      async () => (await time(matrix)).seconds,
-      () => virtmeBoot(vng, `${out}/latest/${cell.id}`, place),
-    );
-    return [
-      {
-        ...{ what: "from nothing to the verdict, CPU time", against: "vng --build alone" },
-        ...{ unit: "CPU s", target: "" },
-        ...{ ours: coldCpu, theirs: [build.cpuSeconds] },
-      },
-      {
-        ...{ what: "boot, all tests, verdict", against: "vng --run, the tests alone", unit: "s" },
-        ...{ ...booted, target: "" },
-      },
-    ];
-  } finally {
-    await Deno.remove(place, { recursive: true });
-  }
+  const build = await virtmeBuild(cell);
+  say(`virtme-ng: ${runs} boots`);
+  const out = `${dir}/vng-out`;
+  const matrix = kmatrix("matrix", cell.id, "--quiet", "--output-dir", out);
+  await time(matrix);
+  const booted = await inTurn(
+    runs,
+    async () => (await time(matrix)).seconds,
+    () => virtmeBoot(`${out}/latest/${cell.id}`),
+  );
+  return [
+    {
+      ...{ what: "from nothing to the verdict, CPU time", against: "vng --build alone" },
+      ...{ unit: "CPU s", target: "" },
+      ...{ ours: coldCpu, theirs: [build.cpuSeconds] },
+    },
+    {
+      ...{ what: "boot, all tests, verdict", against: "vng --run, the tests alone", unit: "s" },
+      ...{ ...booted, target: "" },
+    },
+  ];
+}
+
+/** Not below /tmp, which a guest of virtme-ng has a file system of its own for. */
+const PLACE = `${ROOT}/out/virtme-ng`;
+
+/** vng, in its tree. */
+const vng = (...args: string[]) => ["bash", "-c", 'cd "$0" && vng "$@"', `${PLACE}/tree`, ...args];
+
+/** The kernel, with what it has cost; kept, for it takes longer than all other parts together. */
+async function virtmeBuild(cell: Cell): Promise<Pick<Cost, "cpuSeconds">> {
+  const { source } = await makeOf(cell);
+  const fragments = cell.config.fragments.filter((name) => name !== "base");
+  const asked = await requestOf({ config: { ...cell.config, fragments } }, [], paths, host);
+  const items = [
+    ...asked.lines.map(({ option, value }) => `${option}=${value}`),
+    ...GUEST_OPTIONS.map((name) => `${name}=y`),
+  ].flatMap((item) => ["--configitem", item]);
+  const argv = ["--build", ...items, `LLVM=${cell.toolchain.llvm}`];
+  const key = [await $`vng --version`.text(), source.digest, ...argv].join(" ");
+  const record = `${PLACE}/build.json`;
+  const kept = JSON.parse(await Deno.readTextFile(record).catch(() => "{}"));
+  if (kept.key === key) return kept;
+  say("virtme-ng: build");
+  await Deno.remove(PLACE, { recursive: true }).catch(() => {});
+  await Deno.mkdir(PLACE, { recursive: true });
+  await $`env cp --archive --reflink=auto ${source.path} ${PLACE}/tree`.quiet();
+  const { cpuSeconds } = await time(vng(...argv), { env: { CCACHE_DISABLE: "1" } });
+  await Deno.writeTextFile(record, JSON.stringify({ key, cpuSeconds }));
+  return { cpuSeconds };
 }
 
 /** What the guest program needs of a kernel that is not built from our base. */
@@ -69,22 +89,18 @@ const GUEST_OPTIONS = ["CONFIG_X86_IOPL_IOPERM", "CONFIG_DEBUG_FS", "CONFIG_PID_
 /**
  * One boot of virtme-ng with the guest program of a cell.
  * @param ours Folder of a boot of ours, for its initramfs.
- * @param place An empty folder is made here, as the guest program's root.
  * @returns Seconds.
  */
-async function virtmeBoot(
-  vng: (...args: string[]) => string[],
-  ours: string,
-  place: string,
-): Promise<number> {
-  const root = `${place}/root`;
+async function virtmeBoot(ours: string): Promise<number> {
+  const root = `${PLACE}/root`;
   const record: BootRecord = JSON.parse(await Deno.readTextFile(`${ours}/boot.json`));
   const initramfs = record.argv[record.argv.indexOf("-initrd") + 1]!;
+  await Deno.remove(root, { recursive: true }).catch(() => {});
   await Deno.mkdir(root);
   // Two archives, one behind the other; cpio reads one at a time.
   const unpack = 'cd "$0" && { cpio -idm --quiet && cpio -idmu --quiet; } < "$1"';
   await $`${["bash", "-c", unpack, root, initramfs]}`.quiet();
-  const results = `${place}/results.log`;
+  const results = `${PLACE}/results.log`;
   const devices = record.argv.flatMap((word, index, all) =>
     /^file,id=results|^isa-debug/.test(word) ? [all[index - 1]!, word] : []
   ).map((word) => word.replace(/path=.*/, `path=${results}`));
