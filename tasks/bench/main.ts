@@ -52,7 +52,7 @@ async function versions(cell: Cell): Promise<string> {
   const { version } = await fetch(cell.kernel, paths, host);
   const first = async (...argv: string[]) => (await $`${argv}`.text()).split("\n")[0]!;
   const lines = [
-    `kernel ${version}`,
+    `Kernel ${version}`,
     await first(clang(cell), "--version"),
     await first("qemu-system-x86_64", "--version"),
     `${jobs} cores`,
