@@ -123,7 +123,7 @@ ${await versions(cell)}; cell \`${cell.id}\`, emulated (TCG) unless KVM works.
 "From nothing" begins with the unpacked source and no ccache, on both sides. "By hand" is
 \`make tinyconfig\`, the cell's own \`.config\`, \`make vmlinux\` and QEMU with the tool's own command
 line. virtme-ng builds its own configuration with the cell's options on top, and runs the same guest
-program in a PID namespace.
+program in a PID namespace; its kernel is kept with what its build took.
 
 ${table}
 `;
