@@ -122,7 +122,8 @@ static noinline void kmatrix_crash_sleep_in_atomic(void)
 {
 	preempt_disable();
 	msleep(1);
-	preempt_enable();
+	/* No preempt_enable(): the scheduler has set the count back. Keeps this frame, too. */
+	barrier();
 }
 
 /* By both clocks that the detectors go by: in a starved guest one runs ahead of the other. */
