@@ -10,7 +10,7 @@ import { whyNotRunnable } from "../formats/elf.ts";
 import { listensAt } from "../formats/ports.ts";
 import { qemuExitCode } from "../formats/qemu.ts";
 import { formatCommand } from "../formats/shell.ts";
-import { findSplats } from "../formats/splats.ts";
+import { findSplats, linesShown } from "../formats/splats.ts";
 import { type ReadyCell, withKernelLock } from "../cell_stages.ts";
 import { OneCell } from "../one_cell.ts";
 import { cellFolder, RECORDINGS } from "../paths.ts";
@@ -184,7 +184,7 @@ async function judge(
     kind: "kernel",
     id: `splat-${splat.id}`,
     message: `the kernel complained: ${splat.title}`,
-    detail: splat.lines.join("\n"),
+    detail: linesShown(splat.lines).join("\n"),
   }));
   if (code === qemuExitCode(EXIT_COMMAND_FAILED)) {
     const message = `failed in the guest: ${what}`;

@@ -7,7 +7,7 @@ import { kernelLog } from "./kernel_log.ts";
 import { rungText } from "./limits.ts";
 import { qemuExitCode } from "./qemu.ts";
 import { splatDetail, type SplatSources } from "./splat_report.ts";
-import { consoleLines, type Splat, splatText } from "./splats.ts";
+import { consoleLines, linesShown, type Splat, splatText } from "./splats.ts";
 import { EXIT_FINISHED } from "../../selftests/harness/frames.ts";
 
 /** What is known of a boot when its end is looked for. */
@@ -55,7 +55,7 @@ export function judgeEnding(
       "kernel",
       panicId(panic, begin !== null),
       `the kernel panicked${where}: ${splatText(root)}`,
-      [splatDetail(root, sources), ...(root === panic ? [] : panic.lines)].join("\n"),
+      [splatDetail(root, sources), ...(root === panic ? [] : linesShown(panic.lines))].join("\n"),
     );
   }
   const gone = machineGone(console, hostEnd);

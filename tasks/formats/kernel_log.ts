@@ -1,73 +1,124 @@
 // SPDX-License-Identifier: MIT
-/** A console as lines, each with what printk wrote in front of it taken off. */
+/** A console as lines, each with what printk and loggers wrote in front of it taken off. */
 
+import { prefixed } from "./line_prefix.ts";
 import { pieces, type Text } from "./lines.ts";
 
 export interface LogLine {
   readonly text: string;
-  /** Printed by printk, and not by a process with the console open. */
+  /** Printed by the kernel, and not by a process with the console open. */
   readonly kernel: boolean;
+  /** Nobody can tell whether the kernel printed it, see {@linkcode kernelLog}. */
+  readonly doubtful: boolean;
   /** "T1" or "C0" where the kernel has CONFIG_PRINTK_CALLER, else "". */
   readonly caller: string;
+  /** The kernel's time as it stands in the log, or "". */
+  readonly time: string;
 }
 
-/** CONFIG_PRINTK_TIME and CONFIG_PRINTK_CALLER: "[    1.234567][    T1] " (kernel/printk/printk.c). */
-const STAMP = /^(?:<\d+>)?\[\s*\d+\.\d+\](?:\[\s*([CT]\d+)\])? ?/;
+const INNER = String.raw`\[ {0,12}\d{1,10}\.\d{6}\](?:\[ {0,8}[CT]\d{1,10}\])? `;
 /** Where a process has left a line open, printk's begins in the middle of it. */
-const INNER_STAMP = /(?<!^<\d+>)(?=\[ *\d+\.\d{6}\](?:\[ *[CT]\d+\])? )/g;
-// deno-lint-ignore no-control-regex
-const TERMINAL_CODES = /\x1b\[[0-9;?]*[A-Za-z]|\x1bc/g;
-
-/** What a process has left open, and each line of printk's behind it. */
-function* parts(line: string): Generator<string> {
-  let from = 0;
-  if (line.lastIndexOf("[") > 0) {
-    for (const { index } of line.matchAll(INNER_STAMP)) {
-      if (index === 0) continue;
-      yield line.slice(from, index);
-      from = index;
-    }
-  }
-  yield line.slice(from);
-}
+const INNER_STAMP = new RegExp(
+  String.raw`<\d>(?=${INNER})|(?<!<\d>)(?=${INNER})|(?=\[(?= {0,4}[CT]\d{1,5}\] )[ \w]{6}\] )`,
+  "g",
+);
+const TERMINAL_CODES =
+  // deno-lint-ignore no-control-regex
+  /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[()][A-Z0-9]|[=>78cDEHMNOZ])/g;
+/** early_printk() writes past printk, for what is too early to be printed (mm/extable.c). */
+const EARLY = /^PANIC: early exception/;
 
 interface RawLine {
   readonly text: string;
-  readonly stamped: boolean;
+  readonly writer: "kernel" | "process" | "bare";
   readonly caller: string;
+  readonly time: string;
+}
+
+/** The line without its prefix, and each line of printk's that begins in the middle of it. */
+function* parts(line: string): Generator<RawLine> {
+  const { text, ...whose } = prefixed(line);
+  if (text.includes("\n")) {
+    for (const one of text.split("\n")) if (one !== "") yield { text: one, ...whose };
+    return;
+  }
+  if (text.lastIndexOf("[") <= 0) return yield { text, ...whose };
+  const starts = Array.from(text.matchAll(INNER_STAMP), ({ index }) => index).filter((at) =>
+    at > 0
+  );
+  yield { text: text.slice(0, starts[0]), ...whose };
+  for (const [number, at] of starts.entries()) {
+    yield prefixed(text.slice(at, starts[number + 1]));
+  }
 }
 
 function* rawLines(console: Text): Generator<RawLine> {
   for (const piece of pieces(console)) {
-    for (const whole of piece.replaceAll("\r", "").replace(TERMINAL_CODES, "").split("\n")) {
+    for (const line of piece.replaceAll("\r", "").replace(TERMINAL_CODES, "").split("\n")) {
       // They say nothing, and there may be millions of them.
-      if (whole === "") continue;
-      for (const part of parts(whole)) {
-        const stamp = STAMP.exec(part);
-        if (stamp) {
-          yield { text: part.slice(stamp[0].length), stamped: true, caller: stamp[1] ?? "" };
-        } else {
-          // early_printk() writes past printk, for what is too early to be printed (mm/extable.c).
-          yield { text: part, stamped: /^PANIC: early exception/.test(part), caller: "" };
-        }
-      }
+      if (line !== "") yield* parts(line);
     }
   }
 }
 
 function hasStamps(console: Text): boolean {
-  for (const { stamped } of rawLines(console)) if (stamped) return true;
+  for (const { writer } of rawLines(console)) if (writer === "kernel") return true;
   return false;
 }
 
+/** The first line of a kernel, and what it prints next: a process that shows the first does not. */
+const BANNER = /^Linux version \d+\./;
+const BEHIND_BANNER =
+  /^(Command line:|Kernel command line:|Machine model:|KERNEL supported cpus|BIOS-provided|efi:|random: |KASLR|NX \()/;
+const BANNER_LINES = 4;
+
 /**
- * The lines of a console one by one but for empty ones, without stamps, carriage returns and
- * terminal codes. Where any line has a stamp, those without are none of the kernel's: printk puts one
- * before each line of a record. Where none has (printk.time=0), every line may be.
+ * Whose the lines without a stamp are. printk puts one before each line of a record, or before none:
+ * how a kernel prints is known from its first line, up to the next kernel's. A log that begins in
+ * the middle leaves it open: its stamps may be those of a process, or have been switched on late.
+ */
+class Bare {
+  whose: "kernel" | "process" | "open";
+  #banner = 0;
+
+  constructor(stamps: boolean) {
+    this.whose = stamps ? "open" : "kernel";
+  }
+
+  follow({ text, writer }: RawLine): void {
+    if (writer === "process") return;
+    const banner = text.startsWith("Linux version ") && BANNER.test(text);
+    if (writer === "kernel") {
+      if (banner) this.whose = "process";
+    } else if (banner) {
+      this.#banner = BANNER_LINES;
+    } else if (this.#banner > 0) {
+      this.#banner--;
+      if (BEHIND_BANNER.test(text)) this.whose = "kernel";
+    }
+  }
+}
+
+/**
+ * The lines of a console one by one but for empty ones, without prefixes, carriage returns and
+ * terminal codes. Lines with printk's stamp are the kernel's; those without are it
+ * - all, where no line has one (printk.time=0) or the kernel that runs began without;
+ * - none, where the kernel that runs began with one: these are lines of processes;
+ * - perhaps, where the log does not hold the beginning (`doubtful`).
  */
 export function* kernelLog(console: Text): Generator<LogLine> {
-  const stamps = hasStamps(console);
-  for (const { text, stamped, caller } of rawLines(console)) {
-    yield { text, kernel: stamped || !stamps, caller };
+  const bare = new Bare(hasStamps(console));
+  for (const line of rawLines(console)) {
+    bare.follow(line);
+    const { text, writer, caller, time } = line;
+    const kernel = writer === "kernel" ||
+      (writer === "bare" && (bare.whose === "kernel" || EARLY.test(text)));
+    yield {
+      text,
+      kernel,
+      doubtful: !kernel && writer === "bare" && bare.whose === "open",
+      caller,
+      time,
+    };
   }
 }

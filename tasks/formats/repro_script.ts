@@ -76,7 +76,10 @@ export const COMPLAINT = [
   "(watchdog: )?BUG: |(Oops: )?general protection fault|Oops:? |(rcu: )?INFO: .*(stall|blocked)",
   "INFO: trying to register non-static key|(invalid opcode|divide error|int3|stack segment): ",
   "list_(add|del)|refcount_t: |usercopy: |kmemleak: [0-9]|(Memory cgroup o|O)ut of memory: ",
-  "irq [0-9]+: nobody cared|.*invoked oom-killer:|.*detected hard LOCKUP",
+  "irq [0-9]+: nobody cared|.*invoked oom-killer:|.*detected hard LOCKUP|ODEBUG: |fortify: ",
+  ".*: page allocation failure|unregister_netdevice: waiting for|VFS: Busy inodes|divide_error: ",
+  "([a-z_]+: )?detected (buffer overflow|field-spanning)|unreferenced object 0x|INFO: .*can.t die",
+  "Unable to handle kernel|Internal error: |Uhhuh\\. NMI received",
 ].join("|");
 
 /** What a boot was judged by. */

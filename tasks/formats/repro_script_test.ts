@@ -264,6 +264,10 @@ Deno.test("the complaints of repro.sh are those that are known as splats", () =>
       "irq 9: nobody cared",
     ],
     ...["kmemleak: 1 new suspected memory leaks", "CFI failure at f", "BUG kmalloc-64 (x): Poison"],
+    ...["ODEBUG: free active", "unregister_netdevice: waiting for lo to become free."],
+    ...["VFS: Busy inodes after unmount of sda", "memcpy: detected field-spanning write"],
+    ...["INFO: task a:1 can't die for more than 1 s", "Unable to handle kernel paging request"],
+    ...["a: page allocation failure: order:3", "unreferenced object 0xffff (size 8):"],
   ];
   const complaint = new RegExp(`^(${COMPLAINT})`);
   for (const title of titles) {

@@ -3,7 +3,7 @@
 import type { AllowedSplat, CellReport, SplatReport } from "../model.ts";
 import type { ElfSymbol } from "./elf.ts";
 import { allowedBy } from "./allow_list.ts";
-import { type Splat, splatText, TOO_MANY } from "./splats.ts";
+import { linesShown, type Splat, splatText, TOO_MANY } from "./splats.ts";
 import { plainTitle, type StackFrame, stackFrameText, tellingFrames } from "./stack_trace.ts";
 import { frameText, type SourceFrame } from "./symbolizer.ts";
 
@@ -68,7 +68,7 @@ export function splatDetail(splat: Splat, sources: SplatSources): string {
     const texts = inlined.length > 0 ? inlined.map(frameText) : [stackFrameText(frame)];
     return texts.map((text, inner) => `${index + inner === 0 ? "in" : "by"} ${text}${module}`);
   });
-  return [...where, ...splat.lines].join("\n");
+  return [...where, ...linesShown(splat.lines)].join("\n");
 }
 
 /**

@@ -60,10 +60,10 @@ Deno.test("reportSplat() keeps frames with their sources, and what allows the sp
 
 Deno.test("allowanceOf() allows neither a kernel that stopped nor what was not read", () => {
   const anything = [{ ...ALLOWED, pattern: "." }];
-  const [root, fatal] = findSplats("WARNING: x\n\nKernel panic - not syncing: y");
+  const [root, fatal] = findSplats("WARNING: at a.c:1\n\nKernel panic - not syncing: y");
   assert.equal(allowanceOf(root!, "a/b", anything)?.place, "splats.yaml:1");
   assert.equal(allowanceOf(fatal!, "a/b", anything), null);
-  const flood = findSplats("WARNING: x\n".repeat(5001));
+  const flood = findSplats("WARNING: at a.c:1\n".repeat(5001));
   assert.equal(allowanceOf(flood.at(-1)!, "a/b", anything), null);
 });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { consoleLines, findSplats, isWhole, SPLAT_IDS, splatText } from "./splats.ts";
+import { consoleLines, findSplats, isWhole, linesShown, SPLAT_IDS, splatText } from "./splats.ts";
 
 /** Lines as the console shows them, with timestamps. */
 const log = (...lines: readonly string[]) =>
@@ -184,15 +184,19 @@ Deno.test("findSplats() takes a second complaint behind the end of a trace for o
 });
 
 Deno.test("findSplats() keeps the lines of a splat, and a bounded number of them", () => {
-  const lines = Array.from({ length: 200 }, (_, index) => ` ? f${index}+0x1/0x2`);
+  const lines = Array.from({ length: 6000 }, (_, index) => ` ? f${index}+0x1/0x2`);
   const text = log(
     "before",
     "WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2",
     ...lines,
   );
   const [splat] = findSplats(text);
-  assert.equal(splat!.lines.length, 100);
+  assert.equal(splat!.lines.length, 5000);
   assert.equal(splat!.lines[1], " ? f0+0x1/0x2");
+  const shown = linesShown(splat!.lines);
+  assert.equal(shown.length, 101);
+  assert.deepEqual(shown.slice(49, 52), [" ? f48+0x1/0x2", "… 4900 lines …", " ? f4949+0x1/0x2"]);
+  assert.deepEqual(linesShown(lines.slice(0, 100)), lines.slice(0, 100));
   const short = findSplats(log(
     "WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2",
     "---[ end trace 0000000000000000 ]---",
@@ -317,7 +321,7 @@ Deno.test("docs/verdicts.md lists every kind of splat", async () => {
 });
 
 Deno.test("findSplats() reads a flood of complaints up to a bound, and says that there are more", () => {
-  const flood = Array.from({ length: 6000 }, (_, index) => `WARNING: number ${index}`);
+  const flood = Array.from({ length: 6000 }, (_, index) => `WARNING: at a.c:${index}`);
   const found = findSplats(log(...flood, "Kernel panic - not syncing: x"));
   assert.deepEqual(found.slice(-2).map(({ id, root }) => [id, root]), [
     ["too-many", true],
