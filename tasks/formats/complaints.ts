@@ -68,7 +68,7 @@ const ROWS: readonly Row[] = [
   ["kfence", "BUG: KFENCE: "],
   ["ubsan", "^UBSAN: |^Internal error: UBSAN"],
   ["kmemleak", "^BUG: memory leak", {}],
-  ["kmemleak", "^unreferenced object 0x[0-9a-f]+ \\(", { continues: ["kmemleak"] }],
+  ["kmemleak", "^unreferenced object\\b", { continues: ["kmemleak"] }],
   ["kmemleak", "^kmemleak: \\d+ new suspected memory leaks", { alone: true }],
   // Stacks: traps.c of x86 and arm64, and the forms of other versions.
   [

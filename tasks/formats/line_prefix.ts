@@ -52,15 +52,15 @@ const SYSLOG = new RegExp(
     String.raw`[A-Z][a-z]{2} \d{4}-\d\d-\d\d ${DAY_TIME} \S{1,6}|\d{10}\.\d{6})` +
     String.raw` (?:([\w.:-]{1,255}) )?([\w./@()-]{1,64})(?:\[\d+\])?: ?`,
 );
-/** `journalctl -o short-monotonic`: a stamp, and behind it host and program. */
-const JOURNAL = /^([\w.-]{1,255}) ([\w./@()-]{1,64})(?:\[\d+\])?: ?/;
+/** `journalctl -o short-monotonic`: a stamp, and behind it the host. */
+const JOURNAL = /^[\w.-]{1,255} kernel: ?/;
 const NO_HOST = /^kernel: ?/;
 /** What a logger of consoles puts in front of whatever it reads. */
 const LOGGER = new RegExp(
   String.raw`^(?:\[?(?:${ISO_TIME}|${DAY_TIME})\]?[ \t]*)(?=<\d|\[ *\d|\[ *[CT]\d|kernel:|$)`,
 );
 /** A report in a mail is quoted or indented. */
-const QUOTED = /^(?:[>|] ?|[ \t])+(?=(?:<\d+>)?\[ *\d+\.\d+\])/;
+const QUOTED = /^[>| \t]{1,40}(?=(?:<\d+>)?\[ *\d+\.\d+\])/;
 
 const kernel = (text: string, caller = "", time = ""): Prefixed => ({
   ...{ text, writer: "kernel", caller, time },
@@ -129,11 +129,8 @@ export function prefixed(line: string): Prefixed {
     const found = stamped(line);
     if (found) {
       const journal = JOURNAL.exec(found.text);
-      // Only with a host in front is "kernel:" the journal's word and none of the kernel's own.
-      if (journal?.[2] === "kernel") {
-        return kernel(found.text.slice(journal[0].length), found.caller, found.time);
-      }
-      return found;
+      if (!journal) return found;
+      return kernel(found.text.slice(journal[0].length), found.caller, found.time);
     }
   } else if (first === 0x3c) {
     const priority = PRIORITY.exec(line);

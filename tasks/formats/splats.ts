@@ -241,14 +241,15 @@ class Finder {
       if (stall && isGoing(stall) && !stall.traced) return stall;
     }
     if (!last?.sure) return null;
-    const continues = (complaint.continues?.includes(last.id) ?? false) &&
-      // "BUG: Dentry … still in use" is what a WARN() says, "kernel BUG at" is not.
-      (complaint.id !== "warning" || last.id !== "bug" || CUT_HERE.test(last.lines[0]!));
-    if (last.stage === "title" && continues) return last;
+    // The title of a report may have been torn off it by another one.
+    for (const one of [last, last.cause, last.outer]) {
+      if (one?.stage === "title" && continuesIt(complaint, one)) return one;
+    }
     // The tables are printed in between.
-    if (last.id === "oom" && continues) return last;
+    if (last.id === "oom" && complaint.id === "oom" && complaint.continues) return last;
     // KASAN's report of a wild pointer, and then the access itself.
-    if (last.id === "kasan" && last.stage === "ended" && continues && last.idle <= 4) return last;
+    const shortly = last.stage === "ended" && last.idle <= 4;
+    if (last.id === "kasan" && shortly && continuesIt(complaint, last)) return last;
     return !cut && last.stage === "title" && isPlace(last) && complaint.words ? last : null;
   }
 
@@ -347,6 +348,12 @@ class Finder {
     }
     if (splat.cause) this.#keep(splat.cause, more);
   }
+}
+
+function continuesIt({ id, continues }: Complaint, splat: Open): boolean {
+  if (!continues?.includes(splat.id)) return false;
+  // "BUG: Dentry … still in use" is what a WARN() says, "kernel BUG at" is not.
+  return id !== "warning" || splat.id !== "bug" || CUT_HERE.test(splat.lines[0]!);
 }
 
 const isGoing = ({ stage }: Open): boolean => stage !== "ended";
