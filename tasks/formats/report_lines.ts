@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What the lines of a kernel's report look like, whatever it complains of: where one goes on and ends. */
+import { isStackLine } from "./stack_trace.ts";
 
 const any = (...sources: readonly string[]) => new RegExp(sources.join("|"));
 
@@ -12,12 +13,6 @@ const BODY = any(
   String.raw`^R[A-Z0-9]{2}: [0-9a-f]{16}`,
   String.raw`^[Cc]all_trace`,
 );
-
-/** A function in a stack: "f+0x1/0x2", with address, "?", module, file. */
-const FRAME =
-  /^\s*(?:\[<?[0-9a-fx]{8,18}>?\] )?(?:\? |\(\w+\) )?[A-Za-z_.$][\w.$]*\+0x[0-9a-f]+\/0x[0-9a-f]+/;
-/** Where the stack is of another context. */
-const SECTION = /^ ?<\/?(?:TASK|IRQ|SOFTIRQ|NMI|EOI|#?[A-Z]{2}\d?|ENTRY_TRAMPOLINE|EXCEPTION)>/;
 
 /** Lines of reports that are neither: tables, lists of locks, dumps of memory. */
 const PART = any(
@@ -62,7 +57,7 @@ const ASKED = /^(?:FAULT_INJECTION: forcing a failure|sysrq: |SysRq : )/;
 /** Whether behind this line no title of the same report is to come. */
 export const isBodyLine = (line: string): boolean => BODY.test(line) || isFrameLine(line);
 /** An entry of a stack, or the edge of one. */
-export const isFrameLine = (line: string): boolean => FRAME.test(line) || SECTION.test(line);
+export const isFrameLine = isStackLine;
 /** Whether the line has the form of a part of some report. */
 export const isReportLine = (line: string): boolean => isBodyLine(line) || PART.test(line);
 /** Whether a stack begins that somebody wanted to see. */

@@ -4,7 +4,8 @@ import type { AllowedSplat, CellReport, SplatReport } from "../model.ts";
 import type { ElfSymbol } from "./elf.ts";
 import { allowedBy } from "./allow_list.ts";
 import { linesShown, type Splat, splatText, TOO_MANY } from "./splats.ts";
-import { plainTitle, type StackFrame, stackFrameText, tellingFrames } from "./stack_trace.ts";
+import { plainTitle } from "./blame.ts";
+import { type StackFrame, stackFrameText, tellingFrames } from "./stack_trace.ts";
 import { frameText, type SourceFrame } from "./symbolizer.ts";
 
 /** Source frames by {@linkcode stackFrameText}, the innermost inlined function first. */
@@ -81,19 +82,21 @@ export function locateFrame(
   symbols: readonly ElfSymbol[],
   isCode: (section: number) => boolean,
 ): { section: number; address: bigint } | null {
+  const { offset, size } = frame;
+  if (offset === null || size === null) return null;
   const named = symbols.filter(({ name, section }) => name === frame.function && isCode(section));
   // The kernel counts up to the next symbol, so with the padding behind a function.
   const fitting = named.length > 1
-    ? named.filter(({ size }) => size <= frame.size && frame.size - size < 64)
+    ? named.filter((one) => one.size <= size && size - one.size < 64)
     : named;
   const places = new Set(fitting.map(({ section, value }) => `${section}:${value}`));
   const [symbol] = fitting;
   if (!symbol || places.size !== 1) return null;
   // The call, not what comes behind it.
-  const offset = BigInt(frame.returns ? frame.offset - 1 : frame.offset);
+  const inside = BigInt(frame.returns ? offset - 1 : offset);
   return {
     section: symbol.section,
-    address: BigInt.asUintN(64, BigInt(symbol.value) + offset),
+    address: BigInt.asUintN(64, BigInt(symbol.value) + inside),
   };
 }
 

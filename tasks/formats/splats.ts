@@ -3,8 +3,9 @@
 import { type Complaint, COMPLAINT_IDS, complaintIn } from "./complaints.ts";
 import { kernelLog, type LogLine } from "./kernel_log.ts";
 import type { Text } from "./lines.ts";
+import { blameOf } from "./blame.ts";
 import { isAskedFor, isBodyLine, isFrameLine, isReportLine } from "./report_lines.ts";
-import { fingerprintOf, type StackFrame, stackOf, tellingFrames } from "./stack_trace.ts";
+import type { StackFrame } from "./stack_trace.ts";
 
 export interface Splat {
   /** Stable word: "panic", "oops", "kasan-use-after-free", …; docs/verdicts.md lists all. */
@@ -21,7 +22,9 @@ export interface Splat {
   readonly fatal: boolean;
   /** Innermost first; empty where no stack was printed. */
   readonly frames: readonly StackFrame[];
-  /** Equal for the same complaint in all cells, see {@linkcode fingerprintOf}. */
+  /** The function that it is blamed on; null where the report names none. */
+  readonly blamed: StackFrame | null;
+  /** Equal for the same complaint in all cells, see formats/blame.ts. */
   readonly fingerprint: string;
 }
 
@@ -380,18 +383,16 @@ export function findSplats(console: Text, order: readonly string[] | null = null
   for (const line of kernelLog(console)) finder.read(line);
   finder.end();
   return finder.found.filter(({ sure }) => sure)
-    .map(({ id, title, during, root, fatal, lines }) => {
-      const frames = stackOf(lines);
-      const fingerprint = fingerprintOf(id, title, frames);
-      return { id, title, during, root, fatal, lines, frames, fingerprint };
-    });
+    .map(({ id, title, during, root, fatal, lines }) => ({
+      ...{ id, title, during, root, fatal, lines },
+      ...blameOf(id, title, lines),
+    }));
 }
 
 /** The title with the function in which it happened, where it does not name that itself. */
-export function splatText({ title, frames, fatal }: Splat): string {
-  const [top] = tellingFrames(frames);
-  if (fatal || !top || title.includes(top.function)) return title;
-  return `${title}, in ${top.function}${top.module === null ? "" : ` [${top.module}]`}`;
+export function splatText({ title, blamed, fatal }: Splat): string {
+  if (fatal || !blamed || title.includes(blamed.function)) return title;
+  return `${title}, in ${blamed.function}${blamed.module === null ? "" : ` [${blamed.module}]`}`;
 }
 
 /** Whether the guest's last mark is there: behind it nothing of the run is missing. */

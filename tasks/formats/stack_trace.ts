@@ -1,196 +1,371 @@
 // SPDX-License-Identifier: MIT
 /**
- * The stack of a complaint: its lines as arch/x86/kernel/dumpstack.c prints them, the frames that
- * tell something, and a fingerprint of them.
+ * The stacks in a complaint of the kernel: their lines, as arch/x86 and arch/arm64 print them and as
+ * they were printed in older versions or come out of a symbolizer, and which stack is whose.
  */
-import { crc32, utf8Bytes } from "../../selftests/harness/frames.ts";
+import { passedOverAs, RANKS } from "./passed_over.ts";
 
 export interface StackFrame {
   /** As the kernel's symbol table has it, suffixes of the compiler included. */
   readonly function: string;
-  /** From the function's beginning, in bytes; behind the call where `returns`. */
-  readonly offset: number;
-  /** Of the function, up to the next symbol, in bytes. */
-  readonly size: number;
+  /**
+   * From the function's beginning, in bytes; behind the call where `returns`. null where the log has
+   * none: of an inlined function, or from a symbolizer that takes it off.
+   */
+  readonly offset: number | null;
+  /** Of the function, up to the next symbol, in bytes; null with the offset. */
+  readonly size: number | null;
   /** Name of the module, or null for vmlinux. */
   readonly module: string | null;
   /** A return address; false for a place where the CPU was (RIP). */
   readonly returns: boolean;
+  /** "fs/read_write.c:702", where somebody has symbolized the log. */
+  readonly source?: string;
 }
 
-const PLACE = String.raw`([A-Za-z_.$][\w.$]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)(?: \[(\w+)[^\]]*\])?`;
-/** " ksys_write+0x6f/0xe0", " ? f+0x1/0x2 [module]" (printk_stack_address()). */
-const FRAME = new RegExp(`^ (\\? )?${PLACE}\\s*$`);
-/** "RIP: 0010:f+0x1/0x2"; 0033 is userspace (show_ip()). */
-const RIP = new RegExp(`^RIP: 0010:${PLACE}`);
-const SECTION = /^ <\/?(TASK|IRQ|SOFTIRQ|NMI|#?\w+)>\s*$/;
+const NAME = String.raw`([A-Za-z_.$<][\w.$:<>]*)`;
+const OFFSET = String.raw`\+0x([0-9a-f]+)\/0x([0-9a-f]+)`;
+/** "[<ffffffff81234567>] ", "[<0>] ", powerpc's two without "<>", s390's in parentheses. */
+const ADDRESS = String.raw`(?:\(?\[<?\s*(?:0x)?[0-9a-f]+>?\]\)? +)`;
+/** "fs/x.c:12", "./include/linux/x.h:3", "rust/kernel/lib.rs:3". */
+const SOURCE = String.raw`((?:[\w.+-]+\/)*[\w+-][\w.+-]*\.(?:[chSs]|rs):\d+)`;
+const TAGS = String.raw`(?:<\/?#?[A-Z]+\d*> *)*`;
+/**
+ * " ksys_write+0x6f/0xe0", " ? f+0x1/0x2 [module]" (printk_stack_address()), " [<c0123456>] f+0x1/0x2",
+ * " <IRQ>  [<ffffffff81234567>] f+0x1/0x2", " => f+0x1/0x2", " f+0x1/0x2 fs/x.c:12", " f+0x1/0x2 (T)".
+ */
+const FRAME = new RegExp(
+  String
+    .raw`^(?:\s+|(?=\[))${TAGS}(?:=> )?${ADDRESS}{0,2}(\?\s+)?\(?${NAME}${OFFSET}\)?(?![\w/+])(.*)$`,
+);
+/** " f fs/x.c:12 [inline]", " [<     inline     >] f fs/x.c:12". */
+const INLINE = new RegExp(
+  String.raw`^\s+(?:${NAME} ${SOURCE} \[inline\]|\[<\s*inline\s*>\] ${NAME} ${SOURCE})\s*$`,
+);
+/** " f (fs/x.c:12 (discriminator 3) fs/y.h:4) module" (scripts/decode_stacktrace.sh). */
+const DECODED = new RegExp(
+  String.raw`^\s+${ADDRESS}?(\?\s+)?${NAME} \(${SOURCE}[^()]*(?:\([^()]*\)[^()]*)*\) ?(\w+)?\s*$`,
+);
+/** ARM: "[<c0012345>] (f) from [<c0023456>] (g+0x1/0x2)", " f from g+0x1/0x2". */
+const FROM = new RegExp(
+  String.raw`^\s*(?:${ADDRESS}\(${NAME}[^)]*\)|\s+${NAME}) from ${ADDRESS}?\(?${NAME}${OFFSET}\)?`,
+);
+/** Where the CPU was: show_ip() of x86 in its ages, arm64's "pc :", arm's, powerpc's, riscv's. */
+const PLACE = new RegExp(
+  String
+    .raw`^\s*(?:RIP:? +(?:[0-9a-f]{4}: ?)?|EIP:? (?:[0-9a-f]{4}:)?|EIP is at |IP: ?(?:[0-9a-f]{4}:)?|PC is at |pc : |epc : |NIP:? +)` +
+    String.raw`${ADDRESS}{0,2}(?:${NAME}${OFFSET}(.*)|${NAME} \(${SOURCE}.*)$`,
+);
+/** User space: segment 0x33, or 0x23 and 0x73 of 32-bit programs. */
+const USER = /^\s*E?R?IP: (0033|0023|0073|002b):/;
+const SECTION = /^\s*<\/?(TASK|IRQ|SOFTIRQ|NMI|EOI|EOE|#?[A-Z][A-Z0-9]*)>\s*$/;
+const TRACE =
+  /^\s*(?:Call [Tt]race|[Ss]tack backtrace|Backtrace|backtrace(?: \(crc [0-9a-f]+\))?): ?/;
 
-function frameOf(match: RegExpExecArray, at: number, returns: boolean): StackFrame {
+/** Module and source line, from what stands behind a place. */
+function restOf(rest: string): Pick<StackFrame, "module" | "source"> {
+  // "[inline]" is a symbolizer's word; "[module 1a2b…]" has a build id, "[module(O)]" a taint.
+  const module = /\[(?!inline\])([A-Za-z_][\w-]*)(?:[ (][^\]]*)?\]/.exec(rest)?.[1] ?? null;
+  const source = SOURCE_ALONE.exec(rest)?.[1];
+  return { module, ...(source === undefined ? {} : { source: plainSource(source) }) };
+}
+
+const SOURCE_ALONE = new RegExp(String.raw`(?:^|[ (])${SOURCE}`);
+
+function plainSource(source: string): string {
+  return source.replace(/^(?:\.\/)+/, "");
+}
+
+function placed(
+  name: string,
+  offset: string,
+  size: string,
+  rest: string,
+  returns: boolean,
+): StackFrame {
+  const place = { offset: parseInt(offset, 16), size: parseInt(size, 16) };
+  return { function: name, ...place, returns, ...restOf(rest) };
+}
+
+function unplaced(name: string, source: string, module: string | null, returns = true): StackFrame {
   return {
-    function: match[at]!,
-    offset: parseInt(match[at + 1]!, 16),
-    size: parseInt(match[at + 2]!, 16),
-    module: match[at + 3] ?? null,
-    returns,
+    ...{ function: name, offset: null, size: null, module, returns },
+    source: plainSource(source),
   };
 }
 
-/** "f+0x1/0x2 [module]", the same text for the same frame. */
+interface Entry {
+  readonly frame: StackFrame;
+  /** The unwinder does not vouch for it: an address that merely lies on the stack. */
+  readonly questionable: boolean;
+}
+
+/** The entry of a stack that a line is; null for any other line. */
+function entryOf(line: string): Entry | null {
+  // Most lines are none, and looking for a word is quick.
+  if (line.includes("+0x")) {
+    const plain = FRAME.exec(line);
+    if (plain) {
+      const [, question, name, offset, size, rest] = plain;
+      const questionable = question !== undefined || rest!.includes("(unreliable)");
+      return { frame: placed(name!, offset!, size!, rest!, true), questionable };
+    }
+    const from = line.includes(" from ") ? FROM.exec(line) : null;
+    if (from) return { frame: placed(from[3]!, from[4]!, from[5]!, "", true), questionable: false };
+  }
+  if (line.includes("inline")) {
+    const inline = INLINE.exec(line);
+    if (inline) {
+      const [, name, source, oldName, oldSource] = inline;
+      const frame = unplaced((name ?? oldName)!, (source ?? oldSource)!, null);
+      return { frame, questionable: false };
+    }
+  }
+  const decoded = line.includes("(") ? DECODED.exec(line) : null;
+  if (!decoded) return null;
+  const [, question, name, source, module] = decoded;
+  const frame = unplaced(name!, source!, module ?? null);
+  return { frame, questionable: question !== undefined };
+}
+
+/** "f+0x1/0x2 [module]", the same text for the same frame; "f" where the log has no offset. */
 export function stackFrameText({ function: name, offset, size, module }: StackFrame): string {
-  const place = `${name}+0x${offset.toString(16)}/0x${size.toString(16)}`;
+  const place = offset === null || size === null
+    ? name
+    : `${name}+0x${offset.toString(16)}/0x${size.toString(16)}`;
   return module === null ? place : `${place} [${module}]`;
 }
 
-/** Whether a line can only be part of a stack: several complaints at once are told apart by it. */
+/** Whether a line is an entry of a stack, or where the stack of another context begins. */
 export function isStackLine(line: string): boolean {
-  return FRAME.test(line) || SECTION.test(line) || line === "Call Trace:";
+  return SECTION.test(line) || entryOf(line) !== null;
 }
-
-/**
- * What reports, traps and unwinds, and so is on top of every stack of its kind: never the place of
- * the fault. Names without suffixes.
- */
-const MACHINERY: readonly RegExp[] = [
-  /^(dump_stack|dump_stack_lvl|__dump_stack|show_stack|show_regs|__show_regs|sched_show_task)$/,
-  /^(print|describe|check|report|end)_\w*(report|bug|stack|trail|header|warning|info|address\w*)$/,
-  /^(print|__print)_\w+$/,
-  // Sanitizers and what they intercept.
-  /^_*(kasan|kmsan|kcsan|kfence|ubsan|asan|msan|tsan|hwasan)_\w+$/,
-  /^(__ubsan_handle|check_memory_region|check_region_inline|ubsan_epilogue|handle_overflow)\w*$/,
-  /^_*(memcpy|memmove|memset|memcmp|strlen|strnlen|strcpy|strscpy|strcmp|strncmp)(_orig|_erms)?$/,
-  // BUG() and WARN().
-  /^(__warn\w*|warn_slowpath\w*|report_bug|handle_bug|panic|vpanic|nmi_panic|check_panic_on_warn)$/,
-  /^(refcount_warn_saturate|__list_\w+_valid(_or_report)?|__stack_chk_fail|fortify_panic)$/,
-  /^(__fortify_panic|__fortify_report|usercopy_abort|__check_object_size|check_heap_object)$/,
-  // Traps and interrupts.
-  /^(asm_)?(exc|sysvec)_\w+$/,
-  /^(__)?sysvec_\w+$|^(error_entry|error_return|common_interrupt|asm_common_interrupt)$/,
-  /^(__)?die(_body|_addr)?$|^oops_(begin|end)$|^page_fault_oops$|^__?bad_area\w*$|^no_context$/,
-  /^do_(trap|error_trap|int3|kern_addr_fault|user_addr_fault|exit|group_exit)$|^make_task_dead$/,
-  /^handle_(page_fault|stack_overflow)$|^rewind_stack_and_make_dead$|^(__)?fixup_\w+$/,
-  // Checks that stand in front of sleeping and locking.
-  /^__might_(sleep|fault|resched)$|^__schedule_bug$|^schedule_debug$|^check_preemption_disabled$/,
-  /^(__)?lock_(acquire|release)$|^(validate_chain|mark_lock\w*|register_lock_class)$/,
-  /^check_(noncircular|prevs?_add|deadlock|flags|wait_context|usage\w*|irq_usage)$|^lockdep_\w+$/,
-  /^debug_(smp_processor_id|print_object|object_\w+|check_no_\w+|spin_\w+|locks_off)$/,
-  // How a task sleeps or is preempted, and how pages are got.
-  /^(__)?schedule(_\w+)?$|^io_schedule\w*$|^preempt_schedule\w*$|^irqentry_exit\w*$/,
-  /^(do_|__)?wait_for_common$|^(__)?(alloc_pages|folio_alloc|vma_alloc_folio)\w*$/,
-  // Slab and page checks.
-  /^(slab|object)_(err|bug|fix|pad_check)$|^(check_bytes_and_report|free_debug_processing)$/,
-  /^(bad_page|alloc_debug_processing|free_to_partial_list|free_page_is_bad\w*)$/,
-  // Watchdogs, stalls and the OOM killer, and the timers that they run from.
-  /^watchdog\w*$|^(__)?hrtimer_\w+$|^(update_process_times|tick_\w+|scheduler_tick|sched_tick)$/,
-  /^rcu_\w*(stall|sched_clock_irq|dump|check_gp)\w*$|^(trigger|nmi)_\w*(backtrace|cpu)\w*$/,
-  /^(dump_header|oom_kill_process|out_of_memory|__alloc_pages_slowpath\w*|timer_interrupt)$/,
-  /^(__)?handle_irq_event\w*$|^handle_\w+_irq$|^(__)?common_interrupt$|^irq_exit_rcu$/,
-];
-
-/** Where every stack begins: says nothing of a fault. */
-const ENTRY =
-  /^(entry_\w+|do_syscall_\w+|x64_sys_call|ret_from_fork\w*|kthread|start_kernel|x86_64_start_\w+|secondary_startup\w*|common_startup_64|cpu_startup_entry|start_secondary|rest_init)$/;
 
 /** The name in the source: without what a compiler appends to copies and parts of a function. */
 export function plainName(name: string): string {
-  return name.replace(
-    /(\.(constprop|isra|part|cold|llvm|lto_priv|localalias)(\.\d+)*|\.\d+)+$/,
+  return name.replace(/^__pfx_/, "").replace(
+    /(\.(constprop|isra|part|cold|llvm|lto_priv|localalias|kcfi|cfi_jt)(\.\d+)*|\.\d+)+$/,
     "",
   );
 }
 
-/**
- * Frames that say where a fault is: neither the reporting machinery nor the entry code, and of a
- * function that calls itself the innermost.
- */
-export function tellingFrames(frames: readonly StackFrame[]): StackFrame[] {
-  return frames.filter((frame) => {
-    const name = plainName(frame.function);
-    return !ENTRY.test(name) && !MACHINERY.some((pattern) => pattern.test(name));
-  }).filter((frame, index, telling) => frame.function !== telling[index - 1]?.function);
-}
+const passedOver = (frame: StackFrame) => passedOverAs(plainName(frame.function));
 
 /**
- * The frames of one complaint, innermost first: where the CPU was, if that was printed, then the
- * reliable entries of the first stack. Entries with a "?" are addresses that merely lie there.
+ * Frames that say where a fault is, the innermost of a function that calls itself. Where none does,
+ * the one that comes closest: no complaint with a stack is blamed on nothing.
  */
-export function stackOf(lines: readonly string[]): StackFrame[] {
-  let rip: StackFrame | null = null;
-  let trace: StackFrame[] = [];
-  let state: "before" | "inside" | "behind" = "before";
-  for (const line of lines) {
-    const at = RIP.exec(line);
-    if (at) {
-      // Behind the end of an oops its registers are printed again.
-      if (state === "behind") continue;
-      const frame = frameOf(at, 1, false);
-      if (trace.length === 0) rip ??= frame;
-      else if (rip !== null ? sameFrame(frame, rip) : tellingFrames(trace).length === 0) {
-        // Above it is only the interrupt that found this place, or the watchdog.
-        rip = frame;
-        trace = [];
-      }
-      continue;
-    }
-    const entry = FRAME.exec(line);
-    if (entry && state !== "behind") {
-      state = "inside";
-      const frame = frameOf(entry, 2, true);
-      // The interrupted place again, below the interrupt's own frames.
-      if (rip !== null && sameFrame(frame, rip)) trace = [];
-      else if (entry[1] === undefined) trace.push(frame);
-    } else if (state === "inside" && isHeading(line)) {
-      state = "behind";
+export function tellingFrames(frames: readonly StackFrame[]): StackFrame[] {
+  const telling = strictlyTelling(frames);
+  if (telling.length > 0) return telling;
+  for (const rank of RANKS) {
+    const best = frames.find((frame) => passedOver(frame)?.rank === rank);
+    if (best) return [best];
+  }
+  return [];
+}
+
+/** Frames that no entry of the table passes over; none where all are helpers. */
+export function strictlyTelling(frames: readonly StackFrame[]): StackFrame[] {
+  return frames.filter((frame) => passedOver(frame) === null)
+    .filter((frame, index, telling) => frame.function !== telling[index - 1]?.function);
+}
+
+/** Whose stack it is. */
+export type StackRole =
+  /** Of the complaint itself. */
+  | "main"
+  /** A task that is shown, by "task:name state:…". */
+  | "task"
+  /** Registers of a CPU that was asked for them by an NMI. */
+  | "nmi"
+  /** RCU's grace-period thread, or what runs where it last ran. */
+  | "grace-period"
+  /** Who allocated, freed, stored or queued something. */
+  | "history"
+  /** How lockdep came to know an order of locks. */
+  | "lock-chain";
+
+export interface Stack {
+  readonly role: StackRole;
+  /** Where the report says it. */
+  readonly cpu: number | null;
+  /** PID of the task, where the report says it. */
+  readonly pid: number | null;
+  /** Innermost first: where the CPU was, if that was printed, then the entries without a "?". */
+  readonly frames: readonly StackFrame[];
+}
+
+interface Heading {
+  readonly match: RegExp;
+  readonly role: StackRole;
+  readonly group?: "cpu" | "pid";
+}
+
+/** Lines behind which a stack of this role follows. In order: the first that fits. */
+const HEADINGS: readonly Heading[] = [
+  {
+    role: "grace-period",
+    match:
+      /grace-period kthread stack dump|GP kthread last ran|^\s*task:rcu[\w/]*\s+state:|^rcu_\w+\s+[RSDI] /,
+  },
+  { role: "task", match: /^\s*task:.* pid:(\d+)/, group: "pid" },
+  { role: "task", match: /^\s*task:\S+\s+state:/ },
+  // sched_show_task() before 5.9: "init  D ffff8881 0 1 0 0x0", "init  R running task …".
+  {
+    role: "task",
+    match: /^\S+ +[RSDTtXZPI] +(?:running task|[0-9a-f]{8,16}|\(\S+\)|\d+) .*\b0x[0-9a-f]{8}/,
+  },
+  { role: "nmi", match: /NMI backtrace for cpu (\d+)/, group: "cpu" },
+  { role: "nmi", match: /^(?:rcu: )?(?:Task dump|Sending NMI).* CPU (\d+):/, group: "cpu" },
+  // mm/kasan/report.c, mm/kfence/report.c, mm/slub.c, mm/page_owner.c, mm/kmsan/report.c, mm/memcontrol
+  {
+    role: "history",
+    match:
+      /^(?:Re)?[Aa]llocated(?:$|:| by task| in )|^[Ff]reed(?:$|:| by task| in )|^rcu-freeing by /,
+  },
+  {
+    role: "history",
+    match:
+      /^(?:Last|Second to last) (?:potentially related|call_rcu)|^(?:Uninit was|Local variable) |^page (?:last|owner|has been|allocated)|^(?:Slab|Object) 0x|^The buggy address|^INFO: (?:Allocated|Freed|Slab|Object) in |\bin frame:$/,
+  },
+  // kernel/locking/lockdep.c: "-> #1 (&lock){+.+.}:", "… which became SOFTIRQ-irq-safe at:".
+  {
+    role: "lock-chain",
+    match:
+      /^\s*-> #\d+ \(|^\s*(?:->|\.\.\.) .*(?:ops: \d+|key +at:|acquired at:)|\bat:\s*$|^the (?:shortest )?dependencies/,
+  },
+];
+
+/** Behind it nothing of the complaint's own stacks comes any more. */
+const END = /^---\[ end (?:trace|Kernel panic)|^Showing all locks held|^Rebooting in /;
+/** "CPU: 1 UID: 0 PID: 34 Comm: init …": the head of a register dump. */
+const CPU_LINE = /^CPU: (\d+) (?:UID: \d+ )?PID: (\d+) /;
+/** kernel/kcsan/report.c: "read to 0xffff… of 8 bytes by task 12 on cpu 0:". */
+const ACCESS_LINE =
+  /^(?:race at unknown origin, with )?(?:read|write|read-write)\b.* of \d+ bytes by /;
+/** Through which an interrupt came in: below it is another context. */
+const INTERRUPT =
+  /^(?:asm_(?:sysvec_\w+|common_interrupt)|apic_timer_interrupt|common_interrupt|ret_from_intr|retint_kernel|reschedule_interrupt|call_function\w*_interrupt|el1h?_(?:64_)?irq|__irq_svc)$/;
+
+class Builder {
+  role: StackRole = "main";
+  cpu: number | null = null;
+  pid: number | null = null;
+  rip: StackFrame | null = null;
+  trace: StackFrame[] = [];
+  closed = false;
+  /** The last entry, reliable or not, as a plain name. */
+  last = "";
+
+  get empty(): boolean {
+    return this.rip === null && this.trace.length === 0;
+  }
+
+  place(frame: StackFrame): void {
+    if (this.trace.length === 0) this.rip ??= frame;
+    else if (this.rip !== null && sameFrame(frame, this.rip)) {
+      // Printed again behind its own stack, as old oopses do, or below an interrupt.
+      if (INTERRUPT.test(this.last) || /^(asm_)?exc_/.test(this.last)) this.trace = [];
+    } else if (this.rip === null && strictlyTelling(this.trace).length === 0) {
+      // Above it is only the interrupt that found this place, or the watchdog.
+      this.rip = frame;
+      this.trace = [];
     }
   }
-  return rip === null ? trace : [rip, ...trace];
+
+  entry({ frame, questionable }: Entry): void {
+    if (this.closed) return;
+    this.last = plainName(frame.function);
+    // The interrupted place again, below the interrupt's own frames.
+    if (this.rip !== null && sameFrame(frame, this.rip)) this.trace = [];
+    else if (!questionable) this.trace.push(frame);
+  }
+
+  build(): Stack {
+    const { role, cpu, pid, rip } = this;
+    return { role, cpu, pid, frames: rip === null ? this.trace : [rip, ...this.trace] };
+  }
+}
+
+/** Every stack of a complaint, in its order. */
+export function stacksOf(lines: readonly string[]): Stack[] {
+  const stacks: Builder[] = [];
+  let open = new Builder();
+  const begin = (fresh: boolean) => {
+    if (fresh) {
+      stacks.push(open);
+      open = new Builder();
+    }
+    open.closed = false;
+  };
+  /** What follows belongs to the complaint, or to the task or CPU that was just announced. */
+  const ownAgain = () => {
+    if (open.role === "history" || open.role === "lock-chain") open.role = "main";
+  };
+  for (const line of lines) {
+    if (END.test(line) && (!open.empty || stacks.length > 0)) break;
+    if (USER.test(line)) {
+      if (!open.empty) open.closed = true;
+      continue;
+    }
+    const at = PLACE.exec(line);
+    if (at) {
+      if (open.closed) continue;
+      const [, name, offset, size, rest, decoded, source] = at;
+      open.place(
+        name === undefined
+          ? unplaced(decoded!, source!, null, false)
+          : placed(name, offset!, size!, rest!, false),
+      );
+      continue;
+    }
+    const entry = entryOf(line);
+    if (entry) {
+      open.entry(entry);
+      continue;
+    }
+    const heading = HEADINGS.find(({ match }) => match.test(line));
+    if (heading) {
+      const last = heading.role === "nmi" && open.empty && open.role === "grace-period";
+      begin(!open.empty);
+      open.role = last ? "grace-period" : heading.role;
+      const number = heading.group && Number(heading.match.exec(line)![1]);
+      if (heading.group) open[heading.group] = number!;
+      continue;
+    }
+    const cpu = CPU_LINE.exec(line);
+    if (cpu || ACCESS_LINE.test(line)) {
+      // "IP: f+0x1/0x2" stands above it, the registers below.
+      begin(open.trace.length > 0);
+      ownAgain();
+      open.cpu ??= cpu ? Number(cpu[1]) : null;
+      open.pid ??= cpu ? Number(cpu[2]) : null;
+      continue;
+    }
+    if (!TRACE.test(line)) continue;
+    begin(open.trace.length > 0);
+    ownAgain();
+    // Very old ones have the first entry on the same line.
+    const same = entryOf(line.replace(TRACE, " "));
+    if (same) open.entry(same);
+  }
+  if (!open.empty) stacks.push(open);
+  return stacks.map((stack) => stack.build());
 }
 
 function sameFrame(a: StackFrame, b: StackFrame): boolean {
   return a.function === b.function && a.offset === b.offset;
 }
 
-/** A line behind which another stack follows: who allocated, freed or stored something. */
-function isHeading(line: string): boolean {
-  return /^(Allocated|Freed|Uninit was|Local variable|Last potentially|Second to last|The buggy|Call Trace:|---\[ end|Showing all locks|stack backtrace)|^=====/
-    .test(line);
-}
-
-/** Frames that make two reports of a state the same one. */
-const FRAMES_COMPARED = 3;
-
-/** One wrong access is called by other names with a sanitizer and without. */
-const ACCESS = /^(page-fault|general-protection|kasan|kasan-.*|kmsan|kfence)$/;
-
 /**
- * Kinds whose first telling function is the one with the fault. What it was called by tells less:
- * a sanitizer makes functions larger, and then others of them are inlined.
+ * Without what the interrupted context was doing, where the interrupt has something to tell itself;
+ * and without the interrupt, where it has not.
  */
-const HERE =
-  /^(warning|bug|oops|ubsan|list-corruption|refcount|usercopy|fortify|control-flow|slab-corruption)$/;
-
-/**
- * Eight hexadecimal digits, equal for the same complaint in every cell, with KASAN and without: of
- * its kind and the function with the fault, or the first few where a lock, a stall or a limit was
- * met; without offsets. Where there is no stack, of the title without numbers.
- */
-export function fingerprintOf(id: string, title: string, frames: readonly StackFrame[]): string {
-  const kind = ACCESS.test(id) ? "access" : id;
-  const compared = kind === "access" || HERE.test(id) ? 1 : FRAMES_COMPARED;
-  const names = tellingFrames(frames).slice(0, compared).map((one) => plainName(one.function));
-  const what = names.length > 0 ? names : [plainTitle(title).replace(/\d+/g, "N")];
-  return crc32(utf8Bytes([kind, ...what].join("\n"))).toString(16).padStart(8, "0");
-}
-
-/**
- * A title without what differs from boot to boot: folders, addresses, offsets, numbers of CPUs and
- * processes.
- */
-export function plainTitle(title: string): string {
-  return title
-    .replace(/ \/\S*\//, " ")
-    .replace(/\bCPU: \d+ (UID: \d+ )?PID: \d+ /, "")
-    .replace(/([\w.]+)\+0x[0-9a-f]+\/0x[0-9a-f]+/g, (_, name) => plainName(name))
-    .replace(/,? address: [0-9a-fx]+|(, probably)? for (non-canonical )?address:? ?[0-9a-fx]+/g, "")
-    .replace(/\b(0x)?[0-9a-f]{8,16}\b/g, "…")
-    .replace(/: 0000 \[#\d+\].*$/, "");
+export function ownContext(frames: readonly StackFrame[]): StackFrame[] {
+  const at = frames.findIndex((frame) => INTERRUPT.test(plainName(frame.function)));
+  if (at < 0) return [...frames];
+  const [inside, below] = [frames.slice(0, at), frames.slice(at + 1)];
+  if (strictlyTelling(inside).length > 0) return inside;
+  return strictlyTelling(below).length > 0 ? ownContext(below) : [...frames];
 }
