@@ -28,7 +28,13 @@ const CHECKS = [
   ...["debug-objects", "busy-inodes"],
 ];
 /** Ids of what the "Oops" line only follows. */
-const FAULTS = ["page-fault", "bug", "stack-overflow", "control-flow", "ubsan", ...CHECKS];
+const FAULTS = ["page-fault", "kasan", "bug", "stack-overflow", "control-flow", "ubsan", ...CHECKS];
+/** Ids of what ends in die(), and may end in a panic. */
+export const FAULT_IDS: readonly string[] = [
+  ...FAULTS,
+  ...["general-protection", "oops", "double-fault", "bad-page"],
+  ...["kasan-out-of-bounds", "kasan-use-after-free", "kasan-invalid-free"],
+];
 
 /** A register dump's heading is that of die(): "divide error: 0000 [#1] PREEMPT SMP". */
 const DIE = String.raw`: [0-9a-f]{4,16} \[#\d+\]`;
@@ -196,7 +202,7 @@ const COMPLAINTS: readonly Complaint[] = ROWS.map(([id, title, more]) => ({
 
 /** A word of each title: most lines of a console have none, and asking once is quick. */
 const ANY =
-  /BUG|WARNING|INFO: |anic|PANIC|Error|UBSAN|ODEBUG|unreferenced object|kmemleak|tack|nable to handle|Unhandled|Bad |agetable|page table|LOCKUP|list_|refcount_t|usercopy|detected |ENDBR|CFI|Slab cache|Busy inodes|unregister_netdevice|protection fault|exception|Oops|rror: |int3|check: |opcode|segment|bounds|TSS|not available|trap |oom-killer|of memory|allocation failure|nobody cared|Uhhuh/;
+  /BUG|WARNING|INFO: |anic|PANIC|Error|UBSAN|ODEBUG|unreferenced object|kmemleak|tack|nable to handle|Unhandled|Bad |agetable|page table|LOCKUP|list_|refcount_t|usercopy|detected |ENDBR|CFI|Slab cache|Busy inodes|unregister_netdevice|protection fault|exception|Oops|rror: |int3|check: |opcode|segment|bounds|TSS|not available|trap |oom-killer|of memory|allocation failure|nobody cared|Uhhuh|\[#\d/;
 
 /** Lines in which another's words are repeated: they begin a complaint only where they begin. */
 const QUOTING =

@@ -89,7 +89,8 @@ class Bare {
     if (writer === "process") return;
     const banner = text.startsWith("Linux version ") && BANNER.test(text);
     if (writer === "kernel") {
-      if (banner) this.whose = "process";
+      // Where one without was there, a process may be printing the log with its times (dmesg).
+      if (banner) this.whose = this.whose === "kernel" ? "open" : "process";
     } else if (banner) {
       this.#banner = BANNER_LINES;
     } else if (this.#banner > 0) {

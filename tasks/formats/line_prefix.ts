@@ -29,7 +29,7 @@ const CALLER_ONLY = new RegExp(`^${CALLER} ?`);
 /** A serial line loses characters at its beginning. */
 const TORN_STAMP = new RegExp(String.raw`^ *\d{0,9}\.\d{6}\](?:${CALLER})? `);
 /** Android kernels name CPU and task behind the stamp: "c0   1234 ". */
-const ANDROID = /^ ?c(\d{1,3}) {1,7}\d+ (?=\S)/;
+const ANDROID = /^ ?c(\d{1,3}) {1,7}\d+ /;
 /** `dmesg --raw` and consoles of old: the priority, of which all but three bits are a facility. */
 const PRIORITY = /^<(\d{1,4})>/;
 /** `dmesg -x`. */

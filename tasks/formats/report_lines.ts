@@ -28,7 +28,8 @@ const PART = any(
     .raw`^(?:The buggy|which belongs|Last potentially|Second to last|Related work|write to |read to |read-write to |race at unknown|value changed|Reported by|Found by|kfence-#|Kernel Offset)`,
   String
     .raw`^(?:page|flags|raw|head|page_type|page dumped|page_owner|anon flags|aops|memcg|page last|page has|page_pool|pid|addr|file|vma): ?`,
-  String.raw`^[ >]?(?:[0-9a-f]{16}|[0-9a-f]{8}): (?:[0-9a-f]{2}[ \[\]]?){4}|^ *\^+$|^==>`,
+  String
+    .raw`^[ >]?(?:[0-9a-f]{16}|[0-9a-f]{8}): (?:[0-9a-f]{2}[ \[\]]?){4}|^ *\^+$|^==>|^ [0-9a-f]{16} [0-9a-f]{16}`,
   String
     .raw`^(?:INFO: (?:0x|Object|Slab|Allocated|Freed|lockdep is turned)|Slab 0x|Object |Redzone |Padding |Bytes b4|FIX |Disabling lock debugging|---\[)`,
   // Locks, contexts.

@@ -293,6 +293,61 @@ Deno.test("findSplats() does not believe marks and complaints that a process has
   assert.deepEqual(found(console), [["warning", "a.b.c", true]]);
 });
 
+Deno.test("findSplats() believes no process where the kernel's first line has a time", () => {
+  const report = [
+    "BUG: KASAN: slab-out-of-bounds in f+0x1/0x2",
+    "CPU: 0 UID: 0 PID: 1 Comm: init Not tainted 6.12.40 #7",
+    "Call Trace:",
+    " f+0x1/0x2",
+    "Kernel panic - not syncing: x",
+  ].join("\n");
+  const first = "[    0.000000] Linux version 6.12.40 (a@b) #7\n[    0.000000] Command line: a\n";
+  assert.deepEqual(found(`${first}${report}\n[    1.000000] kmatrix: DONE\n`), []);
+  // A log that begins later leaves it open, and what no program says is counted then.
+  assert.deepEqual(found(`[    1.000000] x\n${report}\n`).map(([id]) => id), [
+    ...["kasan-out-of-bounds", "panic"],
+  ]);
+});
+
+Deno.test("findSplats() takes a line for a complaint that only begins so where a report follows", () => {
+  const notice = "WARNING: the wheel is square";
+  assert.deepEqual(found(log(notice, "more", "more")), []);
+  assert.deepEqual(found(log(notice, "Modules linked in:", "Call Trace:", " f+0x1/0x2")), [
+    ...[["warning", "boot", true] as const],
+  ]);
+  const far = Array.from({ length: 20 }, (_, index) => `usb 1-${index}: new device`);
+  assert.deepEqual(found(log(notice, ...far, "Call Trace:", " f+0x1/0x2")), []);
+});
+
+Deno.test("findSplats() ends a report where nothing of it comes any more", () => {
+  const noise = Array.from({ length: 40 }, (_, index) => `usb 1-${index}: new device`);
+  const [splat] = findSplats(log(
+    "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+    "unregister_netdevice: waiting for lo to become free. Usage count = 2",
+    "BUG: Bad rss-counter state mm:ffff type:MM_ANONPAGES val:3",
+    ...noise,
+    "Call Trace:",
+    " f+0x1/0x2",
+  )).slice(-1);
+  assert.deepEqual(splat!.lines.length, 1);
+  assert.deepEqual(splat!.frames, []);
+});
+
+Deno.test("findSplats() gives other CPUs' stacks to the stall that asked for them", () => {
+  const [stall, ...others] = findSplats([
+    "[    1.000000][    C0] rcu: INFO: rcu_sched detected stalls on CPUs/tasks:",
+    "[    1.000001][    C0] rcu: \t1-...!: (0 ticks this GP) idle=1/1/0x1 softirq=1/1 fqs=0",
+    "[    1.000002][    C0] Sending NMI from CPU 0 to CPUs 1:",
+    "[    1.000003][  T812] NMI backtrace for cpu 1",
+    "[    1.000004][  T812] CPU: 1 UID: 0 PID: 812 Comm: probe Not tainted 6.12.40 #7",
+    "[    1.000005][  T812] RIP: 0010:spin+0x1/0x2",
+    "[    1.000006][  T812] Call Trace:",
+    "[    1.000007][  T812]  wheel+0x1/0x2",
+  ].join("\n"));
+  assert.deepEqual(others, []);
+  assert.deepEqual(stall!.frames.map((one) => one.function), ["spin", "wheel"]);
+});
+
 Deno.test("findSplats() follows only those marks that can be the guest's next", () => {
   const warning = "WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2";
   const during = (...lines: string[]) =>
