@@ -64,9 +64,9 @@ const TRACE = /^(?:stack backtrace:|Call [Tt]race:)/;
 /** Kinds whose stacks begin without such a line. */
 const WITHOUT_HEAD = /^(?:kmsan|kcsan|kfence|kmemleak)$/;
 
-/** Lines of one report, and of all of them; then each has only as many as people read. */
+/** Lines of one report; behind so many characters of all, each has only as many as people read. */
 const LINES_KEPT = 5000;
-const ALL_LINES_KEPT = 200_000;
+const ALL_KEPT = 16 << 20;
 /** As many lines of a report as people read. */
 export const LINES_SHOWN = 100;
 /** Characters of a line; the longest that printk writes is half of it (PRINTKRB_RECORD_MAX). */
@@ -118,7 +118,7 @@ export class ReportReader {
   #asking: Report | null = null;
   /** Titles with their times: a log that is printed a second time has no second complaint. */
   readonly #seen = new Set<string>();
-  #lines = 0;
+  #kept = 0;
 
   /** @param order As of {@linkcode findSplats}. */
   constructor(order: readonly string[] | null) {
@@ -314,10 +314,10 @@ export class ReportReader {
   }
 
   #keep(report: Report, more: readonly string[]): void {
-    const room = this.#lines < ALL_LINES_KEPT ? LINES_KEPT : LINES_SHOWN;
+    const room = this.#kept < ALL_KEPT ? LINES_KEPT : LINES_SHOWN;
     if (report.lines.length < room) {
       report.lines.push(...more);
-      this.#lines += more.length;
+      for (const { length } of more) this.#kept += length;
     }
     if (report.cause) this.#keep(report.cause, more);
   }
