@@ -65,10 +65,10 @@ const ROWS: readonly Row[] = [
     "^(?:mce: )?\\[Hardware Error\\]: (?:Machine check|CPU \\d+: Machine)|SError Interrupt on CPU\\d",
   ],
   // mm/kasan, mm/kmsan, mm/kfence, kernel/kcsan, lib/ubsan.c, mm/kmemleak.c.
-  ["kasan-out-of-bounds", "BUG: KASAN: [\\w-]*out-of-bounds"],
-  ["kasan-use-after-free", "BUG: KASAN: [\\w-]*use-after-(?:free|scope|return)"],
+  ["kasan-out-of-bounds", "BUG: KAS[Aa][Nn]: [\\w -]{0,40}out[- ]of[- ]bounds"],
+  ["kasan-use-after-free", "BUG: KAS[Aa][Nn]: [\\w -]{0,40}use[- ]after[- ](?:free|scope|return)"],
   ["kasan-invalid-free", "BUG: KASAN: (?:double-free|invalid-free|double free|invalid free)"],
-  ["kasan", "BUG: KASAN: "],
+  ["kasan", "BUG: KAS[Aa][Nn]: "],
   ["kmsan", "BUG: KMSAN: "],
   ["kcsan", "BUG: KCSAN: "],
   ["kfence", "BUG: KFENCE: "],
@@ -106,7 +106,7 @@ const ROWS: readonly Row[] = [
   ["workqueue-leak", "BUG: workqueue leaked "],
   [
     "hung-task",
-    "INFO: task .{1,80} (?:blocked (?:for more than \\d|on a? ?\\w+,? |in I/O wait)|can't die for more)",
+    "INFO: task .{1,80} (?:blocked (?:for more than|in I/O wait)|can't die for more)",
   ],
   [
     "rcu-stall",
@@ -145,7 +145,8 @@ const ROWS: readonly Row[] = [
   [
     "slab-corruption",
     "^BUG [^:]{1,60} \\(.{1,80}\\): |" +
-    "^(?:kmem_cache_destroy|slab) .{1,60}: Slab cache still has objects",
+    "^BUG [^:\\s]{1,60}: (?:Redzone|Poison|Object|Padding|Freechain|Invalid)|^slab error in |" +
+    "^Slab corruption|^(?:kmem_cache_destroy|slab) .{1,60}: Slab cache still has objects",
     { words: true },
   ],
   ["bug", "(?:------------\\[ cut here \\]------------ ?)?[kK]ernel BUG at ", {
@@ -170,7 +171,7 @@ const ROWS: readonly Row[] = [
     "stack segment|int3|alignment check|bounds|invalid TSS|segment not present|device not available|" +
     "control protection|trap \\w+|coprocessor \\S{1,20}|fpu exception|simd exception)" + DIE +
     "|^(?:invalid opcode|divide[ _]error|stack segment|int3|alignment check): ",
-    { continues: FAULTS },
+    { continues: [...FAULTS, "oops"] },
   ],
   // mm/oom_kill.c, mm/page_alloc.c
   ["oom", "^.{1,40} invoked oom-killer: "],
@@ -202,7 +203,7 @@ const COMPLAINTS: readonly Complaint[] = ROWS.map(([id, title, more]) => ({
 
 /** A word of each title: most lines of a console have none, and asking once is quick. */
 const ANY =
-  /BUG|WARNING|INFO: |anic|PANIC|Error|UBSAN|ODEBUG|unreferenced object|kmemleak|tack|nable to handle|Unhandled|Bad |agetable|page table|LOCKUP|list_|refcount_t|usercopy|detected |ENDBR|CFI|Slab cache|Busy inodes|unregister_netdevice|protection fault|exception|Oops|rror: |int3|check: |opcode|segment|bounds|TSS|not available|trap |oom-killer|of memory|allocation failure|nobody cared|Uhhuh|\[#\d/;
+  /BUG|WARNING|INFO: |anic|PANIC|Error|UBSAN|ODEBUG|unreferenced object|kmemleak|tack|nable to handle|Unhandled|Bad |agetable|page table|LOCKUP|list_|refcount_t|usercopy|detected |ENDBR|CFI|[Ss]lab |Busy inodes|unregister_netdevice|protection fault|exception|Oops|rror: |int3|check: |opcode|segment|bounds|TSS|not available|trap |oom-killer|of memory|allocation failure|nobody cared|Uhhuh|\[#\d/;
 
 /** Lines in which another's words are repeated: they begin a complaint only where they begin. */
 const QUOTING =

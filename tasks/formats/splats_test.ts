@@ -333,6 +333,43 @@ Deno.test("findSplats() ends a report where nothing of it comes any more", () =>
   assert.deepEqual(splat!.frames, []);
 });
 
+Deno.test("findSplats() gives no report a stack that somebody has asked for", () => {
+  for (const asked of ["FAULT_INJECTION: forcing a failure.", "sysrq: Show Blocked State"]) {
+    const [splat, ...others] = findSplats(log(
+      "BUG: Bad rss-counter state mm:ffff type:MM_ANONPAGES val:3",
+      asked,
+      "CPU: 0 UID: 0 PID: 1 Comm: init Not tainted 6.12.40 #7",
+      "Call Trace:",
+      " f+0x1/0x2",
+    ));
+    assert.deepEqual([others, splat!.frames, splat!.lines.length], [[], [], 1], asked);
+  }
+});
+
+Deno.test("findSplats() keeps lines of processes out of a report of the kernel", () => {
+  const said = Array.from({ length: 300 }, (_, index) => `executing program ${index}`);
+  const [splat] = findSplats([
+    "[    1.000000] BUG: KASAN: slab-out-of-bounds in f+0x1/0x2",
+    "[    1.000001] CPU: 0 PID: 1 Comm: init Not tainted 4.14.0 #7",
+    ...said,
+    "[    1.000002] Call Trace:",
+    "[    1.000003]  f+0x1/0x2",
+  ].join("\n"));
+  assert.equal(splat!.lines.length, 4);
+  assert.deepEqual(splat!.frames.map((one) => one.function), ["f"]);
+});
+
+Deno.test("findSplats() takes a WARN() behind a BUG line for a complaint of its own", () => {
+  assert.deepEqual(
+    found(log(
+      "BUG: a wheel is lost",
+      "------------[ cut here ]------------",
+      "WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2",
+    )).map(([id]) => id),
+    ["bug", "warning"],
+  );
+});
+
 Deno.test("findSplats() gives other CPUs' stacks to the stall that asked for them", () => {
   const [stall, ...others] = findSplats([
     "[    1.000000][    C0] rcu: INFO: rcu_sched detected stalls on CPUs/tasks:",
