@@ -171,8 +171,10 @@ export interface RunSettings {
   readonly allowFlaky?: boolean;
   /** Failing cells that have booted are packed into archives. */
   readonly bundle?: boolean;
-  /** Passed through to make: W, V, KCFLAGS. */
+  /** The caller's variables that make gets on its command line (formats/environment.ts). */
   readonly makeVariables: Readonly<Record<string, string>>;
+  /** The caller's variables that decide about a build and reach it by the environment. */
+  readonly keyedVariables: Readonly<Record<string, string>>;
 }
 
 // ── fetch, patch ────────────────────────────────────────────────────────────────────────────────

@@ -206,7 +206,7 @@ async function reportOf(json: string): Promise<RunReport | null> {
 /** One command of a checkout, which ends with this process. */
 function kmatrix(args: readonly string[], root = ROOT, on: Host = host): Promise<CommandResult> {
   const argv = [Deno.execPath(), "run", "--allow-all", `${root}/tasks/main.ts`, ...args];
-  return on.run({ argv, cwd: root, env: { KMATRIX_CACHE: CACHE, O: "" } });
+  return on.run({ argv, cwd: root, env: { KMATRIX_CACHE: CACHE, O: "" }, reach: "whole" });
 }
 
 async function readMutants(wanted: (name: string) => boolean): Promise<Mutant[]> {

@@ -8,6 +8,7 @@ import { withKernelLock } from "./cell_stages.ts";
 import { KmatrixError } from "./errors.ts";
 import { parseAllowList } from "./formats/allow_list.ts";
 import { splitCellId } from "./formats/cells.ts";
+import { keyedVariables, leftOut, makeVariables } from "./formats/environment.ts";
 import type { AttemptPlan } from "./formats/flakes.ts";
 import { parseKernelSpec } from "./formats/kernel_spec.ts";
 import { parseMatrix, withBroughtKernel } from "./formats/matrix.ts";
@@ -162,6 +163,11 @@ export function makePlan(
       "this shard has no cells: there are fewer builds",
     );
   }
+  const ignored = leftOut(host.environment());
+  if (ignored.length > 0) {
+    const text = `not passed on to builds: ${ignored.join(", ")} (docs/matrix.md says what is)`;
+    host.log("notice", text);
+  }
   return { matrix, cells, kconfigAdd: options.kconfigAdd, settings: settingsOf(options, host) };
 }
 
@@ -173,9 +179,6 @@ function attemptsOf({ retries, repeat }: RunOptions): AttemptPlan | undefined {
   if (retries !== undefined) return { kind: "retries", most: retries };
   return repeat === undefined ? undefined : { kind: "repeat", count: repeat };
 }
-
-/** Variables of the environment that make would take from its command line, and that we pass on. */
-const MAKE_VARIABLES = ["W", "V", "KCFLAGS"];
 
 function settingsOf(options: RunOptions, host: Host): RunSettings {
   const arch = host.env("ARCH") || undefined;
@@ -193,11 +196,7 @@ function settingsOf(options: RunOptions, host: Host): RunSettings {
     attempts: attemptsOf(options),
     allowFlaky: options.allowFlaky,
     bundle: options.bundle,
-    makeVariables: Object.fromEntries(
-      MAKE_VARIABLES.flatMap((name) => {
-        const value = host.env(name);
-        return value ? [[name, value]] : [];
-      }),
-    ),
+    makeVariables: makeVariables(host.env),
+    keyedVariables: keyedVariables(host.env),
   };
 }

@@ -4,6 +4,7 @@ import type { RunOptions } from "../cli.ts";
 import type { Plan, Stage } from "../model.ts";
 import { type Failure, failureFrom } from "../errors.ts";
 import { dryRun } from "../dry_run.ts";
+import { keyedVariables, makeVariables } from "../formats/environment.ts";
 import { quoteWord } from "../formats/shell.ts";
 import type { Host } from "../host/host.ts";
 import { runPipeline } from "../pipeline.ts";
@@ -78,8 +79,9 @@ export async function runPlan(
 
 /** What of the environment decides a cell's result (docs/matrix.md), as the words before a command. */
 function variablesOf(host: Host): string {
-  return ["LLVM", "CC", "W", "KCFLAGS"].flatMap((name) => {
-    const value = host.env(name);
-    return value ? [`${name}=${quoteWord(value)} `] : [];
-  }).join("");
+  const toolchain = Object.fromEntries(["LLVM", "CC"].map((name) => [name, host.env(name) ?? ""]));
+  const deciding = { ...toolchain, ...makeVariables(host.env), ...keyedVariables(host.env), V: "" };
+  return Object.entries(deciding).map(([name, value]) =>
+    value === "" ? "" : `${name}=${quoteWord(value)} `
+  ).join("");
 }

@@ -17,7 +17,7 @@ export interface BuildInputs {
   readonly compiler: string;
   /** What they consist of: a digest of each file, by its path. Older versions kept none. */
   readonly toolchainFiles?: Readonly<Record<string, string>>;
-  /** W, V and KCFLAGS. */
+  /** The caller's variables that decide about a build. */
   readonly variables: Readonly<Record<string, string>>;
 }
 

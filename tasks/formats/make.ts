@@ -30,7 +30,7 @@ export interface MakeRequest {
   readonly buildDir: string;
   readonly toolchain: Toolchain;
   readonly jobs: number;
-  /** W, V and KCFLAGS of the user. */
+  /** The caller's, see formats/environment.ts. */
   readonly variables: Readonly<Record<string, string>>;
 }
 

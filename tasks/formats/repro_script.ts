@@ -135,6 +135,9 @@ export function reproScript(facts: ReproFacts): string {
   return [...head(facts, functions), ...body].join("\n") + "\n";
 }
 
+/** What the script takes of its caller: places, and the way to a source elsewhere. */
+const CALLERS = ["HOME", "TMPDIR", "LD_LIBRARY_PATH", "QEMU", "http_proxy", "https_proxy"] as const;
+
 const comment = (text: string) => `# ${text.replace(/\s+/g, " ")}`.trimEnd();
 
 const FUNCTIONS = {
@@ -159,6 +162,9 @@ function head(
     "#",
     "# Exit codes: 1 it fails, 0 it does not fail, 2 it could not be tried.",
     comment(`With kmatrix: ${repeat}`),
+    "# Nothing else of the caller's environment decides; without it, make and QEMU read many variables.",
+    '[ -n "${KMATRIX_REPRO:-}" ] || exec env -i KMATRIX_REPRO=1 PATH="$PATH" LC_ALL=C \\',
+    `\t${CALLERS.map((name) => `\${${name}:+"${name}=$${name}"}`).join(" ")} sh "$0" "$@"`,
     "set -u",
     'here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd) || exit 2',
     'work=${1:-$(mktemp -d "${TMPDIR:-/tmp}/repro.XXXXXX")} || exit 2',

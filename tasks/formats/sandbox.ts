@@ -61,31 +61,17 @@ export function isBelow(path: string, folder: string): boolean {
 const SCRATCH_BYTES = 512 << 20;
 
 /**
- * Variables that a build may need of its caller. All others stay outside: an environment has tokens
- * and passwords in it.
- */
-const PASSED: readonly RegExp[] = [
-  /^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|NO_COLOR|SOURCE_DATE_EPOCH)$/,
-  /^(LD_LIBRARY_PATH|LIBRARY_PATH|CPATH|C_INCLUDE_PATH|PKG_CONFIG_PATH)$/,
-  /^(KCPPFLAGS|KAFLAGS|HOSTCFLAGS|HOSTLDFLAGS|MAKEFLAGS|KBUILD_\w+|KCONFIG_\w+|KMATRIX_\w+)$/,
-  // Those of storage elsewhere hold its passwords, and there is no network.
-  /^CCACHE_(?!REMOTE|SECONDARY)\w+$/,
-];
-
-/**
- * What a confined command finds in its environment.
- * @param caller This process's own.
- * @param own What this tool adds for the command; "" leaves one out.
+ * What a confined command finds in its environment: no home, and no folder for temporary files but
+ * its own.
+ * @param passed What it would find without a sandbox (formats/environment.ts).
  * @param home An empty folder.
  */
 export function sandboxEnvironment(
-  caller: Readonly<Record<string, string>>,
-  own: Readonly<Record<string, string>>,
+  passed: Readonly<Record<string, string>>,
   home: string,
 ): Record<string, string> {
-  const passed = Object.entries(caller).filter(([name]) => PASSED.some((one) => one.test(name)));
-  const all = { ...Object.fromEntries(passed), ...own, HOME: home };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ""));
+  const { TMPDIR: _, ...kept } = passed;
+  return { ...kept, HOME: home };
 }
 
 /**

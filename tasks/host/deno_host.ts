@@ -9,6 +9,7 @@ import { inPieces } from "./pieces.ts";
 import { Tail } from "./tail.ts";
 import { denoFileSystem } from "./deno_fs.ts";
 import { KmatrixError } from "../errors.ts";
+import { childEnvironment } from "../formats/environment.ts";
 import { formatCommand } from "../formats/shell.ts";
 import {
   type Confinement,
@@ -73,6 +74,7 @@ class DenoHost implements Host {
   }
 
   env = (name: string): string | undefined => Deno.env.get(name);
+  environment = (): Readonly<Record<string, string>> => Deno.env.toObject();
 
   now(): number {
     return Date.now();
@@ -118,7 +120,7 @@ class DenoHost implements Host {
   /** Whether bubblewrap works cannot be known without running it: containers often forbid it. */
   async #probeSandbox(): Promise<void> {
     const nothing = { writable: [], readable: [], programs: [] };
-    const prefix = await confinedArgv(nothing, Deno.env.toObject(), {});
+    const prefix = await confinedArgv(nothing, childEnvironment(this.environment(), {}, null));
     // A busy machine is no reason to build without a sandbox, so the limit is a long one.
     const { code, stderr } = await this.run({ argv: [...prefix, "true"], timeoutMs: 60_000 });
     if (code === 0) return;
@@ -128,32 +130,38 @@ class DenoHost implements Host {
 
   async #sandboxFor(
     command: Command,
-    mark: Readonly<Record<string, string>>,
+    environment: Readonly<Record<string, string>>,
   ): Promise<readonly string[]> {
     if (command.confine === undefined) return [];
     const use = await this.sandbox();
     if (use.kind === "bubblewrap") {
       const { confine, cwd } = command;
-      const argv = await confinedArgv(confine, Deno.env.toObject(), { ...command.env, ...mark });
+      const argv = await confinedArgv(confine, environment);
       return cwd === undefined ? argv : [...argv.slice(0, -1), "--chdir", cwd, "--"];
     }
     if (this.#sandboxChoice !== "require") return [];
     throw new KmatrixError("infra", "no-sandbox", `no sandbox: ${use.why}`);
   }
 
-  async #prepare(command: Command, streams: { joined?: boolean; stderr?: string }) {
+  async #prepare(
+    command: Command,
+    streams: { joined?: boolean; stderr?: string },
+    reach = command.reach ?? null,
+  ) {
     this.#containment ??= findContainment(this.log);
     const containment = await this.#containment;
     const mark = containment.length > 0 ? null : crypto.randomUUID();
     const marked: Record<string, string> = mark === null ? {} : { [MARK]: mark };
-    const sandbox = await this.#sandboxFor(command, marked);
+    const environment = childEnvironment(
+      this.environment(),
+      { ...command.env, ...marked },
+      reach,
+    );
+    const sandbox = await this.#sandboxFor(command, environment);
     this.log("debug", `$ ${formatCommand(command)}`);
     const argv = wrappedArgv(containment, [...sandbox, ...command.argv], streams);
-    let builder = $`${argv}`.noThrow().quiet().stdin("null");
+    let builder = $`${argv}`.noThrow().quiet().stdin("null").clearEnv().env(environment);
     if (command.cwd !== undefined) builder = builder.cwd(command.cwd);
-    for (const [name, value] of Object.entries({ ...command.env, ...marked })) {
-      builder = builder.env(name, value === "" ? undefined : value);
-    }
     return { builder, mark };
   }
 
@@ -212,7 +220,7 @@ class DenoHost implements Host {
   }
 
   async attach(command: Command, input: boolean): Promise<number> {
-    const { builder, mark } = await this.#prepare(command, {});
+    const { builder, mark } = await this.#prepare(command, {}, "whole");
     if (this.signal.aborted) return NOT_STARTED;
     const startedAt = this.now();
     const child = builder.stdin(input ? "inherit" : "null").stdout("inherit").stderr("inherit")
@@ -291,11 +299,10 @@ async function existing(home: string | undefined): Promise<Hidden> {
 /** Programs stay where they are found: the PATH of a confined command is that of any other. */
 async function confinedArgv(
   { writable, readable, programs }: Confinement,
-  caller: Readonly<Record<string, string>>,
-  own: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string>>,
 ): Promise<string[]> {
-  const home = caller.HOME;
-  const path = own.PATH ?? caller.PATH ?? "";
+  const home = environment.HOME;
+  const path = environment.PATH ?? "";
   const hidden = await existing(home);
   const bare = [...hidden.readOnly, ...hidden.scratch];
   const found = await Promise.all(programs.map((name) => denoFileSystem.which(name)));
@@ -311,7 +318,7 @@ async function confinedArgv(
   return sandboxArgv(
     { writable, readable: shown.filter((one) => !writable.some((open) => isBelow(one, open))) },
     hidden,
-    sandboxEnvironment(caller, own, hidden.readOnly[0] ?? "/"),
+    sandboxEnvironment(environment, hidden.readOnly[0] ?? "/"),
   );
 }
 

@@ -3,14 +3,17 @@
 
 import type { Parts } from "../formats/elf.ts";
 import type { Usage } from "../model.ts";
+import type { Reach } from "../formats/environment.ts";
 import type { Confinement, SandboxUse } from "../formats/sandbox.ts";
 
 /** An external command as data, built by a pure function and printed before it runs. */
 export interface Command {
   readonly argv: readonly string[];
   readonly cwd?: string;
-  /** Added to the environment of this process; "" removes a variable. */
+  /** Added to what formats/environment.ts passes on; "" removes a variable. */
   readonly env?: Readonly<Record<string, string>>;
+  /** "downloads" where it reaches other machines, "whole" where it is this tool itself. */
+  readonly reach?: Reach;
   /**
    * Both output streams are appended to this file instead of being returned: all of them, or
    * beginning and end with a mark between them (host/capped_log.ts). Of spawn() standard error.
@@ -54,7 +57,8 @@ export interface Host {
   /** How commands with `confine` run; asked anew until there is a sandbox. */
   sandbox(): Promise<SandboxUse>;
   /**
-   * Runs a command with this process's own output streams, for people; gives its exit code.
+   * Runs a command with this process's own output streams and whole environment, for people; gives
+   * its exit code.
    * @param input Whether it reads what is typed; Ctrl-C then is its own to handle.
    */
   attach(command: Command, input: boolean): Promise<number>;
@@ -65,6 +69,8 @@ export interface Host {
   sleep(ms: number): Promise<void>;
   log(level: Level, text: string): void;
   readonly env: (name: string) => string | undefined;
+  /** All variables of this process. */
+  readonly environment: () => Readonly<Record<string, string>>;
   /** Aborted by Ctrl-C and SIGTERM; every child is killed then. */
   readonly signal: AbortSignal;
   /** What this process and its commands have cost so far. */

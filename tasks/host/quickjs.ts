@@ -66,7 +66,7 @@ export async function fetchPrivateQuickjs(paths: Paths, host: Host): Promise<voi
     ...verb,
   ];
   const run = async (argv: readonly string[]) => {
-    const result = await host.run({ argv, cwd: dir });
+    const result = await host.run({ argv, cwd: dir, reach: "downloads" });
     if (result.code === 0) return;
     throw new KmatrixError(
       "infra",
@@ -92,7 +92,7 @@ export async function fetchPrivateQuickjs(paths: Paths, host: Host): Promise<voi
 /** The mirror that this machine's apt uses for Debian itself, not for its security updates. */
 async function debianMirror(host: Host): Promise<string> {
   const argv = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(LABEL)"];
-  const { stdout } = await host.run({ argv });
+  const { stdout } = await host.run({ argv, reach: "downloads" });
   const line = stdout.split("\n").find((line) => / Debian Debian$/.test(line));
   if (line === undefined) {
     throw new KmatrixError(

@@ -245,7 +245,10 @@ async function fromLore(id: string, paths: Paths, host: Host): Promise<string> {
   }
   const dir = `${paths.cache}/series/lore-${(await sha256(id)).slice(0, 16)}`;
   await host.fs.makeDir(dir);
-  const result = await host.run({ argv: ["b4", "am", "--outdir", dir, id] });
+  const result = await host.run({
+    argv: ["b4", "am", "--outdir", dir, id],
+    reach: "downloads",
+  });
   const mbox = (await host.fs.list(dir)).find((name) => name.endsWith(".mbx"));
   if (result.code === 0 && mbox !== undefined) return `${dir}/${mbox}`;
   throw new KmatrixError("infra", "download-failed", `b4 could not fetch ${id}`, result.stderr);

@@ -40,6 +40,7 @@ const SETTINGS: RunSettings = {
   timeoutSeconds: null,
   testFilter: [],
   makeVariables: {},
+  keyedVariables: {},
 };
 
 /** Files in memory, and a make that writes what kbuild would. */

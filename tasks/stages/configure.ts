@@ -154,7 +154,8 @@ export async function identifyBuild(
   host: Host,
 ): Promise<BuildPlace> {
   const request = await requestOf(cell, plan.kconfigAdd, paths, host);
-  const variables = plan.settings.makeVariables;
+  const { makeVariables, keyedVariables } = plan.settings;
+  const variables = { ...makeVariables, ...keyedVariables };
   const fragment = renderFragment(request);
   const compiler = await toolchainVersion(cell.toolchain, paths, host);
   const files = await toolchainFiles(programsOf(cell.toolchain), paths.cache, host);
@@ -182,7 +183,7 @@ export async function identifyBuild(
     buildDir: `${paths.builds}/${cell.config.request?.folder ?? key}`,
     toolchain: cell.toolchain,
     jobs: plan.settings.jobs,
-    variables,
+    variables: makeVariables,
   };
   return { request, identity, key, make, inputs };
 }

@@ -74,7 +74,10 @@ async function fromTarball(
     await host.fs.makeDir(`${paths.sources}/downloads`);
     const partial = `${archive}.partial`;
     const argv = ["curl", "--fail", "--location", "--silent", "--show-error", "--output", partial];
-    const result = await host.run({ argv: [...argv, source.location] });
+    const result = await host.run({
+      argv: [...argv, source.location],
+      reach: "downloads",
+    });
     if (result.code !== 0) {
       await host.fs.remove(partial);
       const text = `${source.location} could not be downloaded: ${result.stderr.trim()}`;
@@ -115,7 +118,7 @@ async function fromGit(
   host: Host,
 ): Promise<Found> {
   const git = async (argv: readonly string[]) => {
-    const result = await host.run({ argv: ["git", ...argv] });
+    const result = await host.run({ argv: ["git", ...argv], reach: "downloads" });
     if (result.code === 0) return result.stdout.trim();
     throw new KmatrixError(
       "infra",

@@ -120,6 +120,7 @@ async function installWithApt(
     const result = await host.run({
       argv: [...sudo, ...argv],
       env: { DEBIAN_FRONTEND: "noninteractive" },
+      reach: "downloads",
     });
     if (result.code !== 0) {
       throw new KmatrixError(

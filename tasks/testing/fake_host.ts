@@ -93,6 +93,7 @@ export class FakeHost implements Host {
   }
 
   env = (): undefined => undefined;
+  environment = (): Readonly<Record<string, string>> => ({});
 
   usage() {
     return { programsMs: {}, peakMiB: 0 };
