@@ -192,6 +192,8 @@ export interface SourceArchive {
   readonly tree: string | null;
   /** Of `tree`: changes whenever name, size or time of a file does that Kconfig reads. */
   readonly kconfigTimes?: string;
+  /** Of `tree`: a file with its links that lead out of it; null for none (host/kernel_tree.ts). */
+  readonly linked?: string | null;
 }
 
 export interface SourceTree {
@@ -207,6 +209,8 @@ export interface SourceTree {
   readonly brought?: boolean;
   /** As {@linkcode SourceArchive.kconfigTimes}. */
   readonly kconfigTimes?: string;
+  /** As {@linkcode SourceArchive.linked}. */
+  readonly linked?: string | null;
   /** The series in its order, by file name and SHA-256. */
   readonly patches: readonly { readonly name: string; readonly digest: string }[];
 }

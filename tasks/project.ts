@@ -6,6 +6,7 @@ import type { RunOptions } from "./cli.ts";
 import type { Paths } from "./paths.ts";
 import { withKernelLock } from "./cell_stages.ts";
 import { KmatrixError } from "./errors.ts";
+import { kernelTree } from "./host/kernel_tree.ts";
 import { parseAllowList } from "./formats/allow_list.ts";
 import { splitCellId } from "./formats/cells.ts";
 import { keyedVariables, leftOut, makeVariables } from "./formats/environment.ts";
@@ -75,6 +76,8 @@ export async function withOwnKernel(
     const text = "--kernel names what --series goes on top of; to choose cells, give a glob";
     throw new KmatrixError("usage", "bad-usage", text);
   }
+  // Of commits, a bare repository will do.
+  if (tree !== undefined && range === undefined) await kernelTree(absolute(tree), host);
   const brought = await bring(
     {
       tree: tree === undefined ? undefined : absolute(tree),
@@ -129,7 +132,7 @@ async function kconfigNames(
 /** Every symbol that the Kconfig files of a tree define, without CONFIG_. */
 export async function kconfigSymbols(tree: string, host: Host): Promise<ReadonlySet<string>> {
   const pattern = "^[[:space:]]*(menu)?config +[A-Za-z0-9_]+";
-  const argv = ["grep", "-rhoE", pattern, "--include=Kconfig*", tree];
+  const argv = ["grep", "-RhoE", pattern, "--include=Kconfig*", tree];
   const { stdout } = await host.run({ argv });
   return new Set(stdout.split("\n").map((line) => line.trim().split(/\s+/).at(-1)!));
 }

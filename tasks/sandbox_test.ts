@@ -101,18 +101,20 @@ Deno.test({
       await sabotage(project, "env; cat /proc/[0-9]*/environ; echo behind");
       const secrets = ["GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "CCACHE_REMOTE_STORAGE", "MY_OWN"];
       for (const name of secrets) Deno.env.set(name, `secret of ${name}`);
-      Deno.env.set("KBUILD_VERBOSE", "0");
+      const others = { CCACHE_MAXSIZE: "9G", KBUILD_VERBOSE: "0" };
+      for (const [name, value] of Object.entries(others)) Deno.env.set(name, value);
       try {
         const { code, out } = await project.run(...BUILD, "--sandbox", "require");
         assert.equal(code, 0, out);
       } finally {
-        for (const name of [...secrets, "KBUILD_VERBOSE"]) Deno.env.delete(name);
+        for (const name of [...secrets, ...Object.keys(others)]) Deno.env.delete(name);
       }
       const [build] = [...Deno.readDirSync(`${project.cache}/builds`)];
       const log = `${project.cache}/builds/${build!.name}/kmatrix-build.log`;
       const text = await Deno.readTextFile(log);
       assert.match(text, /^HOME=\/home$/m);
-      assert.match(text, /^KBUILD_VERBOSE=0$/m);
+      assert.match(text, /^CCACHE_MAXSIZE=9G$/m);
+      assert.doesNotMatch(text, /KBUILD_VERBOSE/);
       assert.match(text, /\0PATH=[^\0]+bin\0/, "environments of other processes");
       assert.match(text, /behind$/m);
       assert.doesNotMatch(text, /secret of/);

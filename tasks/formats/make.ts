@@ -26,7 +26,7 @@ export function unbuildable(path: string): string | undefined {
 
 /** What every make call of one build has in common. */
 export interface MakeRequest {
-  readonly source: Pick<SourceTree, "path" | "digest" | "stamp" | "kconfigTimes">;
+  readonly source: Pick<SourceTree, "path" | "digest" | "stamp" | "kconfigTimes" | "linked">;
   readonly buildDir: string;
   readonly toolchain: Toolchain;
   readonly jobs: number;

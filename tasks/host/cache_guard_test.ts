@@ -96,6 +96,38 @@ Deno.test("dropBackdated() removes what names a file that changed behind its tim
     assert.equal(await left(), "", "all of them");
   }));
 
+Deno.test("dropBackdated() removes what a new header or link may hide a header from, of that name alone", () =>
+  withTempDir(async (dir) => {
+    const [build, tree] = [`${dir}/build`, `${dir}/tree`];
+    const left = async () =>
+      (await host.fs.list(build)).filter((name) => name.endsWith(".o")).join(" ");
+    const make = async () => {
+      for (const [name, header] of [["a", "include/x.h"], ["b", "include/y.h"]] as const) {
+        await Deno.writeTextFile(`${build}/${name}.o`, "");
+        await Deno.writeTextFile(`${build}/.${name}.o.cmd`, `deps := ${tree}/${header} \\\n`);
+      }
+    };
+    const drop = async () => {
+      await dropBackdated(build, { path: tree, stamp: null }, host);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    };
+    await lay(tree, { "include/x.h": 100, "include/y.h": 100 });
+    await Deno.mkdir(build);
+    await make();
+    await drop();
+    await Deno.writeTextFile(`${tree}/include/y.h`, "make sees this one");
+    await drop();
+    assert.equal(await left(), "a.o b.o");
+    await Deno.mkdir(`${tree}/first`);
+    await Deno.writeTextFile(`${tree}/first/x.h`, "comes before include/ on the compiler's way");
+    await drop();
+    assert.equal(await left(), "b.o", "a new header");
+    await make();
+    await Deno.symlink("../include/x.h", `${tree}/first/y.h`);
+    await drop();
+    assert.equal(await left(), "a.o", "a new link");
+  }));
+
 Deno.test("checkSource() finds files that are younger than the tree, and names some", () =>
   withTempDir(async (dir) => {
     await lay(dir, { "t/a.c": 100, "t/x/b.c": 100, "stamp": 100, "t/x/__pycache__/b.pyc": 200 });

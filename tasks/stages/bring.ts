@@ -6,6 +6,7 @@ import type { KernelSpec, Matrix, SourceSpec } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { sha256 } from "../formats/digest.ts";
 import { parseSeriesFile } from "../formats/kernel_spec.ts";
+import { kernelTree } from "../host/kernel_tree.ts";
 import { nearest } from "../formats/nearest.ts";
 import { holdsDiff, sortBySubject } from "../formats/series.ts";
 
@@ -100,13 +101,8 @@ async function treeSource(
   range: string | undefined,
   host: Host,
 ): Promise<SourceSpec> {
-  if (!(await host.fs.exists(`${tree}/Makefile`))) {
-    throw new KmatrixError(
-      "usage",
-      "no-kernel-tree",
-      `--tree ${tree}: no kernel source tree is there`,
-    );
-  }
+  // Says what it is instead.
+  if (!(await host.fs.exists(`${tree}/Makefile`))) await kernelTree(tree, host);
   if (range === undefined) return { kind: "tree", path: tree };
   const [from] = splitRange(range);
   return { kind: "git", repository: tree, ref: await revParse(tree, from, host) };

@@ -233,20 +233,27 @@ interface Stamp {
  * their name, all of scripts/, and the Makefiles and configs of the architecture. Not of times: a
  * checkout there and back changes those alone. Half a second for 2,800 files.
  */
-async function kconfigState(tree: string, host: Host): Promise<string> {
-  const places = ["./Makefile", "./scripts/*", "./arch/x86/Makefile*", "*/configs/*"];
-  const names = places.flatMap((place) => ["-o", "-path", place]);
+async function kconfigState(
+  { path, linked }: Pick<SourceTree, "path" | "linked">,
+  host: Host,
+): Promise<string> {
   const { code, stdout } = await host.run({
-    argv: [
-      ...["sh", "-c", '"$@" | LC_ALL=C sort | sha256sum', "sh"],
-      ...["find", ".", "(", "-name", ".git", "-o", "-name", "__pycache__", ")", "-prune", "-o"],
-      ...["-type", "f", "(", "-name", "Kconfig*", ...names, ")"],
-      ...["-exec", "sha256sum", "{}", "+"],
-    ],
-    cwd: tree,
+    argv: ["sh", "-c", LIST_KCONFIG, linked ?? ""],
+    cwd: path,
   });
   return code === 0 ? stdout.slice(0, 64) : "";
 }
+
+/** Content of what a configuration is made from; $0 names the file of links out of the tree, if any. */
+const LIST_KCONFIG = `set -f
+skip="( -name .git -o -name __pycache__ ) -prune -o"
+read="( -name Kconfig* -o -path ./Makefile -o -path ./scripts/*
+  -o -path ./arch/x86/Makefile* -o -path */configs/* ) -exec sha256sum {} +"
+{
+  find . $skip -xtype f $read
+  [ -z "$0" ] || xargs -0 sh -c 'words=$0; set -f; find -L "$@" $words || :' \\
+    "$skip -type f $read" < "$0"
+} | LC_ALL=C sort | sha256sum`;
 
 async function keptConfig(
   { buildDir, source }: MakeRequest,
@@ -264,7 +271,7 @@ async function keptConfig(
       if (kept.source === source.digest) return dotConfig;
       const { kconfigTimes } = source;
       const untouched = kconfigTimes !== undefined && kept.kconfigTimes === kconfigTimes;
-      const kconfig = untouched ? kept.kconfig : await kconfigState(source.path, host);
+      const kconfig = untouched ? kept.kconfig : await kconfigState(source, host);
       if (kconfig && kept.kconfig === kconfig) {
         // An edited C file has no say in the configuration.
         const renewed = JSON.stringify({ ...kept, source: source.digest, kconfigTimes });
@@ -304,7 +311,7 @@ async function makeConfig(
     identity,
     source: make.source.digest,
     dotConfig: await sha256(dotConfig),
-    kconfig: await kconfigState(make.source.path, host),
+    kconfig: await kconfigState(make.source, host),
     kconfigTimes: make.source.kconfigTimes,
   };
   await host.fs.writeText(`${buildDir}/${STAMP}`, JSON.stringify(stamp));

@@ -7,6 +7,7 @@ import { KmatrixError } from "../errors.ts";
 import { sha256 } from "../formats/digest.ts";
 import { unbuildable } from "../formats/make.ts";
 import { debianSourceTar } from "../formats/requirements.ts";
+import { kernelTree, treeState } from "../host/kernel_tree.ts";
 
 /**
  * @throws KmatrixError: "infra" for a missing or damaged source (wrong sha256, failed download),
@@ -27,7 +28,10 @@ function checkPath(what: string, path: string, hint: string): void {
   throw new KmatrixError("usage", "bad-path", text, hint);
 }
 
-type Found = Pick<SourceArchive, "version" | "digest" | "archive" | "tree" | "kconfigTimes">;
+type Found = Pick<
+  SourceArchive,
+  "version" | "digest" | "archive" | "tree" | "kconfigTimes" | "linked"
+>;
 
 function locate(kernel: KernelSpec, paths: Paths, host: Host): Promise<Found> {
   const { source } = kernel;
@@ -140,60 +144,8 @@ async function fromGit(
   return { version: `${source.ref} (${commit.slice(0, 12)})`, digest: commit, archive, tree: null };
 }
 
-/** What kbuild's own check calls an unclean tree (the outputmakefile rule of the top Makefile). */
-const IN_TREE_LEFTOVERS = [".config", "include/config", "arch/x86/include/generated"];
-
-async function fromTree(path: string, paths: Paths, host: Host): Promise<Found> {
-  checkPath("the tree", path, "Move it, or copy it to a folder without that.");
-  const makefile = await host.fs.readTextIfAny(`${path}/Makefile`);
-  const version = makefile &&
-    /^VERSION = (\d+)\nPATCHLEVEL = (\d+)\nSUBLEVEL = (\d+)/m.exec(makefile);
-  if (!version) {
-    throw new KmatrixError("usage", "no-kernel-tree", `${path} is no kernel source tree`);
-  }
-  for (const leftover of IN_TREE_LEFTOVERS) {
-    if (await host.fs.exists(`${path}/${leftover}`)) {
-      throw new KmatrixError(
-        "usage",
-        "tree-not-clean",
-        `${path} holds leftovers of an in-tree build (${leftover}), and builds here are out of tree`,
-        `Run \`make -C ${path} mrproper\` (it removes .config too: keep a copy if you need it).`,
-      );
-    }
-  }
-  const state = await treeState(path, paths, host);
-  return { version: version.slice(1, 4).join("."), archive: null, tree: path, ...state };
-}
-
-/** Lines of the list that are files which decide about a configuration (stages/configure.ts). */
-const KCONFIG_LINES =
-  "(^|/)Kconfig[^/]* [0-9]+ [^ ]* [^ ]*$|^Makefile |^scripts/|^arch/x86/Makefile|/configs/";
-
-/** Digests that change whenever a file of the tree does; nothing in the tree is written. */
-async function treeState(
-  path: string,
-  paths: Paths,
-  host: Host,
-): Promise<Pick<SourceArchive, "digest" | "kconfigTimes">> {
-  // Every file by size and times: a second per 90,000 files, and it needs no git. The second time is
-  // the inode's, which no program can set back.
-  const find = ["find", path, "-name", ".git", "-prune", "-o", "-type", "f", "-printf"];
-  const list = `${paths.cache}/tree-${crypto.randomUUID()}.list`;
-  await host.fs.makeDir(paths.cache);
-  try {
-    const script = '"$@" | LC_ALL=C sort > "$0" || exit; sha256sum < "$0"; ' +
-      'grep -E "$KCONFIG" "$0" | sha256sum';
-    const { code, stdout, stderr } = await host.run({
-      argv: ["sh", "-c", script, list, ...find, "%P %s %T@ %C@\\n"],
-      env: { KCONFIG: KCONFIG_LINES },
-    });
-    const [all, kconfig] = stdout.split("\n");
-    if (code !== 0 || !kconfig) {
-      const id = /No space left on device/.test(stderr) ? "disk-full" : "source-missing";
-      throw new KmatrixError("infra", id, `${path} cannot be listed`, stderr);
-    }
-    return { digest: await sha256(`tree ${path} ${all}`), kconfigTimes: kconfig.slice(0, 64) };
-  } finally {
-    await host.fs.remove(list);
-  }
+async function fromTree(name: string, paths: Paths, host: Host): Promise<Found> {
+  const { path, version } = await kernelTree(name, host);
+  const state = await treeState(path, paths.cache, host);
+  return { version, archive: null, tree: path, ...state };
 }

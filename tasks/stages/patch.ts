@@ -91,9 +91,9 @@ export async function sourceTree(
   if (!hasOwnTree(kernel)) {
     const path = archive.tree ?? basePath(archive, paths);
     const stamp = archive.tree === null ? baseStamp(archive, paths) : null;
-    const { digest, kconfigTimes } = archive;
+    const { digest, kconfigTimes, linked = null } = archive;
     return {
-      ...{ kernelId, version, digest, path, stamp, patches: [], brought },
+      ...{ kernelId, version, digest, path, stamp, patches: [], brought, linked },
       ...(kconfigTimes === undefined ? {} : { kconfigTimes }),
     };
   }
@@ -202,6 +202,10 @@ const TOUCH_CHANGED = `files() { find "$1" -type f -printf '%P\\t%s\\t%T@\\0'; }
 { files "$0"; files "$0"; files "$1"; } | sort -z | uniq -z -u | cut -z -f1 |
   (cd "$1" && xargs -0 -r touch -c --)`;
 
+/** Puts what the links of $0 lead to outside of it in the place of those links in the copy $1. */
+const COPY_LINKED = `tar --create --dereference --exclude=.git -C "$0" --null -T "$2" |
+  tar --extract -C "$1"`;
+
 /** A tree like the base: hard links where the base is ours, a copy of somebody else's tree. */
 async function layTree(
   archive: SourceArchive,
@@ -217,6 +221,8 @@ async function layTree(
       await host.fs.makeDir(partial);
       const copy = 'tar --create --exclude=.git -C "$0" . | tar --extract -C "$1"';
       await must(host, ["sh", "-c", copy, base, partial]);
+      const { linked } = archive;
+      if (linked) await must(host, ["sh", "-c", COPY_LINKED, base, partial, linked]);
       if (await host.fs.exists(path)) await must(host, ["sh", "-c", TOUCH_CHANGED, path, partial]);
     }
     await host.fs.remove(path);
