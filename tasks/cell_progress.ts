@@ -9,6 +9,7 @@ import {
   type Inspection,
   type KernelBuild,
   type KernelConfig,
+  type LeftOut,
   type RunSettings,
   type Stage,
   type StageOutcome,
@@ -34,6 +35,12 @@ export interface BootAttempt extends Booted {
   readonly folder: string;
 }
 
+const LEFT_OUT_PROPERTIES: Readonly<Record<keyof LeftOut, string>> = {
+  byFlags: "inspect.left-out",
+  byAttributes: "inspect.left-out.attributes",
+  unexplained: "inspect.left-out.unexplained",
+};
+
 /** What becomes of one cell while the run goes on. */
 export class CellProgress {
   readonly cell: Cell;
@@ -45,6 +52,7 @@ export class CellProgress {
   /** How far the cell's kernel came. */
   config: KernelConfig | null = null;
   kernel: KernelBuild | null = null;
+  inspection: Inspection | null = null;
 
   constructor(cell: Cell) {
     this.cell = cell;
@@ -93,6 +101,7 @@ export class CellProgress {
       tests,
       splats: this.result?.splats ?? [],
       properties: this.properties,
+      ...(this.inspection?.leftOut ? { leftOut: this.inspection.leftOut } : {}),
       consoleTail: this.consoleTail,
       // One boot may well pass.
       repeat: verdict.kind === "flaky" ? `${repeat} --until-fail` : repeat,
@@ -153,6 +162,7 @@ export class CellProgress {
 
   /** What reports tell of its kernel. */
   describe(inspection: Inspection): void {
+    this.inspection = inspection;
     const { properties, config, kernel } = this;
     if (config === null || kernel === null) return;
     properties["build.features"] = config.features.join(" ");
@@ -170,6 +180,9 @@ export class CellProgress {
     }
     if (inspection.guardBytes !== null) {
       properties["inspect.guard.bytes"] = `${inspection.guardBytes}`;
+    }
+    for (const [how, paths] of Object.entries(inspection.leftOut ?? {})) {
+      if (paths.length > 0) properties[LEFT_OUT_PROPERTIES[how as keyof LeftOut]] = paths.join(" ");
     }
     for (const module of inspection.modules) {
       const calls = Object.values(module.calls).reduce((sum, count) => sum + count, 0);

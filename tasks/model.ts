@@ -90,9 +90,12 @@ export interface KernelSpec {
   readonly ownTree?: boolean;
   /** Named on the command line and not in the project: a stranger may have written it. */
   readonly brought?: boolean;
-  /** Globs of objects that the tree declares as not instrumented; null: nothing is known of it. */
+  /**
+   * Globs of objects that the tree leaves uninstrumented; null: nothing is known of it. Of a brought
+   * kernel those of its base, of which it may differ.
+   */
   readonly uninstrumented: readonly string[] | null;
-  /** Its series may lack patches that `uninstrumented` counts on: half of one, or a brought kernel. */
+  /** Its series lacks patches that `uninstrumented` counts on. */
   readonly incomplete?: boolean;
 }
 
@@ -263,6 +266,18 @@ export interface Inspection {
   /** null where the kernel has no guards. */
   readonly guardBytes: number | null;
   readonly modules: readonly ModuleInspection[];
+  /** Of a brought kernel whose base is known. */
+  readonly leftOut: LeftOut | null;
+}
+
+/** Objects with code and no call that the base of a kernel does not leave out, by their paths. */
+export interface LeftOut {
+  /** Compiled without -fsanitize-coverage. */
+  readonly byFlags: readonly string[];
+  /** Compiled with it, and each function has an attribute that keeps it away, such as by `__init`. */
+  readonly byAttributes: readonly string[];
+  /** Compiled with it, without a call, and the compiler could not be asked for the attributes. */
+  readonly unexplained: readonly string[];
 }
 
 export interface ModuleInspection {
@@ -466,6 +481,8 @@ export interface CellReport {
   /** The judgement after `expect` was applied. */
   readonly verdict: CellVerdict;
   readonly properties: Readonly<Record<string, string>>;
+  /** What a brought kernel leaves uninstrumented beyond its base. */
+  readonly leftOut?: LeftOut;
   /** The last bytes of the console, for reports. */
   readonly consoleTail: string;
   /** The command that does this cell again. */

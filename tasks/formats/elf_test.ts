@@ -5,7 +5,8 @@ import { KmatrixError } from "../errors.ts";
 import { errorOf } from "../testing/errors.ts";
 import { relaSection, symbolSections, tinyElf, tinyModule } from "../testing/tiny_elf.ts";
 import { Elf, whyNotRunnable } from "./elf.ts";
-import { inspectImage, inspectModule, inspectObject } from "./instrumentation.ts";
+import { inspectImage, inspectModule } from "./instrumentation.ts";
+import { inspectObject } from "./instrumented_objects.ts";
 
 Deno.test("Elf reads sections, their content and symbols", () => {
   const elf = new Elf(
@@ -80,9 +81,9 @@ Deno.test("Elf takes damage as a foreseen error or as other content, never as a 
       damaged[at] = byte;
       try {
         const elf = new Elf(damaged, "x.ko");
-        inspectModule("x.ko", elf, ["kcov", "unique"]);
+        inspectModule("x.ko", elf, ["kcov", "unique"], 1);
         inspectImage(elf, []);
-        inspectObject(elf);
+        inspectObject(elf, null);
       } catch (error) {
         assert.ok(error instanceof KmatrixError, String((error as Error).stack));
       }

@@ -4,15 +4,7 @@
  * from the code or from relocations, never derived from the guards, so that the two can disagree.
  */
 import type { Feature, ModuleInspection } from "../model.ts";
-import {
-  type Elf,
-  type Relocation,
-  type Section,
-  SHF_ALLOC,
-  SHF_EXECINSTR,
-  STT_FUNC,
-} from "./elf.ts";
-import { globMatches } from "../../selftests/harness/glob.ts";
+import { type Elf, type Relocation, type Section, SHF_ALLOC, SHF_EXECINSTR } from "./elf.ts";
 
 /** The callbacks that clang calls (SanitizerCoverage: trace-pc, trace-pc-guard, trace-cmp). */
 export const CALLBACK = /^__sanitizer_cov_trace_(pc|pc_guard|(const_)?cmp[1248]|switch)$/;
@@ -87,8 +79,16 @@ export function callsInImage(elf: Elf): { calls: Calls; returns: ReturnAddresses
   return { calls, returns: { pc: Uint32Array.from(pc).sort(), cmp: Uint32Array.from(cmp).sort() } };
 }
 
-/** Figures of vmlinux, and one line for each thing that is not as the features promise. */
-export function inspectImage(elf: Elf, features: readonly Feature[]): ImageFigures {
+/**
+ * Figures of vmlinux, and one line for each thing that is not as the features promise.
+ * @param instrumentsAll CONFIG_KCOV_INSTRUMENT_ALL; without it some folders alone are instrumented.
+ */
+export function inspectImage(
+  elf: Elf,
+  features: readonly Feature[],
+  { instrumentsAll }: { readonly instrumentsAll: boolean } = { instrumentsAll: true },
+): ImageFigures {
+  const fewest = instrumentsAll ? FEWEST_CALLS : 1;
   const { calls, returns } = callsInImage(elf);
   const guards = guardArea(elf);
   return {
@@ -97,7 +97,7 @@ export function inspectImage(elf: Elf, features: readonly Feature[]): ImageFigur
     guardBytes: guards?.bytes ?? null,
     returns,
     problems: [
-      ...callProblems("vmlinux", calls, features, FEWEST_CALLS),
+      ...callProblems("vmlinux", calls, features, { pcs: fewest, comparisons: fewest }),
       ...(features.includes("unique") ? guardProblems(elf, calls, guards) : []),
       ...(features.includes("unique") ? constructorProblems("vmlinux", elf) : []),
       ...elf.sections.filter((section) => section.name.startsWith("__sancov")).map((section) =>
@@ -111,15 +111,16 @@ function callProblems(
   where: string,
   calls: Calls,
   features: readonly Feature[],
-  fewest: number,
+  due: { readonly pcs: number; readonly comparisons: number },
 ): string[] {
   const has = (feature: Feature) => features.includes(feature);
-  const checks: readonly [string, (name: string) => boolean, boolean][] = [
-    [PC, (name) => name === PC, has("kcov") && !has("unique")],
-    [GUARD, (name) => name === GUARD, has("kcov") && has("unique")],
-    ["the comparison callbacks", (name) => COMPARE.test(name), has("kcov") && has("cmp")],
+  const comparisons = "the comparison callbacks";
+  const checks: readonly [string, (name: string) => boolean, boolean, number][] = [
+    [PC, (name) => name === PC, has("kcov") && !has("unique"), due.pcs],
+    [GUARD, (name) => name === GUARD, has("kcov") && has("unique"), due.pcs],
+    [comparisons, (name) => COMPARE.test(name), has("kcov") && has("cmp"), due.comparisons],
   ];
-  return checks.flatMap(([name, matches, wanted]) => {
+  return checks.flatMap(([name, matches, wanted, fewest]) => {
     const found = sum(calls, matches);
     if (wanted && found < fewest) {
       return [`${where} calls ${name} ${found} times; at least ${fewest} are due`];
@@ -185,11 +186,16 @@ const ONCE = [".text", ".init.text", ".exit.text"];
 /** What tells KASAN the globals of a module and forgets them: clang's own sections, one each. */
 const KASAN_TEXT = /^\.text\.asan\.module_[cd]tor$/;
 
-/** Figures of one .ko, and what is wrong with it. `unique` and the rest are the kernel's. */
+/**
+ * Figures of one .ko, and what is wrong with it.
+ * @param features Of the kernel.
+ * @param fewestPcs Calls that are due of the callbacks that report a PC; it need not compare.
+ */
 export function inspectModule(
   name: string,
   elf: Elf,
   features: readonly Feature[],
+  fewestPcs: number,
 ): { figures: ModuleInspection; problems: readonly string[] } {
   const problems: string[] = [];
   const allocated = elf.sections.filter((section) => section.flags & SHF_ALLOC);
@@ -227,7 +233,7 @@ export function inspectModule(
       if (operand !== null) operands.push(operand);
     }
   }
-  problems.push(...callProblems(name, calls, features, 1));
+  problems.push(...callProblems(name, calls, features, { pcs: fewestPcs, comparisons: 0 }));
   if (features.includes("unique")) {
     problems.push(...constructorProblems(name, elf));
     problems.push(...operandProblems(name, calls[GUARD] ?? 0, operands));
@@ -292,47 +298,4 @@ function operandProblems(name: string, calls: number, operands: readonly number[
   const odd = [...distinct].find((place) => place % GUARD_BYTES !== 0);
   if (odd !== undefined) problems.push(`${name}: a guard at ${odd} is not aligned`);
   return problems;
-}
-
-// ── objects ─────────────────────────────────────────────────────────────────────────────────────
-
-/** Code bytes of C functions, and calls of callbacks, of one relocatable object. */
-export function inspectObject(elf: Elf): { codeBytes: number; calls: number } {
-  // Only compilers leave a .comment; hand-written assembly is never instrumented.
-  if (!elf.sections.some((section) => section.name === ".comment")) {
-    return { codeBytes: 0, calls: 0 };
-  }
-  const codeBytes = elf.symbolTable.filter((symbol) =>
-    symbol.type === STT_FUNC && !symbol.name.startsWith("asan.module_")
-  ).reduce((total, symbol) => total + symbol.size, 0);
-  let calls = 0;
-  for (const [index, section] of elf.sections.entries()) {
-    if (!isCode(section)) continue;
-    for (const { symbol } of elf.relocations(index)) {
-      if (CALLBACK.test(elf.symbolTable[symbol]?.name ?? "")) calls++;
-    }
-  }
-  return { codeBytes, calls };
-}
-
-/** The globs of an uninstrumented.list; `#` starts a comment. */
-export function parseUninstrumentedList(text: string): string[] {
-  return text.split("\n").map((line) => line.replace(/#.*/, "").trim()).filter(Boolean);
-}
-
-/** The objects that have code, no call and no leave. */
-export function undeclaredObjects(
-  uninstrumented: readonly string[],
-  declared: readonly string[],
-): string[] {
-  return uninstrumented.filter((path) => !declared.some((glob) => globMatches(glob, path)));
-}
-
-/** The objects with calls that the list names one by one: a glob may cover more than it declares. */
-export function wronglyInstrumentedObjects(
-  calling: readonly string[],
-  declared: readonly string[],
-): string[] {
-  const names = new Set(declared);
-  return calling.filter((path) => names.has(path));
 }

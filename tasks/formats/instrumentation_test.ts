@@ -3,16 +3,7 @@ import assert from "node:assert/strict";
 import type { Feature } from "../model.ts";
 import { type TinyKernel, tinyKernel, type TinyModule, tinyModule } from "../testing/tiny_elf.ts";
 import { Elf } from "./elf.ts";
-import {
-  CALLBACK,
-  callsInImage,
-  inspectImage,
-  inspectModule,
-  inspectObject,
-  parseUninstrumentedList,
-  undeclaredObjects,
-  wronglyInstrumentedObjects,
-} from "./instrumentation.ts";
+import { CALLBACK, callsInImage, inspectImage, inspectModule } from "./instrumentation.ts";
 
 const PC = "__sanitizer_cov_trace_pc";
 const GUARD = "__sanitizer_cov_trace_pc_guard";
@@ -22,7 +13,7 @@ const imageProblems = (kernel: TinyKernel, ...features: Feature[]) =>
   inspectImage(new Elf(tinyKernel(kernel), "vmlinux"), features).problems.join("; ");
 const moduleOf = (module: Partial<TinyModule>, ...features: Feature[]) => {
   const bytes = tinyModule({ calls: [0, 4], callback: GUARD, ...module });
-  return inspectModule("lib/x.ko", new Elf(bytes, "x.ko"), features);
+  return inspectModule("lib/x.ko", new Elf(bytes, "x.ko"), features, 1);
 };
 
 Deno.test("CALLBACK matches the callbacks of trace-pc, trace-pc-guard and trace-cmp", () => {
@@ -148,26 +139,19 @@ Deno.test("inspectModule() refuses guards in a module of a kernel without unique
   assert.deepEqual(moduleOf({ callback: PC, calls: [null, null] }, "kcov").problems, []);
 });
 
-Deno.test("inspectObject() tells compiled code from assembly, and counts its calls", () => {
-  const comment = { name: ".comment", type: 1, flags: 0x30, content: Uint8Array.of(0) };
-  const inspect = (module: Partial<TinyModule>) =>
-    inspectObject(new Elf(tinyModule({ calls: [], callback: PC, ...module }), "x.o"));
-  assert.deepEqual(inspect({ calls: [null, null] }), { codeBytes: 0, calls: 0 });
-  const compiled = inspect({ calls: [null, null], sections: [comment] });
-  assert.ok(compiled.codeBytes > 0);
-  assert.equal(compiled.calls, 2);
-  assert.equal(inspect({ sections: [comment] }).calls, 0);
+Deno.test("inspectModule() wants as many calls as are due, and no comparison", () => {
+  const bytes = tinyModule({ calls: [], callback: PC });
+  const problems = (fewest: number) =>
+    inspectModule("x.ko", new Elf(bytes, "x.ko"), ["kcov", "cmp"], fewest).problems;
+  assert.deepEqual(problems(0), []);
+  assert.match(problems(1).join(), /^x\.ko calls __sanitizer_cov_trace_pc 0 times; [^,]*$/);
 });
 
-Deno.test("undeclaredObjects() leaves what the kernel's list allows", () => {
-  const declared = parseUninstrumentedList("# early code\narch/x86/boot/*\nmm/slub.o # why\n\n");
-  assert.deepEqual(undeclaredObjects(["arch/x86/boot/a/b.o", "mm/slub.o", "mm/slab.o"], declared), [
-    "mm/slab.o",
-  ]);
-});
-
-Deno.test("wronglyInstrumentedObjects() wants no call in an object that the list names", () => {
-  const declared = parseUninstrumentedList("arch/x86/boot/*\nkernel/kcov.o\n");
-  const calling = ["arch/x86/boot/a.o", "kernel/kcov.o", "kernel/fork.o"];
-  assert.deepEqual(wronglyInstrumentedObjects(calling, declared), ["kernel/kcov.o"]);
+Deno.test("inspectImage() wants few calls where chosen folders alone are instrumented", () => {
+  const few = new Elf(tinyKernel({ calls: { [PC]: 3 } }), "vmlinux");
+  const none = new Elf(tinyKernel({ calls: {} }), "vmlinux");
+  const chosen = { instrumentsAll: false };
+  assert.deepEqual(inspectImage(few, ["kcov"], chosen).problems, []);
+  assert.equal(inspectImage(few, ["kcov"]).problems.length, 1);
+  assert.equal(inspectImage(none, ["kcov"], chosen).problems.length, 1);
 });

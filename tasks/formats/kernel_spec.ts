@@ -2,7 +2,7 @@
 /** kernels/<id>/kernel.yaml: where a kernel's source comes from. */
 import { type KernelSpec, type SourceSpec } from "../model.ts";
 import { readYaml, type YamlValue } from "./yaml_reader.ts";
-import { parseUninstrumentedList } from "./instrumentation.ts";
+import { parseUninstrumentedList } from "./instrumented_objects.ts";
 import { KmatrixError } from "../errors.ts";
 
 const SOURCE_KINDS = ["debian", "tarball", "git", "tree"] as const;

@@ -63,18 +63,15 @@ export async function bring(
     ).join("+"),
     kernels,
   );
-  // A tree declares much the same files as the kernel whose cells it gets; what it declares beyond
-  // is named.
-  const declared = tree === undefined ? base : kernels.find(({ id }) => id === template);
+  // What it leaves uninstrumented beyond this kernel is named in the report.
+  const compared = tree === undefined ? base : kernels.find(({ id }) => id === template);
   return {
     id,
     dir: paths.root,
     source,
     series: patches,
     brought: true,
-    // What our own series takes out of the instrumentation, it may not.
-    incomplete: true,
-    uninstrumented: (declared ?? base).uninstrumented,
+    uninstrumented: (compared ?? base).uninstrumented,
   };
 }
 

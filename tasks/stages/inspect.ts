@@ -6,18 +6,31 @@ import type { Inspection, KernelBuild, KernelSpec, ModuleInspection } from "../m
 import { KmatrixError } from "../errors.ts";
 import { sha256 } from "../formats/digest.ts";
 import { Elf } from "../formats/elf.ts";
+import { inspectImage, inspectModule, type ReturnAddresses } from "../formats/instrumentation.ts";
 import {
-  inspectImage,
-  inspectModule,
-  inspectObject,
-  type ReturnAddresses,
-  undeclaredObjects,
-  wronglyInstrumentedObjects,
-} from "../formats/instrumentation.ts";
-import { llvmTool } from "../formats/make.ts";
+  isSilent,
+  lackOfComparisons,
+  leftOutBeyond,
+  leftOutLines,
+  listProblems,
+  silentObject,
+  unaskedCalls,
+} from "../formats/instrumented_objects.ts";
+import { KernelObjects } from "../host/kernel_objects.ts";
 
 /** The files that decide what is found; a change of one of them makes every kernel unknown. */
-const RULES = ["formats/elf.ts", "formats/instrumentation.ts", "stages/inspect.ts"];
+const RULES = [
+  "formats/elf.ts",
+  "formats/instrumentation.ts",
+  "formats/instrumented_objects.ts",
+  "formats/kbuild_command.ts",
+  "formats/llvm_ir.ts",
+  "host/kernel_objects.ts",
+  "stages/inspect.ts",
+];
+
+/** Which objects of a kernel may be without instrumentation, and how strictly. */
+type Allowed = Pick<KernelSpec, "uninstrumented" | "incomplete" | "brought">;
 
 /**
  * What was found sound is remembered beside the kernel, for as long as its files are the same.
@@ -25,7 +38,7 @@ const RULES = ["formats/elf.ts", "formats/instrumentation.ts", "stages/inspect.t
  */
 export async function inspect(
   kernel: KernelBuild,
-  spec: Pick<KernelSpec, "uninstrumented" | "incomplete">,
+  spec: Allowed,
   paths: Paths,
   host: Host,
 ): Promise<Inspection> {
@@ -35,18 +48,20 @@ export async function inspect(
     features,
     spec.uninstrumented,
     spec.incomplete ?? false,
+    spec.brought ?? false,
     await Promise.all(products.map(async (path) => [path, await host.fs.stat(path)])),
     await Promise.all(RULES.map((name) => host.fs.readTextIfAny(`${paths.root}/tasks/${name}`))),
   ];
   const key = await sha256(JSON.stringify(looked));
   const file = `${buildDir}/kmatrix-inspected.json`;
   const kept = readKept(await host.fs.readTextIfAny(file));
-  if (kept?.key === key && kept.tables === await tablesState(buildDir, host)) {
-    return kept.inspection;
+  const sound = kept?.key === key && kept.tables === await tablesState(buildDir, host);
+  const inspection = sound ? kept.inspection : await lookInside(kernel, spec, host);
+  if (!sound) {
+    const tables = await tablesState(buildDir, host);
+    await host.fs.writeText(file, JSON.stringify({ key, tables, inspection }));
   }
-  const inspection = await lookInside(kernel, spec, host);
-  const tables = await tablesState(buildDir, host);
-  await host.fs.writeText(file, JSON.stringify({ key, tables, inspection }));
+  for (const line of leftOutLines(inspection.leftOut)) host.log("notice", line);
   return inspection;
 }
 
@@ -96,39 +111,37 @@ function readKept(text: string | null): Kept | null {
 
 async function lookInside(
   kernel: KernelBuild,
-  spec: Pick<KernelSpec, "uninstrumented" | "incomplete">,
+  spec: Allowed,
   host: Host,
 ): Promise<Inspection> {
   const { features, buildDir } = kernel.config;
-  const image = await withElf(kernel.vmlinux, host, (elf) => inspectImage(elf, features));
+  const config = await host.fs.readTextIfAny(`${buildDir}/include/config/auto.conf`);
+  const instrumentsAll = config === null || /^CONFIG_KCOV_INSTRUMENT_ALL=y$/m.test(config);
+  const image = await withElf(
+    kernel.vmlinux,
+    host,
+    (elf) => inspectImage(elf, features, { instrumentsAll }),
+  );
   if (features.includes("kcov")) await writeTables(buildDir, image.returns, host);
-  const problems = [...image.problems];
-  if (features.includes("kcov") && spec.uninstrumented !== null) {
-    const { without, calling } = await linkedObjects(kernel, host);
-    problems.push(
-      ...undeclaredObjects(without, spec.uninstrumented).map((path) =>
-        `${path} has code and no call of a callback, and the tree does not declare it (uninstrumented.list)`
-      ),
-      // The patch that takes an object out of the instrumentation may be one of those to come.
-      ...wronglyInstrumentedObjects(calling, spec.incomplete ? [] : spec.uninstrumented).map((
-        path,
-      ) =>
-        `${path} calls callbacks, and the tree declares it as uninstrumented (uninstrumented.list)`
-      ),
-    );
-  }
+  const { problems, leftOut, isKnown } = features.includes("kcov")
+    ? await objectsOf(kernel, spec, host)
+    : NO_OBJECTS;
   const modules: ModuleInspection[] = [];
+  const inModules: string[] = [];
   for (const name of kernel.modules) {
     const path = `${buildDir}/${name}`;
-    const module = await withElf(path, host, (elf) => inspectModule(name, elf, features));
+    const fewest = isKnown(name) ? 0 : 1;
+    const module = await withElf(path, host, (elf) => inspectModule(name, elf, features, fewest));
     modules.push(module.figures);
-    problems.push(...module.problems);
+    inModules.push(...module.problems);
   }
-  if (problems.length > 0) {
-    const more = problems.length > 1 ? ` (+${problems.length - 1} more)` : "";
-    throw new KmatrixError("inspect", "not-as-asked", problems[0]! + more, problems.join("\n"));
+  const all = [...image.problems, ...problems, ...inModules];
+  if (all.length > 0) {
+    const more = all.length > 1 ? ` (+${all.length - 1} more)` : "";
+    throw new KmatrixError("inspect", "not-as-asked", all[0]! + more, all.join("\n"));
   }
-  return { calls: image.calls, textBytes: image.textBytes, guardBytes: image.guardBytes, modules };
+  const { calls, textBytes, guardBytes } = image;
+  return { calls, textBytes, guardBytes, modules, leftOut };
 }
 
 async function withElf<T>(path: string, host: Host, body: (elf: Elf) => T): Promise<T> {
@@ -140,23 +153,48 @@ async function withElf<T>(path: string, host: Host, body: (elf: Elf) => T): Prom
   }
 }
 
-/** The objects that are linked into vmlinux: those with code of C and no call, and those with calls. */
-async function linkedObjects(
-  kernel: KernelBuild,
-  host: Host,
-): Promise<{ without: readonly string[]; calling: readonly string[] }> {
-  const { buildDir, toolchain } = kernel.config;
-  const ar = llvmTool(toolchain.llvm, "llvm-ar");
-  // vmlinux.a is the thin archive that kbuild links vmlinux from.
-  const list = await host.run({ argv: [ar, "t", "vmlinux.a"], cwd: buildDir });
-  if (list.code !== 0) {
-    throw new KmatrixError("infra", "no-object-list", `${ar} t vmlinux.a failed`, list.stderr);
+/** What the objects of a kernel and its modules tell. */
+interface Objects {
+  readonly problems: readonly string[];
+  readonly leftOut: Inspection["leftOut"];
+  /** Whether each object of a module was judged by itself, so that none is due of the whole. */
+  isKnown(module: string): boolean;
+}
+
+const NO_OBJECTS: Objects = { problems: [], leftOut: null, isKnown: () => false };
+
+async function objectsOf(kernel: KernelBuild, spec: Allowed, host: Host): Promise<Objects> {
+  const { uninstrumented, incomplete = false, brought = false } = spec;
+  const reader = new KernelObjects(kernel.config, host);
+  const byPath = new Map((await reader.ofKernel()).map((object) => [object.path, object]));
+  if (byPath.size === 0 && !brought && uninstrumented !== null) {
+    const text =
+      `${kernel.config.buildDir} has no archive of the objects that vmlinux is linked from`;
+    throw new KmatrixError("infra", "no-object-list", text);
   }
-  const [without, calling]: [string[], string[]] = [[], []];
-  for (const path of list.stdout.split("\n").filter(Boolean)) {
-    const { codeBytes, calls } = await withElf(`${buildDir}/${path}`, host, inspectObject);
-    if (calls > 0) calling.push(path);
-    else if (codeBytes > 0) without.push(path);
+  const known = new Set<string>();
+  for (const name of kernel.modules) {
+    const parts = await reader.partsOf(name);
+    for (const part of parts) byPath.set(part.path, part);
+    const judged = brought || uninstrumented !== null;
+    if (judged && parts.every(({ coverage }) => coverage !== null)) known.add(name);
   }
-  return { without, calling };
+  const objects = [...byPath.values()];
+  const problems = objects.flatMap(unaskedCalls);
+  if (!brought && kernel.config.features.includes("cmp")) {
+    problems.push(...objects.flatMap(lackOfComparisons));
+  }
+  if (!brought && uninstrumented !== null) {
+    problems.push(...listProblems(objects, uninstrumented, incomplete));
+  }
+  const unexplained: string[] = [];
+  for (const object of objects.filter(isSilent)) {
+    const functions = await reader.instrumentedFunctions(object);
+    if (functions === null) unexplained.push(object.path);
+    else if (functions.length > 0) problems.push(silentObject(object.path, functions));
+  }
+  const leftOut = brought && uninstrumented
+    ? leftOutBeyond(objects, uninstrumented, unexplained)
+    : null;
+  return { problems, leftOut, isKnown: (module) => known.has(module) };
 }
