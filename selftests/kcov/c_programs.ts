@@ -24,18 +24,30 @@ export function referenceTests<T extends Pick<DeclaredTest, "fixture">>(tests: r
   return tests.filter(({ fixture }) => REFERENCE_FIXTURES.includes(fixture));
 }
 
+/** A program that says of a test of its own that it failed is started so often. */
+export const MOST_RUNS = 3;
+
 /** A line that a program printed, as a diagnostic line of {@link C_TEST}. */
-export function printedLine(program: string, line: string): string {
-  return `${program}| ${line}`;
+export function printedLine(program: string, line: string, run = 1): string {
+  return `${runName(program, run)}| ${line}`;
 }
 
 /** Name of the attachment that tells how a program ended. */
-export function endAttachment(program: string): string {
-  return `end.${program}`;
+export function endAttachment(program: string, run = 1): string {
+  return `end.${runName(program, run)}`;
+}
+
+function runName(program: string, run: number): string {
+  return run === 1 ? program : `${program}#${run}`;
 }
 
 export interface ProgramRecord {
   readonly name: string;
+  /** At least one. */
+  readonly runs: readonly ProgramRun[];
+}
+
+export interface ProgramRun {
   readonly end: ProgramEnd;
   /** What it printed. */
   readonly lines: readonly string[];
@@ -46,14 +58,21 @@ export function readPrograms(
   diagnostics: readonly string[],
   attachments: Readonly<Record<string, unknown>>,
 ): ProgramRecord[] {
-  return Object.entries(attachments).flatMap(([key, end]) => {
-    const name = /^end\.(.+)$/.exec(key)?.[1];
-    if (name === undefined || !isProgramEnd(end)) return [];
+  const programs = new Map<string, ProgramRun[]>();
+  for (const [key, end] of Object.entries(attachments)) {
+    const [, name, program] = /^end\.((.+?)(?:#\d+)?)$/.exec(key) ?? [];
+    if (name === undefined || !isProgramEnd(end)) continue;
     const prefix = `${name}|`;
     const lines = diagnostics.filter((line) => line.startsWith(prefix))
       .map((line) => line.slice(prefix.length).replace(/^ /, ""));
-    return [{ name, end, lines }];
-  });
+    programs.set(program!, [...programs.get(program!) ?? [], { end, lines }]);
+  }
+  return [...programs].map(([name, runs]) => ({ name, runs }));
+}
+
+/** Whether a program says itself that a test of it failed (KSFT_FAIL of kselftest.h). */
+export function saysFailed(end: ProgramEnd): boolean {
+  return end.kind === "exited" && end.code === 1;
 }
 
 function isProgramEnd(value: unknown): value is ProgramEnd {

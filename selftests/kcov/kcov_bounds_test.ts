@@ -98,9 +98,13 @@ function enableVariant(
   else enableOrSkip(t, device, mode === "cmp" ? KCOV_TRACE_CMP : KCOV_TRACE_PC);
 }
 
-/** Sets the count, empties the bitmap, and puts the sentinel everywhere else. */
-function presetIn(batch: Batch, { device }: Layout, count: bigint): void {
+/**
+ * Sets the count, empties the bitmap, and puts the sentinel everywhere else. The trace is full
+ * meanwhile: what a switch to another task adds would take the place of a sentinel.
+ */
+function presetIn(batch: Batch, { device, capacity }: Layout, count: bigint): void {
   const { bitmapWords, words } = device;
+  batch.store(device.addressOf(bitmapWords), BigInt(capacity));
   batch.fill(device.addressOf(0), 0n, bitmapWords);
   batch.fill(device.addressOf(bitmapWords + 1), SENTINEL, words - bitmapWords - 1);
   batch.store(device.addressOf(bitmapWords), count);

@@ -9,7 +9,14 @@ import { fixture } from "../harness/fixtures.ts";
 import { guest, listFolder } from "../harness/guest.ts";
 import { readCell } from "../harness/guest_platform.ts";
 import { runProgram } from "../harness/program.ts";
-import { C_SELFTEST_FOLDER, endAttachment, endText, printedLine } from "./c_programs.ts";
+import {
+  C_SELFTEST_FOLDER,
+  endAttachment,
+  endText,
+  MOST_RUNS,
+  printedLine,
+  saysFailed,
+} from "./c_programs.ts";
 import { openKcov } from "./kcov.ts";
 
 /** As kselftest gives a program; here for all of them together. */
@@ -28,14 +35,20 @@ kcovC.test("every_program_ends_by_itself", (t, programs) => {
   const deadlineMs = guest().nowMs() + LIMIT_MS * timeScale;
   const troubles: string[] = [];
   for (const program of programs) {
-    const end = runProgram(`${C_SELFTEST_FOLDER}/${program}`, {
-      timeoutMs: Math.max(0, Math.round(deadlineMs - guest().nowMs())),
-      maxBytes: MAX_BYTES,
-      onLine: (line) => t.log(printedLine(program, printable(line))),
-    });
-    t.attach(endAttachment(program), end);
-    const text = endText(end);
-    if (text !== null) troubles.push(`${program} ${text}`);
+    for (let run = 1; run <= MOST_RUNS; run++) {
+      const startMs = guest().nowMs();
+      const end = runProgram(`${C_SELFTEST_FOLDER}/${program}`, {
+        timeoutMs: Math.max(0, Math.round(deadlineMs - startMs)),
+        maxBytes: MAX_BYTES,
+        onLine: (line) => t.log(printedLine(program, printable(line), run)),
+      });
+      t.attach(endAttachment(program, run), end);
+      const text = endText(end);
+      if (text !== null) troubles.push(`${program} ${text}`);
+      // Its rules may not reckon with a busy machine: what is wrong is wrong each time.
+      const nowMs = guest().nowMs();
+      if (!saysFailed(end) || deadlineMs - nowMs < 3 * (nowMs - startMs)) break;
+    }
   }
   if (programs.length === 0) t.fail(`${C_SELFTEST_FOLDER} holds no program`);
   if (troubles.length > 0) t.fail(troubles.join("; "));

@@ -16,6 +16,8 @@ import {
 import { ModuleFile } from "./module_file.ts";
 import { packSymbols, SymbolTable } from "./symbol_table.ts";
 import { KernelSymbols } from "./symbols.ts";
+import { AssertionError, fail } from "../harness/asserts.ts";
+import { undisturbed } from "./windows.ts";
 import { symbolSections, tinyElf } from "../../tasks/testing/tiny_elf.ts";
 
 Deno.test("ioctl numbers are those of the kernel's macros", () => {
@@ -160,4 +162,41 @@ Deno.test("ModuleFile lists sections, and functions of sections with code", () =
 Deno.test("ModuleFile throws for what is no ELF64 file", () => {
   assert.throws(() => new ModuleFile(new Uint8Array(100)), /not an ELF64 file/);
   assert.throws(() => new ModuleFile(new Uint8Array()), RangeError);
+});
+
+/** Runs a body that fails so many times. */
+function run(failures: number, error: () => never = () => fail("two more entries")) {
+  const lines: string[] = [];
+  let runs = 0;
+  const body = () =>
+    undisturbed({ log: (line) => lines.push(line) }, () => {
+      if (++runs <= failures) error();
+    });
+  return { body, lines, runs: () => runs };
+}
+
+Deno.test("undisturbed() lets pass what holds in one of five attempts, and says so", () => {
+  for (const failures of [0, 1, 4]) {
+    const { body, lines, runs } = run(failures);
+    body();
+    assert.equal(runs(), failures + 1);
+    assert.equal(lines.length, failures);
+  }
+  const { body, lines } = run(1);
+  body();
+  assert.deepEqual(lines, ["attempt 1: two more entries"]);
+});
+
+Deno.test("undisturbed() fails with what fails every time", () => {
+  const { body, runs } = run(Infinity);
+  assert.throws(body, AssertionError);
+  assert.equal(runs(), 5);
+});
+
+Deno.test("undisturbed() repeats nothing but a claim that does not hold", () => {
+  const { body, runs } = run(1, () => {
+    throw new RangeError("a bug of the test");
+  });
+  assert.throws(body, RangeError);
+  assert.equal(runs(), 1);
 });

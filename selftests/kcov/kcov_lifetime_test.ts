@@ -108,27 +108,25 @@ kcovLifetime.test("a_forked_child_does_not_inherit", (_t, device) => {
 
 kcovLifetime.test("a_child_may_enable_what_the_parent_disabled", (_t, device) => {
   const symbols = kernelSymbols();
-  const shared = sharedMemory(8);
-  const disabled = guest().address(shared);
+  // Each yields to the other: they may have one CPU between them, and a busy one.
+  const flags = new BigUint64Array(sharedMemory(16));
+  const [TRIED, DISABLED] = [0, 1];
+  const waitFor = (flag: number) => {
+    while (flags[flag] === 0n) guest().call(SYS.schedYield);
+  };
   device.enable(KCOV_TRACE_PC);
   const child = spawn(() => {
     const early = device.ioctl(KCOV_ENABLE, KCOV_TRACE_PC);
-    const wait = new Batch();
-    wait.wait(disabled, 1n);
-    // On one CPU the parent needs the CPU to get there.
-    while (new BigUint64Array(shared)[0] === 0n) guest().call(SYS.schedYield);
-    wait.run();
+    flags[TRIED] = 1n;
+    waitFor(DISABLED);
     device.enable(KCOV_TRACE_PC);
     const pcs = device.recording((batch) => batch.syscall(SYS.personality, [0xffffffff]))
       .steadyPcs();
     return { early, names: symbols.namesOf(pcs) };
   });
-  // Long enough for the child to have tried on most machines; either order is right.
-  const BOTH_ENABLED_MS = 20;
-  const untilMs = guest().nowMs() + BOTH_ENABLED_MS;
-  while (guest().nowMs() < untilMs) guest().call(SYS.schedYield);
+  waitFor(TRIED);
   device.disable();
-  new BigUint64Array(shared)[0] = 1n;
+  flags[DISABLED] = 1n;
   const { early, names } = child.join();
   assertErrno(early, EINVAL, "KCOV_ENABLE by the child while the parent collects");
   assertEquals(names[0], "__x64_sys_personality", "first function of the child's trace");
@@ -193,7 +191,7 @@ kcovLifetime.test("closed_descriptors_are_freed", () => {
       return null;
     }).join();
   }
-  const deadlineMs = guest().nowMs() + 2000;
+  const deadlineMs = guest().nowMs() + 10_000;
   while (usedKiB() - before >= KIB_EACH && guest().nowMs() < deadlineMs) {
     guest().call(SYS.schedYield);
   }

@@ -19,17 +19,18 @@ export function bitsByPc(
   bitmapWords: number,
   calls: (batch: Batch) => void,
 ): Map<bigint, number> {
-  for (let attempt = 0;; attempt++) {
+  for (let attempt = 1;; attempt++) {
     const { pcs, bits } = experiment(device, bitmapWords, calls);
     const without = pcs.filter((pc) => !bits.has(pc));
     if (without.length === 0) return bits;
-    // A context switch during the first part leaves PCs that the calls do not have.
-    if (attempt === 2) fail(`${without.length} of ${pcs.length} PCs have no bit`);
+    // What a switch to another task adds may come in the middle of one of the many steps.
+    if (attempt === 5) fail(`${without.length} of ${pcs.length} PCs have no bit`);
   }
 }
 
 function experiment(device: Kcov, bitmapWords: number, calls: (batch: Batch) => void) {
   device.enableUnique(bitmapWords);
+  const steady = new Set(device.recording(calls).steadyPcs());
   const all = new Batch();
   device.resetIn(all);
   calls(all);
@@ -38,7 +39,7 @@ function experiment(device: Kcov, bitmapWords: number, calls: (batch: Batch) => 
   // the way into this ioctl.
   all.syscall(SYS.ioctl, [device.fd, KCOV_DISABLE, 0]);
   all.run();
-  const pcs = device.pcs(Number(all.result(count)));
+  const pcs = device.pcs(Number(all.result(count))).filter((pc) => steady.has(pc));
   const candidates = device.setBits();
 
   const bits = new Map<bigint, number>();
@@ -54,7 +55,7 @@ function experiment(device: Kcov, bitmapWords: number, calls: (batch: Batch) => 
     const owners = device.pcs(Number(one.result(entries)));
     if (owners.length > 1) fail(`bit ${bit} belongs to ${owners.length} PCs`);
     const [owner] = owners;
-    if (owner !== undefined) bits.set(owner, bit);
+    if (owner !== undefined && steady.has(owner)) bits.set(owner, bit);
   }
   device.disable();
   return { pcs, bits };

@@ -18,7 +18,7 @@ import {
   C_SELFTEST_SOURCE,
   C_TEST,
   endText,
-  type ProgramRecord,
+  type ProgramRun,
   readPrograms,
   referenceTests,
 } from "../../selftests/kcov/c_programs.ts";
@@ -61,14 +61,15 @@ export function withCPrograms(
   const programs = readPrograms(main.diagnostics, main.attachments);
   // The boot ended while they ran, or the test that runs them is itself at fault.
   if (programs.length === 0 && main.outcome.kind === "failed") return tests;
-  const reports = programs.map((program) => ({ program, report: readTap(program.lines) }));
-  const results = reports.flatMap(({ program, report }) =>
-    report.cases.map((found) => resultOf(program.name, found, tests, reference, features))
+  const runs = programs.flatMap(({ name, runs }) => runs.map((run) => readRun(name, run)));
+  const results = programs.flatMap(({ name }) =>
+    casesOf(runs.filter((run) => run.name === name)).map((found) =>
+      resultOf(name, found, tests, reference, features)
+    )
   );
   const trouble = programs.length === 0
     ? failed("c-bad-tap", "no program has told how it ended")
-    : reports.map(({ program, report }) => troubleOf(program, report, features))
-      .find((one) => one !== null) ?? null;
+    : runs.map((run) => troubleOf(run, features)).find((one) => one !== null) ?? null;
   const judged: TestResult = {
     ...main,
     // What the kernel said meanwhile comes first; of what the guest's test said we know the cause.
@@ -87,6 +88,37 @@ function ownWord(outcome: TestOutcome): boolean {
   return outcome.kind !== "failed" || outcome.failure.id === "test-failed";
 }
 
+/** One run of a program and what it says. */
+interface ReadRun extends ProgramRun {
+  /** Of the program. */
+  readonly name: string;
+  readonly report: KtapReport;
+}
+
+function readRun(name: string, run: ProgramRun): ReadRun {
+  return { ...run, name, report: readTap(run.lines) };
+}
+
+/**
+ * The tests of a program that was started again because one of them failed: one that did not fail in
+ * one of the runs has not failed, for what a busy machine does to a trace it does not do each time.
+ */
+function casesOf(runs: readonly ReadRun[]): KtapCase[] {
+  const all = runs.flatMap(({ report }, index) =>
+    report.cases.map((found) => ({ run: index + 1, found }))
+  );
+  const names = new Set(all.map(({ found }) => found.name));
+  return [...names].map((name) => {
+    const tries = all.filter(({ found }) => found.name === name);
+    const { found } = tries.find((one) => !isRed(one.found)) ?? tries.at(-1)!;
+    const other = tries.filter((one) => one.found !== found && isRed(one.found));
+    const said = other.flatMap(({ run, found }) =>
+      [`failed in run ${run} of ${runs.length}`, ...found.diagnostics].map((line) => line.trim())
+    );
+    return { ...found, diagnostics: [...found.diagnostics, ...said] };
+  });
+}
+
 /** TAP with anything else between its lines: a program may print what it likes. */
 function readTap(lines: readonly string[]): KtapReport {
   const known = /^(K?TAP version |1\.\.\d|(not )?ok\b|\s*#|\s*$|Bail out!)/;
@@ -103,10 +135,10 @@ function readTap(lines: readonly string[]): KtapReport {
 
 /** What is wrong with a program as a whole; null where its results say all. */
 function troubleOf(
-  { name, end, lines }: ProgramRecord,
-  { cases, problems, running }: KtapReport,
+  { name, end, lines, report }: ReadRun,
   features: readonly Feature[],
 ): TestOutcome | null {
+  const { cases, problems, running } = report;
   const where = running === null ? "" : ` in ${running}`;
   const detail = lines.slice(-DETAIL_LINES).join("\n");
   const text = endText(end);

@@ -48,12 +48,15 @@ interface Run {
   readonly act?: Act;
   readonly console?: readonly string[];
   readonly filter?: readonly string[];
+  /** What it printed when it was started again, and how it ended then. */
+  readonly again?: readonly (readonly [tap: readonly string[], code: number])[];
 }
 
 /** A cell with the three tests of ours, and a C program that printed this. */
 function judged(run: Run = {}): CellResult {
   const { tap = TAP, end = { kind: "exited", code: 0 }, features = FEATURES, ours = {} } = run;
   const filter = run.filter ?? [];
+  const again = (run.again ?? []).map(([tap, code], index) => ({ tap, code, number: index + 2 }));
   const recording = record({
     features,
     filter,
@@ -65,8 +68,21 @@ function judged(run: Run = {}): CellResult {
       }),
       scripted(C_TEST, run.act, {
         requires: ["kcov", "c-selftest"],
-        logs: tap.map((line) => printedLine("kcov_test", line)),
-        attaches: { [endAttachment("kcov_test")]: end },
+        logs: [
+          ...tap.map((line) => printedLine("kcov_test", line)),
+          ...again.flatMap(({ tap, number }) =>
+            tap.map((line) => printedLine("kcov_test", line, number))
+          ),
+        ],
+        attaches: {
+          [endAttachment("kcov_test")]: end,
+          ...Object.fromEntries(
+            again.map(({ code, number }) => [
+              endAttachment("kcov_test", number),
+              { kind: "exited", code },
+            ]),
+          ),
+        },
         ...(run.console ? { console: run.console } : {}),
       }),
     ],
@@ -160,6 +176,34 @@ Deno.test("a test that fails in C fails, whatever ours says", () => {
   });
   assert.equal(words(both)[c(UNIQUE)], "c-test-failed");
   assert.deepEqual(comparisonOf(both.tests)?.differing, [], "they agree");
+});
+
+Deno.test("a test of a program that was started again fails when it failed each time", () => {
+  const red = (name: string, at: number) =>
+    replaced(
+      `ok ${at} ${name}`,
+      `#  kcov_test.c:9:Expected 2 == 0 in ${at}`,
+      `not ok ${at} ${name}`,
+    );
+  const [first, third] = [red(PC, 1), red(UNIQUE, 3)];
+  const end = { kind: "exited", code: 1 } as const;
+
+  const once = judged({ tap: third, end, again: [[TAP, 0]] });
+  assert.deepEqual([words(once)[C_TEST], words(once)[c(UNIQUE)]], ["passed", "passed"]);
+  const { diagnostics } = once.tests.find(({ id }) => id === c(UNIQUE))!;
+  assert.match(diagnostics.join("\n"), /failed in run 1 of 2\n[^]*Expected 2 == 0 in 3$/);
+  assert.deepEqual(comparisonOf(once.tests)?.differing, []);
+
+  // Each of them once.
+  const turns = judged({ tap: third, end, again: [[first, 1], [third, 1]] });
+  assert.deepEqual(Object.values(words(turns)), ["passed", "passed", "skipped", "passed"]);
+  const always = judged({ tap: third, end, again: [[third, 1], [third, 1]] });
+  assert.equal(words(always)[c(UNIQUE)], "c-test-failed");
+  // How it ends, and whether its TAP adds up, counts of each run.
+  const died = judged({ tap: third, end, again: [[TAP.slice(0, 4), 139]] });
+  assert.equal(words(died)[C_TEST], "c-crashed");
+  const odd = judged({ tap: third, end, again: [[third, 0]] });
+  assert.equal(words(odd)[C_TEST], "c-bad-tap");
 });
 
 Deno.test("what passes or skips in C and is not so with us differs", () => {
