@@ -4,7 +4,17 @@
 
 import { ForkServer } from "./fork_server.ts";
 import { EXIT_PORT } from "./frames.ts";
-import { close, ERRNO, guest, isSysError, O_WRONLY, open, SYS } from "./guest.ts";
+import {
+  close,
+  ERRNO,
+  guest,
+  isSysError,
+  listFolder,
+  O_WRONLY,
+  open,
+  sleepMs,
+  SYS,
+} from "./guest.ts";
 import type { Cell, ChildMessage, Platform } from "./runner.ts";
 
 const CELL_PATH = "/kmatrix/cell.json";
@@ -73,9 +83,36 @@ export function readCell(): Cell {
   }
 }
 
+/** A printer that has more to print than this keeps its last lines. */
+const PRINTERS_MS = 5000;
+
+/**
+ * Newer kernels (7.3 for a serial port) print by a thread for each console, which a busy machine lets
+ * fall behind by whole seconds. Waits until these threads sleep, for then nothing is left to print.
+ */
+function awaitPrinters(): void {
+  const read = (pid: string, file: string) => {
+    try {
+      return guest().readFile(`/proc/${pid}/${file}`);
+    } catch {
+      return ""; // it has ended
+    }
+  };
+  const pids = listFolder("/proc").filter((name) => /^\d+$/.test(name));
+  const printers = pids.filter((pid) => read(pid, "comm").startsWith("pr/"));
+  const isPrinting = (pid: string) => /\) [RD] /.test(read(pid, "stat"));
+  const deadlineMs = guest().nowMs() + PRINTERS_MS;
+  while (printers.some(isPrinting) && guest().nowMs() < deadlineMs) sleepMs(5);
+}
+
 /** Ends the machine; QEMU exits with `(code << 1) | 1`. */
 export function endMachine(code: number): never {
   const sys = guest();
+  try {
+    awaitPrinters();
+  } catch {
+    // Without /proc nobody can tell.
+  }
   sys.outl(EXIT_PORT, code);
   // Still here: there is no such device. With -no-reboot this ends QEMU as well.
   sys.call(SYS.reboot, 0xfee1dead, 672274793, 0x01234567, null);

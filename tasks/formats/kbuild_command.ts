@@ -106,24 +106,28 @@ const KIND_OF_FEATURE: Readonly<Record<string, CoverageKind>> = {
  */
 export function coverageOf(argv: readonly string[]): Coverage {
   const kinds = new Set<CoverageKind>();
-  let byList = false;
-  const take = (feature: string, on: boolean) => {
+  /** LLVM's own options, which are for SanitizerCoverage where something else makes it run. */
+  const tuned = new Set<CoverageKind>();
+  let [runs, byList] = [false, false];
+  const take = (set: Set<CoverageKind>, feature: string, on: boolean) => {
     const kind = KIND_OF_FEATURE[feature];
-    if (kind !== undefined) on ? kinds.add(kind) : kinds.delete(kind);
+    if (kind !== undefined) on ? set.add(kind) : set.delete(kind);
   };
   for (const word of argv) {
     const driver = /^-f(no-)?sanitize-coverage=(.*)$/.exec(word);
-    if (driver) { for (const feature of driver[2]!.split(",")) take(feature, !driver[1]); }
-    else if (/^-fsanitize-coverage-(ignore|allow|black|white)list=./.test(word)) byList = true;
-    else if (/^-fplugin=.*sancov_plugin/.test(word)) take("trace-pc", true);
-    else {
-      const inner = /-f?sanitizer?-coverage-(trace-[a-z-]+)(?:=(\w+))?/g;
-      for (const [, feature, value] of word.matchAll(inner)) {
-        take(feature!, !/^(0|false)$/i.test(value ?? ""));
-      }
+    if (driver) { for (const feature of driver[2]!.split(",")) take(kinds, feature, !driver[1]); }
+    const inner = /^-fsanitize-coverage-(trace-[a-z-]+)$/.exec(word);
+    if (inner) take(kinds, inner[1]!, true);
+    if (/^-fplugin=.*sancov_plugin/.test(word)) take(kinds, "trace-pc", true);
+    for (
+      const [, feature, value] of word.matchAll(/-sanitizer-coverage-(trace-[a-z-]+)(?:=(\w+))?/g)
+    ) {
+      take(tuned, feature!, !/^(0|false)$/i.test(value ?? ""));
     }
+    if (/^-fsanitize-coverage[=-]|passes=.*sancov/.test(word)) runs = true;
+    if (/^-fsanitize-coverage-(ignore|allow|black|white)list=./.test(word)) byList = true;
   }
-  return { kinds, byList };
+  return { kinds: new Set([...kinds, ...runs ? tuned : []]), byList };
 }
 
 /** Options that go with the making of an object, or write files beside it. */

@@ -122,15 +122,18 @@ Deno.test("coverageOf() reads what asks for calls, in its order", () => {
     [],
   );
   assert.deepEqual(kinds("-Xclang", "-fsanitize-coverage-trace-pc-guard"), ["guard"]);
-  assert.deepEqual(kinds("-mllvm", "-sanitizer-coverage-trace-pc"), ["pc"]);
-  assert.deepEqual(kinds("-mllvm", "-sanitizer-coverage-trace-pc=0"), []);
+  const counters = "-fsanitize-coverage=inline-8bit-counters";
+  assert.deepEqual(kinds(counters, "-mllvm", "-sanitizer-coverage-trace-pc"), ["pc"]);
+  assert.deepEqual(kinds(counters, "-mllvm", "-sanitizer-coverage-trace-pc=0"), []);
+  // Nothing makes the pass run.
+  assert.deepEqual(kinds("-mllvm", "-sanitizer-coverage-trace-pc"), []);
   assert.deepEqual(
     kinds("-Cpasses=sancov-module", "-Cllvm-args=-sanitizer-coverage-trace-compares"),
     [
       "cmp",
     ],
   );
-  assert.deepEqual(kinds("-Cllvm-args=-sanitizer-coverage-level=3 -sanitizer-coverage-trace-pc"), [
+  assert.deepEqual(kinds("-C", "passes=sancov", "-Cllvm-args=-sanitizer-coverage-trace-pc -x"), [
     "pc",
   ]);
   assert.deepEqual(kinds("-fplugin=./scripts/gcc-plugins/sancov_plugin.so"), ["pc"]);

@@ -26,6 +26,7 @@ export interface KernelObject extends ObjectFacts {
 export class KernelObjects {
   readonly #config: Pick<KernelConfig, "buildDir" | "source" | "toolchain">;
   readonly #host: Host;
+  #asked = 0;
 
   constructor(config: Pick<KernelConfig, "buildDir" | "source" | "toolchain">, host: Host) {
     this.#config = config;
@@ -68,7 +69,7 @@ export class KernelObjects {
    */
   async instrumentedFunctions({ argv }: KernelObject): Promise<string[] | null> {
     if (argv === null) return null;
-    const file = this.#at(IR_FILE);
+    const file = this.#at(`kmatrix-attributes-${this.#asked++}.ll`);
     await this.#host.fs.remove(file);
     try {
       const { code } = await this.#host.run({
@@ -171,8 +172,6 @@ export class KernelObjects {
     return `${this.#config.buildDir}/${name}`;
   }
 }
-
-const IR_FILE = "kmatrix-attributes.ll";
 
 /** A module of objects of objects is as deep as kbuild goes; what names itself goes on for ever. */
 const DEEPEST = 4;

@@ -161,6 +161,9 @@ interface Objects {
   isKnown(module: string): boolean;
 }
 
+/** Compilers that are asked at the same time. */
+const ASKED_AT_ONCE = 4;
+
 const NO_OBJECTS: Objects = { problems: [], leftOut: null, isKnown: () => false };
 
 async function objectsOf(kernel: KernelBuild, spec: Allowed, host: Host): Promise<Objects> {
@@ -188,10 +191,15 @@ async function objectsOf(kernel: KernelBuild, spec: Allowed, host: Host): Promis
     problems.push(...listProblems(objects, uninstrumented, incomplete));
   }
   const unexplained: string[] = [];
-  for (const object of objects.filter(isSilent)) {
-    const functions = await reader.instrumentedFunctions(object);
-    if (functions === null) unexplained.push(object.path);
-    else if (functions.length > 0) problems.push(silentObject(object.path, functions));
+  const silent = objects.filter(isSilent);
+  for (let at = 0; at < silent.length; at += ASKED_AT_ONCE) {
+    const some = silent.slice(at, at + ASKED_AT_ONCE);
+    const answers = await Promise.all(some.map((one) => reader.instrumentedFunctions(one)));
+    for (const [index, { path }] of some.entries()) {
+      const functions = answers[index]!;
+      if (functions === null) unexplained.push(path);
+      else if (functions.length > 0) problems.push(silentObject(path, functions));
+    }
   }
   const leftOut = brought && uninstrumented
     ? leftOutBeyond(objects, uninstrumented, unexplained)
