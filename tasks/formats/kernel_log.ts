@@ -52,17 +52,40 @@ function* parts(line: string): Generator<RawLine> {
   }
 }
 
-function* rawLines(console: Text): Generator<RawLine> {
+/** Lines without carriage returns and terminal codes, but for empty ones. */
+function* plainLines(console: Text): Generator<string> {
   for (const piece of pieces(console)) {
     for (const line of piece.replaceAll("\r", "").replace(TERMINAL_CODES, "").split("\n")) {
       // They say nothing, and there may be millions of them.
-      if (line !== "") yield* parts(line);
+      if (line !== "") yield line;
     }
   }
 }
 
-function hasStamps(console: Text): boolean {
-  for (const { writer } of rawLines(console)) if (writer === "kernel") return true;
+const LEADING = /^[ \t>|]{0,40}/;
+
+/**
+ * What stands in front of each line of a log that was quoted or indented as a whole, in a mail or a
+ * commit message; "" for all others. One blank alone is how a stack is printed.
+ */
+function quoteOf(console: Text): string {
+  let quote: string | null = null;
+  for (const line of plainLines(console)) {
+    const leading: string = LEADING.exec(line)![0];
+    if (leading.length === line.length) continue;
+    quote ??= leading;
+    while (!leading.startsWith(quote)) quote = quote.slice(0, -1);
+    if (quote.trim() === "" && quote.length < 2) return "";
+  }
+  return quote ?? "";
+}
+
+function* rawLines(console: Text, quote: string): Generator<RawLine> {
+  for (const line of plainLines(console)) yield* parts(line.slice(quote.length));
+}
+
+function hasStamps(console: Text, quote: string): boolean {
+  for (const { writer } of rawLines(console, quote)) if (writer === "kernel") return true;
   return false;
 }
 
@@ -108,8 +131,9 @@ class Bare {
  * - perhaps, where the log does not hold the beginning (`doubtful`).
  */
 export function* kernelLog(console: Text): Generator<LogLine> {
-  const bare = new Bare(hasStamps(console));
-  for (const line of rawLines(console)) {
+  const quote = quoteOf(console);
+  const bare = new Bare(hasStamps(console, quote));
+  for (const line of rawLines(console, quote)) {
     bare.follow(line);
     const { text, writer, caller, time } = line;
     const kernel = writer === "kernel" ||

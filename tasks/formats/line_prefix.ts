@@ -24,12 +24,18 @@ const CALLER = String.raw`\[ *([CT]\d{1,10})[^\]\s]{0,40}\]`;
 const TIME = String.raw`\[(?: {0,12}(\d{1,10}\.\d{1,9})(?: +< *-?\d+\.\d+ *>)?|` +
   String.raw`\p{L}{2,5}\.? \p{L}{3,5}\.? [ \d]\d \d\d:\d\d:\d\d \d{4}|` +
   String.raw`\p{L}{3,5}\.? ?\d{1,2} \d\d:\d\d| *\+\d+\.\d+)\]`;
-const STAMP = new RegExp(`^${TIME}(?:${CALLER})? ?`, "u");
+const STAMP = new RegExp(`^${TIME}(?: ?${CALLER})? ?`, "u");
 const CALLER_ONLY = new RegExp(`^${CALLER} ?`);
 /** A serial line loses characters at its beginning. */
-const TORN_STAMP = new RegExp(String.raw`^ *\d{0,9}\.\d{6}\](?:${CALLER})? `);
-/** Android kernels name CPU and task behind the stamp: "c0   1234 ". */
-const ANDROID = /^ ?c(\d{1,3}) {1,7}\d+ /;
+const TORN_STAMP = new RegExp(
+  String.raw`^(?: *\d{0,9}\.\d{6}|\d{3,6})\](?:${CALLER})? `,
+);
+/**
+ * Kernels of Android name CPU and task behind the stamp: "c0   1234 ", "(0)[1234:init]",
+ * "[0:           init: 1234] ".
+ */
+const ANDROID =
+  /^(?: ?c(\d{1,3}) {1,7}\d+ |\((\d{1,3})\)\[\d+:[^\]]{1,40}\]| ?\[(\d{1,3}): {0,20}[^\]:]{1,20}: *\d+\] )/;
 /** `dmesg --raw` and consoles of old: the priority, of which all but three bits are a facility. */
 const PRIORITY = /^<(\d{1,4})>/;
 /** `dmesg -x`. */
@@ -73,7 +79,10 @@ function stamped(line: string): Prefixed | null {
   if (stamp) {
     const text = line.slice(stamp[0].length);
     const android = ANDROID.exec(text);
-    if (android) return kernel(text.slice(android[0].length), `C${android[1]}`, stamp[1]);
+    if (android) {
+      const cpu = android[1] ?? android[2] ?? android[3];
+      return kernel(text.slice(android[0].length), `C${cpu}`, stamp[1]);
+    }
     return kernel(text, stamp[2] ?? "", stamp[1] ?? "");
   }
   const caller = CALLER_ONLY.exec(line);

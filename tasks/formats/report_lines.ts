@@ -43,7 +43,7 @@ const PART = any(
   String
     .raw`^(?:rcu: )?\s+(?:\d+-\.|\d+-[.?!OoN]|\(detected by|\(t=|Tasks blocked|hardirqs|number:|cputime|P\d+|(?:Possible|Unless) )|rcu_\w+ kthread|RCU grace-period|Sending NMI|NMI backtrace|blocking rcu_node`,
   String
-    .raw`^task:|^(?:INFO: task .*)?\s+(?:Not tainted|Tainted: )|^"echo 0 >|^Showing (?:all locks|busy workqueues)|^workqueue |^pool \d|^ +(?:pwq|pending|in-flight|delayed|inactive)\b|^Sched Debug|^Future hung task|^Blocked by coredump`,
+    .raw`^task:|^(?:INFO: task .*)?\s+(?:Not tainted|Tainted: )|^"echo 0 >|^Showing (?:all locks|busy workqueues)|^workqueue |^pool \d|^ +(?:pwq|pending|in-flight|delayed|inactive)\b|^ +last function: |^Sched Debug|^Future hung task|^Blocked by coredump`,
   // Memory.
   String
     .raw`^(?:Mem-Info|Node \d|DMA|Normal|HighMem|active_anon|lowmem_reserve|\d+ (?:total pagecache|pages? (?:RAM|reserved|HighMem|in swap|cma|hwpoison))|Swap cache|Free swap|Total swap|Unreclaimable slab|Tasks state|oom-kill:|oom_reaper|memory: usage|swap: usage|kmem: usage|Memory cgroup stats|\[ *\d+\] +\d|\[ +pid)`,

@@ -271,7 +271,7 @@ export class ReportReader {
     if (!last) return;
     const part = isReportLine(text);
     // A line that may be a process's is one, but for what has the form of a report's.
-    if (doubtful && !last.doubtful && !(part && isUntraced(last))) return;
+    if (doubtful && !last.doubtful && !part) return;
     if (!isGoing(last)) {
       last.idle++;
       if (last.marked && isFrameLine(text)) this.#keep(last, [text]);

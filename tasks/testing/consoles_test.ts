@@ -50,7 +50,19 @@ const FORMS: Readonly<Record<string, Form>> = {
   "kernel: alone": each(() => "kernel: "),
   "a logger of consoles": each((index) => `2026-11-28T16:29:53.1234567Z [${time(index)}] `),
   "quoted in a mail": each((index) => `> [${time(index)}] `),
+  "quoted in a mail, without times": each(() => "> "),
+  "indented, without times": each(() => "    "),
+  "a time in every second line": each((index) => index % 2 === 0 ? `[${time(index)}] ` : ""),
+  "a time in every other second line": each((index) => index % 2 === 1 ? `[${time(index)}] ` : ""),
+  "a time in the first lines alone": each((index) => index < 5 ? `[${time(index)}] ` : ""),
+  "a serial line that loses characters": each((index) =>
+    `[${time(index)}] `.slice(index % 3 === 0 ? 7 : 0)
+  ),
+  "RFC 5424": each((index) => `<4>1 2026-11-28T16:29:53.003Z guest kernel - - - [${time(index)}] `),
+  "a test lab": each((index) => `2026-11-28T16:29:53.123456  <4>[${time(index)}] `),
   "Android": each((index) => `[${time(index)}] c1    812 `),
+  "Android of one vendor": each((index) => `[${time(index)}] (1)[812:probe]`),
+  "Android of another": each((index) => `[${time(index)}]  [1:          probe:  812] `),
   "time switched on late": (lines) =>
     [
       "Linux version 6.12.40 (kmatrix@kmatrix) #7 SMP\nCommand line: console=ttyS0\n",
