@@ -42,6 +42,14 @@ Deno.test("kernelLog() takes off what dmesg, /dev/kmsg, syslog and journalctl wr
   }
 });
 
+Deno.test("kernelLog() takes off what stands in front of every line of a quoted log", () => {
+  assert.deepEqual(texts("> a\n>\n>  b\n> [    1.000000] c"), ["a", "", " b", "c"]);
+  assert.deepEqual(texts("    a\n\n     b\n"), ["a", " b"]);
+  // A piece of a stack has one blank in front of each line.
+  assert.deepEqual(texts(" f+0x1/0x2\n g+0x1/0x2"), [" f+0x1/0x2", " g+0x1/0x2"]);
+  assert.deepEqual(texts("> a\nb"), ["> a", "b"]);
+});
+
 Deno.test("kernelLog() knows lines of programs in logs that name them", () => {
   const lines = [
     ...["Nov 28 16:29:53 host systemd[1]: text", "<12>text", "user  :warn  : [ 1.000000] text"],
