@@ -160,13 +160,13 @@ const ROWS: readonly Row[] = [
   // Oopses: what led to them has often been said in the line before.
   [
     "general-protection",
-    "(?:Oops: )?(?:segment-related )?general protection fault(?:, |: [0-9a-f]{4}|$)",
+    "(?:Oops: )?(?:segment-related )?general protection fault(?:, |: [0-9a-f]{4}|$| for )",
     { continues: ["kasan"] },
   ],
   ["oops", "(?:Unexpected kernel BRK exception|Bad mode in .{1,30} handler)"],
   [
     "oops",
-    "^Oops\\b|Oops(?:: [\\w -]{1,40})?" + DIE +
+    "^Oops\\b|^[a-zA-Z][\\w ,'-]{0,120}" + DIE + "|Oops(?:: [\\w -]{1,40})?" + DIE +
     "|^Internal error: |(?:Oops: )?\\b(?:invalid opcode|divide[ _]error|" +
     "stack segment|int3|alignment check|bounds|invalid TSS|segment not present|device not available|" +
     "control protection|trap \\w+|coprocessor \\S{1,20}|fpu exception|simd exception)" + DIE +
