@@ -35,9 +35,8 @@ interface RawLine {
   readonly time: string;
 }
 
-/** The line without its prefix, and each line of printk's that begins in the middle of it. */
-function* parts(line: string): Generator<RawLine> {
-  const { text, ...whose } = prefixed(line);
+/** A line without its prefix, and each line of printk's that begins in the middle of it. */
+function* parts({ text, ...whose }: RawLine): Generator<RawLine> {
   if (text.includes("\n")) {
     for (const one of text.split("\n")) if (one !== "") yield { text: one, ...whose };
     return;
@@ -80,8 +79,27 @@ function quoteOf(console: Text): string {
   return quote ?? "";
 }
 
+/** Shorter prefixes say too little of the lines behind them. */
+const WIDE_PREFIX = 8;
+
 function* rawLines(console: Text, quote: string): Generator<RawLine> {
-  for (const line of plainLines(console)) yield* parts(line.slice(quote.length));
+  /** Of the last line of the kernel: the width of its prefix in blanks, and whose it was. */
+  let margin = "";
+  let before: RawLine | null = null;
+  for (const quoted of plainLines(console)) {
+    const line = quoted.slice(quote.length);
+    const whole = prefixed(line);
+    if (whole.writer === "kernel") {
+      const width = line.length - whole.text.length;
+      if (width !== margin.length) margin = width < WIDE_PREFIX ? "" : " ".repeat(width);
+      before = whole;
+    } else if (before && margin !== "" && whole.writer === "bare" && line.startsWith(margin)) {
+      // dmesg puts blanks in front of the other lines of a record, as many as the prefix is wide.
+      yield { ...before, text: line.slice(margin.length) };
+      continue;
+    } else before = null;
+    yield* parts(whole);
+  }
 }
 
 function hasStamps(console: Text, quote: string): boolean {

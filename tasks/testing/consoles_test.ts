@@ -27,6 +27,13 @@ const FORMS: Readonly<Record<string, Form>> = {
     ),
   "priorities": each((index) => `<4>[${time(index)}] `),
   "dmesg -T": each((index) => `[Sat Nov 28 16:29:${String(index % 60).padStart(2, "0")} 2026] `),
+  "dmesg, with records of three lines": each((index) =>
+    index % 3 === 0 ? `[${time(index)}] ` : " ".repeat(15)
+  ),
+  "dmesg -T, with records of three lines": each((index) =>
+    index % 3 === 0 ? "[Sat Nov 28 16:29:53 2026] " : " ".repeat(27)
+  ),
+  "dmesg with callers": each((index) => `[${time(index)}] [    T812] `),
   "dmesg -x": each((index) => `kern  :warn  : [${time(index)}] `),
   "dmesg -d": each((index) => `[${time(index)} <    0.001000>] `),
   "dmesg --time-format iso": each(() => "2026-11-28T16:29:53,123456+00:00 "),
