@@ -53,20 +53,25 @@ export function judgeEnding(
     const root = rootOf(panic, splats);
     return failure(
       "kernel",
-      panicId(panic, begin !== null),
+      panicId(panic, root, begin !== null, console),
       `the kernel panicked${where}: ${splatText(root)}`,
       [splatDetail(root, sources), ...(root === panic ? [] : linesShown(panic.lines))].join("\n"),
     );
   }
   const gone = machineGone(console, hostEnd);
   if (gone) return failure(gone.kind, gone.id, gone.text(where), tail);
+  const capped = hostEnd?.kind === "limit" && CAPS.has(hostEnd.rung);
+  const during = running ?? (begin === null ? "boot" : end === null ? "between tests" : "teardown");
+  const stall = capped ? undefined : stallIn(splats, during);
+  const why = stall ? `: ${splatText(stall)}` : "";
+  const evidence = stall ? `${splatDetail(stall, sources)}\n${tail}` : tail;
   if (hostEnd?.kind === "limit") {
     const early = hostEnd.rung === "init-not-reached" && begin === null &&
       stuckBeforeInit(console);
     const words = early ? "the kernel came up and never started its init" : rungText(hostEnd.rung);
     const limit = hostEnd.limitMs ? ` (limit ${seconds(hostEnd.limitMs)})` : "";
-    const text = `${words}${where}; stopped after ${seconds(hostEnd.afterMs)}${limit}`;
-    return failure("kernel", early ? "early-boot" : hostEnd.rung, text, tail);
+    const text = `${words}${where}${why}; stopped after ${seconds(hostEnd.afterMs)}${limit}`;
+    return failure("kernel", early ? "early-boot" : hostEnd.rung, text, evidence);
   }
   // Before the stream: whoever kills QEMU tears the frame that it is just writing.
   if (hostEnd?.kind === "exited" && hostEnd.code >= 128) {
@@ -87,7 +92,8 @@ export function judgeEnding(
   if (end !== null) {
     return failure("infra", "qemu-died", `QEMU ended with code ${exitText(hostEnd)}${where}`, tail);
   }
-  return failure("kernel", "ended-early", `the guest ended${where}, without a last report`, tail);
+  const text = `the guest ended${where}, without a last report${why}`;
+  return failure("kernel", "ended-early", text, evidence);
 }
 
 /** What a panic is the consequence of: the complaint before it, or nothing but itself. */
@@ -96,10 +102,24 @@ function rootOf(panic: Splat, splats: readonly Splat[]): Splat {
   return panic.root || before === undefined ? panic : before;
 }
 
-/** A PID 1 that ends takes the kernel with it, whoever ended it. */
-function panicId(panic: Splat, reported: boolean): string {
-  if (panic.title.includes("Attempted to kill init!")) return "init-exited";
+/**
+ * A PID 1 that ends takes the kernel with it, whoever ended it. The kernel's own initcalls run as
+ * PID 1, too: no init has ended where none was started, or where an oops killed the task.
+ */
+function panicId(panic: Splat, root: Splat, reported: boolean, console: Uint8Array): string {
+  const killed = panic.title.includes("Attempted to kill init!");
+  if (killed && root === panic && (reported || !stuckBeforeInit(console))) return "init-exited";
   return reported ? "panic" : "panic-before-init";
+}
+
+/** Limits of how much is printed: no stall explains them. */
+const CAPS: ReadonlySet<string> = new Set(["console-cap", "results-cap"]);
+/** Kinds of complaints of something that does not come to an end. */
+const STALLS = /^(rcu-stall|soft-lockup|hard-lockup|workqueue-lockup|hung-task)$/;
+
+/** What the kernel itself said of why it does not go on: the last such complaint of that time. */
+function stallIn(splats: readonly Splat[], during: string): Splat | undefined {
+  return splats.findLast((splat) => splat.root && splat.during === during && STALLS.test(splat.id));
 }
 
 interface Gone {

@@ -61,7 +61,9 @@ export function findSplats(console: Text, order: readonly string[] | null = null
 /** The title with the function in which it happened, where it does not name that itself. */
 export function splatText({ title, blamed, fatal }: Splat): string {
   if (fatal || !blamed || title.includes(blamed.function)) return title;
-  return `${title}, in ${blamed.function}${blamed.module === null ? "" : ` [${blamed.module}]`}`;
+  return `${title.replace(/:$/, "")}, in ${blamed.function}${
+    blamed.module === null ? "" : ` [${blamed.module}]`
+  }`;
 }
 
 /** Whether the guest's last mark is there: behind it nothing of the run is missing. */

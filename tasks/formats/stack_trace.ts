@@ -179,7 +179,7 @@ export type StackRole =
   | "task"
   /** Registers of a CPU that was asked for them by an NMI. */
   | "nmi"
-  /** RCU's grace-period thread, or what runs where it last ran. */
+  /** RCU's grace-period thread. */
   | "grace-period"
   /** Who allocated, freed, stored or queued something. */
   | "history"
@@ -206,9 +206,10 @@ interface Heading {
 const HEADINGS: readonly Heading[] = [
   {
     role: "grace-period",
-    match:
-      /grace-period kthread stack dump|GP kthread last ran|^\s*task:rcu[\w/]*\s+state:|^rcu_\w+\s+[RSDI] /,
+    match: /grace-period kthread stack dump|^\s*task:rcu[\w/]*\s+state:|^rcu_\w+\s+[RSDI] /,
   },
+  // What keeps that thread from its CPU, and all that is printed where no CPU is named.
+  { role: "nmi", match: /Stack dump where RCU GP kthread last ran/ },
   { role: "task", match: /^\s*task:.* pid:(\d+)/, group: "pid" },
   { role: "task", match: /^\s*task:\S+\s+state:/ },
   // sched_show_task() before 5.9: "init  D ffff8881 0 1 0 0x0", "init  R running task …".
@@ -327,9 +328,8 @@ export function stacksOf(lines: readonly string[]): Stack[] {
     }
     const heading = HEADINGS.find(({ match }) => match.test(line));
     if (heading) {
-      const last = heading.role === "nmi" && open.empty && open.role === "grace-period";
       begin(!open.empty);
-      open.role = last ? "grace-period" : heading.role;
+      open.role = heading.role;
       const number = heading.group && Number(heading.match.exec(line)![1]);
       if (heading.group) open[heading.group] = number!;
       continue;

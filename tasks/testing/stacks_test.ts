@@ -22,6 +22,8 @@ const DUE: Readonly<Record<string, readonly [id: string, inside: string]>> = {
   "crash-stack-smash": ["stack-protector", "kmatrix_crash_stack_smash"],
   "crash-use-after-free": ["kasan-use-after-free", "kmatrix_crash_use_after_free"],
   "crash-warn": ["warning", "kmatrix_crash_warn"],
+  "initcall-bug": ["bug", "initcall_fault_bug"],
+  "initcall-loop": ["rcu-stall", "initcall_fault_loops_without_preemption"],
 };
 
 const SITUATIONS = await readSituations();
