@@ -66,6 +66,12 @@ export interface BisectConfigOptions extends RunOptions {
   readonly all: boolean;
 }
 
+export interface ParseOptions extends RunOptions {
+  /** A kernel log, or "-". */
+  readonly console?: string | undefined;
+  readonly vmlinux?: string | undefined;
+}
+
 export interface ReproOptions extends RunOptions, BootChange {
   readonly test: readonly string[];
   readonly untilFail: boolean;
@@ -93,7 +99,7 @@ export type Invocation =
   | { kind: "run"; until: Stage; globs: readonly string[]; options: RunOptions }
   | { kind: "plan"; globs: readonly string[]; options: RunOptions }
   | { kind: "doctor"; globs: readonly string[]; options: RunOptions }
-  | { kind: "parse"; dirs: readonly string[]; options: RunOptions }
+  | { kind: "parse"; dirs: readonly string[]; options: ParseOptions }
   | { kind: "report"; dir: string | undefined; options: RunOptions }
   | { kind: "tests"; options: RunOptions }
   | { kind: "cache"; action: string; options: RunOptions };
@@ -312,10 +318,25 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
   }
   add(
     "parse",
-    "<folders...>",
-    "judge recorded boots; needs console.log and results.log, nothing else",
-    "deno task parse out/latest/linux-6.12/kcov",
-    (dirs, options) => ({ kind: "parse", dirs, options }),
+    "[folders...]",
+    "judge recorded boots (console.log and results.log), or with --console any kernel log",
+    "deno task parse --console dmesg.txt --vmlinux ../linux/vmlinux",
+    (dirs, options: ParseOptions) => {
+      if (dirs.length === 0 && options.console === undefined) {
+        program.error("kmatrix: parse needs folders of recorded boots, or --console FILE");
+      }
+      if (dirs.length > 0 && options.console !== undefined) {
+        program.error("kmatrix: parse takes folders or --console, not both");
+      }
+      if (options.console === undefined && options.vmlinux !== undefined) {
+        program.error("kmatrix: --vmlinux belongs to --console; a recorded boot knows its kernel");
+      }
+      return { kind: "parse", dirs, options };
+    },
+    (command) =>
+      command
+        .option("--console <file>", "a kernel log of anybody's, .gz, .xz and .zst too; - for stdin")
+        .option("--vmlinux <file>", "the log's kernel: source lines beside its stacks") as Command,
   );
   add(
     "report",

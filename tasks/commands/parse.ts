@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `deno task parse`: judges recorded boots. */
-import type { RunOptions } from "../cli.ts";
+import type { ParseOptions, RunOptions } from "../cli.ts";
 import type { Host } from "../host/host.ts";
 import type { BootRecord, CellReport, RunReport, Toolchain } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
@@ -15,13 +15,17 @@ import { loadMatrix } from "../project.ts";
 import { RECORDINGS } from "../paths.ts";
 import { parse } from "../stages/parse.ts";
 import { symbolizeFrames } from "../stages/symbolize.ts";
+import { parseConsoleCommand } from "./parse_console.ts";
 import { type Context, failuresOf, matrixFile, printRun, repeatCommand } from "./context.ts";
 
 export async function parseCommand(
   dirs: readonly string[],
-  options: RunOptions,
+  options: ParseOptions,
   context: Context,
 ): Promise<readonly Failure[]> {
+  if (options.console !== undefined) {
+    return await parseConsoleCommand(options.console, options, context);
+  }
   const { host, absolute } = context;
   const startedAt = host.now();
   const matrix = await loadMatrix(matrixFile(options, context), context.paths, host);

@@ -102,6 +102,14 @@ function* rawLines(console: Text, quote: string): Generator<RawLine> {
   }
 }
 
+/** Whether any line says that a kernel wrote it: by what stands in front, or as its first words. */
+export function holdsKernelLines(console: Text): boolean {
+  for (const { writer, text } of rawLines(console, quoteOf(console))) {
+    if (writer === "kernel" || (writer === "bare" && BANNER.test(text))) return true;
+  }
+  return false;
+}
+
 function hasStamps(console: Text, quote: string): boolean {
   for (const { writer } of rawLines(console, quote)) if (writer === "kernel") return true;
   return false;

@@ -72,6 +72,11 @@ export function splatDetail(splat: Splat, sources: SplatSources): string {
   return [...where, ...linesShown(splat.lines)].join("\n");
 }
 
+/** Whether a symbol's size is that of a frame: the kernel counts the padding behind a function. */
+export function sizeFits(symbol: number, frame: number): boolean {
+  return symbol <= frame && frame - symbol < 64;
+}
+
 /**
  * Where to look a frame up: the symbol's section and the address in it. null where no function, or
  * more than one, fits the frame.
@@ -85,10 +90,7 @@ export function locateFrame(
   const { offset, size } = frame;
   if (offset === null || size === null) return null;
   const named = symbols.filter(({ name, section }) => name === frame.function && isCode(section));
-  // The kernel counts up to the next symbol, so with the padding behind a function.
-  const fitting = named.length > 1
-    ? named.filter((one) => one.size <= size && size - one.size < 64)
-    : named;
+  const fitting = named.length > 1 ? named.filter((one) => sizeFits(one.size, size)) : named;
   const places = new Set(fitting.map(({ section, value }) => `${section}:${value}`));
   const [symbol] = fitting;
   if (!symbol || places.size !== 1) return null;

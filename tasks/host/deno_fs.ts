@@ -39,6 +39,22 @@ export const denoFileSystem: FileSystem = {
       close: () => file.close(),
     };
   },
+  async readInput(limit) {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for await (const part of Deno.stdin.readable) {
+      parts.push(part);
+      size += part.length;
+      if (size > limit) break;
+    }
+    const all = new Uint8Array(Math.min(size, limit + 1));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part.subarray(0, all.length - at), at);
+      at += part.length;
+    }
+    return all;
+  },
   async readTail(path, bytes) {
     const file = await orNull(denoFileSystem.openParts(path));
     if (!file) return "";

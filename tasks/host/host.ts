@@ -84,6 +84,8 @@ export interface FileSystem {
   readBytes(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /** A file to read parts of. @throws Deno.errors.NotFound */
   openParts(path: string): Promise<Parts & { close(): void }>;
+  /** All of standard input, `limit` bytes of it and one more at most. */
+  readInput(limit: number): Promise<Uint8Array>;
   /** The last `bytes` of a file as text; "" where there is none. */
   readTail(path: string, bytes: number): Promise<string>;
   /** Adds to the end of a file, which is made where there is none. */

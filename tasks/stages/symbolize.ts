@@ -5,7 +5,8 @@ import type { Toolchain } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { Elf, SHF_EXECINSTR } from "../formats/elf.ts";
 import { llvmTool } from "../formats/make.ts";
-import { locateFrame, type SplatSources } from "../formats/splat_report.ts";
+import { locateFrame, sizeFits, type SplatSources } from "../formats/splat_report.ts";
+import type { KernelFit } from "../formats/console_report.ts";
 import { type StackFrame, stackFrameText } from "../formats/stack_trace.ts";
 import { parseSymbolizer, type SourceFrame, symbolizerArgv } from "../formats/symbolizer.ts";
 
@@ -94,6 +95,50 @@ export async function symbolizeFrames(
     }
   }
   return sources;
+}
+
+/**
+ * How many of the functions in a log's stacks have in a vmlinux the size that the log says.
+ * @throws KmatrixError "usage" where the file is missing or no 64-bit little-endian ELF file.
+ */
+export async function kernelFit(
+  frames: readonly StackFrame[],
+  vmlinux: string,
+  host: Host,
+): Promise<KernelFit> {
+  const found = await host.fs.stat(vmlinux);
+  if (found === null || found.isDirectory) {
+    const text = found === null ? `there is no file ${vmlinux}` : `${vmlinux} is a folder`;
+    throw new KmatrixError("usage", "bad-vmlinux", text);
+  }
+  const file = await host.fs.openParts(vmlinux);
+  try {
+    const sizes = new Map<string, number>();
+    for (const { function: name, size, module } of frames) {
+      if (module === null && size !== null) sizes.set(`${name}/${size}`, size);
+    }
+    const wanted = new Set([...sizes.keys()].map(nameOfKey));
+    const elf = new Elf(file, vmlinux);
+    const symbols = Map.groupBy(elf.symbols((name) => wanted.has(name)), ({ name }) => name);
+    let [compared, fitting] = [0, 0];
+    for (const [key, size] of sizes) {
+      const named = symbols.get(nameOfKey(key)) ?? [];
+      // What is written in assembly may have no size.
+      if (named.length > 0 && named.every((one) => one.size === 0)) continue;
+      compared++;
+      if (named.some((one) => sizeFits(one.size, size))) fitting++;
+    }
+    return { path: vmlinux, compared, fitting };
+  } catch (error) {
+    if (!(error instanceof KmatrixError) || error.id !== "no-elf") throw error;
+    throw new KmatrixError("usage", "bad-vmlinux", error.message, "A vmlinux is wanted.");
+  } finally {
+    file.close();
+  }
+}
+
+function nameOfKey(key: string): string {
+  return key.slice(0, key.lastIndexOf("/"));
 }
 
 /** As the kernel has it: "-" and "_" are one in names of modules. */

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+/** `deno task parse --console FILE`: judges a kernel log of anybody's. */
+import type { ParseOptions } from "../cli.ts";
+import type { AllowedSplat, Toolchain } from "../model.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
+import {
+  consoleJson,
+  type ConsoleReport,
+  consoleRun,
+  consoleText,
+  fits,
+  reportConsole,
+} from "../formats/console_report.ts";
+import { junitXml } from "../formats/junit.ts";
+import { holdsKernelLines } from "../formats/kernel_log.ts";
+import { NO_SOURCES } from "../formats/splat_report.ts";
+import { findSplats } from "../formats/splats.ts";
+import { loadMatrix } from "../project.ts";
+import { readConsole, STDIN } from "../stages/read_console.ts";
+import { kernelFit, symbolizeFrames } from "../stages/symbolize.ts";
+import { type Context, matrixFile, refuseOptions } from "./context.ts";
+
+export async function parseConsoleCommand(
+  name: string,
+  options: ParseOptions,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const { host, absolute, terminal, paths } = context;
+  // A report of it can be written as JUnit, unlike those of other commands without cells.
+  refuseOptions("parse --console", { ...options, junit: undefined }, [
+    ...["--tree", "--series", "--kernel", "--range", "--kconfig-add", "--filter"] as const,
+  ]);
+  const startedAt = host.now();
+  const { splats: allow, toolchains } = await loadMatrix(matrixFile(options, context), paths, host);
+  const report = await judge(name, options, { allow, toolchain: toolchains[0]! }, context);
+  if (options.json !== undefined && options.json !== STDIN) {
+    await host.fs.writeText(absolute(options.json), consoleJson(report));
+  }
+  if (options.junit !== undefined) {
+    const run = consoleRun(report, new Date(startedAt).toISOString(), host.now() - startedAt);
+    await host.fs.writeText(absolute(options.junit), junitXml(run));
+  }
+  terminal.print(
+    options.json === STDIN ? consoleJson(report).trimEnd() : consoleText(report, terminal.style),
+  );
+  return report.failures;
+}
+
+interface Known {
+  readonly allow: readonly AllowedSplat[];
+  readonly toolchain: Toolchain;
+}
+
+async function judge(
+  name: string,
+  options: ParseOptions,
+  { allow, toolchain }: Known,
+  { host, absolute }: Context,
+): Promise<ConsoleReport> {
+  const console = await readConsole(name === STDIN ? STDIN : absolute(name), host);
+  try {
+    const splats = findSplats(console);
+    if (splats.length === 0 && !holdsKernelLines(console)) {
+      throw new KmatrixError(
+        "no-match",
+        "no-kernel-log",
+        `${name} holds no line that a kernel wrote`,
+        "No line has a time, caller or priority in front, none is the first of a kernel, none is " +
+          "a complaint: it may be another file.",
+      );
+    }
+    if (options.vmlinux === undefined) {
+      return reportConsole(name, splats, allow, NO_SOURCES, null);
+    }
+    const vmlinux = absolute(options.vmlinux);
+    const frames = splats.flatMap((splat) => splat.frames);
+    const fit = await kernelFit(frames, vmlinux, host);
+    const known = { ...fit, fits: fits(fit) };
+    if (!known.fits && frames.length > 0) {
+      const text = `${options.vmlinux} is not the kernel of this log: ${fit.fitting} of ` +
+        `${fit.compared} functions have the same size; no source lines are shown`;
+      host.log("warn", text);
+    }
+    const sources = known.fits
+      ? await symbolizeFrames(frames, { vmlinux, modules: [] }, toolchain, "", host)
+      : NO_SOURCES;
+    return reportConsole(name, splats, allow, sources, known);
+  } finally {
+    console.close();
+  }
+}
