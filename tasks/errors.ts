@@ -6,6 +6,8 @@
  * exit_codes.ts.
  */
 
+import type { Stage } from "./model.ts";
+
 export type FailureKind =
   /** Bad command line, matrix, fragment line or allow-list entry. */
   | "usage"
@@ -30,6 +32,22 @@ export type FailureKind =
   /** This tool itself is wrong. */
   | "bug";
 
+/** What of a cell a failure is about; with neither of them, the cell as a whole. */
+export interface FailureSubject {
+  readonly stage?: Stage;
+  /** Ids of tests, in the order in which they ran. */
+  readonly tests?: readonly string[];
+}
+
+/** What the kernel complained of, where that is the failure. */
+export interface Complaint {
+  /** Equal for the same complaint in all tests and cells. */
+  readonly fingerprint: string;
+  readonly title: string;
+  /** How often it came, in what the failure is about. */
+  readonly times: number;
+}
+
 export interface Failure {
   readonly kind: FailureKind;
   /** Stable word for scripts, documented in docs/verdicts.md, e.g. "option-dropped". */
@@ -38,6 +56,9 @@ export interface Failure {
   readonly message: string;
   /** More lines: evidence, log tail, what to do. */
   readonly detail: string;
+  /** Of the failures of a verdict. */
+  readonly subject?: FailureSubject;
+  readonly complaint?: Complaint;
 }
 
 /** A {@linkcode Failure} that is found out and not thrown. */

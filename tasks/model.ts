@@ -372,14 +372,20 @@ export interface BootRecord {
 export type TestOutcome =
   | { readonly kind: "passed" }
   /** `reruns`: the failures of further boots, where there were some. */
-  | { readonly kind: "failed"; readonly failure: Failure; readonly reruns?: readonly Failure[] }
+  | {
+    readonly kind: "failed";
+    readonly failure: Failure;
+    readonly reruns?: readonly Failure[];
+    /** It ran when the boot ended, and its failure is the boot's. */
+    readonly endedBoot?: boolean;
+  }
   /** Failed in some of `runs` boots, and not in the others. */
   | { readonly kind: "flaky"; readonly failures: readonly Failure[]; readonly runs: number }
   | { readonly kind: "skipped"; readonly reason: string }
   /** A declared, strict expected failure that did fail. */
   | { readonly kind: "expected-failure"; readonly reason: string }
-  /** Never ran, because something before it ended the boot. */
-  | { readonly kind: "not-run"; readonly failure: Failure };
+  /** Never ran: the id of the failure that ended the boot before; null where it ended as it should. */
+  | { readonly kind: "not-run"; readonly by: string | null };
 
 export interface TestResult {
   readonly id: string;
@@ -400,8 +406,12 @@ export interface SplatReport {
   readonly id: string;
   /** Its first line and, where that names none, the function it happened in. */
   readonly title: string;
-  /** A test's id, "boot", "teardown" or "between tests". */
+  /** When it came first: a test's id, "boot", "teardown" or "between tests". */
   readonly during: string;
+  /** When it came besides, each once. */
+  readonly alsoDuring: readonly string[];
+  /** How often it came. */
+  readonly times: number;
   /** False for the consequence of the one before it. */
   readonly root: boolean;
   /** Equal for the same complaint in all cells. */
@@ -497,7 +507,12 @@ export interface Attempt {
 }
 
 export type CellVerdict =
-  | { readonly kind: "passed"; readonly note: string }
+  | {
+    readonly kind: "passed";
+    readonly note: string;
+    /** What the matrix expects of it, where that is not that it passes. */
+    readonly declared?: "skip" | "fail";
+  }
   | { readonly kind: "failed"; readonly failures: readonly Failure[] }
   /** Passed, but not in every boot. */
   | { readonly kind: "flaky"; readonly failures: readonly Failure[]; readonly allowed: boolean }

@@ -3,7 +3,7 @@
 import { constants } from "node:os";
 import type { CoverOptions } from "../cli.ts";
 import type { Cell, CellResult, CoverRequest, Plan } from "../model.ts";
-import { type Failure, KmatrixError } from "../errors.ts";
+import { type Failure, failure, KmatrixError } from "../errors.ts";
 import {
   attachedPcs,
   callText,
@@ -144,8 +144,10 @@ async function coverCell(
 
 function failuresOf({ boot, tests }: CellResult): Failure[] {
   const failed = tests.flatMap(({ id, outcome }) =>
-    outcome.kind === "failed" || outcome.kind === "not-run"
+    outcome.kind === "failed"
       ? [{ ...outcome.failure, message: `${id}: ${outcome.failure.message}` }]
+      : outcome.kind === "not-run" && boot === null
+      ? [failure("test", "not-run", `${id}: has no result, although the guest ended as it should`)]
       : []
   );
   return boot === null ? failed : [boot, ...failed];

@@ -13,7 +13,7 @@ import {
   type SeriesRow,
   seriesTable,
 } from "../formats/series_table.ts";
-import { judgeCell } from "../formats/verdict.ts";
+import { bootStage, judgeCell } from "../formats/verdict.ts";
 import { withKernelLock } from "../cell_stages.ts";
 import { OneCell } from "../one_cell.ts";
 import { cellFolder } from "../paths.ts";
@@ -151,11 +151,8 @@ class Walk {
     const warnings = this.#runner.newWarnings(ready).map(({ text }) => text);
     const { testFilter: filter } = this.#plan.settings;
     const first = await this.#runner.boot(ready, { dir: `${dir}/boot-1`, filter });
-    const judged = judgeCell(cell.expect, [], first);
-    const bootFailures = first.boot === null ? [] : [first.boot];
-    const failures = judged.verdict.kind === "failed"
-      ? [...bootFailures, ...judged.verdict.failures]
-      : bootFailures;
+    const judged = judgeCell(cell.expect, [bootStage(first, 0, "")], first);
+    const failures = judged.verdict.kind === "failed" ? judged.verdict.failures : [];
     const count = (kind: string) =>
       judged.tests.filter(({ outcome }) => outcome.kind === kind).length;
     const passed = { passed: count("passed"), skipped: count("skipped") };

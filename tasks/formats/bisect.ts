@@ -35,14 +35,11 @@ function withoutNumbers(text: string): string {
     .replace(/\d+/g, "N").trim();
 }
 
-function symptomOf(where: string, { kind, id, message }: Failure): Symptom {
+function symptomOf(where: string, { kind, id, message, complaint }: Failure): Symptom {
   switch (kind) {
-    case "kernel": {
-      // "the kernel complained …: <title>", "the kernel panicked in test x: <title>"
-      const title = /^the kernel (?:complained|panicked)[^:]*: (.*)$/s.exec(message)?.[1];
+    case "kernel":
       // A crash can come in any test, and where a guest falls silent is chance.
-      return { where: "kernel", id, what: title === undefined ? "" : withoutNumbers(title) };
-    }
+      return { where: "kernel", id, what: complaint ? withoutNumbers(complaint.title) : "" };
     case "test":
       return { where, id, what: "" };
     default:

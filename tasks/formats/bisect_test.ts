@@ -22,15 +22,19 @@ import {
 const failure = (kind: FailureKind, id: string, message = ""): Failure => ({
   ...{ kind, id, message, detail: "" },
 });
+/** A failure that is a complaint of the kernel's. */
+const complaint = (id: string, title: string): Failure => ({
+  ...failure("kernel", id, "in words"),
+  complaint: { fingerprint: "0", title, times: 1 },
+});
 
 function test(id: string, failed?: Failure | "not-run"): TestResult {
-  const notRun = failure("test", "not-run");
   return {
     ...{ id, fixture: "f", name: "v.t", file: "", durationMs: 0, diagnostics: [], attachments: {} },
     outcome: failed === undefined
       ? { kind: "passed" }
       : failed === "not-run"
-      ? { kind: "not-run", failure: notRun }
+      ? { kind: "not-run", by: "panic" }
       : { kind: "failed", failure: failed },
   };
 }
@@ -55,11 +59,7 @@ Deno.test("showingOf() knows a test's failure by its name, whatever its values",
 
 Deno.test("showingOf() knows a crash by its title, wherever and at which address it came", () => {
   const splat = (where: string, size: number) =>
-    failure(
-      "kernel",
-      "splat-kasan",
-      `the kernel complained: BUG: KASAN: slab-out-of-bounds in ${where}+0x1${size}/0x${size}0`,
-    );
+    complaint("splat-kasan", `BUG: KASAN: slab-out-of-bounds in ${where}+0x1${size}/0x${size}0`);
   const one = showingOf(result([test("a", splat("kcov_ioctl", 4)), test("b")]));
   const two = showingOf(result([test("a"), test("b", splat("kcov_ioctl", 6))]));
   assert.deepEqual(keys(one), keys(two));
@@ -68,7 +68,7 @@ Deno.test("showingOf() knows a crash by its title, wherever and at which address
 });
 
 Deno.test("showingOf() takes a test that did not run for no failure of its own", () => {
-  const panic = failure("kernel", "panic", "the kernel panicked in test a: Kernel panic - x");
+  const panic = complaint("panic", "Kernel panic - x");
   const showing = showingOf(result([test("a", panic), test("b", "not-run")], panic));
   assert.deepEqual(keys(showing), ["kernel panic Kernel panic - x"]);
   assert.deepEqual([showing.finished, showing.whole], [[], false]);

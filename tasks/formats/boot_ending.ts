@@ -51,12 +51,14 @@ export function judgeEnding(
   const panic = splats.find((splat) => splat.fatal);
   if (panic) {
     const root = rootOf(panic, splats);
-    return failure(
-      "kernel",
-      panicId(panic, root, begin !== null, console),
-      `the kernel panicked${where}: ${splatText(root)}`,
-      [splatDetail(root, sources), ...(root === panic ? [] : linesShown(panic.lines))].join("\n"),
-    );
+    const title = splatText(root);
+    const id = panicId(panic, root, begin !== null, console);
+    const more = root === panic ? [] : linesShown(panic.lines);
+    const detail = [splatDetail(root, sources), ...more].join("\n");
+    return {
+      ...failure("kernel", id, `the kernel panicked${where}: ${title}`, detail),
+      complaint: { fingerprint: root.fingerprint, title, times: 1 },
+    };
   }
   const gone = machineGone(console, hostEnd);
   if (gone) return failure(gone.kind, gone.id, gone.text(where), tail);

@@ -13,7 +13,7 @@ import type {
 import { KmatrixError } from "../errors.ts";
 
 export const MANIFEST = "bundle.json";
-export const BUNDLE_FORMAT = 1;
+export const BUNDLE_FORMAT = 2;
 
 export interface BundleManifest {
   readonly format: typeof BUNDLE_FORMAT;
@@ -83,13 +83,12 @@ export function parseManifest(text: string, where: string): BundleManifest {
   return manifest;
 }
 
-/** What of a verdict is the same in every boot: words, not addresses or times. */
+/** What of a verdict is the same in every boot: what failed and by which id, not how it was said. */
 function telling(verdict: CellVerdict): string[] {
   if (verdict.kind !== "failed") return [verdict.kind];
-  return verdict.failures.map(({ id, message }) => {
-    // A test's message begins with its id; another one may hold counts and addresses.
-    const test = /^[\w]+\.[\w]+\.[\w]+(?=: )/.exec(message)?.[0];
-    return test === undefined ? id : `${test}: ${id}`;
+  return verdict.failures.flatMap(({ id, subject }) => {
+    const tests = (subject?.tests ?? []).map((test) => `${test}: ${id}`);
+    return tests.length === 0 || subject?.stage ? [id, ...tests] : tests;
   }).sort();
 }
 

@@ -5,23 +5,26 @@ import { KmatrixError } from "../errors.ts";
 import { parseManifest, verdictDifferences } from "./bundle.ts";
 
 const verdict = (
-  ...failures: readonly (readonly [id: string, message: string])[]
+  ...failures: readonly (readonly [id: string, message: string, ...tests: string[]])[]
 ): CellVerdict => ({
   kind: "failed",
-  failures: failures.map(([id, message]) => ({ kind: "test", id, message, detail: "" })),
+  failures: failures.map(([id, message, ...tests]) => ({
+    ...{ kind: "test", id, message, detail: "" },
+    subject: tests.length === 0 ? { stage: "boot" } : { tests },
+  })),
 });
 const PASSED: CellVerdict = { kind: "passed", note: "" };
 
 Deno.test("verdictDifferences() looks at tests and words, not at counts and addresses", () => {
-  const recorded = verdict(["test-failed", "f.v.t: expected 0, saw 7"], ["panic", "at 0xff01"]);
-  const again = verdict(["panic", "at 0xee01"], ["test-failed", "f.v.t: expected 0, saw 8"]);
+  const recorded = verdict(["test-failed", "saw 7", "f.v.t", "f.v.u"], ["panic", "at 0xff01"]);
+  const again = verdict(["panic", "at 0xee01"], ["test-failed", "saw 8", "f.v.t", "f.v.u"]);
   assert.deepEqual(verdictDifferences(recorded, again), []);
   assert.deepEqual(verdictDifferences(PASSED, { kind: "passed", note: "x" }), []);
 });
 
 Deno.test("verdictDifferences() names what is new and what is gone", () => {
-  const recorded = verdict(["test-failed", "f.v.t: m"]);
-  assert.deepEqual(verdictDifferences(recorded, verdict(["test-failed", "f.v.other: m"])), [
+  const recorded = verdict(["test-failed", "m", "f.v.t"]);
+  assert.deepEqual(verdictDifferences(recorded, verdict(["test-failed", "m", "f.v.other"])), [
     "recorded only: f.v.t: test-failed",
     "now only: f.v.other: test-failed",
   ]);
@@ -42,9 +45,9 @@ Deno.test("parseManifest() refuses damage and other formats, and says where", ()
   const machine = { id: "uni", cpus: 1, memoryMiB: 256, type: "microvm", cmdline: "" };
   const whole = { cell: "a/b", machine, declared: [], verdict: PASSED, digests: {} };
   const future = JSON.stringify({ ...whole, format: 9 });
-  assert.throws(() => parseManifest(future, "x"), /format 9; this version reads 1/);
+  assert.throws(() => parseManifest(future, "x"), /format 9; this version reads 2/);
   const read = (more: object) =>
-    parseManifest(JSON.stringify({ ...whole, format: 1, ...more }), "x");
+    parseManifest(JSON.stringify({ ...whole, format: 2, ...more }), "x");
   for (const cell of ["a/b", "linux-6.12+fix/kcov@clang-23/smp4"]) {
     assert.equal(read({ cell }).cell, cell);
   }

@@ -261,8 +261,9 @@ function saying(outcome: TestOutcome): string {
     case "skipped":
       return `skipped (${outcome.reason})`;
     case "failed":
-    case "not-run":
       return `failed (${outcome.failure.message})`;
+    case "not-run":
+      return "did not run";
     case "flaky":
       return `failed in some boots (${outcome.failures[0]!.message})`;
     case "expected-failure":

@@ -2,6 +2,7 @@
 /** Several boots of one cell as one result: what always fails, and what fails only sometimes. */
 import type { CellResult, CellVerdict, StageOutcome, TestOutcome, TestResult } from "../model.ts";
 import type { Failure } from "../errors.ts";
+import { mergeSplats } from "./splat_report.ts";
 
 /** How often a cell is booted. */
 export type AttemptPlan =
@@ -77,12 +78,15 @@ export function rateText(passed: number, runs: number): string {
     `95 % interval ${low} to ${high} %)`;
 }
 
+/** Id of what failed in some boots. */
+export const FLAKY = "flaky";
+
 /** How often something failed, as a failure of its own: `flaky`. */
 export function flakyFailure(failures: readonly Failure[], runs: number): Failure {
   const first = failures[0]!;
   return {
     kind: "test",
-    id: "flaky",
+    id: FLAKY,
     message: `flaky, failed in ${failures.length} of ${runs} boots: ${first.message}`,
     detail: first.detail,
   };
@@ -109,7 +113,7 @@ export function mergeAttempts(
   const runs = plan?.kind === "keep-going" ? failures.length : results.length;
   const boot = mergeOutcome(failures, runs);
   const failed = boot.kind === "failed" ? boot.failure : null;
-  const splats = results.flatMap((one) => one.splats);
+  const splats = mergeSplats(results.flatMap((one) => one.splats));
   return { result: { ...last, boot: failed, tests, splats }, boot };
 }
 
@@ -122,11 +126,13 @@ function mergeOutcome(failures: readonly Failure[], runs: number): StageOutcome 
 function mergeTest(all: readonly TestResult[]): TestResult {
   const ran = all.filter(({ outcome }) => outcome.kind !== "not-run");
   const last = ran.at(-1) ?? all.at(-1)!;
-  const failures = ran.flatMap(({ outcome }) => outcome.kind === "failed" ? [outcome.failure] : []);
-  if (failures.length === 0) return last;
+  const failed = ran.flatMap(({ outcome }) => outcome.kind === "failed" ? [outcome] : []);
+  const [first] = failed;
+  if (first === undefined) return last;
+  const failures = failed.map(({ failure }) => failure);
   const outcome: TestOutcome = failures.length < ran.length
     ? { kind: "flaky", failures, runs: ran.length }
-    : { kind: "failed", failure: failures[0]!, reruns: failures.slice(1) };
+    : { ...first, reruns: failures.slice(1) };
   const diagnostics = ran.find((one) => one.outcome.kind === "failed")!.diagnostics;
   return { ...last, outcome, diagnostics };
 }

@@ -99,7 +99,7 @@ const boot = (
 });
 const ok: TestOutcome = { kind: "passed" };
 const failed = (message: string): TestOutcome => ({ kind: "failed", failure: failure(message) });
-const notRun: TestOutcome = { kind: "not-run", failure: failure("did not run") };
+const notRun: TestOutcome = { kind: "not-run", by: "panic" };
 
 Deno.test("mergeAttempts() tells what always fails from what fails sometimes", () => {
   const { result, boot: stage } = mergeAttempts([

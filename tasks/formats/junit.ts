@@ -6,6 +6,9 @@
 import { XMLBuilder } from "fast-xml-parser";
 import type { CellReport, RunReport, StageResult, TestResult } from "../model.ts";
 import type { Failure, FailureKind } from "../errors.ts";
+import { FLAKY } from "./flakes.ts";
+import { plainText } from "./plain_text.ts";
+import { notRunText } from "./summary.ts";
 
 /** `<failure>` is for the kernel and the tests, `<error>` for what kept them from being judged. */
 export function junitKind(kind: FailureKind): "failure" | "error" {
@@ -29,11 +32,13 @@ export function junitKind(kind: FailureKind): "failure" | "error" {
 /** The longest text of one element; whole logs are files beside junit.xml. */
 const BODY_CHARACTERS = 20_000;
 
-/** Text without what XML 1.0 forbids (Char production), shortened in the middle of what is huge. */
+/**
+ * Plain text without what XML 1.0 forbids (Char production), shortened in the middle of what is
+ * huge.
+ */
 export function xmlText(text: string): string {
-  const clean = text.replace(
-    // deno-lint-ignore no-control-regex
-    /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
+  const clean = plainText(text).replace(
+    /[\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
     "",
   );
   if (clean.length <= BODY_CHARACTERS) return clean;
@@ -51,9 +56,9 @@ const attribute = (name: string, value: string | number): Element => ({
   [`@_${name}`]: typeof value === "number" ? value : xmlText(value).replace(/\s+/g, " "),
 });
 
-function problem(failure: Failure, repeat: string | null): Element {
+function problem(failure: Failure, repeat: string | null, more = ""): Element {
   const again = repeat === null ? "" : `repeat with: ${repeat}`;
-  const body = [failure.message, failure.detail, again].filter(Boolean).join("\n");
+  const body = [failure.message, failure.detail, more, again].filter(Boolean).join("\n");
   return {
     [junitKind(failure.kind)]: {
       ...attribute("message", failure.message),
@@ -77,13 +82,16 @@ function further(element: "flakyFailure" | "rerunFailure", failures: readonly Fa
 
 const seconds = (ms: number) => (ms / 1000).toFixed(3);
 
-function stageCase({ cell, repeat, verdict }: CellReport, result: StageResult): Element {
+function stageCase({ cell, repeat, verdict, tests }: CellReport, result: StageResult): Element {
   const { stage, outcome } = result;
+  const unrun = stage === "boot"
+    ? tests.filter((test) => test.outcome.kind === "not-run").length
+    : 0;
   // A whole cell that fails as the matrix expects must not turn a viewer red.
   const failed = (failure: Failure): Element =>
     verdict.kind === "passed"
       ? { skipped: attribute("message", verdict.note) }
-      : problem(failure, repeat);
+      : problem(failure, repeat, unrun === 0 ? "" : notRunText(unrun));
   return {
     ...attribute("classname", `${cell}.stage`),
     ...attribute("name", stage),
@@ -101,7 +109,29 @@ function stageCase({ cell, repeat, verdict }: CellReport, result: StageResult): 
   };
 }
 
-function testCase({ cell, repeat }: CellReport, test: TestResult): Element {
+/** The test that shows a complaint first, by what tells the complaint from others. */
+type FirstShown = ReadonlyMap<string, string>;
+
+const complaintKey = ({ id, complaint }: Failure) => `${id} ${complaint?.fingerprint}`;
+
+function firstShown(tests: readonly TestResult[]): FirstShown {
+  const first = new Map<string, string>();
+  for (const { id, outcome } of tests) {
+    if (outcome.kind !== "failed" || !outcome.failure.complaint) continue;
+    const key = complaintKey(outcome.failure);
+    if (!first.has(key)) first.set(key, id);
+  }
+  return first;
+}
+
+/** A complaint's stack stands once in a suite, however many tests show it. */
+function evidenceOnce(id: string, failure: Failure, shown: FirstShown): Failure {
+  const first = failure.complaint && shown.get(complaintKey(failure));
+  if (first === undefined || first === id) return failure;
+  return { ...failure, detail: `the same complaint as in ${first}, which shows its stack` };
+}
+
+function testCase({ cell, repeat }: CellReport, test: TestResult, shown: FirstShown): Element {
   const { outcome } = test;
   const state = (): Element => {
     switch (outcome.kind) {
@@ -109,11 +139,13 @@ function testCase({ cell, repeat }: CellReport, test: TestResult): Element {
         return {};
       case "failed":
         return {
-          ...problem(outcome.failure, repeat),
+          ...problem(evidenceOnce(test.id, outcome.failure, shown), repeat),
           ...further("rerunFailure", outcome.reruns ?? []),
         };
-      case "not-run":
-        return problem(outcome.failure, repeat);
+      case "not-run": {
+        const why = outcome.by === null ? "it has no result" : `the boot ended with ${outcome.by}`;
+        return { skipped: attribute("message", `not run: ${why}`) };
+      }
       case "flaky":
         return further("flakyFailure", outcome.failures);
       case "skipped":
@@ -139,18 +171,9 @@ function testCase({ cell, repeat }: CellReport, test: TestResult): Element {
 function verdictCases(report: CellReport): Element[] {
   const { verdict } = report;
   if (verdict.kind !== "failed" && !(verdict.kind === "flaky" && !verdict.allowed)) return [];
-  const carried = new Set(
-    report.stages.flatMap((stage) =>
-      stage.outcome.kind === "failed" ? [stage.outcome.failure.message] : []
-    ),
-  );
-  for (const test of report.tests) {
-    const { outcome } = test;
-    if (outcome.kind === "failed" || outcome.kind === "not-run") {
-      carried.add(`${test.id}: ${outcome.failure.message}`);
-    }
-  }
-  return verdict.failures.filter((one) => !carried.has(one.message)).map((one, index) => ({
+  // What is flaky has no failed case of its own.
+  const carried = ({ id, subject }: Failure) => subject !== undefined && id !== FLAKY;
+  return verdict.failures.filter((one) => !carried(one)).map((one, index) => ({
     ...attribute("classname", `${report.cell}.verdict`),
     ...attribute("name", index === 0 ? one.id : `${one.id}-${index + 1}`),
     ...attribute("time", seconds(0)),
@@ -159,9 +182,10 @@ function verdictCases(report: CellReport): Element[] {
 }
 
 function suite(report: CellReport, timestamp: string): Element {
+  const shown = firstShown(report.tests);
   const cases = [
     ...report.stages.map((stage) => stageCase(report, stage)),
-    ...report.tests.map((test) => testCase(report, test)),
+    ...report.tests.map((test) => testCase(report, test, shown)),
     ...verdictCases(report),
   ];
   const count = (key: string) => cases.filter((one) => key in one).length;

@@ -113,7 +113,7 @@ export function failedTests(
       ["ok", "skip"].includes(wants.get(id) ?? "") && wanted(outcome)
     ).map(({ id }) => id);
   const spoiled = (outcome: TestOutcome) =>
-    outcome.kind === "failed" && outcome.failure.id.startsWith("splat-");
+    outcome.kind === "failed" && !outcome.endedBoot && outcome.failure.complaint !== undefined;
   return {
     failed: ids((outcome) =>
       (outcome.kind === "failed" && !spoiled(outcome)) || outcome.kind === "not-run"

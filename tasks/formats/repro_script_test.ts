@@ -290,13 +290,14 @@ Deno.test("expectedTests() and failedTests() go by what each test requires", () 
     attachments: {},
   });
   const failure = (id: string) => ({ kind: "test", id, message: "m", detail: "" }) as const;
+  const complaint = { fingerprint: "0", title: "t", times: 1 };
   const boot = {
     record: { features: [] },
     result: {
       tests: [
-        result("f.v.a", { kind: "failed", failure: failure("splat-warning") }),
+        result("f.v.a", { kind: "failed", failure: { ...failure("splat-warning"), complaint } }),
         result("f.v.b", { kind: "failed", failure: failure("test-failed") }),
-        result("f.v.c", { kind: "not-run", failure: failure("not-run") }),
+        result("f.v.c", { kind: "not-run", by: "panic" }),
         result("c.program.x", { kind: "failed", failure: failure("c-test-failed") }),
       ],
     },

@@ -13,36 +13,46 @@ export type SplatSources = ReadonlyMap<string, readonly SourceFrame[]>;
 
 export const NO_SOURCES: SplatSources = new Map();
 
-/** What is kept of a complaint. */
-export function reportSplat(
-  splat: Splat,
+/** Of a console full of different complaints, so many are kept. */
+const SPLATS_KEPT = 100;
+
+/**
+ * What is kept of the complaints of one boot: one entry for each, however often it came, in the
+ * order in which they came first.
+ */
+export function reportSplats(
+  splats: readonly Splat[],
   cell: string,
   allow: readonly AllowedSplat[],
   sources: SplatSources,
-): SplatReport {
-  const { id, during, root, fingerprint, frames } = splat;
-  const title = splatText(splat);
-  return {
-    ...{ id, title, during, root, fingerprint },
-    frames: frames.map((frame) => ({
+): SplatReport[] {
+  return mergeSplats(splats.map((splat) => ({
+    ...{ id: splat.id, title: splatText(splat), during: splat.during, root: splat.root },
+    ...{ fingerprint: splat.fingerprint, alsoDuring: [], times: 1 },
+    frames: splat.frames.map((frame) => ({
       place: stackFrameText(frame),
       source: (sources.get(stackFrameText(frame)) ?? []).map(frameText),
     })),
     allowed: allowanceOf(splat, cell, allow),
-  };
+  }))).slice(0, SPLATS_KEPT);
 }
 
-const ALIKE_KEPT = 5;
-const SPLATS_KEPT = 100;
-
-/** What of a console full of complaints goes into reports: the first few of each, and not too many. */
-export function notableSplats(splats: readonly Splat[]): Splat[] {
-  const seen = new Map<string, number>();
-  return splats.filter(({ fingerprint }) => {
-    const count = (seen.get(fingerprint) ?? 0) + 1;
-    seen.set(fingerprint, count);
-    return count <= ALIKE_KEPT;
-  }).slice(0, SPLATS_KEPT);
+/** Complaints of several boots, or of one of which nobody has counted anything yet. */
+export function mergeSplats(splats: readonly SplatReport[]): SplatReport[] {
+  const merged = new Map<string, { first: SplatReport; during: Set<string>; times: number }>();
+  for (const splat of splats) {
+    const { fingerprint, root, allowed, during, alsoDuring, times } = splat;
+    const key = `${fingerprint} ${root} ${allowed?.place}`;
+    const entry = merged.get(key) ?? { first: splat, during: new Set(), times: 0 };
+    for (const one of [during, ...alsoDuring]) entry.during.add(one);
+    entry.times += times;
+    merged.set(key, entry);
+  }
+  return [...merged.values()].map(({ first, during, times }) => ({
+    ...first,
+    alsoDuring: [...during].slice(1),
+    times,
+  }));
 }
 
 /**
@@ -107,36 +117,46 @@ export interface SplatGroup {
   readonly fingerprint: string;
   readonly title: string;
   readonly cells: readonly string[];
+  /** How often it came in all of them. */
+  readonly times: number;
   readonly allowed: boolean;
 }
 
 /** Complaints of a run by fingerprint, those of most cells first; consequences are left out. */
 export function groupSplats(cells: readonly CellReport[]): SplatGroup[] {
-  const groups = new Map<string, { splat: SplatReport; cells: Set<string> }>();
+  const groups = new Map<string, { splat: SplatReport; cells: Set<string>; times: number }>();
   for (const { cell, splats } of cells) {
-    // A run.json of before there were splats has none.
-    for (const splat of (splats ?? []).filter((one) => one.root)) {
+    for (const splat of splats.filter((one) => one.root)) {
       const key = `${splat.fingerprint} ${splat.allowed === null}`;
-      const group = groups.get(key) ?? { splat, cells: new Set() };
+      const group = groups.get(key) ?? { splat, cells: new Set(), times: 0 };
       group.cells.add(cell);
+      group.times += splat.times;
       groups.set(key, group);
     }
   }
-  return [...groups.values()].map(({ splat, cells }) => ({
+  return [...groups.values()].map(({ splat, cells, times }) => ({
     fingerprint: splat.fingerprint,
     title: plainTitle(splat.title),
     cells: [...cells],
+    times,
     allowed: splat.allowed !== null,
   })).sort((a, b) => b.cells.length - a.cells.length);
 }
 
-/** JUnit properties of a cell: `splat.<fingerprint>`, with when, what and why it is allowed. */
+/** "34 times", or "" for what came once. */
+export function timesText(times: number): string {
+  return times === 1 ? "" : `${times} times`;
+}
+
+/** JUnit properties of a cell: `splat.<fingerprint>`, with when, how often, what and why it may be. */
 export function splatProperties(splats: readonly SplatReport[]): Record<string, string> {
   const texts = new Map<string, string>();
-  for (const { fingerprint, during, title, root, allowed } of splats) {
+  for (const { fingerprint, during, alsoDuring, times, title, root, allowed } of splats) {
     if (!root || texts.has(fingerprint)) continue;
-    const why = allowed === null ? "" : ` (allowed by ${allowed.place}: ${allowed.reason})`;
-    texts.set(fingerprint, `${during}: ${title}${why}`);
+    const more = alsoDuring.length === 0 ? "" : ` and ${alsoDuring.length} more`;
+    const notes = [timesText(times), allowed && `allowed by ${allowed.place}: ${allowed.reason}`];
+    const said = notes.filter(Boolean).join("; ");
+    texts.set(fingerprint, `${during}${more}: ${title}${said === "" ? "" : ` (${said})`}`);
   }
   return Object.fromEntries([...texts].map(([print, text]) => [`splat.${print}`, text]));
 }

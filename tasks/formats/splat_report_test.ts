@@ -6,13 +6,13 @@ import {
   allowanceOf,
   groupSplats,
   locateFrame,
+  mergeSplats,
   NO_SOURCES,
-  notableSplats,
-  reportSplat,
+  reportSplats,
   splatDetail,
   splatProperties,
 } from "./splat_report.ts";
-import { findSplats } from "./splats.ts";
+import { findSplats, type Splat } from "./splats.ts";
 import { sampleCellReport } from "../testing/samples.ts";
 
 const [SPLAT] = findSplats([
@@ -47,15 +47,17 @@ Deno.test("splatDetail() begins with source lines, inlined ones first", () => {
   assert.equal(splatDetail(SPLAT!, NO_SOURCES), SPLAT!.lines.join("\n"));
 });
 
-Deno.test("reportSplat() keeps frames with their sources, and what allows the splat", () => {
-  const report = reportSplat(SPLAT!, "a/b", [{ ...ALLOWED, pattern: "at a\\.c:7" }], SOURCES);
+Deno.test("reportSplats() keeps frames with their sources, and what allows the splat", () => {
+  const allow = [{ ...ALLOWED, pattern: "at a\\.c:7" }];
+  const [report] = reportSplats([SPLAT!], "a/b", allow, SOURCES);
+  assert.ok(report);
   assert.equal(report.title, `${SPLAT!.title}, in f [m]`);
   assert.deepEqual(report.frames[1], {
     place: "f+0x10/0x20 [m]",
     source: ["inner m.h:3", "f m.c:9"],
   });
   assert.equal(report.allowed?.place, "splats.yaml:1");
-  assert.equal(reportSplat(SPLAT!, "a/b", [ALLOWED], SOURCES).allowed, null);
+  assert.equal(reportSplats([SPLAT!], "a/b", [ALLOWED], SOURCES)[0]!.allowed, null);
 });
 
 Deno.test("allowanceOf() allows neither a kernel that stopped nor what was not read", () => {
@@ -97,6 +99,7 @@ Deno.test("locateFrame() tells functions of one name by their size, and guesses 
 const report = (other: Partial<SplatReport> = {}): SplatReport => ({
   ...{ id: "warning", title: "WARNING: CPU: 0 PID: 7 at a.c:7 f+0x1/0x2", during: "a.b.c" },
   ...{ root: true, fingerprint: "1a2b3c4d", frames: [], allowed: null },
+  ...{ alsoDuring: [], times: 1 },
   ...other,
 });
 const cell = (id: string, ...splats: readonly SplatReport[]) =>
@@ -120,24 +123,40 @@ Deno.test("groupSplats() counts cells by fingerprint, roots only", () => {
 Deno.test("splatProperties() names each complaint once", () => {
   assert.deepEqual(
     splatProperties([
-      report({ during: "boot" }),
+      report({ during: "boot", alsoDuring: ["a.b.c", "a.b.d"], times: 34 }),
       report(),
       report({ fingerprint: "0", allowed: ALLOWED }),
       report({ fingerprint: "f", root: false }),
     ]),
     {
-      "splat.1a2b3c4d": "boot: WARNING: CPU: 0 PID: 7 at a.c:7 f+0x1/0x2",
+      "splat.1a2b3c4d": "boot and 2 more: WARNING: CPU: 0 PID: 7 at a.c:7 f+0x1/0x2 (34 times)",
       "splat.0":
         "a.b.c: WARNING: CPU: 0 PID: 7 at a.c:7 f+0x1/0x2 (allowed by splats.yaml:1: known)",
     },
   );
 });
 
-Deno.test("notableSplats() keeps the first few of each, and a bounded number", () => {
-  const of = (prints: readonly string[]) =>
-    notableSplats(prints.map((fingerprint) => ({ ...SPLAT!, fingerprint }))).map((one) =>
-      one.fingerprint
-    );
-  assert.deepEqual(of([..."aaaaaaa", "b"]), [..."aaaaa", "b"]);
-  assert.equal(of(Array.from({ length: 1000 }, (_, index) => `${index}`)).length, 100);
+Deno.test("reportSplats() has one entry for each complaint, and a bounded number of them", () => {
+  const during = (where: string, fingerprint = "0") => ({ ...SPLAT!, fingerprint, during: where });
+  const of = (splats: readonly Splat[]) => reportSplats(splats, "a/b", [], NO_SOURCES);
+  const [one, other] = of([
+    ...Array.from({ length: 34 }, (_, index) => during(index < 30 ? "f.v.a" : "f.v.b")),
+    during("boot", "1"),
+  ]);
+  assert.deepEqual([one!.during, one!.alsoDuring, one!.times], ["f.v.a", ["f.v.b"], 34]);
+  assert.deepEqual([other!.during, other!.alsoDuring, other!.times], ["boot", [], 1]);
+  const many = Array.from({ length: 1000 }, (_, index) => during("boot", `${index}`));
+  assert.equal(of(many).length, 100);
+  // What is allowed is no part of what is not.
+  const mixed = [during("boot"), { ...during("boot"), title: "WARNING: known" }];
+  const allow = [{ ...ALLOWED, pattern: "known" }];
+  assert.deepEqual(
+    reportSplats(mixed, "a/b", allow, NO_SOURCES).map(({ times, allowed }) => [times, !!allowed]),
+    [[1, false], [1, true]],
+  );
+});
+
+Deno.test("mergeSplats() adds up what several boots have counted", () => {
+  const boots = [report({ times: 3, alsoDuring: ["a.b.d"] }), report({ during: "boot", times: 2 })];
+  assert.deepEqual(mergeSplats(boots), [report({ times: 5, alsoDuring: ["a.b.d", "boot"] })]);
 });

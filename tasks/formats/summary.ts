@@ -2,8 +2,9 @@
 /** A run as text for people: a table, then each failure with its evidence. */
 import type { Attempt, CellReport, Feature, RunReport } from "../model.ts";
 import { blameOf, type Failure } from "../errors.ts";
-import { groupSplats } from "./splat_report.ts";
+import { groupSplats, timesText } from "./splat_report.ts";
 import { rateText } from "./flakes.ts";
+import { plainLine } from "./plain_text.ts";
 
 export interface SummaryStyle {
   good(text: string): string;
@@ -22,7 +23,7 @@ function seconds(ms: number): string {
 function word(report: CellReport): string {
   switch (report.verdict.kind) {
     case "passed":
-      return report.verdict.note.startsWith("skipped") ? "skip" : "pass";
+      return report.verdict.declared === "skip" ? "skip" : "pass";
     case "failed":
       return "FAIL";
     case "flaky":
@@ -55,28 +56,40 @@ function row(report: CellReport): string[] {
     const found = stage(name);
     return found && found.outcome.kind !== "blocked" ? seconds(found.durationMs) : "-";
   };
-  const tests = report.tests.length === 0
-    ? ["-", "-", "-"]
-    : [count("passed"), count("failed", "not-run", "flaky"), count("skipped", "expected-failure")]
-      .map(
-        String,
-      );
+  const tests = report.tests.length === 0 ? ["-", "-", "-", "-"] : [
+    count("passed"),
+    count("failed", "flaky"),
+    count("skipped", "expected-failure"),
+    count("not-run"),
+  ].map(String);
   return [word(report), report.cell, ...tests, time("build"), time("boot"), note(report)];
 }
 
-const HEAD = ["", "cell", "passed", "failed", "skipped", "build", "boot", ""];
-const RIGHT = [false, false, true, true, true, true, true, false];
+const HEAD = ["", "cell", "passed", "failed", "skipped", "not run", "build", "boot", ""];
+const RIGHT = [false, false, true, true, true, true, true, true, false];
+const NOT_RUN_COLUMN = 5;
+
+/** The rows, without the column of what did not run where everything did. */
+function rowsOf(report: RunReport): string[][] {
+  const rows = [HEAD, ...report.cells.map(row)];
+  const unrun = report.cells.some(({ tests }) =>
+    tests.some(({ outcome }) => outcome.kind === "not-run")
+  );
+  return unrun ? rows : rows.map((cells) => cells.toSpliced(NOT_RUN_COLUMN, 1));
+}
 
 /** The table of all cells and the one line that counts them. */
 export function summaryTable(report: RunReport, width: number, style: SummaryStyle): string {
-  const rows = [HEAD, ...report.cells.map(row)];
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
+  const rows = rowsOf(report);
+  const [head] = rows as [string[]];
+  const right = head.length === HEAD.length ? RIGHT : RIGHT.toSpliced(NOT_RUN_COLUMN, 1);
+  const widths = head.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
   const lines = rows.map((cells, index) => {
     const padded = cells.slice(0, -1).map((cell, column) =>
-      RIGHT[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
+      right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
     ).join("  ");
     const room = Math.max(20, width - padded.length - 2);
-    const last = cells.at(-1)!.replace(/\s+/g, " ");
+    const last = plainLine(cells.at(-1)!);
     const line = `${padded}  ${last.length > room ? `${last.slice(0, room - 1)}…` : last}`
       .trimEnd();
     if (index === 0) return style.dim(line);
@@ -185,8 +198,9 @@ export function splatsText(report: RunReport, style: SummaryStyle): string {
       stages.some(({ stage, outcome }) => stage === "boot" && outcome.kind !== "blocked")
     ).length;
   return groupSplats(report.cells).filter(({ cells, allowed }) => allowed || cells.length > 1).map(
-    ({ title, cells, allowed, fingerprint }) => {
-      const where = `${cells.length} of ${booted} cells: ${title} [${fingerprint}]`;
+    ({ title, cells, times, allowed, fingerprint }) => {
+      const often = times > cells.length ? `, ${timesText(times)}` : "";
+      const where = `${cells.length} of ${booted} cells${often}: ${title} [${fingerprint}]`;
       return allowed
         ? style.dim(`allowed report in ${where}`)
         : style.bad(`same report in ${where}`);
@@ -204,24 +218,25 @@ export function failureText(failure: Failure, style: SummaryStyle = PLAIN): stri
   return [head, ...shown.filter(Boolean).map((line) => `    ${line}`)].join("\n");
 }
 
-const NOT_RUN = "not-run";
-const NOT_RUN_SHOWN = 3;
-
-/** Tests behind the end of a boot: that there are many says no more than that there are some. */
-function notRunText(failures: readonly Failure[], style: SummaryStyle): string[] {
-  const more = failures.length - NOT_RUN_SHOWN;
-  return [
-    ...failures.slice(0, NOT_RUN_SHOWN).map((failure) => failureText(failure, style)),
-    ...(more > 0 ? [style.bad(`… and ${more} more tests that did not run`)] : []),
-  ];
+/** "1 test did not run" */
+export function notRunText(count: number): string {
+  return `${count} ${count === 1 ? "test" : "tests"} did not run`;
 }
 
-/** The failures of one cell, a text each; of tests that did not run the first few. */
+const NOT_RUN_SHOWN = 3;
+
+/** Tests behind the end of a boot: their number, and the first few. */
+function unrunText({ tests }: CellReport): string[] {
+  const unrun = tests.filter(({ outcome }) => outcome.kind === "not-run").map(({ id }) => id);
+  if (unrun.length === 0) return [];
+  const more = unrun.length - NOT_RUN_SHOWN;
+  const names = unrun.slice(0, NOT_RUN_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  return [`${notRunText(unrun.length)}: ${names}`];
+}
+
+/** The failures of one cell, a text each. */
 export function cellFailuresText(failures: readonly Failure[], style: SummaryStyle): string[] {
-  return [
-    ...failures.filter((one) => one.id !== NOT_RUN).map((one) => failureText(one, style)),
-    ...notRunText(failures.filter((one) => one.id === NOT_RUN), style),
-  ];
+  return failures.map((one) => failureText(one, style));
 }
 
 /** How many of a cell's boots passed, and how sure that makes. */
@@ -230,14 +245,16 @@ export function attemptsText(attempts: readonly Attempt[]): string {
 }
 
 /** Every failure of a run below the name of its cell, and the command that repeats the cell. */
-export function failuresText(report: RunReport, style: SummaryStyle): string {
-  const blocks = report.failures.map((failure) => failureText(failure, style));
-  for (const { cell, verdict, repeat, attempts } of report.cells) {
+export function failuresText(run: RunReport, style: SummaryStyle): string {
+  const blocks = run.failures.map((failure) => failureText(failure, style));
+  for (const report of run.cells) {
+    const { cell, verdict, repeat, attempts } = report;
     if (verdict.kind !== "failed" && verdict.kind !== "flaky") continue;
     blocks.push([
       style.bad(`── ${cell}`),
       ...(attempts ? [attemptsText(attempts)] : []),
       ...cellFailuresText(verdict.failures, style),
+      ...unrunText(report),
       style.dim(`repeat with: ${repeat}`),
     ].join("\n"));
   }

@@ -48,11 +48,11 @@ Deno.test("summaryTable() shows each cell with its counts, times and note, and c
     cell("linux-6.12/nokcov", {
       stages: [stage("build", 90_040), stage("boot", 1840)],
       tests: tests(SKIPPED, SKIPPED),
-      verdict: { kind: "passed", note: "skipped as declared" },
+      verdict: { kind: "passed", note: "skipped as declared", declared: "skip" },
     }),
     cell("linux-6.12/kcov", {
       stages: [stage("build", 0), stage("boot", 2000)],
-      tests: tests(PASSED, SKIPPED, FAILED, { kind: "not-run", failure: failure("did not run") }),
+      tests: tests(PASSED, SKIPPED, FAILED, { kind: "not-run", by: "panic" }),
       verdict: { kind: "failed", failures: [failure("a.b.t2: expected 1"), failure("x")] },
     }),
     cell("linux-6.12/kcov-cmp", {
@@ -62,10 +62,10 @@ Deno.test("summaryTable() shows each cell with its counts, times and note, and c
   ]);
   assert.equal(
     summaryTable(run, 160, PLAIN),
-    `      cell                 passed  failed  skipped  build  boot
-skip  linux-6.12/nokcov         0       0        2  90.0s  1.8s  skipped as declared
-FAIL  linux-6.12/kcov           1       2        1   0.0s  2.0s  a.b.t2: expected 1 (+1 more)
-none  linux-6.12/kcov-cmp       -       -        -      -     -  blocked by interrupt
+    `      cell                 passed  failed  skipped  not run  build  boot
+skip  linux-6.12/nokcov         0       0        2        0  90.0s  1.8s  skipped as declared
+FAIL  linux-6.12/kcov           1       1        1        1   0.0s  2.0s  a.b.t2: expected 1 (+1 more)
+none  linux-6.12/kcov-cmp       -       -        -        -      -     -  blocked by interrupt
 
 3 cells: 0 passed, 1 skipped as declared, 1 failed, 1 unfinished in 61.5s (tcg)`,
   );
@@ -157,6 +157,7 @@ Deno.test("splatsText() says which complaint several cells share, and what was a
   const stages = [stage("boot", 1)];
   const splat = (title: string, fingerprint: string, allowed = false) => ({
     ...{ id: "warning", title, during: "boot", root: true, fingerprint, frames: [] },
+    ...{ alsoDuring: [], times: fingerprint === "3" ? 34 : 1 },
     allowed: allowed
       ? {
         ...{ pattern: "x", cells: ["*"], reason: "r", link: "l", expires: "2099-01-01" },
@@ -172,25 +173,26 @@ Deno.test("splatsText() says which complaint several cells share, and what was a
   ]);
   assert.deepEqual(splatsText(run, PLAIN).split("\n"), [
     "same report in 2 of 3 cells: WARNING: at a.c:1 f [1]",
-    "allowed report in 1 of 3 cells: WARNING: y [3]",
+    "allowed report in 1 of 3 cells, 34 times: WARNING: y [3]",
   ]);
   assert.equal(splatsText(sampleRun([cell("k/a", { stages })]), PLAIN), "");
 });
 
-Deno.test("failuresText() does not list all the tests that did not run", () => {
-  const failures = [
-    failure("boom"),
-    ...Array.from({ length: 10 }, (_, index) => ({ ...failure(`t${index}`), id: "not-run" })),
-  ];
-  const text = failuresText(
-    sampleRun([cell("k/a", { verdict: { kind: "failed", failures } })]),
-    PLAIN,
-  );
-  assert.deepEqual(text.split("\n").slice(1, -1), [
+Deno.test("failuresText() counts the tests that did not run, and names the first few", () => {
+  const unrun = (count: number) =>
+    tests(...Array.from({ length: count }, () => ({ kind: "not-run", by: "panic" }) as const));
+  const shown = (count: number) =>
+    failuresText(
+      sampleRun([cell("k/a", {
+        tests: unrun(count),
+        verdict: { kind: "failed", failures: [failure("boom")] },
+      })]),
+      PLAIN,
+    ).split("\n").slice(1, -1);
+  assert.deepEqual(shown(10), [
     "boom [test-failed, test]",
-    "t0 [not-run, test]",
-    "t1 [not-run, test]",
-    "t2 [not-run, test]",
-    "… and 7 more tests that did not run",
+    "10 tests did not run: a.b.t0, a.b.t1, a.b.t2 and 7 more",
   ]);
+  assert.deepEqual(shown(1), ["boom [test-failed, test]", "1 test did not run: a.b.t0"]);
+  assert.deepEqual(shown(0), ["boom [test-failed, test]"]);
 });

@@ -13,21 +13,22 @@ import {
   type Expectation,
   type Feature,
   FEATURES,
+  type Stage,
   type StageResult,
   type TestOutcome,
   type TestResult,
 } from "../model.ts";
-import { type Failure, failure, type FailureKind } from "../errors.ts";
+import { type Failure, failure, type FailureKind, type FailureSubject } from "../errors.ts";
 import { judgeEnding, lastLines } from "./boot_ending.ts";
 import { decodeFrames, type Frame, payloadOf } from "./frames.ts";
 import { type KtapCase, parseKtap } from "./ktap.ts";
 import {
   allowanceOf,
   NO_SOURCES,
-  notableSplats,
-  reportSplat,
+  reportSplats,
   splatDetail,
   type SplatSources,
+  timesText,
 } from "./splat_report.ts";
 import { findSplats, isWhole, type Splat, splatText } from "./splats.ts";
 import { globMatcher } from "./cells.ts";
@@ -124,7 +125,7 @@ export function judgeBoot(recordings: Recordings): CellResult {
     cell: facts.cell,
     boot,
     tests,
-    splats: notableSplats(splats).map((splat) => reportSplat(splat, facts.cell, allow, sources)),
+    splats: reportSplats(splats, facts.cell, allow, sources),
     guest: {
       release: typeof begin?.release === "string" ? begin.release : null,
       uptimeMs: typeof end?.uptimeMs === "number" ? end.uptimeMs : null,
@@ -197,8 +198,10 @@ function judgeSurroundings(
   );
   if (!outside) return null;
   const when = outside.during === "between tests" ? outside.during : `during ${outside.during}`;
-  const text = `the kernel complained ${when}: ${splatText(outside)}`;
-  return failure("kernel", `splat-${outside.id}`, text, splatDetail(outside, sources));
+  const alike = complaints.filter(({ during, fingerprint }) =>
+    during === outside.during && fingerprint === outside.fingerprint
+  );
+  return complaintFailure(outside, alike.length, `the kernel complained ${when}`, sources);
 }
 
 /**
@@ -222,12 +225,30 @@ function judgeComplaints(
   sources: SplatSources,
   ended: string | null,
 ): TestOutcome | null {
-  const splat = complaints.find((one) => one.during === test.id);
+  const mine = complaints.filter((one) => one.during === test.id);
+  const [splat] = mine;
   // A panic is how the boot ended, and the test that ran has its id from there.
   if (!splat || (splat.id === "panic" && ended === test.id)) return null;
-  const text = `the kernel complained: ${splatText(splat)}`;
-  const detail = splatDetail(splat, sources);
-  return { kind: "failed", failure: failure("kernel", `splat-${splat.id}`, text, detail) };
+  const times = mine.filter(({ fingerprint }) => fingerprint === splat.fingerprint).length;
+  return {
+    kind: "failed",
+    failure: complaintFailure(splat, times, "the kernel complained", sources),
+  };
+}
+
+function complaintFailure(
+  splat: Splat,
+  times: number,
+  what: string,
+  sources: SplatSources,
+): Failure {
+  const title = splatText(splat);
+  const often = times === 1 ? "" : ` (${timesText(times)})`;
+  return {
+    ...failure("kernel", `splat-${splat.id}`, `${what}: ${title}${often}`),
+    detail: splatDetail(splat, sources),
+    complaint: { fingerprint: splat.fingerprint, title, times },
+  };
 }
 
 function judgeTest(
@@ -238,9 +259,10 @@ function judgeTest(
   running: string | null,
 ): TestOutcome {
   if (!found) {
-    if (running === test.id && ending) return { kind: "failed", failure: ending };
-    const why = ending ? `: ${ending.message}` : ", although the guest ended as it should";
-    return { kind: "not-run", failure: failure("test", "not-run", `did not run${why}`) };
+    if (running === test.id && ending) {
+      return { kind: "failed", failure: ending, endedBoot: true };
+    }
+    return { kind: "not-run", by: ending?.id ?? null };
   }
   const lacking = test.requires.filter((feature) => !features.includes(feature));
   const diagnostics = found.diagnostics.join("\n");
@@ -319,24 +341,18 @@ export function judgeCell(
   result: CellResult | null,
 ): { tests: readonly TestResult[]; verdict: CellVerdict } {
   const blocked = stages.find((one) => one.outcome.kind === "blocked");
-  const stageFailures = stages.flatMap((one) =>
-    one.outcome.kind === "failed" ? [one.outcome.failure] : []
-  );
   let tests = applyExpectedFailures(expect, result?.tests ?? []);
-  const failures = [
-    ...stageFailures,
-    ...tests.flatMap(({ id, outcome }) =>
-      outcome.kind === "failed" || outcome.kind === "not-run"
-        ? [{ ...outcome.failure, message: `${id}: ${outcome.failure.message}` }]
-        : []
-    ),
-  ];
+  const failures = cellFailures(stages, tests);
   const flaky = [
     ...stages.flatMap(({ stage, outcome }) =>
-      outcome.kind === "flaky" ? [named(stage, flakyFailure(outcome.failures, outcome.runs))] : []
+      outcome.kind === "flaky"
+        ? [named(stage, { stage }, flakyFailure(outcome.failures, outcome.runs))]
+        : []
     ),
     ...tests.flatMap(({ id, outcome }) =>
-      outcome.kind === "flaky" ? [named(id, flakyFailure(outcome.failures, outcome.runs))] : []
+      outcome.kind === "flaky"
+        ? [named(id, { tests: [id] }, flakyFailure(outcome.failures, outcome.runs))]
+        : []
     ),
   ];
   if (flaky.length > 0 && failures.length === 0) {
@@ -345,11 +361,12 @@ export function judgeCell(
   if (expect.kind === "fail" && expect.tests.length === 0) {
     if (failures.length > 0 && failures.every(({ kind }) => MAY_BE_EXPECTED.has(kind))) {
       tests = tests.map((test) =>
-        test.outcome.kind === "failed" || test.outcome.kind === "not-run"
+        test.outcome.kind === "failed"
           ? { ...test, outcome: { kind: "expected-failure", reason: expect.reason } }
           : test
       );
-      return { tests, verdict: { kind: "passed", note: `failed as expected: ${expect.reason}` } };
+      const note = `failed as expected: ${expect.reason}`;
+      return { tests, verdict: { kind: "passed", note, declared: "fail" } };
     }
     if (result && failures.length === 0) {
       const text = `passed, but the matrix expects it to fail (${expect.reason}, ${expect.link})`;
@@ -377,12 +394,87 @@ export function judgeCell(
       : "not run";
     return { tests, verdict: { kind: "unfinished", why } };
   }
-  const note = expect.kind === "skip" ? "skipped as declared" : "";
-  return { tests, verdict: { kind: "passed", note } };
+  return expect.kind === "skip"
+    ? { tests, verdict: { kind: "passed", note: "skipped as declared", declared: "skip" } }
+    : { tests, verdict: { kind: "passed", note: "" } };
 }
 
-function named(subject: string, one: Failure): Failure {
-  return { ...one, message: `${subject}: ${one.message}` };
+/** A failure with all that shows it. */
+interface Cause {
+  readonly failure: Failure;
+  readonly stage: Stage | null;
+  readonly tests: string[];
+  /** Of those, the ones that ended with a complaint of their own, and how often it came in all. */
+  complained: number;
+  times: number;
+}
+
+/**
+ * Every cause of a failed cell once: a complaint that came in 34 tests, a panic together with the
+ * test that it ended. That others did not run is a consequence, and a failure of its own only where
+ * no stage says why.
+ */
+function cellFailures(stages: readonly StageResult[], tests: readonly TestResult[]): Failure[] {
+  const causes: Cause[] = [];
+  const add = (failure: Failure, stage: Stage | null, id?: string): void => {
+    const times = failure.complaint?.times ?? 0;
+    const complained = stage === null && failure.complaint ? 1 : 0;
+    causes.push({ failure, stage, tests: id === undefined ? [] : [id], complained, times });
+  };
+  for (const { stage, outcome } of stages) {
+    if (outcome.kind === "failed") add(outcome.failure, stage);
+  }
+  for (const { id, outcome } of tests) {
+    if (outcome.kind !== "failed") continue;
+    const { failure, endedBoot } = outcome;
+    const { complaint } = failure;
+    const cause = causes.find((one) =>
+      (endedBoot && one.stage === "boot") ||
+      (complaint && complaint.fingerprint === one.failure.complaint?.fingerprint)
+    );
+    if (!cause) add(failure, null, id);
+    else {
+      cause.tests.push(id);
+      if (endedBoot || !complaint) continue;
+      cause.complained++;
+      cause.times += complaint.times;
+    }
+  }
+  const unrun = tests.filter(({ outcome }) => outcome.kind === "not-run").map(({ id }) => id);
+  const failures = causes.map(causeFailure);
+  if (unrun.length === 0 || causes.some(({ stage }) => stage !== null)) return failures;
+  const count = unrun.length === 1 ? "1 test has" : `${unrun.length} tests have`;
+  const text = `${count} no result, although the guest ended as it should`;
+  return [...failures, failure("test", "not-run", text, unrun.join("\n"))];
+}
+
+function causeFailure({ failure, stage, tests, complained, times }: Cause): Failure {
+  const [first] = tests;
+  const subject = {
+    ...(stage === null ? {} : { stage }),
+    ...(first === undefined ? {} : { tests }),
+  };
+  const { complaint } = failure;
+  const more = `${complained - 1} more ${complained === 2 ? "test" : "tests"}`;
+  const message = stage !== null || first === undefined
+    ? failure.message
+    : complaint && complained > 1
+    ? `${first} and ${more}: the kernel complained: ${complaint.title} (${timesText(times)})`
+    : `${first}: ${failure.message}`;
+  // Where it was met besides is no news of the one test that a panic ended.
+  const besides = stage !== null && complained > 1
+    ? ` (also in ${complained} tests, ${timesText(times)})`
+    : "";
+  return {
+    ...failure,
+    message: message + besides,
+    subject,
+    ...(complaint ? { complaint: { ...complaint, times } } : {}),
+  };
+}
+
+function named(name: string, subject: FailureSubject, one: Failure): Failure {
+  return { ...one, message: `${name}: ${one.message}`, subject };
 }
 
 function applyExpectedFailures(

@@ -47,8 +47,10 @@ const bootId = (result: CellResult) => result.boot && [result.boot.kind, result.
 const outcomes = (result: CellResult) =>
   result.tests.map(({ id, outcome }) => [
     id,
-    outcome.kind === "failed" || outcome.kind === "not-run"
-      ? `${outcome.kind}: ${outcome.failure.id}`
+    outcome.kind === "failed"
+      ? `failed: ${outcome.failure.id}`
+      : outcome.kind === "not-run"
+      ? `not-run: ${outcome.by}`
       : outcome.kind,
   ]);
 const outcomeOf = (result: CellResult, id: string): TestOutcome =>
@@ -175,8 +177,21 @@ Deno.test("judgeBoot() finds a declared test that the guest left out", () => {
   const declared = [...recording.declared, extra];
   const result = judgeBoot({ ...recording, declared, record: bootRecord(recording) });
   const outcome = outcomeOf(result, "kcov.pc.new");
-  assert.ok(outcome.kind === "not-run");
-  assert.match(outcome.failure.message, /^did not run, although the guest ended as it should$/);
+  assert.deepEqual(outcome, { kind: "not-run", by: null });
+  assert.equal(result.boot, null);
+  const { verdict } = judgeCell({ kind: "pass" }, [bootStage(result, 0, "")], result);
+  assert.ok(verdict.kind === "failed");
+  assert.deepEqual(
+    verdict.failures.map(({ id, message, detail, subject }) => ({
+      ...{ id, message, detail, subject },
+    })),
+    [{
+      id: "not-run",
+      message: "1 test has no result, although the guest ended as it should",
+      detail: "kcov.pc.new",
+      subject: undefined,
+    }],
+  );
 });
 
 // ── judgeBoot: the kernel complains ──────────────────────────────────────────────────────────────
@@ -229,7 +244,7 @@ Deno.test("judgeBoot() names what a panic came from, and the test that ran", () 
   assert.deepEqual(outcomes(result), [
     ["kcov.pc.basic", "passed"],
     ["a.b.c", "failed: splat-page-fault"],
-    ["kcov_host.base.opens", "not-run: not-run"],
+    ["kcov_host.base.opens", "not-run: panic"],
   ]);
 });
 
@@ -269,10 +284,10 @@ Deno.test("judgeBoot() lets pass what the allow list names, and goes on reportin
   const allowed = judged(entry);
   assert.equal(allowed.boot, null);
   assert.equal(outcomeOf(allowed, "a.b.c").kind, "passed");
-  assert.deepEqual(allowed.splats.map((one) => [one.during, one.allowed?.place]), [
-    ["a.b.c", "splats.yaml:1"],
-    ["teardown", "splats.yaml:1"],
-  ]);
+  assert.deepEqual(
+    allowed.splats.map((one) => [one.during, one.alsoDuring, one.times, one.allowed?.place]),
+    [["a.b.c", ["teardown"], 2, "splats.yaml:1"]],
+  );
   const elsewhere = judged({ ...entry, cells: ["*/kcov-cmp"] });
   assert.deepEqual(bootId(elsewhere), ["kernel", "splat-warning"]);
   assert.equal(outcomeOf(elsewhere, "a.b.c").kind, "failed");
@@ -622,6 +637,7 @@ Deno.test("judgeCell() passes a cell of nothing but skips when it is to skip", (
   assert.deepEqual(cell(SKIP, { tests: [SKIPS] }).verdict, {
     kind: "passed",
     note: "skipped as declared",
+    declared: "skip",
   });
 });
 
@@ -650,17 +666,17 @@ Deno.test("judgeCell() is strict: an expected failure that passes is one", () =>
 Deno.test("judgeCell() does not take a test that never ran for an expected failure", () => {
   const script = { tests: [scripted("a.b.c", { do: "vanish" }), scripted("a.b.d")] };
   const found = ids(cell(expectFail("a.b.d"), script, { end: exited(0) }));
-  assert.ok(Array.isArray(found) && found.includes("test not-run"));
+  assert.deepEqual(found, ["kernel ended-early"]);
+  const { tests } = cell(expectFail("a.b.d"), script, { end: exited(0) });
+  assert.equal(tests[1]!.outcome.kind, "not-run");
 });
 
 Deno.test("judgeCell() excuses a whole cell when it is expected to fail, tests included", () => {
   const script = { tests: [scripted("a.b.c", { do: "vanish" }), FREE] };
   const { verdict, tests } = cell(expectFail(), script, { end: exited(0) });
-  assert.deepEqual(verdict, { kind: "passed", note: "failed as expected: known" });
-  assert.deepEqual(tests.map(({ outcome }) => outcome.kind), [
-    "expected-failure",
-    "expected-failure",
-  ]);
+  const note = "failed as expected: known";
+  assert.deepEqual(verdict, { kind: "passed", note, declared: "fail" });
+  assert.deepEqual(tests.map(({ outcome }) => outcome.kind), ["expected-failure", "not-run"]);
 });
 
 Deno.test("judgeCell() fails a cell that is expected to fail and passes", () => {
@@ -697,6 +713,67 @@ Deno.test("judgeCell() fails with the stage that failed, and is unfinished where
     kind: "unfinished",
     why: "blocked by fail-fast",
   });
+});
+
+/** The failures of a cell's verdict: their words, and what they are about. */
+function causesOf(script: Script, host: Changes = {}) {
+  const { verdict } = cell(PASS, script, host);
+  assert.ok(verdict.kind === "failed");
+  return verdict.failures.map(({ id, message, subject, complaint }) => ({
+    ...{ id, message, subject, times: complaint?.times },
+  }));
+}
+
+Deno.test("judgeCell() has one failure for a complaint, in however many tests it came", () => {
+  const warned = (id: string, times = 1) =>
+    scripted(id, undefined, { console: Array.from({ length: times }, () => WARNING) });
+  const [one, ...others] = causesOf({
+    tests: [warned("a.b.c", 3), PASSES, warned("a.b.d"), warned("a.b.e", 30)],
+  });
+  assert.deepEqual(others, []);
+  assert.deepEqual(one, {
+    id: "splat-warning",
+    message: `a.b.c and 2 more tests: the kernel complained: ${WARNING} (34 times)`,
+    subject: { tests: ["a.b.c", "a.b.d", "a.b.e"] },
+    times: 34,
+  });
+  const [alone] = causesOf({ tests: [warned("a.b.c", 2)] });
+  assert.equal(alone!.message, `a.b.c: the kernel complained: ${WARNING} (2 times)`);
+  // Of another function, and so another complaint.
+  const elsewhere = scripted("a.b.d", undefined, { console: [WARNING.replace("kcov_ioctl", "f")] });
+  assert.equal(causesOf({ tests: [warned("a.b.c"), elsewhere] }).length, 2);
+});
+
+Deno.test("judgeCell() counts a complaint of boot and tests together", () => {
+  const warned = scripted("a.b.c", undefined, { console: [WARNING, WARNING] });
+  const [one, ...others] = causesOf({
+    boot: [WARNING],
+    tests: [warned, { ...warned, declared: FREE.declared }],
+  });
+  assert.deepEqual(others, []);
+  assert.equal(one!.times, 5);
+  assert.match(
+    one!.message,
+    /^the kernel complained during boot: .* \(also in 2 tests, 5 times\)$/,
+  );
+  assert.deepEqual(one!.subject, { stage: "boot", tests: ["a.b.c", FREE.declared.id] });
+});
+
+Deno.test("judgeCell() has one failure for a panic, whatever did not run behind it", () => {
+  const panic = ["Kernel panic - not syncing: of its own"];
+  const script = {
+    tests: [PASSES, scripted("a.b.c", { do: "vanish" }, { console: panic }), FREE],
+  };
+  assert.deepEqual(causesOf(script, { end: exited(0) }), [{
+    id: "panic",
+    message: "the kernel panicked in test a.b.c: Kernel panic - not syncing: of its own",
+    subject: { stage: "boot", tests: ["a.b.c"] },
+    times: 1,
+  }]);
+  // What the panic follows from is its cause, and the test's as well.
+  const oops = ["BUG: kernel NULL pointer dereference, address: 0000000000000008", ...panic];
+  const second = { tests: [scripted("a.b.c", { do: "vanish" }, { console: oops }), FREE] };
+  assert.deepEqual(causesOf(second, { end: exited(0) }).map(({ id }) => id), ["panic"]);
 });
 
 Deno.test("bootStage() shows what the recordings say of the boot", () => {

@@ -21,12 +21,14 @@ import type {
 import { KmatrixError } from "../errors.ts";
 import { BUNDLE_FORMAT, type BundleManifest, MANIFEST } from "../formats/bundle.ts";
 import { limitsFor } from "../formats/limits.ts";
+import { plainLine } from "../formats/plain_text.ts";
 import {
   expectedTests,
   failedTests,
   type ReproFacts,
   reproScript,
 } from "../formats/repro_script.ts";
+import { notRunText } from "../formats/summary.ts";
 
 /** What is known of a cell that failed, as far as it came. */
 export interface HandoverInput {
@@ -71,12 +73,12 @@ export async function leaveScript(input: HandoverInput, host: Host): Promise<voi
   }
   const { verdict } = report;
   const failures = verdict.kind === "failed" || verdict.kind === "flaky" ? verdict.failures : [];
-  const told = failures.filter(({ id }) => id !== "not-run").map(({ message }) => message);
-  const unrun = failures.length - told.length;
+  const told = failures.map(({ message }) => plainLine(message));
+  const unrun = report.tests.filter(({ outcome }) => outcome.kind === "not-run").length;
   const facts: ReproFacts = {
     cell: report.cell,
     stage: input.stage,
-    recorded: unrun === 0 ? told : [...told, `${unrun} tests did not run`],
+    recorded: unrun === 0 ? told : [...told, notRunText(unrun)],
     repeat: report.repeat,
     source: input.kernel.source,
     version: input.version,

@@ -85,7 +85,7 @@ Deno.test("outcomeOf() reads boot, tests, blame and time off a report", () => {
   const report = reportWith({ kind: "failed", failure: failure("panic", "in boot") }, {
     [BEFORE]: { kind: "passed" },
     [OOPS.test]: { kind: "failed", failure: failure("splat-bug", "in test") },
-    [AFTER]: { kind: "not-run", failure: failure("not-run", "not in the text") },
+    [AFTER]: { kind: "not-run", by: "panic" },
     "kcov.x.y": { kind: "passed" },
   });
   assert.deepEqual(outcomeOf(OOPS, report), {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The screen: progress on standard error, results on standard output. */
-import kleur from "kleur";
 import type { Level } from "../host/host.ts";
+import { plainText } from "../formats/plain_text.ts";
 import { PLAIN, type SummaryStyle } from "../formats/summary.ts";
 
 export interface Terminal {
@@ -13,24 +13,51 @@ export interface Terminal {
   error(text: string): void;
 }
 
-const COLOURS: SummaryStyle = { good: kleur.green, bad: kleur.red, dim: kleur.dim };
+/** Colours of our own, and what makes text of any origin fit for a screen. */
+export interface Paint {
+  readonly style: SummaryStyle;
+  /** The text with the colours of `style` in it, and with nothing else that a terminal obeys. */
+  shown(text: string): string;
+}
+
+/**
+ * Texts of guests, builds and trees are in what is printed, and style marks are put around them
+ * before that. Our marks carry a word that nobody else can know, so that all others can go.
+ * @param secret That word: letters and digits.
+ */
+export function makePaint(colours: boolean, secret: string): Paint {
+  if (!colours) return { style: PLAIN, shown: plainText };
+  const mark = (code: number) => `\x1b[${secret};${code}m`;
+  const around = (code: number, end: number) => (text: string) => mark(code) + text + mark(end);
+  const marks = new RegExp(`\\x1b\\[${secret};(\\d+)m`);
+  return {
+    // SGR (ECMA-48, 8.3.117): green, red, faint, and what ends them.
+    style: { good: around(32, 39), bad: around(31, 39), dim: around(2, 22) },
+    // Split by a group: every second part is a code.
+    shown: (text) =>
+      text.split(marks).map((part, index) => index % 2 ? `\x1b[${part}m` : plainText(part)).join(
+        "",
+      ),
+  };
+}
 
 /** Colours only on a terminal and without NO_COLOR; times since the start in front of progress. */
 export function openTerminal(options: { verbose: boolean; quiet: boolean }): Terminal {
   const startedAt = performance.now();
   const colours = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
-  kleur.enabled = colours;
-  const shown = (level: Level) =>
+  const { style, shown } = makePaint(colours, crypto.randomUUID().replaceAll("-", ""));
+  const isShown = (level: Level) =>
     level === "warn" || (level === "debug" ? options.verbose : !options.quiet);
   return {
-    style: colours ? COLOURS : PLAIN,
+    style,
     width: Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 160,
     log(level, text) {
-      if (!shown(level)) return;
+      if (!isShown(level)) return;
       const time = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6);
-      console.error(`[${time}s] ${level === "warn" || level === "notice" ? "! " : ""}${text}`);
+      const sign = level === "warn" || level === "notice" ? "! " : "";
+      console.error(`[${time}s] ${sign}${shown(text)}`);
     },
-    print: (text) => console.log(text),
-    error: (text) => console.error(`kmatrix: ${text}`),
+    print: (text) => console.log(shown(text)),
+    error: (text) => console.error(shown(`kmatrix: ${text}`)),
   };
 }
