@@ -16,6 +16,7 @@ import {
   type StageResult,
   STAGES,
 } from "./model.ts";
+import type { Failure } from "./errors.ts";
 import { phaseProperties } from "./formats/boot_phases.ts";
 import { cProgramProperties } from "./formats/c_programs.ts";
 import { dedupProperties } from "./formats/dedup_table.ts";
@@ -53,6 +54,8 @@ export class CellProgress {
   config: KernelConfig | null = null;
   kernel: KernelBuild | null = null;
   inspection: Inspection | null = null;
+  /** Places of the known warnings that its build has shown. */
+  warningsUsed: readonly string[] = [];
 
   constructor(cell: Cell) {
     this.cell = cell;
@@ -66,6 +69,13 @@ export class CellProgress {
   note(stage: Stage, note: string): void {
     const index = this.stages.findIndex((one) => one.stage === stage);
     this.stages[index] = { ...this.stages[index]!, note };
+  }
+
+  /** What a stage that has passed shows is a failure of this cell. */
+  fail(stage: Stage, failure: Failure, until: Stage): void {
+    const index = this.stages.findIndex((one) => one.stage === stage);
+    this.stages[index] = { ...this.stages[index]!, outcome: { kind: "failed", failure } };
+    this.block(until, stage);
   }
 
   /** Marks every stage up to `until` that has no result yet. */

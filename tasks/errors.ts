@@ -8,29 +8,31 @@
 
 import type { Stage } from "./model.ts";
 
-export type FailureKind =
+export const FAILURE_KINDS = [
   /** Bad command line, matrix, fragment line or allow-list entry. */
-  | "usage"
+  "usage",
   /** A glob or filter matched nothing, or nothing ran. */
-  | "no-match"
+  "no-match",
   /** The series does not apply. */
-  | "patch"
+  "patch",
   /** A requested option did not survive, or a compiler lacks what the config requires. */
-  | "config"
+  "config",
   /** The kernel does not compile, or compiles with a warning that nobody listed. */
-  | "build"
+  "build",
   /** Built, but not instrumented or laid out as asked. */
-  | "inspect"
+  "inspect",
   /** The kernel died, hung or complained in the guest. */
-  | "kernel"
+  "kernel",
   /** A test failed, did not run, or skipped without leave. */
-  | "test"
+  "test",
   /** The machinery: tools, disk, memory, downloads, QEMU, a killed compiler. */
-  | "infra"
+  "infra",
   /** Ctrl-C or SIGTERM. */
-  | "interrupted"
+  "interrupted",
   /** This tool itself is wrong. */
-  | "bug";
+  "bug",
+] as const;
+export type FailureKind = typeof FAILURE_KINDS[number];
 
 /** What of a cell a failure is about; with neither of them, the cell as a whole. */
 export interface FailureSubject {

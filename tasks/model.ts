@@ -50,6 +50,8 @@ export interface Toolchain {
   readonly llvm: string;
   /** Replaces clang itself (make's CC=), from the environment; undefined for none. */
   readonly cc?: string | undefined;
+  /** LLVM= or CC= of the environment stand here, and not what the matrix says. */
+  readonly replaced?: boolean;
 }
 
 export interface Machine {
@@ -110,6 +112,8 @@ export type Expectation =
     readonly link: string;
     /** YYYY-MM-DD; from that day on the entry itself is an error. */
     readonly expires: string;
+    /** "matrix.yaml:12"; none where it does not come from a file. */
+    readonly place?: string;
   };
 
 /** A compiler, linker or objtool warning that is known and why it may stay. */
@@ -117,6 +121,8 @@ export interface KnownWarning {
   readonly match: string;
   readonly cells: readonly string[];
   readonly reason: string;
+  /** "matrix.yaml:12" */
+  readonly place: string;
 }
 
 export interface Cell {
@@ -526,7 +532,11 @@ export interface Usage {
   readonly peakMiB: number;
 }
 
+/** Of run.json; another one is another shape, which this version does not read. */
+export const RUN_FORMAT = 1;
+
 export interface RunReport {
+  readonly format: typeof RUN_FORMAT;
   readonly startedAt: string;
   readonly durationMs: number;
   readonly accel: Accel | null;

@@ -10,7 +10,9 @@ import {
   type Cell,
   type CellReport,
   type KernelBuild,
+  type KernelConfig,
   type Plan,
+  RUN_FORMAT,
   type RunReport,
   type SourceTree,
   type Stage,
@@ -24,13 +26,21 @@ import {
   withKernelLock,
 } from "./cell_stages.ts";
 import { CellProgress } from "./cell_progress.ts";
-import { type Failure, failureFrom } from "./errors.ts";
-import { groupByBuild } from "./formats/plan.ts";
+import { type Failure, failure, failureFrom } from "./errors.ts";
+import { groupByBuild, isAsDeclared } from "./formats/plan.ts";
 import { type Build, remainingText } from "./formats/schedule.ts";
 import { Schedule } from "./schedule.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
-import { ranWhole, unusedEntries } from "./formats/allow_list.ts";
+import {
+  type CellUse,
+  globsUsed,
+  ranWhole,
+  unusedEntries,
+  unusedExpectations,
+  unusedWarnings,
+} from "./formats/allow_list.ts";
 import { sandboxText } from "./formats/sandbox.ts";
+import { lackingForAll } from "./formats/selection.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
 import { attemptFolder } from "./formats/flakes.ts";
 import type { Finding } from "./host/doctor.ts";
@@ -102,6 +112,7 @@ class Run {
 
   report(): RunReport {
     return {
+      format: RUN_FORMAT,
       startedAt: new Date(this.#startedAt).toISOString(),
       durationMs: this.#host.now() - this.#startedAt,
       accel: this.#stages.accel,
@@ -151,15 +162,38 @@ class Run {
     await this.#changed();
   }
 
-  /** What the allow list holds and no kernel said, where every cell it is for had its say. */
+  /** What the lists hold and nothing had a use for, where every cell it is for had its say. */
   #unusedEntries(): Failure[] {
     const { matrix, settings } = this.#plan;
-    const uses = this.#cells.map(({ cell, result }) => ({
-      cell: cell.id,
-      whole: result !== null && ranWhole(result, settings.testFilter),
-      used: result?.splats.flatMap(({ allowed }) => allowed?.place ?? []) ?? [],
-    }));
-    return unusedEntries(matrix.splats, matrix.cells.map(({ id }) => id), uses);
+    // Of other kernels and options the lists say nothing.
+    if (!isAsDeclared(this.#plan)) return [];
+    const ids = matrix.cells.map(({ id }) => id);
+    const uses = (of: (one: CellProgress) => Omit<CellUse, "cell">) =>
+      this.#cells.map((one) => ({ cell: one.cell.id, ...of(one) }));
+    const whole = ({ result }: CellProgress) =>
+      result !== null && ranWhole(result, settings.testFilter);
+    return [
+      ...unusedEntries(
+        matrix.splats,
+        ids,
+        uses((one) => ({
+          whole: whole(one),
+          used: one.result?.splats.flatMap(({ allowed }) => allowed?.place ?? []) ?? [],
+        })),
+      ),
+      ...unusedWarnings(
+        matrix.warnings,
+        ids,
+        uses(({ kernel, warningsUsed }) => ({ whole: kernel !== null, used: warningsUsed })),
+      ),
+      ...unusedExpectations(
+        matrix.cells,
+        uses((one) => ({
+          whole: whole(one),
+          used: globsUsed(one.cell, one.result?.tests.map(({ id }) => id) ?? []),
+        })),
+      ),
+    ];
   }
 
   /** What the history says of every build and its boots. */
@@ -322,7 +356,7 @@ class Run {
           cell.properties["build.fragments"] = cell.cell.config.fragments.join(" ");
           cell.note("configure", made.value.notices.join("\n"));
         }
-        return cells;
+        return cells.filter((one) => this.#judgeFilter(one, made.value));
       case "build": {
         for (const cell of cells) cell.kernel = made.value;
         if (made.value.compiled) {
@@ -360,14 +394,30 @@ class Run {
     if (failed) throw failed.reason;
   }
 
+  /** A cell in which none of the selected tests can pass is not worth a build. */
+  #judgeFilter(one: CellProgress, { features }: KernelConfig): boolean {
+    const { testFilter } = this.#plan.settings;
+    const { expect, machine } = one.cell;
+    const boots = STAGES.indexOf(this.#options.until) >= STAGES.indexOf("boot");
+    if (!boots || testFilter.length === 0 || expect.kind !== "pass") return true;
+    const all = machine.cpus > 1 ? [...features, "smp" as const] : features;
+    const lacking = lackingForAll(declaredTests(), testFilter, all);
+    if (lacking === null) return true;
+    const text = `no test of ${testFilter.join(" ")} can pass in ${one.cell.id}: it lacks ` +
+      lacking.join(", ");
+    one.fail("configure", failure("no-match", "nothing-ran", text), this.#options.until);
+    this.#host.log("warn", `configure failed: ${text}`);
+    return false;
+  }
+
   /** Warnings belong to a build, but the list of known ones to a cell. */
   #judgeWarnings(cells: readonly CellProgress[], kernel: KernelBuild): CellProgress[] {
     return cells.filter((one) => {
       const known = this.#plan.matrix.warnings;
-      const { unlisted, listed } = judgeWarnings(kernel.warnings, known, one.cell.id);
+      const { unlisted, listed, used } = judgeWarnings(kernel.warnings, known, one.cell.id);
+      one.warningsUsed = used;
       one.properties["build.warnings.listed"] = `${listed.length}`;
       if (unlisted.length === 0) return true;
-      const index = one.stages.findIndex((stage) => stage.stage === "build");
       const lines = unlisted.map((warning) => warning.text);
       const failure: Failure = {
         kind: "build",
@@ -375,8 +425,7 @@ class Run {
         message: `${unlisted.length} warnings that the matrix does not list; first: ${lines[0]}`,
         detail: lines.slice(0, 50).join("\n"),
       };
-      one.stages[index] = { ...one.stages[index]!, outcome: { kind: "failed", failure } };
-      one.block(this.#options.until, "build");
+      one.fail("build", failure, this.#options.until);
       this.#host.log("warn", `build failed: ${failure.message}`);
       return false;
     });

@@ -5,7 +5,7 @@ import type { Cell, KernelSpec, Matrix, Plan, RunSettings } from "./model.ts";
 import type { RunOptions } from "./cli.ts";
 import type { Paths } from "./paths.ts";
 import { withKernelLock } from "./cell_stages.ts";
-import { KmatrixError } from "./errors.ts";
+import { failureFrom, KmatrixError } from "./errors.ts";
 import { kernelTree } from "./host/kernel_tree.ts";
 import { parseAllowList } from "./formats/allow_list.ts";
 import { splitCellId } from "./formats/cells.ts";
@@ -19,6 +19,7 @@ import { fetch } from "./stages/fetch.ts";
 import { patch } from "./stages/patch.ts";
 import { ensureReady } from "./stages/setup.ts";
 import { selectCells, shardCells } from "./formats/plan.ts";
+import { declaredTests } from "../selftests/main.ts";
 
 /** @throws KmatrixError "usage" for anything wrong in the matrix or in a kernel.yaml. */
 export async function loadMatrix(file: string, paths: Paths, host: Host): Promise<Matrix> {
@@ -33,6 +34,7 @@ export async function loadMatrix(file: string, paths: Paths, host: Host): Promis
     kernels: await loadKernels(paths, host),
     fragments,
     today,
+    tests: declaredTests().map(({ id }) => id),
     llvm: host.env("LLVM"),
     cc: host.env("CC"),
   });
@@ -113,9 +115,14 @@ async function kconfigNames(
   paths: Paths,
   host: Host,
 ): Promise<ReadonlySet<string> | null> {
-  if (options.dryRun || options.list) return null;
+  if (options.dryRun) {
+    const text = "--dry-run looks into no tree: cells that it lacks the options for are listed too";
+    host.log("notice", text);
+    return null;
+  }
   try {
-    await ensureReady(cells, options, paths, host);
+    // Who only asks what a run would do gets nothing installed.
+    if (options.install && !options.list) await ensureReady(cells, options, paths, host);
     const source = await withKernelLock(
       kernel.id,
       paths,
@@ -123,8 +130,13 @@ async function kconfigNames(
       async () => await patch(await fetch(kernel, paths, host), kernel, paths, host),
     );
     return await kconfigSymbols(source.path, host);
-  } catch {
-    // The run meets the same failure in its own stages and reports it for every cell.
+  } catch (error) {
+    // A run meets the same failure in its own stages and reports it for every cell.
+    const { message } = failureFrom(error);
+    host.log(
+      "notice",
+      `${kernel.id}: cells that it lacks the options for are not known: ${message}`,
+    );
     return null;
   }
 }

@@ -30,12 +30,18 @@ export function matrixFile(options: RunOptions, { paths, absolute }: Context): s
   return options.matrix === "matrix.yaml" ? `${paths.root}/matrix.yaml` : absolute(options.matrix);
 }
 
+/**
+ * What a run with these options will do.
+ * @throws KmatrixError "no-match" for a cell or a test that does not exist, "usage" for what does not
+ *   go together; before anything is built.
+ */
 export async function planOf(
   globs: readonly string[],
   options: RunOptions,
   context: Context,
 ): Promise<Plan> {
   const { paths, host, absolute } = context;
+  checkTests(options.filter);
   const matrix = await loadMatrix(matrixFile(options, context), paths, host);
   const whole = await withOwnKernel(matrix, globs, options, absolute, paths, host);
   const plan = makePlan(whole, globs, options, host);

@@ -2,9 +2,10 @@
 /** `deno task parse`: judges recorded boots. */
 import type { ParseOptions, RunOptions } from "../cli.ts";
 import type { Host } from "../host/host.ts";
-import type { BootRecord, CellReport, RunReport, Toolchain } from "../model.ts";
+import { type CellReport, RUN_FORMAT, type RunReport, type Toolchain } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
 import { declaredTests } from "../../selftests/main.ts";
+import { parseBootRecord } from "../formats/boot_record.ts";
 import { cProgramProperties } from "../formats/c_programs.ts";
 import { dedupProperties } from "../formats/dedup_table.ts";
 import { junitXml } from "../formats/junit.ts";
@@ -61,6 +62,7 @@ export async function parseCommand(
     cells.push({ cell, stages, ...judged, splats, properties, consoleTail, repeat });
   }
   const run: RunReport = {
+    format: RUN_FORMAT,
     startedAt: new Date(startedAt).toISOString(),
     durationMs: host.now() - startedAt,
     accel: null,
@@ -82,7 +84,8 @@ async function symbolizeAgain(
   host: Host,
 ): Promise<SplatSources> {
   const text = await host.fs.readTextIfAny(`${dir}/${RECORDINGS.record}`);
-  const kernel = text === null ? undefined : (JSON.parse(text) as BootRecord).kernel;
+  const file = `${dir}/${RECORDINGS.record}`;
+  const kernel = text === null ? undefined : parseBootRecord(text, file).kernel;
   if (!kernel) return NO_SOURCES;
   const found = await host.fs.stat(kernel.vmlinux);
   if (found?.size !== kernel.bytes || found.mtimeMs !== kernel.mtimeMs) return NO_SOURCES;

@@ -11,7 +11,7 @@ export async function planCommand(
   options: RunOptions,
   context: Context,
 ): Promise<readonly Failure[]> {
-  const plan = await planOf(globs, options, context);
+  const plan = await planOf(globs, { ...options, install: false }, context);
   const groups = groupByBuild(plan.cells);
   for (const cells of groups) {
     const { kernel, config, toolchain } = cells[0]!;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** splats.yaml: complaints of a kernel that are known, each with a reason and an end. */
-import type { AllowedSplat, Cell, CellId, CellResult } from "../model.ts";
+import type { AllowedSplat, Cell, CellId, CellResult, KnownWarning } from "../model.ts";
 import type { Failure } from "../errors.ts";
 import { globMatcher } from "./cells.ts";
 import { checkExpiry } from "./matrix.ts";
@@ -68,13 +68,19 @@ export function ranWhole(result: CellResult, testFilter: readonly string[]): boo
     result.tests.every(({ outcome }) => outcome.kind !== "not-run");
 }
 
-/** What a run tells of one cell about the list. */
+/** What a run tells of one cell about a list. */
 export interface CellUse {
   readonly cell: string;
-  /** All of its tests ran to the end, so that whatever there is to complain about was complained about. */
+  /** It came as far as it takes to know that an entry was not needed. */
   readonly whole: boolean;
-  /** Places of the entries that allowed something. */
+  /** What of the list it had a use for: places of entries, with globs as {@linkcode globKey}. */
   readonly used: readonly string[];
+}
+
+/** Whether an entry had no use, although each of its cells came far enough to have had one. */
+function isUnused(key: string, cells: readonly string[], uses: readonly CellUse[]): boolean {
+  return cells.length > 0 && !uses.some(({ used }) => used.includes(key)) &&
+    cells.every((id) => uses.some(({ cell, whole }) => cell === id && whole));
 }
 
 /**
@@ -86,15 +92,60 @@ export function unusedEntries(
   cells: readonly string[],
   uses: readonly CellUse[],
 ): Failure[] {
-  return entries.filter((entry) => {
-    if (uses.some(({ used }) => used.includes(entry.place))) return false;
-    const mine = cells.filter(globMatcher(entry.cells));
-    return mine.length > 0 &&
-      mine.every((id) => uses.some(({ cell, whole }) => cell === id && whole));
-  }).map(({ place, pattern, reason, link }) => ({
+  return entries.filter(({ place, cells: globs }) =>
+    isUnused(place, cells.filter(globMatcher(globs)), uses)
+  ).map(({ place, pattern, reason, link }) => ({
     kind: "usage",
     id: "unused-splat",
     message: `${place}: no kernel complained of ${JSON.stringify(pattern)}: remove the entry`,
     detail: `all of its cells ran; it is there because: ${reason} (${link})`,
   }));
+}
+
+/** The same for known warnings of builds; a cell tells about them once it is built. */
+export function unusedWarnings(
+  known: readonly KnownWarning[],
+  cells: readonly string[],
+  uses: readonly CellUse[],
+): Failure[] {
+  return known.filter(({ place, cells: globs }) =>
+    isUnused(place, cells.filter(globMatcher(globs)), uses)
+  ).map(({ place, match, reason }) => ({
+    kind: "usage",
+    id: "unused-warning",
+    message: `${place}: no build warned of ${JSON.stringify(match)}: remove the entry`,
+    detail: `all of its cells were built; it is there because: ${reason}`,
+  }));
+}
+
+/** A glob of an expectation, among what is used of a list. */
+export const globKey = (place: string, glob: string): string => `${place} ${glob}`;
+
+/** Globs of a cell's expectation that tests of the cell match. */
+export function globsUsed({ expect }: Pick<Cell, "expect">, tests: readonly string[]): string[] {
+  if (expect.kind !== "fail" || expect.place === undefined) return [];
+  const { place } = expect;
+  return expect.tests.filter((glob) => tests.some(globMatcher([glob])))
+    .map((glob) => globKey(place, glob));
+}
+
+/** The same for globs of `expect` that name no test of any cell that they are for. */
+export function unusedExpectations(
+  cells: readonly Pick<Cell, "id" | "expect">[],
+  uses: readonly CellUse[],
+): Failure[] {
+  const entries = new Set(cells.map(({ expect }) => expect));
+  return [...entries].flatMap((expect): Failure[] => {
+    if (expect.kind !== "fail" || expect.place === undefined) return [];
+    const { place, reason, link } = expect;
+    const mine = cells.filter((cell) => cell.expect === expect).map(({ id }) => id);
+    return expect.tests.filter((glob) => isUnused(globKey(place, glob), mine, uses)).map((
+      glob,
+    ) => ({
+      kind: "usage",
+      id: "unused-expectation",
+      message: `${place}: no test of its cells matches ${JSON.stringify(glob)}: remove the glob`,
+      detail: `all of its cells ran; it is there because: ${reason} (${link})`,
+    }));
+  });
 }

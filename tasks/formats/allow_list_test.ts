@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { AllowedSplat, CellResult } from "../model.ts";
-import { allowedBy, parseAllowList, ranWhole, unusedEntries } from "./allow_list.ts";
+import {
+  allowedBy,
+  globsUsed,
+  parseAllowList,
+  ranWhole,
+  unusedEntries,
+  unusedExpectations,
+  unusedWarnings,
+} from "./allow_list.ts";
 import { sampleCell } from "../testing/samples.ts";
 import { errorOf } from "../testing/errors.ts";
 
@@ -94,4 +102,49 @@ Deno.test("ranWhole() wants a sound boot without a filter", () => {
   assert.ok(ranWhole(result, []));
   assert.ok(!ranWhole(result, ["kcov.*"]));
   assert.ok(!ranWhole({ ...result, boot: failure }, []));
+});
+
+Deno.test("unusedWarnings() names what no build has warned of, once all its cells are built", () => {
+  const entry = { match: "objtool: x", cells: ["*"], reason: "known", place: "matrix.yaml:9" };
+  const of = (...uses: readonly [whole: boolean, used: string[]][]) =>
+    unusedWarnings(
+      [entry],
+      ids,
+      uses.map(([whole, used], index) => ({ cell: ids[index]!, whole, used })),
+    );
+  assert.deepEqual(of([true, []], [true, []]), [{
+    ...{ kind: "usage", id: "unused-warning" },
+    message: 'matrix.yaml:9: no build warned of "objtool: x": remove the entry',
+    detail: "all of its cells were built; it is there because: known",
+  }]);
+  assert.deepEqual(of([true, []], [true, ["matrix.yaml:9"]]), []);
+  assert.deepEqual(of([true, []], [false, []]), []);
+  assert.deepEqual(of([true, []]), []);
+});
+
+Deno.test("unusedExpectations() names the globs of an entry that match no test of its cells", () => {
+  const expect = {
+    kind: "fail",
+    ...{ reason: "known", link: "l", expires: "2099-01-01" },
+    ...{ tests: ["kcov.*", "kcov_c.*"], place: "matrix.yaml:7" },
+  } as const;
+  const cells = ids.map((id) => ({ id, expect }));
+  const of = (...uses: readonly [whole: boolean, tests: string[]][]) =>
+    unusedExpectations(
+      cells,
+      uses.map(([whole, tests], index) => ({
+        cell: ids[index]!,
+        whole,
+        used: globsUsed(cells[index]!, tests),
+      })),
+    ).map(({ id, message }) => `${id} ${message}`);
+  const unused = 'unused-expectation matrix.yaml:7: no test of its cells matches "kcov_c.*": ' +
+    "remove the glob";
+  assert.deepEqual(of([true, ["kcov.a.b"]], [true, []]), [unused]);
+  assert.deepEqual(of([true, ["kcov.a.b"]], [true, ["kcov_c.x"]]), []);
+  assert.deepEqual(of([true, ["kcov.a.b"]], [false, []]), []);
+  // Of a bundle, and of a cell that is to fail as a whole.
+  const { place: _, ...elsewhere } = expect;
+  assert.deepEqual(globsUsed({ expect: elsewhere }, ["kcov.a.b"]), []);
+  assert.deepEqual(unusedExpectations([{ id: ids[0]!, expect: elsewhere }], []), []);
 });

@@ -96,12 +96,14 @@ export function judgeWarnings(
   warnings: readonly Warning[],
   known: readonly KnownWarning[],
   cell: string,
-): { listed: Warning[]; unlisted: Warning[] } {
+): { listed: Warning[]; unlisted: Warning[]; used: readonly string[] } {
   const mine = known.filter((entry) => globMatcher(entry.cells)(cell));
   const matching = (warning: Warning) => mine.find((entry) => warning.text.includes(entry.match));
   return {
     listed: warnings.filter((warning) => matching(warning)),
     unlisted: warnings.filter((warning) => !matching(warning)),
+    used: mine.filter(({ match }) => warnings.some(({ text }) => text.includes(match)))
+      .map(({ place }) => place),
   };
 }
 

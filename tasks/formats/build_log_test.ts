@@ -115,12 +115,13 @@ Deno.test("compiledAnything() looks at the last make call alone", () => {
 Deno.test("judgeWarnings() parts known from new warnings, by the cell they are listed for", () => {
   const warnings = collectWarnings(START + SELECT + OBJTOOL);
   const known: KnownWarning[] = [
-    { match: "in 'do_sys_poll'", cells: ["*/kcov"], reason: "r" },
-    { match: "objtool: vmx_", cells: ["*"], reason: "r" },
-    { match: "never said", cells: ["*"], reason: "r" },
+    { match: "in 'do_sys_poll'", cells: ["*/kcov"], reason: "r", place: "m:1" },
+    { match: "objtool: vmx_", cells: ["*"], reason: "r", place: "m:2" },
+    { match: "never said", cells: ["*"], reason: "r", place: "m:3" },
   ];
   const here = judgeWarnings(warnings, known, "linux/kcov");
   assert.deepEqual([here.listed.length, here.unlisted.length], [2, 0]);
+  assert.deepEqual(here.used, ["m:1", "m:2"]);
   const there = judgeWarnings(warnings, known, "linux/nokcov");
   assert.deepEqual(there.unlisted.map((one) => one.target), ["fs/select.o"]);
 });

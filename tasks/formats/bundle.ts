@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 /** What a bundle says of itself, and how two verdicts on one bundle compare. */
-import type {
-  Accel,
-  AllowedSplat,
-  CellVerdict,
-  DeclaredTest,
-  Expectation,
-  Feature,
-  Machine,
-  SourceSpec,
+import * as v from "valibot";
+import {
+  type Accel,
+  type AllowedSplat,
+  type CellVerdict,
+  type DeclaredTest,
+  type Expectation,
+  type Feature,
+  FEATURES,
+  type Machine,
+  type SourceSpec,
 } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
+import { allowedSplatShape, verdictShape } from "./run_report.ts";
+import { count, givenJson, ms, objectOf, readJson, type Shape, strings } from "./shape.ts";
 
 export const MANIFEST = "bundle.json";
 export const BUNDLE_FORMAT = 2;
@@ -43,44 +47,95 @@ export interface BundleManifest {
 const CELL = /^[A-Za-z0-9][\w.+-]*(?:[/@][A-Za-z0-9][\w.+-]*){1,3}$/;
 /** Behind a comma QEMU takes options of a machine, of which some name files to be written. */
 const MACHINE_TYPE = /^[\w.-]+$/;
+/** Of a file in the bundle: a name with a way out of it would be read elsewhere. */
+const FILE_NAME = /^[\w+-][\w.+-]*$/;
+
+const expectationShape: Shape<Expectation> = v.variant("kind", [
+  v.looseObject({ kind: v.literal("pass") }),
+  v.looseObject({ kind: v.literal("skip") }),
+  v.looseObject({
+    kind: v.literal("fail"),
+    tests: strings,
+    reason: v.string(),
+    link: v.string(),
+    expires: v.string(),
+    place: v.exactOptional(v.string()),
+  }),
+]);
+
+const sourceShape: Shape<SourceSpec> = v.variant("kind", [
+  v.looseObject({ kind: v.literal("debian"), package: v.string() }),
+  v.looseObject({ kind: v.literal("tarball"), location: v.string(), sha256: v.string() }),
+  v.looseObject({ kind: v.literal("git"), repository: v.string(), ref: v.string() }),
+  v.looseObject({ kind: v.literal("tree"), path: v.string() }),
+]);
+
+const positive = v.pipe(count, v.minValue(1));
+const pattern = (regex: RegExp, what: string) => v.pipe(v.string(), v.regex(regex, what));
+
+const machineShape: Shape<Machine> = objectOf<Machine>()({
+  id: v.string(),
+  cpus: positive,
+  memoryMiB: positive,
+  type: pattern(MACHINE_TYPE, "no type of a machine"),
+  cmdline: v.string(),
+  qemuArgs: v.exactOptional(strings),
+});
+
+/** Like a machine type, what else of a manifest decides more than what is booted is held narrow. */
+const manifestShape: Shape<BundleManifest> = objectOf<BundleManifest>()({
+  format: v.literal(BUNDLE_FORMAT),
+  cell: pattern(CELL, "no cell id"),
+  machine: machineShape,
+  accel: v.picklist(["kvm", "tcg"]),
+  features: v.array(v.picklist(FEATURES)),
+  filter: strings,
+  timeoutSeconds: v.nullable(positive),
+  expect: expectationShape,
+  allow: v.array(allowedSplatShape),
+  declared: v.array(v.looseObject({
+    id: v.string(),
+    fixture: v.string(),
+    variant: v.string(),
+    test: v.string(),
+    requires: v.array(v.picklist(FEATURES)),
+    timeoutMs: ms,
+    file: v.string(),
+  })),
+  source: v.looseObject({ spec: sourceShape, version: v.string() }),
+  tools: v.record(v.string(), v.string()),
+  qemu: strings,
+  properties: v.record(v.string(), v.string()),
+  verdict: verdictShape,
+  digests: v.pipe(
+    v.record(pattern(FILE_NAME, "no name of a file"), pattern(/^[0-9a-f]{64}$/, "no SHA-256")),
+    v.check(
+      (digests) => ["vmlinux", "initramfs.cpio"].every((name) => name in digests),
+      "not the digests of vmlinux and initramfs.cpio",
+    ),
+  ),
+});
+
+const anyFormat = v.looseObject({ format: v.optional(v.unknown()), cell: v.string() });
 
 /**
- * What of a manifest decides more than what is booted: a bundle may come from anybody. null for
- * nothing.
- */
-function oddity({ cell, machine }: Pick<BundleManifest, "cell" | "machine">): string | null {
-  if (!CELL.test(cell)) return `${JSON.stringify(cell)} is no cell id`;
-  const { cpus, memoryMiB, type, cmdline } = machine;
-  const numbers = [cpus, memoryMiB].every((one) => Number.isInteger(one) && one > 0);
-  if (numbers && MACHINE_TYPE.test(type) && typeof cmdline === "string") return null;
-  return `its machine is none: ${JSON.stringify({ cpus, memoryMiB, type, cmdline })}`;
-}
-
-/**
+ * A bundle may come from anybody.
  * @throws KmatrixError "usage" for what is no manifest, or one of another version, and for one that
  *   reaches beyond its own boot.
  */
 export function parseManifest(text: string, where: string): BundleManifest {
-  let value: Partial<BundleManifest> | null = null;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // Said below.
+  const any = readJson(anyFormat, text);
+  if (any.kind === "read" && any.value.format !== BUNDLE_FORMAT) {
+    const format = JSON.stringify(any.value.format) ?? "none";
+    const text = `${where}: its format is ${format}, and this version reads ${BUNDLE_FORMAT}`;
+    const hint = "Pack it again with this version, or replay it with the one that has packed it.";
+    throw new KmatrixError("usage", "bad-bundle", text, hint);
   }
-  const whole = value !== null && typeof value === "object" && typeof value.cell === "string" &&
-    typeof value.machine === "object" && Array.isArray(value.declared) &&
-    typeof value.verdict?.kind === "string" && typeof value.digests === "object";
-  if (!whole) {
-    throw new KmatrixError("usage", "bad-bundle", `${where}: ${MANIFEST} is damaged`);
-  }
-  if (value?.format !== BUNDLE_FORMAT) {
-    const text = `${where}: format ${value?.format}; this version reads ${BUNDLE_FORMAT}`;
-    throw new KmatrixError("usage", "bad-bundle", text);
-  }
-  const manifest = value as BundleManifest;
-  const odd = oddity(manifest);
-  if (odd !== null) throw new KmatrixError("usage", "bad-bundle", `${where}: ${odd}`);
-  return manifest;
+  return givenJson(manifestShape, text, {
+    file: `${where}: ${MANIFEST}`,
+    id: "bad-bundle",
+    hint: "The bundle is damaged, or was changed by hand.",
+  });
 }
 
 /** What of a verdict is the same in every boot: what failed and by which id, not how it was said. */

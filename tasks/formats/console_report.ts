@@ -3,14 +3,21 @@
  * What a kernel log that somebody brings holds: its complaints, each kind once and counted, as text,
  * as JSON and as a run for JUnit. docs/console.md describes all three.
  */
-import type { AllowedSplat, CellId, CellReport, RunReport, TestResult } from "../model.ts";
+import {
+  type AllowedSplat,
+  type CellId,
+  type CellReport,
+  RUN_FORMAT,
+  type RunReport,
+  type TestResult,
+} from "../model.ts";
 import { type Failure, failure } from "../errors.ts";
 import { allowanceOf, splatDetail, type SplatSources } from "./splat_report.ts";
 import { linesShown, type Splat, splatText } from "./splats.ts";
 import { type StackFrame, stackFrameText } from "./stack_trace.ts";
 import type { SummaryStyle } from "./summary.ts";
 import { frameText } from "./symbolizer.ts";
-import { printable, UNPRINTABLE } from "./printable.ts";
+import { plainLine, plainText, UNPRINTABLE } from "./plain_text.ts";
 
 export interface ConsoleFrame {
   readonly function: string;
@@ -134,18 +141,19 @@ export function consoleText(report: ConsoleReport, style: SummaryStyle): string 
     known === 0 ? "" : `, ${known} of them allowed by splats.yaml`,
   ].join("");
   const bad = report.failures.length > 0 ? style.bad : style.good;
-  return [...blocks, bad(`${printable(report.file)}: ${counted}`)].join("\n\n");
+  return [...blocks, bad(`${plainLine(report.file)}: ${counted}`)].join("\n\n");
 }
 
-function complaintText(one: ConsoleComplaint, { bad, dim }: SummaryStyle): string {
-  const head = one.root ? bad(one.kind) : dim(`then ${one.kind}`);
-  const lines = [`${head}: ${one.title}`];
+function complaintText(one: ConsoleComplaint, style: SummaryStyle): string {
+  const head = one.root ? style.bad(one.kind) : style.dim(`then ${one.kind}`);
+  const dim = (text: string) => style.dim(plainText(text));
+  const lines = [`${head}: ${plainLine(one.title)}`];
   const facts = [
     one.blamed === null ? "no function is named" : `in ${placeText(one.blamed)}`,
     `fingerprint ${one.fingerprint}`,
     ...(one.count > 1 ? [`${one.count} times`] : []),
   ];
-  lines.push(`  ${facts.join(", ")}`);
+  lines.push(plainText(`  ${facts.join(", ")}`));
   if (one.allowed) lines.push(`  allowed by ${one.allowed.place}: ${one.allowed.reason}`);
   for (const frame of one.frames.slice(0, FRAMES_SHOWN)) {
     const texts = frame.source.length > 0 ? frame.source : [placeText(frame)];
@@ -153,7 +161,7 @@ function complaintText(one: ConsoleComplaint, { bad, dim }: SummaryStyle): strin
   }
   const more = one.frames.length - FRAMES_SHOWN;
   if (more > 0) lines.push(dim(`    … ${more} more`));
-  return lines.map(printable).join("\n");
+  return lines.join("\n");
 }
 
 function placeText(frame: ConsoleFrame): string {
@@ -196,7 +204,10 @@ export function consoleRun(
       : { kind: "failed", failures: [] },
   }];
   const usage = { programsMs: {}, peakMiB: 0 };
-  return { startedAt, durationMs, accel: null, cells, interrupted: null, failures: [], usage };
+  return {
+    ...{ format: RUN_FORMAT, startedAt, durationMs, accel: null, cells, interrupted: null, usage },
+    failures: [],
+  };
 }
 
 function testOf(name: string, file: string, outcome: TestResult["outcome"]): TestResult {

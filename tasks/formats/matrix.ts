@@ -16,6 +16,7 @@ import { cellId, globMatcher, splitCellId } from "./cells.ts";
 import { nearest } from "./nearest.ts";
 import { readYaml, type YamlValue } from "./yaml_reader.ts";
 import { KmatrixError } from "../errors.ts";
+import { C_FIXTURE } from "../../selftests/kcov/c_programs.ts";
 
 /** What lies beside matrix.yaml: the pure parser is told, it does not look. */
 export interface Surroundings {
@@ -24,6 +25,8 @@ export interface Surroundings {
   readonly fragments: readonly string[];
   /** YYYY-MM-DD, to judge expiry dates against. */
   readonly today: string;
+  /** Ids of the tests that the guest declares. */
+  readonly tests: readonly string[];
   /** LLVM= and CC= of the environment; they replace the default toolchain for this run. */
   readonly llvm?: string | undefined;
   readonly cc?: string | undefined;
@@ -70,13 +73,19 @@ export function parseMatrix(file: string, text: string, around: Surroundings): M
     if (hit.length === 0) throw item.error(`exclude ${quote(item.string())} matches no cell`);
     hit.forEach((id) => cells.delete(id));
   }
+  const entries: { key: string; at: YamlValue; expect: Expectation }[] = [];
   for (const { key, at, value } of fields.expect?.entries() ?? []) {
-    const expect = parseExpectation(value, around.today);
+    const expect = parseExpectation(value, at.place, around);
     const hit = [...cells.keys()].filter(globMatcher([key]));
     if (hit.length === 0) {
       throw at.error(`expect ${quote(key)} matches no cell${nearest(key, [...cells.keys()])}`);
     }
     hit.forEach((id) => cells.set(id, { ...cells.get(id)!, expect }));
+    entries.push({ key, at, expect });
+  }
+  for (const { key, at, expect } of entries) {
+    if ([...cells.values()].some((cell) => cell.expect === expect)) continue;
+    throw at.error(`expect ${quote(key)}: entries behind it say something else of all its cells`);
   }
   const warnings = (fields.warnings?.list() ?? []).map((item) => parseWarning(item, cells));
   const ids = around.kernels.map((kernel) => kernel.id);
@@ -162,7 +171,7 @@ function parseToolchains(value: YamlValue, around: Surroundings): Toolchain[] {
   const wrong = (message: string) =>
     new KmatrixError("usage", "bad-environment", `LLVM= in the environment: ${message}`);
   const llvm = wanted === undefined ? declared[0]!.llvm : checkLlvm(wanted, wrong);
-  return [{ id: declared[0]!.id, llvm, cc }, ...declared.slice(1)];
+  return [{ id: declared[0]!.id, llvm, cc, replaced: true }, ...declared.slice(1)];
 }
 
 /** The three forms of Documentation/kbuild/llvm.rst. */
@@ -225,20 +234,29 @@ function parseProduct(block: YamlValue, axes: Axes): Cell[] {
   return cells;
 }
 
-function parseExpectation(value: YamlValue, today: string): Expectation {
+function parseExpectation(value: YamlValue, place: string, around: Surroundings): Expectation {
   if (!value.isMap) {
     const word = value.oneOf(["pass", "skip"], "expectation (pass, skip, or a map with fail)");
     return { kind: word };
   }
   const fail = value.fields(["fail"], ["fail"]).fail!;
   const fields = fail.fields(["tests", "reason", "link", "expires"], ["reason", "link", "expires"]);
+  for (const glob of fields.tests?.list() ?? []) checkTestGlob(glob, around.tests);
   return {
     kind: "fail",
+    place,
     tests: fields.tests?.strings() ?? [],
     reason: fields.reason!.string(),
     link: fields.link!.string(),
-    expires: checkExpiry(fields.expires!, today),
+    expires: checkExpiry(fields.expires!, around.today),
   };
+}
+
+/** The results of a tree's C programs have ids that only a boot of that tree tells. */
+function checkTestGlob(value: YamlValue, tests: readonly string[]): void {
+  const glob = value.string();
+  if (glob.startsWith(`${C_FIXTURE}.`) || tests.some(globMatcher([glob]))) return;
+  throw value.error(`${quote(glob)} matches no test${nearest(glob, tests)}`);
 }
 
 /**
@@ -248,7 +266,7 @@ function parseExpectation(value: YamlValue, today: string): Expectation {
  */
 export function checkExpiry(value: YamlValue, today: string): string {
   const expires = value.string();
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(expires) || Number.isNaN(Date.parse(expires))) {
+  if (!isDate(expires)) {
     throw value.error(`expires must be a date such as 2026-12-31, found ${quote(expires)}`);
   }
   if (expires <= today) {
@@ -259,6 +277,13 @@ export function checkExpiry(value: YamlValue, today: string): string {
   return expires;
 }
 
+/** YYYY-MM-DD of a day that there is: Date.parse() takes 2026-02-30 for the second of March. */
+function isDate(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const ms = Date.parse(text);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
+}
+
 function parseWarning(value: YamlValue, cells: ReadonlyMap<CellId, Cell>): KnownWarning {
   const fields = value.fields(["match", "cells", "reason"], ["match", "reason"]);
   const globs = fields.cells?.strings() ?? ["*"];
@@ -267,5 +292,6 @@ function parseWarning(value: YamlValue, cells: ReadonlyMap<CellId, Cell>): Known
       throw fields.cells!.list()[index]!.error(`${quote(glob)} matches no cell`);
     }
   }
-  return { match: fields.match!.string(), cells: globs, reason: fields.reason!.string() };
+  const { place } = value;
+  return { match: fields.match!.string(), cells: globs, reason: fields.reason!.string(), place };
 }

@@ -8,6 +8,7 @@ const AROUND: Surroundings = {
   kernels: [sampleKernel("linux-6.12"), sampleKernel("linux-6.12-unique")],
   fragments: ["base", "kcov", "kasan"],
   today: "2026-06-15",
+  tests: ["kcov.pc.basic", "kcov.cmp.basic", "kcov_host.base.opens"],
 };
 
 const AXES = `toolchains:
@@ -93,14 +94,15 @@ Deno.test("parseMatrix() gives each cell the last expectation whose glob matches
 });
 
 Deno.test("parseMatrix() reads an expected failure whole", () => {
-  const { cells } = parse(expectFail(`      tests: ["kcov.*.mmap"]
+  const { cells } = parse(expectFail(`      tests: ["kcov.*.basic"]
       reason: known
       link: https://example.org/1
       expires: 2026-12-31
 `));
   assert.deepEqual(cells[1]!.expect, {
     kind: "fail",
-    tests: ["kcov.*.mmap"],
+    place: "matrix.yaml:14",
+    tests: ["kcov.*.basic"],
     reason: "known",
     link: "https://example.org/1",
     expires: "2026-12-31",
@@ -124,8 +126,8 @@ Deno.test("parseMatrix() reads known warnings, for all cells where none is named
   - { match: bar, cells: ["*/kcov"], reason: r2 }
 `);
   assert.deepEqual(warnings, [
-    { match: "objtool: foo()", cells: ["*"], reason: "r1" },
-    { match: "bar", cells: ["*/kcov"], reason: "r2" },
+    { match: "objtool: foo()", cells: ["*"], reason: "r1", place: "matrix.yaml:14" },
+    { match: "bar", cells: ["*/kcov"], reason: "r2", place: "matrix.yaml:15" },
   ]);
 });
 
@@ -172,6 +174,21 @@ Deno.test("parseMatrix() says where and what when a matrix is wrong", () => {
     [expectFail("      { reason: r, link: l }\n"), /lacks the key "expires"$/],
     [expectFail("      { reason: r, link: l, expires: soon }\n"), /must be a date such as/],
     [expectFail("      { reason: r, link: l, expires: 2026-13-01 }\n"), /must be a date such as/],
+    [expectFail("      { reason: r, link: l, expires: 2026-11-31 }\n"), /must be a date such as/],
+    [
+      expectFail("      { reason: r, link: l, expires: 2027-02-29 }\n"),
+      /:16:38: expires must be a date such as 2026-12-31, found "2027-02-29"$/,
+    ],
+    [
+      expectFail(
+        "      { tests: [kcov.*, kvoc.pc.basic], reason: r, link: l, expires: 2027-01-01 }\n",
+      ),
+      /:16:25: "kvoc\.pc\.basic" matches no test; did you mean "kcov\.pc\.basic"\?/,
+    ],
+    [
+      `${AXES}${PRODUCT}expect:\n  linux-6.12/kcov: skip\n  "*/kcov": pass\n`,
+      /:14:3: expect "linux-6\.12\/kcov": entries behind it say something else of all its cells$/,
+    ],
     [
       `${AXES}${PRODUCT}warnings: [{ match: x }]\n`,
       /:13:12: warnings\[0\] lacks the key "reason"$/,
@@ -198,16 +215,20 @@ Deno.test("parseMatrix() says where and what when a matrix is wrong", () => {
 
 Deno.test("parseMatrix() lets LLVM= and CC= replace the default toolchain, and no other", () => {
   const toolchains = (around: Partial<Surroundings>) => parse(AXES + PRODUCT, around).toolchains;
-  assert.deepEqual(toolchains({ llvm: "1" })[0], { id: "clang-22", llvm: "1", cc: undefined });
+  assert.deepEqual(toolchains({ llvm: "1" })[0], {
+    ...{ id: "clang-22", llvm: "1", cc: undefined, replaced: true },
+  });
   assert.deepEqual(toolchains({ llvm: "/opt/llvm/bin/", cc: "clang-dev" })[0], {
     id: "clang-22",
     llvm: "/opt/llvm/bin/",
     cc: "clang-dev",
+    replaced: true,
   });
   assert.deepEqual(toolchains({ cc: "clang-dev" })[0], {
     id: "clang-22",
     llvm: "-22",
     cc: "clang-dev",
+    replaced: true,
   });
   assert.deepEqual(toolchains({ llvm: "1" })[1], { id: "clang-21", llvm: "-21" });
   assert.equal(parse(AXES + PRODUCT, { llvm: "1" }).cells[0]!.id, "linux-6.12/nokcov");

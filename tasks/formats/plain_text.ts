@@ -22,11 +22,13 @@ const SEQUENCES = new RegExp(
   "g",
 );
 
-/** C0 but for tab and newline, DEL, and C1: they move, ring, shift or erase. */
-// deno-lint-ignore no-control-regex
-const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
-/** Embeddings, overrides and isolates, which show a line in another order than it has. */
-const BIDI = /[\u202a-\u202e\u2066-\u2069]/g;
+/**
+ * Control characters but tab and newline, those that turn the direction of writing, halves of
+ * characters, and what is no character.
+ */
+export const UNPRINTABLE =
+  // deno-lint-ignore no-control-regex
+  /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 /** A backspace takes the character before it, as on paper and on a screen. */
 function withoutErased(text: string): string {
@@ -50,7 +52,7 @@ export function plainText(text: string): string {
     /\r+\n?/g,
     (found, at) => at + found.length === printed.length && !found.endsWith("\n") ? "" : "\n",
   );
-  return withoutErased(lines).replace(CONTROLS, "").replace(BIDI, "");
+  return withoutErased(lines).replace(UNPRINTABLE, "");
 }
 
 /** The same on one line: line breaks and tabs are blanks. */

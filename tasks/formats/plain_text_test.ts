@@ -33,6 +33,7 @@ const CASES: readonly [name: string, text: string, plain: string][] = [
   ["a progress meter", " 10%\r 20%\r 30%\r", " 10%\n 20%\n 30%"],
   ["bells, nulls, form feeds, deletes", "a\x07b\0c\x0cd\x7fe\x0bf", "abcdef"],
   ["text written backwards", "a\u202egnp.exe\u202c \u2066b\u2069", "agnp.exe b"],
+  ["marks of direction, halves, no characters", "a\u200eb\u061cc\ud800 d\ufffee😀", "abc de😀"],
   ["a palette of the Linux console", "a\x1b]P0000000\x1b\\b", "ab"],
 ];
 

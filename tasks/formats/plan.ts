@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Which cells a run takes, and which of them share a build. */
-import type { Cell, Matrix } from "../model.ts";
+import type { Cell, Matrix, Plan } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { globMatcher } from "./cells.ts";
 import { resolveCell } from "./matrix.ts";
@@ -39,6 +39,13 @@ function nonEmpty(cells: Cell[], globs: readonly string[]): Cell[] {
   if (cells.length > 0) return cells;
   const text = globs.length > 0 ? `no cell is left by ${globs.join(" ")}` : "the matrix is empty";
   throw new KmatrixError("no-match", "no-such-cell", text);
+}
+
+/** Whether a run builds and boots what the project's files say, and nothing of the user's besides. */
+export function isAsDeclared({ cells, kconfigAdd, settings }: Plan): boolean {
+  return kconfigAdd.length === 0 &&
+    Object.keys(settings.makeVariables).every((name) => name === "V") &&
+    cells.every(({ kernel, toolchain }) => !kernel.brought && !toolchain.replaced);
 }
 
 /** Part m of n (from 1), for CI jobs that share a matrix; cells of one build stay together. */

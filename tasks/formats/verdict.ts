@@ -135,8 +135,8 @@ export function judgeBoot(recordings: Recordings): CellResult {
 
 /** A recording that is shorter or longer than it was when the boot ended tells nothing. */
 function judgeRecordings({ console, results, sizes, record }: Recordings): Failure | null {
-  // Without a record, or with one of another version, the streams have to speak for themselves.
-  if (!record?.bytes) return null;
+  // Without a record, the streams have to speak for themselves.
+  if (!record) return null;
   const pairs = [
     ["console.log", sizes?.console ?? console.length, record.bytes.console],
     ["results.log", sizes?.results ?? results.length, record.bytes.results],

@@ -3,6 +3,8 @@
  * A typed way into a YAML file in which every complaint carries file, line, column and a caret.
  */
 import {
+  type Document,
+  isAlias,
   isMap,
   isScalar,
   isSeq,
@@ -19,6 +21,20 @@ interface Source {
   readonly file: string;
   readonly text: string;
   readonly lines: LineCounter;
+  readonly document: Document;
+  /** How often an alias was followed: a few that refer to each other can stand for anything. */
+  followed: number;
+}
+
+const MOST_FOLLOWED = 1000;
+
+/** Of YAML 1.1, and in use ever since: the entries of another map. */
+const MERGE_KEY = "<<";
+
+/** A value that is no map and no list. */
+function scalarText({ value }: Scalar): string {
+  const quoted = JSON.stringify(value);
+  return `${typeof value} ${quoted}`;
 }
 
 /** "file:3:7: message", the line itself and a caret below the column. */
@@ -43,9 +59,21 @@ export class YamlValue {
 
   constructor(source: Source, node: Node | null, offset: number, path: string) {
     this.#source = source;
-    this.#node = node;
     this.#offset = node?.range?.[0] ?? offset;
     this.path = path;
+    this.#node = this.#resolved(node);
+  }
+
+  /** What an alias stands for; its place stays that of the alias. */
+  #resolved(node: Node | null): Node | null {
+    if (!isAlias(node)) return node;
+    const { document } = this.#source;
+    if (this.#source.followed++ > MOST_FOLLOWED) {
+      throw this.error(`more than ${MOST_FOLLOWED} aliases to follow`);
+    }
+    const target = node.resolve(document) as Node | undefined;
+    if (target !== undefined) return target;
+    throw this.error(`the alias *${node.source} names no anchor (&${node.source}) before it`);
   }
 
   /** An error at this value. */
@@ -60,7 +88,7 @@ export class YamlValue {
       ? "a map"
       : isSeq(this.#node)
       ? "a list"
-      : `${typeof (this.#node as Scalar).value} ${JSON.stringify((this.#node as Scalar).value)}`;
+      : scalarText(this.#node as Scalar);
     return this.error(`${this.path || "the file"} must be ${wanted}, found ${found}`);
   }
 
@@ -86,7 +114,8 @@ export class YamlValue {
     if (isScalar(this.#node) && typeof this.#node.value === "number" && this.#node.source) {
       return this.#node.source;
     }
-    throw this.#wrong("a string");
+    const taken = isScalar(this.#node) && typeof this.#node.value === "boolean";
+    throw this.#wrong(taken ? `a string (${this.#node.source} in quotes is one)` : "a string");
   }
 
   integer(minimum: number): number {
@@ -112,15 +141,34 @@ export class YamlValue {
     return this.list().map((item) => item.string());
   }
 
-  /** All entries of a map with free keys (ids, globs), in file order. */
+  /**
+   * All entries of a map with free keys (ids, globs), in file order; those of a merge key (`<<`) come
+   * behind the map's own, which win.
+   */
   entries(): { key: string; at: YamlValue; value: YamlValue }[] {
     if (!isMap(this.#node)) throw this.#wrong("a map");
-    return (this.#node.items as Pair<Node, Node | null>[]).map((pair) => {
-      const at = new YamlValue(this.#source, pair.key, this.#offset, this.path);
+    const merged: YamlValue[] = [];
+    const own = (this.#node.items as Pair<Node | null, Node | null>[]).flatMap((pair) => {
+      const at = new YamlValue(this.#source, pair.key, this.#offset, `a key of ${this.#name}`);
       const key = at.string();
       const path = this.path ? `${this.path}.${key}` : key;
-      return { key, at, value: new YamlValue(this.#source, pair.value, at.#offset, path) };
+      const value = new YamlValue(this.#source, pair.value, at.#offset, path);
+      if (key !== MERGE_KEY) return [{ key, at, value }];
+      merged.push(...(isSeq(value.#node) ? value.list() : [value]));
+      return [];
     });
+    const known = new Set(own.map(({ key }) => key));
+    for (const { key, at, value } of merged.flatMap((one) => one.entries())) {
+      if (known.has(key)) continue;
+      known.add(key);
+      const path = this.path ? `${this.path}.${key}` : key;
+      own.push({ key, at, value: new YamlValue(this.#source, value.#node, value.#offset, path) });
+    }
+    return own;
+  }
+
+  get #name(): string {
+    return this.path || "the file";
   }
 
   /** A map with known keys only; `required` ones must be there. */
@@ -150,8 +198,14 @@ export class YamlValue {
 export function readYaml(file: string, text: string): YamlValue {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const source = { file, text, lines };
-  const problem = document.errors[0];
-  if (problem) throw located(source, problem.pos[0], problem.message);
+  const source = { file, text, lines, document, followed: 0 };
+  // A tag that nobody knows is a warning of the library's, and its value not what was meant.
+  const problem = document.errors[0] ?? document.warnings[0];
+  if (problem) throw located(source, problem.pos[0], MESSAGES[problem.code] ?? problem.message);
   return new YamlValue(source, document.contents as Node | null, 0, "");
 }
+
+/** Where the library speaks of its own functions. */
+const MESSAGES: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: "a second document begins here; one file is one document",
+};

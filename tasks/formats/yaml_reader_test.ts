@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KmatrixError } from "../errors.ts";
 import { errorOf } from "../testing/errors.ts";
-import { readYaml } from "./yaml_reader.ts";
+import { readYaml, type YamlValue } from "./yaml_reader.ts";
 
 const read = (text: string) => readYaml("m.yaml", text);
 
@@ -105,4 +105,59 @@ Deno.test("readYaml() only ever throws located errors, whatever the text", () =>
     }),
     { numRuns: 500 },
   );
+});
+
+/** A value without its places. */
+function plain(value: YamlValue): unknown {
+  if (value.isMap) {
+    return Object.fromEntries(value.entries().map(({ key, value }) => [key, plain(value)]));
+  }
+  return value.isEmpty ? null : value.string();
+}
+
+Deno.test("YamlValue follows aliases, and merges what << names behind a map's own keys", () => {
+  assert.deepEqual(read("b: &x [p, q]\na: *x\n").fields(["a", "b"]).a!.strings(), ["p", "q"]);
+  const merged = [
+    "x: &x { cpus: 1, memoryMiB: 2 }",
+    "y: &y { cpus: 3, type: pc }",
+    "a: { <<: *x, cpus: 4 }",
+    "b: { <<: [*x, *y], cmdline: z }",
+    "c: { <<: { cpus: 5 } }",
+  ].join("\n");
+  const { a, b, c } = plain(read(merged)) as Record<string, unknown>;
+  assert.deepEqual(a, { cpus: "4", memoryMiB: "2" });
+  assert.deepEqual(b, { cmdline: "z", cpus: "1", memoryMiB: "2", type: "pc" });
+  assert.deepEqual(c, { cpus: "5" });
+});
+
+Deno.test("YamlValue refuses aliases that lead nowhere, in circles, or to too much", () => {
+  const message = (text: string) => errorOf(() => plain(read(text))).message;
+  assert.match(message("a: *nix\n"), /^m\.yaml:1:4: the alias \*nix names no anchor \(&nix\)/);
+  assert.match(message("a: &a { <<: *a }\n"), /^m\.yaml:1:13: more than 1000 aliases to follow$/);
+  assert.match(message("a: { <<: 3 }\n"), /^m\.yaml:1:10: a\.<< must be a map, found number 3$/);
+  const levels = Array.from({ length: 30 }, (_, n) => {
+    const all = Array(9).fill(`*x${n}`).join(", ");
+    return `x${n + 1}: &x${n + 1} { <<: [${all}] }`;
+  });
+  const startedAt = performance.now();
+  assert.match(message(`x0: &x0 { k: 1 }\n${levels.join("\n")}\n`), /more than 1000 aliases/);
+  assert.ok(performance.now() - startedAt < 2000);
+});
+
+Deno.test("YamlValue has words for what people get wrong in YAML", () => {
+  const message = (text: string) => errorOf(() => plain(read(text))).message;
+  const cases: readonly [string, RegExp][] = [
+    ["a: true\n", /a must be a string \(true in quotes is one\), found boolean true$/],
+    ["a:\n\tb: 1\n", /^m\.yaml:2:1: Tabs are not allowed as indentation$/],
+    ["a: 1\n---\nb: 2\n", /^m\.yaml:2:1: a second document begins here; one file is one document$/],
+    ["a: !foo x\n", /^m\.yaml:1:4: Unresolved tag: !foo$/],
+    ["? [x]\n: 1\n", /a key of the file must be a string, found a list$/],
+    ["a: { : 1 }\n", /a key of a must be a string, found nothing$/],
+  ];
+  for (const [text, expected] of cases) assert.match(message(text), expected, text);
+  // What YAML 1.1 took for a boolean or a number in base 60 is a word.
+  assert.deepEqual(plain(read("a: yes\nb: on\nc: 12:30\nd: 0o17\ne: ~\n")), {
+    ...{ a: "yes", b: "on", c: "12:30", d: "0o17", e: null },
+  });
+  assert.deepEqual(plain(read("\ufeffa: x\r\nb: y\r\n")), { a: "x", b: "y" });
 });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Judges recorded boots: yesterday's files as well as those of a moment ago. */
 import type { Host } from "../host/host.ts";
-import type { AllowedSplat, BootRecord, CellResult, DeclaredTest } from "../model.ts";
+import type { AllowedSplat, CellResult, DeclaredTest } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
+import { parseBootRecord } from "../formats/boot_record.ts";
 import { NO_SOURCES, type SplatSources } from "../formats/splat_report.ts";
 import { findSplats } from "../formats/splats.ts";
 import type { StackFrame } from "../formats/stack_trace.ts";
@@ -18,7 +19,8 @@ export interface ParseOptions {
 
 /**
  * @param dir Folder with console.log and results.log; boot.json where it was kept too.
- * @throws KmatrixError "no-match" where the folder holds neither stream.
+ * @throws KmatrixError "no-match" where the folder holds neither stream, "usage" for a boot.json that
+ *   is none.
  */
 export async function parse(
   dir: string,
@@ -35,11 +37,13 @@ export async function parse(
       `${dir} holds neither ${RECORDINGS.console} nor ${RECORDINGS.results}`,
     );
   }
+  const recordFile = `${dir}/${RECORDINGS.record}`;
+  const record = await host.fs.readTextIfAny(recordFile);
   return judgeBoot({
     console: console?.bytes ?? new Uint8Array(),
     results: results?.bytes ?? new Uint8Array(),
     sizes: { console: console?.size ?? 0, results: results?.size ?? 0 },
-    record: readRecord(await host.fs.readTextIfAny(`${dir}/${RECORDINGS.record}`), dir),
+    record: record === null ? null : parseBootRecord(record, recordFile),
     declared,
     allow: options.allow ?? [],
     sources: await sourcesOf(console?.bytes ?? null, options, host),
@@ -76,20 +80,4 @@ async function sourcesOf(
     host.log("notice", `stacks without source lines: ${(error as Error).message}`);
     return NO_SOURCES;
   }
-}
-
-function readRecord(text: string | null, dir: string): BootRecord | null {
-  if (text === null) return null;
-  try {
-    const record = JSON.parse(text) as BootRecord;
-    if (typeof record.cell === "string" && typeof record.end?.kind === "string") return record;
-  } catch {
-    // Falls through to the error below.
-  }
-  throw new KmatrixError(
-    "usage",
-    "bad-boot-json",
-    `${dir}/${RECORDINGS.record} is damaged`,
-    "Remove it to judge the two streams alone.",
-  );
 }

@@ -4,6 +4,7 @@ import type { Host } from "../host/host.ts";
 import type { RunReport } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { junitXml } from "../formats/junit.ts";
+import { parseRunReport } from "../formats/run_report.ts";
 
 export interface ReportFiles {
   readonly runDir: string;
@@ -21,7 +22,7 @@ export async function report(run: RunReport, files: ReportFiles, host: Host): Pr
   if (files.json !== null) await host.fs.writeText(files.json, json);
 }
 
-/** @throws KmatrixError "no-match" where the folder holds no run. */
+/** @throws KmatrixError "no-match" where the folder holds no run, "usage" for a damaged one. */
 export async function readRun(runDir: string, host: Host): Promise<RunReport> {
   const text = await host.fs.readTextIfAny(`${runDir}/run.json`);
   if (text === null) {
@@ -31,9 +32,5 @@ export async function readRun(runDir: string, host: Host): Promise<RunReport> {
       `${runDir} holds no run.json: nothing has run yet`,
     );
   }
-  try {
-    return JSON.parse(text) as RunReport;
-  } catch {
-    throw new KmatrixError("usage", "bad-run-json", `${runDir}/run.json is damaged`);
-  }
+  return parseRunReport(text, `${runDir}/run.json`);
 }

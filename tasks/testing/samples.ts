@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 /** Small values of the model for tests; each takes what a test wants to be different. */
-import type {
-  Cell,
-  CellId,
-  CellReport,
-  ConfigSpec,
-  DeclaredTest,
-  Feature,
-  KernelSpec,
-  Machine,
-  Matrix,
-  RunReport,
-  Toolchain,
+import {
+  type Cell,
+  type CellId,
+  type CellReport,
+  type ConfigSpec,
+  type DeclaredTest,
+  type Feature,
+  type KernelSpec,
+  type Machine,
+  type Matrix,
+  RUN_FORMAT,
+  type RunReport,
+  type Toolchain,
 } from "../model.ts";
 
 export const CLANG: Toolchain = { id: "clang-22", llvm: "-22" };
@@ -85,6 +86,7 @@ export function sampleRun(
   other: Partial<RunReport> = {},
 ): RunReport {
   return {
+    format: RUN_FORMAT,
     startedAt: "2026-01-02T03:04:05.678Z",
     durationMs: 61_500,
     accel: "tcg",
