@@ -37,6 +37,8 @@ export interface RunOptions extends CommonOptions {
   readonly series?: string | undefined;
   readonly kernel?: string | undefined;
   readonly range?: string | undefined;
+  readonly fuzz?: boolean;
+  readonly partial?: boolean;
   readonly retries?: number | undefined;
   readonly repeat?: number | undefined;
   readonly allowFlaky: boolean;
@@ -189,9 +191,11 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
       )
       .option("--kconfig-add <CONFIG_X=y>", "one more option, for this run", append, [])
       .option("--tree <dir>", "a kernel tree of your own, dirty or not; it is not modified")
-      .option("--series <path>", "an mbox, a folder with a series file, a diff, or a message id")
+      .option("--series <path>", "an mbox, a folder of patches, a diff, or a message id")
+      .option("--fuzz", "let hunks of --series apply with one line of context; warned of", false)
+      .option("--partial", "take a series of which patches are missing", false)
       .option("--kernel <id>", "what --series goes on top of (default: linux-6.12)")
-      .option("--range <A..B>", "commits of --tree: B as a series on top of A")
+      .option("--range <A..B>", "commits of --tree: what B holds; `series` goes from A to it")
       .option("--filter <glob>", "only tests whose <fixture>.<variant>.<test> matches", append, [])
       .option("--shard <m/n>", "part m of n of the matrix, by builds", shard)
       .option("--retries <n>", "boot a failing cell again, up to n times", positive)

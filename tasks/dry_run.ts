@@ -31,21 +31,27 @@ export async function dryRun(
   const command = (...argv: string[]) => lines.push(formatCommand({ argv }));
   for (const cells of groupByBuild(plan.cells)) {
     const { kernel, config, toolchain } = cells[0]!;
-    const own = kernel.series.length > 0;
+    const ofCommits = kernel.source.kind === "commits";
+    const own = kernel.series.length > 0 || ofCommits;
     const base = kernel.source.kind === "tree"
       ? kernel.source.path
       : `${paths.sources}/base-<source>`;
     const source = own ? `${paths.sources}/${kernel.id}` : base;
     lines.push(`# ${cells.map((cell) => cell.id).join(", ")}`);
-    if (reached("patch") && kernel.source.kind !== "tree") {
+    if (reached("patch") && kernel.source.kind === "commits") {
+      const { commits } = kernel.source;
+      command("git", `--work-tree=${source}`, "read-tree", "--reset", "-u", commits.at(-1)!.id);
+    } else if (reached("patch") && kernel.source.kind !== "tree") {
       const archive = kernel.source.kind === "debian"
         ? debianSourceTar(kernel.source.package)
         : "<archive>";
       command("tar", "--extract", "-f", archive, "-C", base, "--strip-components=1");
     }
     if (reached("patch") && own) {
-      command("cp", "--archive", base, source);
-      for (const file of kernel.series) command("patch", "--strip=1", "-d", source, "-i", file);
+      if (!ofCommits) command("cp", "--archive", base, source);
+      for (const { file, strip = 1 } of kernel.series) {
+        command("git", "-C", source, "apply", `-p${strip}`, "--", file);
+      }
     }
     const buildDir = `${paths.builds}/<key>`;
     const request: MakeRequest = {
@@ -107,7 +113,7 @@ export async function dryRun(
 async function bringsSelftest({ source, series }: KernelSpec, host: Host): Promise<boolean> {
   const makefile = `${C_SELFTEST_SOURCE}/Makefile`;
   if (source.kind === "tree" && await host.fs.exists(`${source.path}/${makefile}`)) return true;
-  for (const file of series) {
+  for (const { file } of series) {
     if ((await host.fs.readText(file)).includes(`+++ b/${makefile}`)) return true;
   }
   return false;

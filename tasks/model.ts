@@ -79,15 +79,48 @@ export type SourceSpec =
   | { readonly kind: "debian"; readonly package: string }
   | { readonly kind: "tarball"; readonly location: string; readonly sha256: string }
   | { readonly kind: "git"; readonly repository: string; readonly ref: string }
-  | { readonly kind: "tree"; readonly path: string };
+  | { readonly kind: "tree"; readonly path: string }
+  /** Commits of a repository on this machine: what the last one of them holds. */
+  | {
+    readonly kind: "commits";
+    /** A checkout or a bare repository, absolute. */
+    readonly repository: string;
+    /** As the user wrote it, for people. */
+    readonly range: string;
+    /** Ids: the one that the others build on, and the way from it to the last one. */
+    readonly base: string;
+    readonly commits: readonly { readonly id: string; readonly subject: string }[];
+  };
+
+/** One patch of a series. */
+export interface SeriesPatch {
+  /** A diff, or a mail with one; absolute. */
+  readonly file: string;
+  /** Leading folders to take off its names, as of patch's -p; undefined: 1, or 0 where none has one. */
+  readonly strip?: number | undefined;
+}
+
+/** A hunk that applied although not all of its context matched. */
+export interface FuzzyHunk {
+  readonly patch: string;
+  readonly file: string;
+  /** From 1; null where it is not known. */
+  readonly hunk: number | null;
+  /** Of the file where it applied. */
+  readonly line: number;
+  /** Lines of context that matched before and behind it. */
+  readonly context: readonly [number, number];
+}
 
 export interface KernelSpec {
   readonly id: string;
   /** The folder of kernel.yaml, absolute. */
   readonly dir: string;
   readonly source: SourceSpec;
-  /** Files with patches, in the order in which they apply, absolute. */
-  readonly series: readonly string[];
+  /** In the order in which they apply. */
+  readonly series: readonly SeriesPatch[];
+  /** Hunks may apply with less than their whole context (--fuzz). */
+  readonly fuzz?: boolean;
   /** Keeps a tree of its own without patches too, so that its path is the same for any series. */
   readonly ownTree?: boolean;
   /** Named on the command line and not in the project: a stranger may have written it. */
@@ -220,8 +253,10 @@ export interface SourceTree {
   readonly kconfigTimes?: string;
   /** As {@linkcode SourceArchive.linked}. */
   readonly linked?: string | null;
-  /** The series in its order, by file name and SHA-256. */
+  /** The commits and the series in their order, by name and digest. */
   readonly patches: readonly { readonly name: string; readonly digest: string }[];
+  /** Where the series applied with fuzz; empty before it is applied. */
+  readonly fuzz?: readonly FuzzyHunk[];
 }
 
 // ── configure, build, inspect ───────────────────────────────────────────────────────────────────

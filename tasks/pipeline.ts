@@ -27,6 +27,7 @@ import {
 } from "./cell_stages.ts";
 import { CellProgress } from "./cell_progress.ts";
 import { type Failure, failure, failureFrom } from "./errors.ts";
+import { describeFuzz } from "./formats/series.ts";
 import { groupByBuild, isAsDeclared } from "./formats/plan.ts";
 import { type Build, remainingText } from "./formats/schedule.ts";
 import { Schedule } from "./schedule.ts";
@@ -370,7 +371,16 @@ class Run {
       case "inspect":
         for (const cell of cells) cell.describe(made.value);
         return cells;
-      case "patch":
+      case "patch": {
+        const { fuzz = [] } = made.value;
+        if (fuzz.length === 0) return cells;
+        const text = fuzz.map(describeFuzz).join("\n");
+        for (const cell of cells) {
+          cell.properties["patch.fuzz"] = text;
+          cell.note("patch", text);
+        }
+        return cells;
+      }
       case "pack":
       case "boot":
       case "parse":

@@ -14,6 +14,7 @@ import type { AttemptPlan } from "./formats/flakes.ts";
 import { parseKernelSpec } from "./formats/kernel_spec.ts";
 import { parseMatrix, withBroughtKernel } from "./formats/matrix.ts";
 import { bring } from "./stages/bring.ts";
+import { checkPatches } from "./host/mailbox.ts";
 import { requestOf } from "./stages/configure.ts";
 import { fetch } from "./stages/fetch.ts";
 import { patch } from "./stages/patch.ts";
@@ -53,7 +54,9 @@ async function loadKernels(paths: Paths, host: Host): Promise<KernelSpec[]> {
     if (text === null) continue;
     const series = await host.fs.readTextIfAny(`${dir}/patches/series`);
     const list = await host.fs.readTextIfAny(`${dir}/uninstrumented.list`);
-    kernels.push(parseKernelSpec(id, dir, `kernels/${id}/kernel.yaml`, text, series, list));
+    const kernel = parseKernelSpec(id, dir, `kernels/${id}/kernel.yaml`, text, series, list);
+    await checkPatches(kernel.series, `kernels/${id}/patches/series`, host);
+    kernels.push(kernel);
   }
   return kernels;
 }
@@ -74,6 +77,11 @@ export async function withOwnKernel(
 ): Promise<Matrix> {
   const { tree, series, kernel, range } = options;
   if (tree === undefined && series === undefined && range === undefined) {
+    for (const option of ["fuzz", "partial"] as const) {
+      if (options[option]) {
+        throw new KmatrixError("usage", "bad-usage", `--${option} needs --series`);
+      }
+    }
     if (kernel === undefined) return matrix;
     const text = "--kernel names what --series goes on top of; to choose cells, give a glob";
     throw new KmatrixError("usage", "bad-usage", text);
@@ -84,8 +92,7 @@ export async function withOwnKernel(
     {
       tree: tree === undefined ? undefined : absolute(tree),
       series: series === undefined ? undefined : absolute(series),
-      kernel,
-      range,
+      ...{ kernel, range, fuzz: options.fuzz, partial: options.partial },
     },
     matrix,
     paths,

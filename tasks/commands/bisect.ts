@@ -24,7 +24,7 @@ export async function bisectCommand(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, absolute } = context;
-  refuseOptions("bisect", options, ["--json", "--kernel"]);
+  refuseOptions("bisect", options, ["--json", "--kernel", "--fuzz", "--partial"]);
   if (options.range !== undefined || options.series !== undefined) {
     const text = "bisect searches the commits of --tree; --series and --range go with `series`";
     throw new KmatrixError("usage", "bad-usage", text);

@@ -146,6 +146,7 @@ async function prune(options: RunOptions, { terminal, paths, host }: Context): P
           if (!options.dryRun) {
             await host.fs.remove(dir);
             await host.fs.remove(`${dir}.json`);
+            await host.fs.remove(`${dir}.git`);
           }
           bytes += sizes.get(dir) ?? 0;
         }

@@ -71,6 +71,8 @@ const GIVEN = {
   "--series": ({ series }: RunOptions) => series !== undefined,
   "--kernel": ({ kernel }: RunOptions) => kernel !== undefined,
   "--range": ({ range }: RunOptions) => range !== undefined,
+  "--fuzz": ({ fuzz }: RunOptions) => fuzz ?? false,
+  "--partial": ({ partial }: RunOptions) => partial ?? false,
   "--kconfig-add": ({ kconfigAdd }: RunOptions) => kconfigAdd.length > 0,
   "--filter": ({ filter }: RunOptions) => filter.length > 0,
 } as const;
@@ -171,6 +173,7 @@ export function repeatCommand(
     ...(["tree", "series", "kernel", "range"] as const).flatMap((name) =>
       options[name] === undefined ? [] : [`--${name}`, options[name]]
     ),
+    ...(["fuzz", "partial"] as const).flatMap((name) => options[name] ? [`--${name}`] : []),
     ...(options.matrix === "matrix.yaml" ? [] : ["--matrix", options.matrix]),
     ...(options.accel === "auto" ? [] : ["--accel", options.accel]),
     ...(options.kvm ? [] : ["--no-kvm"]),

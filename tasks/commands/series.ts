@@ -13,6 +13,7 @@ import {
   type SeriesRow,
   seriesTable,
 } from "../formats/series_table.ts";
+import { patchName } from "../formats/series.ts";
 import { bootStage, judgeCell } from "../formats/verdict.ts";
 import { withKernelLock } from "../cell_stages.ts";
 import { OneCell } from "../one_cell.ts";
@@ -37,7 +38,7 @@ export async function seriesCommand(
     const text = `series takes cells of one kernel; these are of ${kernels.length}`;
     throw new KmatrixError("usage", "bad-usage", text);
   }
-  if (kernel.series.length === 0) {
+  if (stepNames(kernel).length === 0) {
     const text = `${kernel.id} has no series: nothing to try patch by patch`;
     throw new KmatrixError("usage", "empty-series", text);
   }
@@ -52,6 +53,26 @@ export async function seriesCommand(
   terminal.print(seriesTable(rows));
   terminal.print(`\nlogs and boots: ${runDir}`);
   return firstBreaks(rows).flatMap(({ failures }) => failures);
+}
+
+/** Its commits, then its patches. */
+function stepNames({ source, series }: KernelSpec): string[] {
+  const commits = source.kind === "commits" ? source.commits : [];
+  return [
+    ...commits.map(({ id, subject }) =>
+      `${id.slice(0, 12)}-${subject.replace(/[^A-Za-z0-9]+/g, "-").slice(0, 40)}`
+    ),
+    ...series.map((one) => patchName(one).replace(/\.(patch|diff)$/, "")),
+  ];
+}
+
+/** The kernel as its first steps leave it. */
+function firstSteps(kernel: KernelSpec, count: number): KernelSpec {
+  const { source, series } = kernel;
+  if (source.kind !== "commits") return { ...kernel, series: series.slice(0, count) };
+  const commits = source.commits.slice(0, count);
+  const left = Math.max(0, count - source.commits.length);
+  return { ...kernel, source: { ...source, commits }, series: series.slice(0, left) };
 }
 
 class Walk {
@@ -78,12 +99,9 @@ class Walk {
   }
 
   async run(): Promise<SeriesRow[]> {
-    const { series } = this.#kernel;
+    const names = [BASE_ROW, ...stepNames(this.#kernel)];
     const rows: SeriesRow[] = [];
-    for (let count = 0; count <= series.length; count++) {
-      const name = count === 0
-        ? BASE_ROW
-        : series[count - 1]!.split("/").at(-1)!.replace(/\.(patch|diff)$/, "");
+    for (const [count, name] of names.entries()) {
       const row = await this.#row(name, count, rows.at(-1));
       rows.push(row);
       await this.#keep(rows);
@@ -93,10 +111,10 @@ class Walk {
 
   async #row(patchName: string, count: number, before: SeriesRow | undefined): Promise<SeriesRow> {
     const { host, paths } = this.#context;
-    host.log("info", `patch ${count} of ${this.#kernel.series.length}: ${patchName}`);
-    const { series } = this.#kernel;
-    const incomplete = this.#kernel.incomplete || count < series.length;
-    const kernel = { ...this.#kernel, series: series.slice(0, count), incomplete };
+    host.log("info", `patch ${count} of ${stepNames(this.#kernel).length}: ${patchName}`);
+    const steps = stepNames(this.#kernel).length;
+    const incomplete = this.#kernel.incomplete || count < steps;
+    const kernel = { ...firstSteps(this.#kernel, count), incomplete };
     const all = (outcome: PatchOutcome): SeriesRow => ({
       patch: patchName,
       cells: new Map(this.#plan.cells.map(({ id }) => [id, { outcome, warnings: [] }])),
@@ -109,7 +127,11 @@ class Walk {
     }
     let source;
     try {
-      source = await patch(this.#archive, kernel, paths, host);
+      // Of commits, another one is the last.
+      const archive = kernel.source.kind === "commits"
+        ? await fetch(kernel, paths, host)
+        : this.#archive;
+      source = await patch(archive, kernel, paths, host);
     } catch (error) {
       const failure = failureFrom(error);
       if (failure.kind !== "patch") throw error;

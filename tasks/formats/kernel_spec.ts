@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** kernels/<id>/kernel.yaml: where a kernel's source comes from. */
-import { type KernelSpec, type SourceSpec } from "../model.ts";
+import type { KernelSpec, SeriesPatch, SourceSpec } from "../model.ts";
 import { readYaml, type YamlValue } from "./yaml_reader.ts";
 import { parseUninstrumentedList } from "./instrumented_objects.ts";
 import { KmatrixError } from "../errors.ts";
@@ -28,7 +28,11 @@ export function parseKernelSpec(
     id,
     dir,
     source: parseSource(fields.source!, dir),
-    series: seriesFile === null ? [] : parseSeriesFile(seriesFile, `${dir}/patches`),
+    series: seriesFile === null ? [] : parseSeriesFile(
+      seriesFile,
+      `${dir}/patches`,
+      file.replace(/[^/]*$/, "patches/series"),
+    ),
     uninstrumented: uninstrumented === null ? null : parseUninstrumentedList(uninstrumented),
   };
 }
@@ -73,18 +77,33 @@ function resolveFrom(dir: string, location: string): string {
   return /^([a-z+]+:|\/|[^/]+@[^/]+:)/.test(location) ? location : `${dir}/${location}`;
 }
 
-/** The patches of a quilt-like series file, in order; blank lines and `#` comments do not count. */
-export function parseSeriesFile(text: string, dir: string): string[] {
-  return text.split("\n").map((line) => line.replace(/#.*/, "").trim()).filter(Boolean).map(
-    (name) => {
-      if (name.includes(" ") || name.startsWith("/") || name.split("/").includes("..")) {
-        throw new KmatrixError(
-          "usage",
-          "bad-series",
-          `${dir}/series: "${name}" is no plain patch name`,
-        );
+/**
+ * The patches of a series file as quilt(1) writes it: a name a line, perhaps with -pN behind it;
+ * blank lines and comments do not count.
+ * @param file What the text is, for messages.
+ * @throws KmatrixError "usage" (bad-series) with the line.
+ */
+export function parseSeriesFile(text: string, dir: string, file = `${dir}/series`): SeriesPatch[] {
+  const patches: SeriesPatch[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    const [name, ...options] = line.replace(/(?:^|\s)#.*/, "").trim().split(/\s+/);
+    if (!name) continue;
+    const wrong = (why: string) =>
+      new KmatrixError("usage", "bad-series", `${file}:${index + 1}: ${why}`);
+    if (name.startsWith("/") || name.split("/").includes("..")) {
+      throw wrong(`"${name}" leads out of the folder`);
+    }
+    const path = `${dir}/${name}`;
+    if (patches.some((one) => one.file === path)) throw wrong(`"${name}" is listed twice`);
+    let strip: number | undefined;
+    for (const option of options) {
+      const level = /^-p(\d+|ab)$/.exec(option)?.[1];
+      if (level === undefined) {
+        throw wrong(`"${option}" behind ${name}: only -p and a number may stand there`);
       }
-      return `${dir}/${name}`;
-    },
-  );
+      strip = level === "ab" ? 1 : Number(level);
+    }
+    patches.push(strip === undefined ? { file: path } : { file: path, strip });
+  }
+  return patches;
 }

@@ -47,7 +47,9 @@ Deno.test("parseKernelSpec() reads the series in its order", () => {
     "description: ours\nsource: { debian: linux-source-6.12 }\n",
     "# ours\n0001-a.patch\n\n0002-b.patch  # second\n",
   );
-  assert.deepEqual(spec.series, [`${DIR}/patches/0001-a.patch`, `${DIR}/patches/0002-b.patch`]);
+  assert.deepEqual(spec.series, [{ file: `${DIR}/patches/0001-a.patch` }, {
+    file: `${DIR}/patches/0002-b.patch`,
+  }]);
 });
 
 Deno.test("parseKernelSpec() says where and what when a file is wrong", () => {
@@ -80,7 +82,7 @@ Deno.test("parseSeriesFile() refuses names that lead out of the folder", () => {
   for (const name of ["/etc/x.patch", "../x.patch", "a/../../x.patch", "a b.patch"]) {
     assert.equal(errorOf(() => parseSeriesFile(`${name}\n`, DIR)).id, "bad-series", name);
   }
-  assert.deepEqual(parseSeriesFile("sub/x.patch\r\n", DIR), [`${DIR}/sub/x.patch`]);
+  assert.deepEqual(parseSeriesFile("sub/x.patch\r\n", DIR), [{ file: `${DIR}/sub/x.patch` }]);
 });
 
 Deno.test("parseKernelSpec() reads which objects a tree leaves uninstrumented", () => {

@@ -12,7 +12,8 @@
 import { type CellReport, type Stage, STAGES } from "../model.ts";
 import { type Failure, type FailureKind, KmatrixError } from "../errors.ts";
 import { globMatcher } from "./cells.ts";
-import { touchedFiles } from "./series.ts";
+import { scanDiff } from "./diff.ts";
+import { namesOf } from "./series.ts";
 
 export interface Mutant {
   /** File name without its suffix. */
@@ -35,7 +36,9 @@ export function parseMutant(name: string, text: string): Mutant {
     new KmatrixError("usage", "bad-mutant", `mutants/${name}.patch: ${message}`);
   const start = text.search(/^--- /m);
   const head = start < 0 ? text : text.slice(0, start);
-  const files = start < 0 ? [] : touchedFiles(text.slice(start));
+  const files = start < 0
+    ? []
+    : [...new Set(scanDiff(text.slice(start)).files.flatMap((file) => namesOf(file, 1)))];
   if (files.length === 0) throw wrong("no diff behind the header");
   const optional = (key: string) => new RegExp(`^${key}: (.+)$`, "m").exec(head)?.[1]?.trim();
   const field = (key: string) => {

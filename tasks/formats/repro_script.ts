@@ -59,8 +59,10 @@ export interface ReproFacts {
   readonly repeat: string;
   readonly source: SourceSpec;
   readonly version: string;
-  /** Names of the patches in series/ beside the script, in order. */
-  readonly series: readonly string[];
+  /** The diffs in series/ beside the script, in order, and the folders to take off their names. */
+  readonly series: readonly { readonly name: string; readonly strip: number }[];
+  /** They were applied with --fuzz. */
+  readonly fuzz?: boolean;
   readonly make: Pick<MakeRequest, "toolchain" | "variables">;
   readonly targets: readonly string[];
   /** SHA-256 of .config beside the script; null where it did not come to one. */
@@ -229,6 +231,17 @@ function sourceLines(spec: SourceSpec, version: string): string[] {
         } &&`,
         '\t\tgit -C "$source" checkout --quiet FETCH_HEAD || return 1',
       ];
+    case "commits": {
+      const head = spec.commits.at(-1)?.id ?? spec.base;
+      const fetch = `fetch --quiet --depth=1 ${quoteWord(spec.repository)} ${head}`;
+      return [
+        `\t# the last commit of ${spec.range}`,
+        '\tgit init --quiet "$source" &&',
+        `\t\techo '* -text -ident -filter' > "$source/.git/info/attributes" &&`,
+        `\t\tgit -C "$source" ${fetch} &&`,
+        '\t\tgit -C "$source" checkout --quiet FETCH_HEAD || return 1',
+      ];
+    }
     case "tree":
       return [
         `\t# the tree as it was: what has changed in it since then is not known here`,
@@ -237,15 +250,27 @@ function sourceLines(spec: SourceSpec, version: string): string[] {
   }
 }
 
+/** One patch, whatever the settings of git are and whichever repository is around the folder. */
+function takeFunction(fuzz: boolean): string[] {
+  const apply = "git apply --whitespace=nowarn";
+  return [
+    "take() { # -p and a number, a diff",
+    '\t(cd "$source" && export GIT_DIR=/dev/null GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 &&',
+    fuzz ? `\t\t{ ${apply} "$1" "$2" || ${apply} -C1 "$1" "$2"; })` : `\t\t${apply} "$1" "$2")`,
+    "}",
+  ];
+}
+
 function buildFunction(facts: ReproFacts): string[] {
   return [
     "",
     "source=$work/source build=$work/build",
+    ...(facts.series.length === 0 ? [] : takeFunction(facts.fuzz ?? false)),
     "unpack() {",
     '\tmkdir -p "$source" "$build"',
     ...sourceLines(facts.source, facts.version),
-    ...facts.series.map((name) =>
-      `\tpatch --batch --forward --silent --strip=1 -d "$source" -i "$here/series/${name}" || return 1`
+    ...facts.series.map(({ name, strip }) =>
+      `\ttake -p${strip} "$here/series/${name}" || return 1`
     ),
     "}",
     ...(facts.config === null ? [] : [

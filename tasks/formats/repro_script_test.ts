@@ -23,7 +23,7 @@ const FACTS: ReproFacts = {
   repeat: "npx --yes deno task repro linux-6.12/kcov",
   source: { kind: "debian", package: "linux-source-6.12" },
   version: "6.12.1-1",
-  series: ["0001-a.patch"],
+  series: [{ name: "0001-a.patch", strip: 1 }],
   make: { toolchain: CLANG, variables: {} },
   targets: ["vmlinux"],
   config: "0".repeat(64),
@@ -183,7 +183,7 @@ Deno.test("repro.sh boots nothing but what was recorded", async () => {
 
 Deno.test("repro.sh holds the make lines, with the folders of its own", () => {
   const text = reproScript(FACTS);
-  assert.match(text, /patch .* -i "\$here\/series\/0001-a\.patch"/);
+  assert.match(text, /take -p1 "\$here\/series\/0001-a\.patch"/);
   assert.match(text, /make \\\n\t+-C \\\n\t+"\$source"/);
   assert.match(text, /"O=\$build" \\\n\t+LLVM=-22 /);
   assert.match(text, /"KCFLAGS=-gline-tables-only -ffile-prefix-map=\$source\/= /);

@@ -246,8 +246,10 @@ export function debianSourceTar(name: string): string {
 }
 
 function sourceRequirements(kernel: KernelSpec): Requirement[] {
-  const patch = tool("patch", "applies the series", same("patch"));
-  return [...unpackRequirements(kernel), ...(kernel.series.length > 0 ? [patch] : [])];
+  const unpack = unpackRequirements(kernel);
+  const git = tool("git", "applies the series", same("git"));
+  if (kernel.series.length === 0 || unpack.some(({ id }) => id === "git")) return unpack;
+  return [...unpack, git];
 }
 
 function unpackRequirements(kernel: KernelSpec): Requirement[] {
@@ -276,6 +278,8 @@ function unpackRequirements(kernel: KernelSpec): Requirement[] {
       ];
     case "git":
       return [tool("git", `fetches ${kernel.id}`, same("git")), tar];
+    case "commits":
+      return [tool("git", "reads commits", same("git"))];
     case "tree":
       return [];
   }

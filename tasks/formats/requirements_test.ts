@@ -106,18 +106,19 @@ Deno.test("requirementsFor() asks for what the kind of source and a series take"
     );
   const has = (list: readonly string[], ...wanted: string[]) =>
     assert.deepEqual(
-      ["tar", "xz", "curl", "git", "patch"].filter((id) => list.includes(id)),
+      ["tar", "xz", "curl", "git"].filter((id) => list.includes(id)),
       wanted,
     );
   const tree = { kind: "tree", path: "/src" } as const;
   const sha256 = "ab".repeat(32);
   has(ids({ source: tree }));
-  has(ids({ source: tree, series: ["/p/1.patch"] }), "patch");
+  has(ids({ source: tree, series: [{ file: "/p/1.patch" }] }), "git");
   has(ids({ source: { kind: "tarball", location: "/l.tar.xz", sha256 } }), "tar", "xz");
   has(ids({ source: { kind: "tarball", location: "https://x/l", sha256 } }), "tar", "xz", "curl");
-  has(ids({ source: { kind: "git", repository: "r", ref: "v1" }, series: ["/p/1.patch"] }), ...[
-    ...["tar", "git", "patch"],
-  ]);
+  const git = { kind: "git", repository: "r", ref: "v1" } as const;
+  has(ids({ source: git, series: [{ file: "/p/1.patch" }] }), "tar", "git");
+  const commits = { kind: "commits", repository: "/r", range: "a..b", base: "a", commits: [] };
+  has(ids({ source: { ...commits, kind: "commits" } }), "git");
 });
 
 Deno.test("requirementsFor() finds versions in what programs really print", () => {

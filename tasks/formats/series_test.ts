@@ -1,92 +1,113 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { explainRejects, touchedFiles } from "./series.ts";
+import { scanDiff } from "./diff.ts";
+import { describeFuzz, describeProblems, readApplyLog, refusal, showHunk } from "./series.ts";
 
-/* What GNU patch 2.7.6 prints with --batch --forward. */
-
-const FILE = "/project/kernels/k/patches/0001-kcov.patch";
-
-Deno.test("explainRejects() names patch, file and hunk, and shows what was rejected", () => {
-  const output = `patching file kernel/fork.c
-patching file kernel/kcov.c
-Hunk #1 succeeded at 12 (offset 3 lines).
-Hunk #2 FAILED at 412.
-Hunk #4 FAILED at 700.
-2 out of 4 hunks FAILED -- saving rejects to file kernel/kcov.c.rej
-`;
-  const { message, detail } = explainRejects(
-    FILE,
-    output,
-    new Map([["kernel/kcov.c.rej", "@@ -412,6 +412,7 @@\n+new\n"]]),
-  );
-  assert.equal(
-    message,
-    "0001-kcov.patch does not apply: kernel/kcov.c: hunk 2 (line 412); " +
-      "kernel/kcov.c: hunk 4 (line 700)",
-  );
-  assert.equal(detail, "kernel/kcov.c.rej:\n@@ -412,6 +412,7 @@\n+new\n");
-});
-
-Deno.test("explainRejects() reads quoted names and those of other lines than the first", () => {
-  const output = `checking file 'a b/f.c'
-Hunk #1 FAILED at 3.
-`;
-  assert.match(explainRejects(FILE, output, new Map()).message, /: a b\/f\.c: hunk 1 \(line 3\)$/);
-  const renamed = `patching file new.c (renamed from old.c)\nHunk #1 FAILED at 3.\n`;
-  assert.match(explainRejects(FILE, renamed, new Map()).message, /: new\.c: hunk 1/);
-});
-
-Deno.test("explainRejects() says so when the patched file does not exist", () => {
-  const output = `can't find file to patch at input line 3
-Perhaps you used the wrong -p or --strip option?
-The text leading up to this was:
---------------------------
-|--- a/none.c
-|+++ b/none.c
---------------------------
-No file to patch.  Skipping patch.
-1 out of 1 hunk ignored
-`;
-  const { message, detail } = explainRejects(FILE, output, new Map());
-  assert.match(message, /: input line 3: the file that it patches does not exist$/);
-  assert.match(detail, /\|\+\+\+ b\/none\.c/);
-});
-
-Deno.test("explainRejects() says so when the source has the change already", () => {
-  const output = `patching file f.c
-Reversed (or previously applied) patch detected!  Skipping patch.
-1 out of 1 hunk ignored -- saving rejects to file f.c.rej
-`;
-  assert.equal(
-    explainRejects(FILE, output, new Map()).message,
-    "0001-kcov.patch does not apply: f.c: the source has this change already",
-  );
-});
-
-Deno.test("explainRejects() shows patch's own words when it says nothing that is known", () => {
-  const output = "patch: **** Only garbage was found in the patch input.\n";
-  const { message, detail } = explainRejects(FILE, output, new Map());
-  assert.equal(message, "0001-kcov.patch does not apply: patch gave up");
-  assert.match(detail, /Only garbage/);
-});
-
-Deno.test("touchedFiles() names what a patch reads, writes, makes, removes and moves", () => {
-  const patch = `--- a/kernel/kcov.c\t2026-01-01
-+++ b/kernel/kcov.c\t2026-01-02
-@@ -1 +1 @@
--x
-+y
+const DIFF = scanDiff(`diff --git a/kernel/fork.c b/kernel/fork.c
+--- a/kernel/fork.c
++++ b/kernel/fork.c
+@@ -2,3 +2,3 @@
+ a
+-b
++B
+ c
+@@ -412,7 +412,7 @@ f()
+ 1
+ 2
+ 3
+-4
++FOUR
+ 5
+ 6
+ 7
+diff --git a/new.c b/new.c
+new file mode 100644
 --- /dev/null
-+++ b/include/new.h
++++ b/new.c
 @@ -0,0 +1 @@
-+z
---- a/old.c
-+++ /dev/null
-diff --git a/from.c b/to.c
-rename from lib/from.c
-rename to lib/to.c
++x
+`);
+
+/* What git 2.39 prints with apply --cached --verbose. */
+
+Deno.test("readApplyLog() names file, hunk and line, and never takes a patch's own lines for git's", () => {
+  const log = `Checking patch kernel/fork.c...
+Hunk #1 succeeded at 12 (offset 10 lines).
+error: while searching for:
+1
+error: other.c: does not exist in index
+4
+
+error: patch failed: kernel/fork.c:412
+error: kernel/fork.c: patch does not apply
+Checking patch new.c...
+error: new.c: already exists in index
+error: gone.c: does not exist in index
 `;
-  assert.deepEqual(touchedFiles(patch), [
-    ...["kernel/kcov.c", "include/new.h", "old.c", "lib/from.c", "lib/to.c"],
-  ]);
+  const { problems, offsets } = readApplyLog(log, DIFF, 1);
+  assert.deepEqual(offsets, [10]);
+  assert.equal(
+    describeProblems("0001-x.patch", problems),
+    "0001-x.patch does not apply: kernel/fork.c: hunk 2 (line 412) does not match; " +
+      "new.c: the file exists already; gone.c: the file does not exist",
+  );
+  const [hunk] = problems;
+  assert.ok(hunk?.kind === "hunk");
+  const source = Array.from({ length: 420 }, (_, index) => `line ${index + 1}`).join("\n");
+  assert.match(showHunk(hunk, DIFF, 1, source), /\+FOUR\n[^]*from line 412:\nline 412\n/);
+});
+
+Deno.test("readApplyLog() tells a hunk that applied with less context from one at another line", () => {
+  const log = `Checking patch kernel/fork.c...
+Hunk #1 succeeded at 3 (offset 1 line).
+Hunk #2 succeeded at 414 (offset 2 lines).
+Context reduced to (1/3) to apply fragment at 414
+`;
+  const found = readApplyLog(log, DIFF, 1);
+  assert.deepEqual(found.offsets, [1]);
+  assert.deepEqual(found.fuzzy, [{
+    ...{ file: "kernel/fork.c", hunk: 2, line: 414, context: [1, 3] },
+  }]);
+  assert.equal(
+    describeFuzz({ patch: "p", ...found.fuzzy[0]! }),
+    "p: kernel/fork.c: hunk 2 (line 414) applied with fuzz: 1 lines of context before it and 3 " +
+      "behind it match",
+  );
+  // Where it is found as many lines further up as it has lost, git says no more.
+  const quiet = "Checking patch kernel/fork.c...\n" +
+    "Context reduced to (1/1) to apply fragment at 410\n";
+  assert.equal(readApplyLog(quiet, DIFF, 1).fuzzy[0]!.hunk, 2);
+});
+
+Deno.test("describeProblems() shows git's own words when it says nothing that is known", () => {
+  const { problems } = readApplyLog("error: something else\n", DIFF, 1);
+  assert.equal(describeProblems("p", problems), "p does not apply: something else");
+  assert.equal(describeProblems("p", []), "p does not apply: git gave up");
+  assert.equal(
+    describeProblems("p", readApplyLog("error: corrupt patch at line 7\n", DIFF, 1).problems),
+    "p does not apply: line 7 of the patch is damaged",
+  );
+});
+
+Deno.test("refusal() names what no series may hold, and passes what one may", () => {
+  assert.equal(
+    refusal(DIFF, 1, ["kernel/fork.c", "a..b/c..d", ".gitignore", "x/.gitattributes"]),
+    null,
+  );
+  for (
+    const name of [
+      "/etc/x",
+      "../x",
+      "a/../../x",
+      "d/".repeat(3000),
+      ".git/config",
+      "sub/.GIT/hooks/x",
+      "\ufffd.c",
+    ]
+  ) {
+    assert.ok(refusal(DIFF, 1, [name]), name);
+  }
+  const gone =
+    "diff --git a/l b/l\ndeleted file mode 120000\n--- a/l\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n";
+  assert.equal(refusal(scanDiff(gone), 1, ["l"]), null);
 });

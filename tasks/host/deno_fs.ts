@@ -102,6 +102,13 @@ export const denoFileSystem: FileSystem = {
     const times = [info.mtime, info.ctime].map((time) => time?.getTime());
     return [info.dev, info.ino, info.size, ...times].join(" ");
   },
+  async entry(path) {
+    const info = await orNull(Deno.lstat(path));
+    if (!info) return null;
+    if (info.isSymlink) return { kind: "link", target: await Deno.readLink(path) };
+    if (info.isFile) return { kind: "file", executable: ((info.mode ?? 0) & 0o100) !== 0 };
+    return { kind: info.isDirectory ? "folder" : "other" };
+  },
   realPath: (path) => orNull(Deno.realPath(path)),
   async list(dir) {
     const names: string[] = [];

@@ -77,6 +77,12 @@ export interface Host {
   usage(): Usage;
 }
 
+/** A link's target is its text, as `ln -s` takes it. */
+export type Entry =
+  | { readonly kind: "file"; readonly executable: boolean }
+  | { readonly kind: "link"; readonly target: string }
+  | { readonly kind: "folder" | "other" };
+
 export interface FileSystem {
   /** @throws Deno.errors.NotFound */
   readText(path: string): Promise<string>;
@@ -102,6 +108,8 @@ export interface FileSystem {
    * another in its place; null where there is none.
    */
   imprint(path: string): Promise<string | null>;
+  /** What a path is itself, no link followed; null where there is nothing. */
+  entry(path: string): Promise<Entry | null>;
   /** With all links resolved; null where there is none. */
   realPath(path: string): Promise<string | null>;
   /** Names in a folder, sorted; none where there is no such folder. */

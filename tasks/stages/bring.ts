@@ -2,24 +2,39 @@
 /** Bring your own: a tree, a series or a range of commits as a kernel with an id of its own. */
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
-import type { KernelSpec, Matrix, SourceSpec } from "../model.ts";
+import type { KernelSpec, Matrix, SeriesPatch, SourceSpec } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
+import { findCommit, isAncestor, openRepository, type Repository } from "../host/git_dir.ts";
+import { mustGit } from "../host/git.ts";
+import {
+  beginningOf,
+  checkPatches,
+  type FiledMail,
+  fileMails,
+  isMailbox,
+  uncompressed,
+} from "../host/mailbox.ts";
 import { sha256 } from "../formats/digest.ts";
 import { parseSeriesFile } from "../formats/kernel_spec.ts";
 import { kernelTree } from "../host/kernel_tree.ts";
 import { nearest } from "../formats/nearest.ts";
-import { holdsDiff, sortBySubject } from "../formats/series.ts";
+import { splitRange } from "../formats/range.ts";
+import { type Selection, selectSeries } from "../formats/thread.ts";
 
 /** What the command line names, paths absolute. */
 export interface BringRequest {
   /** --tree */
   readonly tree?: string | undefined;
-  /** --series: an mbox, a folder with a `series` file, one diff, or a lore message id. */
+  /** --series: an mbox, a maildir, a folder of patches, one diff, or a lore message id. */
   readonly series?: string | undefined;
   /** --kernel: what the series goes on top of where there is no tree. */
   readonly kernel?: string | undefined;
   /** --range A..B of the tree. */
   readonly range?: string | undefined;
+  /** --fuzz: hunks of the series may apply with less context. */
+  readonly fuzz?: boolean | undefined;
+  /** --partial: patches of the series may be missing. */
+  readonly partial?: boolean | undefined;
 }
 
 const DEFAULT_BASE = "linux-6.12";
@@ -35,7 +50,11 @@ export async function bring(
   paths: Paths,
   host: Host,
 ): Promise<KernelSpec> {
-  const { tree, series, range } = request;
+  const { tree, series, range, fuzz = false, partial = false } = request;
+  for (const [option, given] of [["--fuzz", fuzz], ["--partial", partial]] as const) {
+    if (!given || series !== undefined) continue;
+    throw new KmatrixError("usage", "bad-usage", `${option} needs --series`);
+  }
   if (range !== undefined && tree === undefined) {
     throw new KmatrixError(
       "usage",
@@ -54,8 +73,7 @@ export async function bring(
   const source = tree === undefined ? base.source : await treeSource(tree, range, host);
   const patches = [
     ...(tree === undefined ? base.series : []),
-    ...(range === undefined ? [] : await rangePatches(tree!, range, paths, host)),
-    ...(series === undefined ? [] : await seriesPatches(series, paths, host)),
+    ...(series === undefined ? [] : await seriesPatches(series, partial, paths, host)),
   ];
   const id = newId(
     [tree === undefined ? base.id : word(tree), ...(range ? [word(range)] : [])].concat(
@@ -70,6 +88,7 @@ export async function bring(
     dir: paths.root,
     source,
     series: patches,
+    ...(fuzz ? { fuzz } : {}),
     brought: true,
     uninstrumented: (compared ?? base).uninstrumented,
   };
@@ -98,133 +117,190 @@ async function treeSource(
   range: string | undefined,
   host: Host,
 ): Promise<SourceSpec> {
+  if (range !== undefined) return await rangeSource(tree, range, host);
   // Says what it is instead.
   if (!(await host.fs.exists(`${tree}/Makefile`))) await kernelTree(tree, host);
-  if (range === undefined) return { kind: "tree", path: tree };
-  const [from] = splitRange(range);
-  return { kind: "git", repository: tree, ref: await revParse(tree, from, host) };
+  return { kind: "tree", path: tree };
 }
 
-function splitRange(range: string): [string, string] {
-  const match = /^(.+?)\.\.([^.].*)$/.exec(range);
-  if (match) return [match[1]!, match[2]!];
-  throw new KmatrixError("usage", "bad-usage", `--range ${range}: A..B is wanted`);
-}
+/** The first line of descent: a merge is one step, whatever it brings. */
+const REV_LIST = ["rev-list", "--first-parent", "--reverse", "--format=%s"];
 
-async function git(argv: readonly string[], what: string, host: Host): Promise<string> {
-  // No optional locks: git must not even refresh the index of somebody else's checkout.
-  const env = { GIT_OPTIONAL_LOCKS: "0" };
-  const result = await host.run({ argv: ["git", ...argv], env });
-  if (result.code === 0) return result.stdout;
-  if (result.code === 127) {
-    throw new KmatrixError("infra", "missing-tool", `git is missing, and ${what} needs it`);
+async function rangeSource(tree: string, range: string, host: Host): Promise<SourceSpec> {
+  const [from, to] = splitRange(range);
+  const repository = await openRepository(tree, "--range", host);
+  const [base, head] = [
+    await commitOf(from, repository, host),
+    await commitOf(to, repository, host),
+  ];
+  if (!(await isAncestor(base, head, repository, host))) {
+    const cut = repository.grafts === null ? "" : ", as far as this shallow clone goes";
+    const text = `--range ${range}: ${to} does not descend from ${from}${cut}`;
+    const hint = repository.grafts === null
+      ? `git merge-base ${from} ${to} names the commit that it grew from.`
+      : "git fetch --unshallow gets the rest of the history.";
+    throw new KmatrixError("usage", "bad-range", text, hint);
   }
-  throw new KmatrixError("usage", "git-failed", `${what}: git failed`, result.stderr.trim());
+  const argv = ["-C", tree, ...REV_LIST, `${base}..${head}`, "--"];
+  const list = await mustGit(argv, `--range ${range}`, host, { safe: repository.safe });
+  const commits = [...list.matchAll(/^commit ([0-9a-f]+)\n(.*)$/gm)]
+    .map(([, id, subject]) => ({ id: id!, subject: subject! }));
+  if (commits.length === 0) {
+    const text = `--range ${range} holds no commit: ${from} and ${to} are the same`;
+    throw new KmatrixError("usage", "empty-series", text);
+  }
+  return { kind: "commits", repository: tree, range, base, commits };
 }
 
-async function revParse(tree: string, ref: string, host: Host): Promise<string> {
-  const argv = ["-C", tree, "rev-parse", "--verify", "--quiet", `${ref}^{commit}`];
-  return (await git(argv, `--range: "${ref}" is no commit of ${tree}`, host)).trim();
+async function commitOf(ref: string, repository: Repository, host: Host): Promise<string> {
+  const commit = await findCommit(ref, repository, host);
+  if (commit !== null) return commit;
+  const cut = repository.grafts === null ? "" : ", which is a shallow clone";
+  const text = `--range: "${ref}" is no commit of ${repository.path}${cut}`;
+  throw new KmatrixError("usage", "no-such-commit", text);
 }
 
-async function rangePatches(
-  tree: string,
-  range: string,
+async function seriesPatches(
+  series: string,
+  partial: boolean,
   paths: Paths,
   host: Host,
-): Promise<string[]> {
-  const [from, to] = splitRange(range);
-  const [a, b] = [await revParse(tree, from, host), await revParse(tree, to, host)];
-  const dir = `${paths.cache}/series/${a.slice(0, 12)}-${b.slice(0, 12)}`;
-  if (!(await host.fs.exists(dir))) {
-    const partial = `${dir}.partial`;
-    await host.fs.remove(partial);
-    const argv = ["-C", tree, "format-patch", "--quiet", "--output-directory", partial];
-    await git([...argv, `${a}..${b}`], `--range ${range}`, host);
-    await host.fs.makeDir(partial);
-    await host.fs.rename(partial, dir);
-  }
-  const names = (await host.fs.list(dir)).filter((name) => name.endsWith(".patch"));
-  if (names.length === 0) {
-    throw new KmatrixError("usage", "empty-series", `--range ${range} holds no commit`);
-  }
-  return names.map((name) => `${dir}/${name}`);
-}
-
-async function seriesPatches(series: string, paths: Paths, host: Host): Promise<string[]> {
+): Promise<readonly SeriesPatch[]> {
   const stat = await host.fs.stat(series);
   if (stat === null) {
     const id = series.split("/").at(-1)!;
     if (/^[^@\s]+@[^@\s]+$/.test(id)) {
-      return await mailPatches(await fromLore(id, paths, host), paths, host);
+      return await mailPatches([await fromLore(id, paths, host)], series, partial, paths, host);
     }
-    throw new KmatrixError(
-      "usage",
-      "no-such-series",
-      `--series ${series}: there is no such file or folder`,
-    );
+    const text = `--series ${series}: there is no such file or folder`;
+    throw new KmatrixError("usage", "no-such-series", text);
   }
-  if (stat.isDirectory) {
-    const list = await host.fs.readTextIfAny(`${series}/series`);
-    if (list === null) {
-      throw new KmatrixError(
-        "usage",
-        "no-series-file",
-        `--series ${series}: the folder has no file "series"`,
-      );
-    }
-    return parseSeriesFile(list, series);
-  }
-  const text = await host.fs.readText(series);
-  if (/^From \S+/.test(text) || /^From: /m.test(text.split("\n\n")[0]!)) {
-    return await mailPatches(series, paths, host);
-  }
-  if (holdsDiff(text)) return [series];
-  throw new KmatrixError("usage", "no-patch", `--series ${series}: neither an mbox nor a diff`);
+  if (stat.isDirectory) return await folderPatches(series, partial, paths, host);
+  return await withWorkFolder(paths, host, async (work) => {
+    const file = await uncompressed(series, `${work}/plain`, host);
+    if (await isMailbox(file, host)) return await mailPatches([file], series, partial, paths, host);
+    return [{ file: await kept(file, series, paths, host) }];
+  });
 }
 
-/** The mails of an mbox as patches, decoded by git, in the order of their subjects. */
-async function mailPatches(mbox: string, paths: Paths, host: Host): Promise<string[]> {
-  const digest = (await sha256(await host.fs.readText(mbox))).slice(0, 16);
+/** A file as it is, or in the cache where it is none of the user's. */
+async function kept(file: string, series: string, paths: Paths, host: Host): Promise<string> {
+  if (file === series) return series;
+  const digest = (await sha256(await host.fs.readBytes(file))).slice(0, 16);
+  const name = series.slice(series.lastIndexOf("/") + 1).replace(/\.[^.]+$/, "");
   const dir = `${paths.cache}/series/${digest}`;
-  if (!(await host.fs.exists(dir))) {
-    const partial = `${dir}.partial`;
-    await host.fs.remove(partial);
-    await host.fs.makeDir(partial);
-    await git(["mailsplit", "--keep-cr", `-o${partial}`, "--", mbox], `--series ${mbox}`, host);
-    const mails: { subject: string; text: string }[] = [];
-    for (const name of await host.fs.list(partial)) {
-      const mail = `${partial}/${name}`;
-      // mailinfo undoes quoted-printable and base64, which would spoil a diff.
-      const script = 'git mailinfo "$0.msg" "$0.patch" < "$0"';
-      const info = await host.run({ argv: ["sh", "-c", script, mail] });
-      if (info.code !== 0) {
-        throw new KmatrixError(
-          "usage",
-          "bad-mail",
-          `--series ${mbox}: mail ${name} cannot be read`,
-          info.stderr,
-        );
-      }
-      const subject = /^Subject: (.*)$/m.exec(await host.fs.readText(mail))?.[1] ?? "";
-      mails.push({ subject, text: await host.fs.readText(`${mail}.patch`) });
-    }
-    await host.fs.remove(partial);
-    const patches = sortBySubject(mails.filter((mail) => holdsDiff(mail.text)));
-    for (const [index, { subject, text }] of patches.entries()) {
-      const number = `${index + 1}`.padStart(4, "0");
-      const title = subject.replace(/\[[^\]]*\]\s*/g, "").replace(/[^A-Za-z0-9]+/g, "-").slice(
-        0,
-        50,
-      );
-      await host.fs.writeText(`${partial}/${number}-${title}.patch`, text);
-    }
-    if (patches.length === 0) {
-      throw new KmatrixError("usage", "no-patch", `--series ${mbox}: no mail in it holds a diff`);
-    }
-    await host.fs.rename(partial, dir);
+  await host.fs.replace(file, `${dir}/${name}`);
+  return `${dir}/${name}`;
+}
+
+/** What a folder holds: a quilt queue, a maildir, or patches in the order of their names. */
+async function folderPatches(
+  dir: string,
+  partial: boolean,
+  paths: Paths,
+  host: Host,
+): Promise<readonly SeriesPatch[]> {
+  const list = await host.fs.readTextIfAny(`${dir}/series`);
+  if (list !== null) {
+    const patches = parseSeriesFile(list, dir);
+    await checkPatches(patches, `--series ${dir}/series`, host);
+    if (patches.length > 0) return patches;
+    throw new KmatrixError("usage", "empty-series", `--series ${dir}/series: no patch is in it`);
   }
-  return (await host.fs.list(dir)).map((name) => `${dir}/${name}`);
+  const names = await host.fs.list(dir);
+  if (["cur", "new"].every((name) => names.includes(name))) {
+    return await mailPatches([dir], dir, partial, paths, host);
+  }
+  const order = new Intl.Collator("en", { numeric: true });
+  const files = names.filter((name) => /\.(?:patch|diff|eml|mbox|mbx)$/.test(name))
+    .sort(order.compare).map((name) => `${dir}/${name}`);
+  if (files.length === 0) {
+    const below = await host.fs.exists(`${dir}/patches/series`)
+      ? `There is one in ${dir}/patches: name that folder.`
+      : 'A file "series" lists patches in their order; without it, *.patch, *.diff and *.eml count.';
+    const text = `--series ${dir}: no file "series" and no patch is in the folder`;
+    throw new KmatrixError("usage", "no-series-file", text, below);
+  }
+  const mails = await Promise.all(files.map((file) => isMailbox(file, host)));
+  if (mails.every(Boolean)) return await mailPatches(files, dir, partial, paths, host);
+  const count = `${files.length} patches in the order of their names`;
+  host.log("notice", `--series ${dir}: no file "series", so ${count}`);
+  return files.map((file) => ({ file }));
+}
+
+/** The mails that are the series, as files of the cache. */
+async function mailPatches(
+  mailboxes: readonly string[],
+  series: string,
+  partial: boolean,
+  paths: Paths,
+  host: Host,
+): Promise<readonly SeriesPatch[]> {
+  return await withWorkFolder(paths, host, async (work) => {
+    const mails = await fileMails(mailboxes, work, host);
+    const selection = selectSeries(mails);
+    for (const line of selection.notices) host.log("notice", `--series ${series}: ${line}`);
+    // Who gives one mail alone means it; a mailbox may lack the rest.
+    const alone = mails.length === 1 && !(await startsMailbox(mailboxes, host));
+    checkSelection(selection, series, partial || alone, host);
+    const { patches } = selection;
+    const digest = (await sha256(patches.map((mail) => mail.digest).join(" "))).slice(0, 16);
+    const dir = `${paths.cache}/series/${digest}`;
+    const files = patches.map((mail, index) => `${dir}/${fileName(mail, index)}`);
+    for (const [index, { file }] of patches.entries()) {
+      if (!(await host.fs.exists(files[index]!))) await host.fs.replace(file, files[index]!);
+    }
+    return files.map((file) => ({ file }));
+  });
+}
+
+async function startsMailbox(files: readonly string[], host: Host): Promise<boolean> {
+  const [file] = files;
+  const stat = await host.fs.stat(file!);
+  return stat!.isDirectory || (await beginningOf(file!, host)).startsWith("From ");
+}
+
+/** @throws KmatrixError "usage" (no-patch, patches-missing) */
+function checkSelection(
+  { problems }: Selection<FiledMail>,
+  series: string,
+  partial: boolean,
+  host: Host,
+): void {
+  for (const problem of problems) {
+    if (problem.kind === "no-patch") {
+      throw new KmatrixError("usage", "no-patch", `--series ${series}: no mail in it is a patch`);
+    }
+    const text = `--series ${series}: ${
+      problem.numbers.join(", ")
+    } of ${problem.series} is missing`;
+    if (partial) host.log("notice", `${text}; what is there is taken`);
+    else {
+      const hint = "Save the whole thread, or take what is there with --partial.";
+      throw new KmatrixError("usage", "patches-missing", text, hint);
+    }
+  }
+}
+
+function fileName({ subject }: FiledMail, index: number): string {
+  const title = subject.replace(/\[[^\]]*\]\s*/g, "").replace(/[^A-Za-z0-9]+/g, "-")
+    .replace(/^-+/, "").slice(0, 50);
+  return `${`${index + 1}`.padStart(4, "0")}-${title}.patch`;
+}
+
+/** Of an attempt that fails nothing stays. */
+async function withWorkFolder<T>(
+  paths: Paths,
+  host: Host,
+  body: (dir: string) => Promise<T>,
+): Promise<T> {
+  const dir = `${paths.cache}/series/${crypto.randomUUID()}.partial`;
+  await host.fs.makeDir(dir);
+  try {
+    return await body(dir);
+  } finally {
+    await host.fs.remove(dir);
+  }
 }
 
 async function fromLore(id: string, paths: Paths, host: Host): Promise<string> {

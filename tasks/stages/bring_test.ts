@@ -13,7 +13,7 @@ const KERNEL: KernelSpec = {
   id: "linux-6.12",
   dir: "/kernels/linux-6.12",
   source: { kind: "debian", package: "linux-source-6.12" },
-  series: ["/kernels/linux-6.12/patches/0001-own.patch"],
+  series: [{ file: "/kernels/linux-6.12/patches/0001-own.patch" }],
   uninstrumented: ["kernel/kcov.o"],
 };
 
@@ -60,7 +60,7 @@ Deno.test("bring() puts a plain diff on top of the default kernel and its series
     await Deno.writeTextFile(file, "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n");
     const kernel = await ask({ series: file });
     assert.equal(kernel.id, "linux-6.12+one");
-    assert.deepEqual(kernel.series, [...KERNEL.series, file]);
+    assert.deepEqual(kernel.series, [...KERNEL.series, { file }]);
     assert.deepEqual(kernel.uninstrumented, KERNEL.uninstrumented);
   });
 });
@@ -74,7 +74,7 @@ Deno.test("bring() takes the mails of an mbox in the order of their subjects", a
     await Deno.writeTextFile(file, mails.reverse().join(""));
     const kernel = await ask({ tree, series: file });
     assert.equal(kernel.id, "my-tree+two");
-    const texts = await Promise.all(kernel.series.map((patch) => Deno.readTextFile(patch)));
+    const texts = await Promise.all(kernel.series.map(({ file }) => Deno.readTextFile(file)));
     assert.match(texts[0]!, /^\+\+\+ b\/a\.c/m);
     assert.match(texts[1]!, /^\+\+\+ b\/b\.c/m);
     assert.match(texts[1]!, /line 2 \u00e9/);
@@ -85,18 +85,21 @@ Deno.test("bring() takes a folder with a series file", async () => {
   await withRepository(async (tree, ask) => {
     const dir = `${tree}/../queue`;
     await Deno.mkdir(dir);
+    for (const name of ["a.patch", "b.patch"]) await Deno.writeTextFile(`${dir}/${name}`, "");
     await Deno.writeTextFile(`${dir}/series`, "# ours\nb.patch\na.patch # second\n");
     const kernel = await ask({ tree, series: dir });
-    assert.deepEqual(kernel.series, [`${dir}/b.patch`, `${dir}/a.patch`]);
+    assert.deepEqual(kernel.series, [{ file: `${dir}/b.patch` }, { file: `${dir}/a.patch` }]);
   });
 });
 
-Deno.test("bring() takes a range of the tree as a series on top of its first commit", async () => {
+Deno.test("bring() takes a range of the tree as commits", async () => {
   await withRepository(async (tree, ask) => {
     const kernel = await ask({ tree, range: "HEAD~2..HEAD" });
     const first = (await $`git rev-parse HEAD~2`.cwd(tree).text()).trim();
-    assert.deepEqual(kernel.source, { kind: "git", repository: tree, ref: first });
-    assert.equal(kernel.series.length, 2);
+    assert.ok(kernel.source.kind === "commits");
+    assert.equal(kernel.source.base, first);
+    assert.deepEqual(kernel.source.commits.map(({ subject }) => subject), ["add a.c", "add b.c"]);
+    assert.deepEqual(kernel.series, []);
     assert.equal(await $`git status --porcelain`.cwd(tree).text(), "");
   });
 });
@@ -107,10 +110,9 @@ Deno.test("bring() refuses what does not go together or does not exist", async (
       [{ range: "A..B" }, /--range needs --tree/],
       [{ tree, kernel: "linux-6.12" }, /take one/],
       [{ series: `${tree}/nothing` }, /no such file or folder/],
-      [{ series: `${tree}/a.c` }, /neither an mbox nor a diff/],
       [{ series: tree }, /no file "series"/],
       [{ series: `${tree}/a.c`, kernel: "linux-6.21" }, /did you mean "linux-6.12"\?/],
-      [{ tree, range: "nonsense" }, /A\.\.B is wanted/],
+      [{ tree, range: "nonsense" }, /no two ends with \.\. between them/],
       [{ tree, range: "nonsense..HEAD" }, /"nonsense" is no commit/],
       [{ tree: `${tree}/none` }, /no kernel source tree/],
     ];

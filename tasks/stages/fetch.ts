@@ -4,7 +4,10 @@ import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
 import type { KernelSpec, SourceArchive, SourceSpec } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
+import { git, mustGit } from "../host/git.ts";
+import { openRepository, prepareGitDir } from "../host/git_dir.ts";
 import { sha256 } from "../formats/digest.ts";
+import type { GitUse } from "../formats/git.ts";
 import { unbuildable } from "../formats/make.ts";
 import { debianSourceTar } from "../formats/requirements.ts";
 import { kernelTree, treeState } from "../host/kernel_tree.ts";
@@ -42,6 +45,8 @@ function locate(kernel: KernelSpec, paths: Paths, host: Host): Promise<Found> {
       return fromTarball(source, paths, host);
     case "git":
       return fromGit(kernel.id, source, paths, host);
+    case "commits":
+      return fromCommits(source, host);
     case "tree":
       return fromTree(source.path, paths, host);
   }
@@ -121,27 +126,47 @@ async function fromGit(
   paths: Paths,
   host: Host,
 ): Promise<Found> {
-  const git = async (argv: readonly string[]) => {
-    const result = await host.run({ argv: ["git", ...argv], reach: "downloads" });
-    if (result.code === 0) return result.stdout.trim();
-    throw new KmatrixError(
-      "infra",
-      "git-failed",
-      `${kernelId}: git ${argv[0] === "-C" ? argv[2] : argv[0]} failed for ${source.repository}`,
-      result.stderr.trim(),
-    );
-  };
   const bare = `${paths.sources}/git-${(await sha256(source.repository)).slice(0, 12)}.git`;
-  if (!(await host.fs.exists(bare))) await git(["init", "--quiet", "--bare", bare]);
-  await git(["-C", bare, "fetch", "--quiet", "--depth=1", source.repository, source.ref]);
-  const commit = await git(["-C", bare, "rev-parse", "FETCH_HEAD^{commit}"]);
+  const run = async (argv: readonly string[], use: GitUse = {}) => {
+    const what = `${kernelId}: git ${argv[0]} of ${source.repository}`;
+    return (await mustGit(["-C", bare, ...argv], what, host, use)).trim();
+  };
+  await host.fs.makeDir(bare);
+  await prepareGitDir(bare, null, host);
+  const fetch = ["fetch", "--quiet", "--depth=1", "--end-of-options"];
+  await run([...fetch, source.repository, source.ref], { remote: true });
+  const commit = await run(["rev-parse", "FETCH_HEAD^{commit}"]);
   const archive = `${paths.sources}/git-${commit}.tar`;
   if (!(await host.fs.exists(archive))) {
     const partial = `${archive}.partial`;
-    await git(["-C", bare, "archive", "--prefix=linux/", `--output=${partial}`, commit]);
+    await run(["archive", "--format=tar", "--prefix=linux/", `--output=${partial}`, commit]);
     await host.fs.rename(partial, archive);
   }
   return { version: `${source.ref} (${commit.slice(0, 12)})`, digest: commit, archive, tree: null };
+}
+
+/** The tree of the last commit, straight from the repository's objects; nothing is copied yet. */
+async function fromCommits(
+  { repository, range, base, commits }: Extract<SourceSpec, { kind: "commits" }>,
+  host: Host,
+): Promise<Found> {
+  const head = commits.at(-1)?.id ?? base;
+  const { path, safe } = await openRepository(repository, "--range", host);
+  const argv = ["-C", path, "rev-parse", "--verify", "--quiet", `${head}^{tree}`];
+  const { code, stdout } = await git(argv, host, { safe });
+  if (code !== 0) {
+    const text = `${repository} has no commit ${head} any more`;
+    throw new KmatrixError("usage", "no-such-commit", text);
+  }
+  const makefile = ["-C", path, "cat-file", "-e", `${head}:Makefile`];
+  if ((await git(makefile, host, { safe })).code !== 0) {
+    const text = `--range ${range}: ${head.slice(0, 12)} is no kernel source tree (no Makefile)`;
+    throw new KmatrixError("usage", "no-kernel-tree", text);
+  }
+  return {
+    version: `${range} (${head.slice(0, 12)})`,
+    ...{ digest: stdout.trim(), archive: null, tree: null },
+  };
 }
 
 async function fromTree(name: string, paths: Paths, host: Host): Promise<Found> {

@@ -15,13 +15,16 @@ import type {
   KernelBuild,
   KernelSpec,
   Machine,
+  SeriesPatch,
   Stage,
   Toolchain,
 } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
+import { extractDiffs } from "../host/diffs.ts";
 import { BUNDLE_FORMAT, type BundleManifest, MANIFEST } from "../formats/bundle.ts";
 import { limitsFor } from "../formats/limits.ts";
 import { plainLine } from "../formats/plain_text.ts";
+import { patchName } from "../formats/series.ts";
 import {
   expectedTests,
   failedTests,
@@ -83,6 +86,7 @@ export async function leaveScript(input: HandoverInput, host: Host): Promise<voi
     source: input.kernel.source,
     version: input.version,
     series,
+    fuzz: input.kernel.fuzz ?? false,
     make: { toolchain: input.toolchain, variables: input.makeVariables },
     targets: input.targets,
     config,
@@ -111,17 +115,41 @@ function limitsOf(boot: NonNullable<HandoverInput["boot"]>) {
 }
 
 /** The patches as series/NNNN-<name>, so that their names tell the order. */
-async function copySeries({ kernel, dir }: HandoverInput, host: Host): Promise<string[]> {
+async function copySeries(
+  { kernel, dir }: HandoverInput,
+  host: Host,
+): Promise<ReproFacts["series"]> {
   await host.fs.remove(`${dir}/series`);
-  if (kernel.series.length > 0) await host.fs.makeDir(`${dir}/series`);
-  const names: string[] = [];
-  for (const [index, file] of kernel.series.entries()) {
-    const base = file.split("/").at(-1)!.replace(/^\d{4}-/, "").replace(/[^\w.-]/g, "_");
-    const name = `${`${index + 1}`.padStart(4, "0")}-${base}`;
-    await host.fs.copy(file, `${dir}/series/${name}`);
-    names.push(name);
+  if (kernel.series.length === 0) return [];
+  await host.fs.makeDir(`${dir}/series`);
+  const made = `${dir}/series.partial`;
+  await host.fs.makeDir(made);
+  try {
+    const copied: { name: string; strip: number }[] = [];
+    for (const [index, { file, patch, strip }] of (await diffsOf(kernel, made, host)).entries()) {
+      const base = patchName(patch).replace(/^\d{4}-/, "").replace(/[^\w.-]/g, "_");
+      const name = `${`${index + 1}`.padStart(4, "0")}-${base}`;
+      await host.fs.copy(file, `${dir}/series/${name}`);
+      copied.push({ name, strip });
+    }
+    return copied;
+  } finally {
+    await host.fs.remove(made);
   }
-  return names;
+}
+
+/** Of mails their diffs; a series that cannot be read is handed on as it is. */
+async function diffsOf(
+  { series }: KernelSpec,
+  dir: string,
+  host: Host,
+): Promise<readonly { file: string; patch: SeriesPatch; strip: number }[]> {
+  try {
+    return await extractDiffs(series, dir, host);
+  } catch (error) {
+    if (!(error instanceof KmatrixError) || error.kind !== "patch") throw error;
+    return series.map((patch) => ({ file: patch.file, patch, strip: patch.strip ?? 1 }));
+  }
 }
 
 async function fileSha256(file: string, host: Host): Promise<string> {

@@ -3,26 +3,52 @@
  * Unpacks a source once and keeps one patched tree for each kernel id. A changed series rewrites
  * only the files whose content it changes, so that make compiles only what depends on them.
  */
-import type { Host } from "../host/host.ts";
+import type { Entry, Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
-import type { KernelSpec, SourceArchive, SourceTree } from "../model.ts";
+import type { FuzzyHunk, KernelSpec, SourceArchive, SourceTree } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
+import { applyDiffs, type Index } from "../host/apply_series.ts";
 import { checkSource } from "../host/cache_guard.ts";
+import { type Diff, extractDiffs } from "../host/diffs.ts";
+import { git, gitScript } from "../host/git.ts";
+import { layOut, openRepository, prepareGitDir } from "../host/git_dir.ts";
 import { sha256 } from "../formats/digest.ts";
-import { explainRejects, touchedFiles } from "../formats/series.ts";
+import { describeFuzz, patchName } from "../formats/series.ts";
 
 /** What a patched tree holds, kept beside it. */
 interface TreeState {
   readonly base: string;
   /** Paths that differ from the base, or may. */
   readonly touched: readonly string[];
+  /** "" while the tree is being written. */
   readonly digest: string;
+  readonly fuzz?: readonly FuzzyHunk[];
+}
+
+/** A kernel's tree while it is worked on. */
+interface Work {
+  readonly archive: SourceArchive;
+  readonly kernel: KernelSpec;
+  readonly tree: SourceTree;
+  /** Of the tree as it is; null where nothing is known of it. */
+  readonly state: TreeState | null;
+  /** Folder beside the tree for what is made on the way; removed at the end. */
+  readonly dir: string;
+  readonly paths: Paths;
+  readonly host: Host;
+}
+
+/** What a way of making a tree tells of it. */
+interface Made {
+  readonly touched: readonly string[];
+  readonly changed: number;
+  readonly fuzz: readonly FuzzyHunk[];
 }
 
 /**
  * Gives the tree to build from: the source itself where there is no series.
- * @throws KmatrixError "patch" naming patch, file and hunk where the series does not apply; what
- *   was there before is as it was. "infra" where the archive cannot be unpacked.
+ * @throws KmatrixError "patch" naming patch, file, hunk and line where the series does not apply;
+ *   what was there before is as it was. "infra" where the source cannot be unpacked.
  */
 export async function patch(
   archive: SourceArchive,
@@ -30,54 +56,54 @@ export async function patch(
   paths: Paths,
   host: Host,
 ): Promise<SourceTree> {
-  const base = archive.tree ?? await unpack(archive, paths, host);
   const tree = await sourceTree(archive, kernel, paths, host);
-  if (!hasOwnTree(kernel)) return tree;
+  if (!hasOwnTree(kernel)) {
+    if (archive.tree === null) await unpack(archive, paths, host);
+    return tree;
+  }
   const { path, digest } = tree;
-  const texts = await Promise.all(kernel.series.map((file) => host.fs.readText(file)));
-  const statePath = `${path}.json`;
-  const state = await readState(statePath, path, host);
-  if (state?.digest === digest) return tree;
+  const state = await readState(statePath(path), path, host);
+  const { fuzz = [] } = state ?? {};
+  if (state?.digest === digest && (kernel.fuzz || fuzz.length === 0)) {
+    warnOf(fuzz, host);
+    return { ...tree, fuzz };
+  }
 
-  const touched = [...new Set(texts.flatMap(touchedFiles))];
-  for (const name of touched) {
-    if (!name.startsWith("/") && !name.split("/").includes("..")) continue;
-    const text = `the series names ${name}, which is outside of the tree`;
-    throw new KmatrixError("patch", "does-not-apply", text);
-  }
-  for (const [index, text] of texts.entries()) {
-    if (!/^(?:new|new file) mode 120000$/m.test(text)) continue;
-    const what = `${
-      kernel.series[index]
-    } makes a symbolic link; a series may only hold plain files`;
-    throw new KmatrixError("patch", "does-not-apply", what);
-  }
-  // What follows takes over whatever is in both trees, and makes the stamp younger than it.
-  if (archive.tree === null) {
-    await checkSource({ path: base, stamp: baseStamp(archive, paths) }, host);
-  }
-  if (state?.base === archive.digest && state.digest !== "") await checkSource(tree, host);
-  const patched = `${path}.patched`;
+  const dir = `${path}.patching`;
+  await host.fs.remove(dir);
+  await host.fs.makeDir(dir);
   try {
-    await applySeries(base, patched, touched, kernel.series, host);
-    if (state?.base !== archive.digest) await layTree(archive, base, path, host);
-    const before = state?.base === archive.digest ? state.touched : [];
-    // A state that lists all files of both series holds wherever this is broken off.
-    const all = [...new Set([...before, ...touched])];
-    const halfway: TreeState = { base: archive.digest, touched: all, digest: "" };
-    await host.fs.writeText(statePath, JSON.stringify(halfway));
-    const changed = await bringOver(base, patched, path, all, new Set(touched), host);
-    const done: TreeState = { base: archive.digest, touched, digest };
-    await host.fs.writeText(statePath, JSON.stringify(done));
-    host.log("info", `${kernel.series.length} patches applied, ${changed} files changed`);
+    const work = { archive, kernel, tree, state, dir, paths, host };
+    const made = archive.spec.kind === "commits" ? await layCommits(work) : await layPatched(work);
+    const done: TreeState = {
+      base: baseOf(archive),
+      digest,
+      touched: made.touched,
+      fuzz: made.fuzz,
+    };
+    await host.fs.writeText(statePath(path), JSON.stringify(done));
+    const count = kernel.series.length;
+    host.log("info", `${count} patches applied, ${made.changed} files changed`);
+    warnOf(made.fuzz, host);
+    return { ...tree, fuzz: made.fuzz };
   } finally {
-    await host.fs.remove(patched);
+    await host.fs.remove(dir);
   }
-  return tree;
 }
 
-function hasOwnTree({ series, ownTree = false }: KernelSpec): boolean {
-  return series.length > 0 || ownTree;
+function warnOf(fuzz: readonly FuzzyHunk[], host: Host): void {
+  for (const one of fuzz) host.log("warn", describeFuzz(one));
+}
+
+const statePath = (tree: string) => `${tree}.json`;
+
+/** Commits are compared by what they hold, whichever was there before. */
+function baseOf({ spec, digest }: SourceArchive): string {
+  return spec.kind === "commits" ? `commits of ${spec.repository}` : digest;
+}
+
+function hasOwnTree({ source, series, ownTree = false }: KernelSpec): boolean {
+  return series.length > 0 || ownTree || source.kind === "commits";
 }
 
 /** The tree that patch() gives, whether it is there already or not. */
@@ -97,14 +123,45 @@ export async function sourceTree(
       ...(kconfigTimes === undefined ? {} : { kconfigTimes }),
     };
   }
-  const texts = await Promise.all(kernel.series.map((file) => host.fs.readText(file)));
-  const patches = await Promise.all(kernel.series.map(async (file, index) => ({
-    name: file.split("/").at(-1)!,
-    digest: await sha256(texts[index]!),
+  const contents = await Promise.all(kernel.series.map(({ file }) => readPatch(file, host)));
+  const patches = await Promise.all(kernel.series.map(async (one, index) => ({
+    name: patchName(one),
+    digest: await sha256(contents[index]!),
   })));
-  const digest = await sha256([archive.digest, ...texts].join("\0"));
+  const commits = archive.spec.kind === "commits" ? archive.spec.commits : [];
   const path = `${paths.sources}/${kernelId}`;
-  return { kernelId, version, digest, path, stamp: `${path}.json`, patches, brought };
+  return {
+    ...{ kernelId, version, path, stamp: statePath(path), brought },
+    digest: await seriesDigest(archive.digest, kernel, contents),
+    patches: [
+      ...commits.map(({ id, subject }) => ({ name: `${id.slice(0, 12)} ${subject}`, digest: id })),
+      ...patches,
+    ],
+  };
+}
+
+/** @throws KmatrixError "usage" (no-such-patch) */
+async function readPatch(file: string, host: Host): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await host.fs.readBytes(file);
+  } catch (error) {
+    const text = `the patch ${file} cannot be read: ${(error as Error).message}`;
+    throw new KmatrixError("usage", "no-such-patch", text);
+  }
+}
+
+async function seriesDigest(
+  base: string,
+  { series }: KernelSpec,
+  contents: readonly Uint8Array<ArrayBuffer>[],
+): Promise<string> {
+  const encoder = new TextEncoder();
+  const parts = [encoder.encode(base)];
+  for (const [index, { strip }] of series.entries()) {
+    parts.push(encoder.encode("\0"), contents[index]!);
+    if (strip !== undefined) parts.push(encoder.encode(`\0-p${strip}`));
+  }
+  return await sha256(new Uint8Array(await new Blob(parts).arrayBuffer()));
 }
 
 function basePath(archive: Pick<SourceArchive, "digest">, paths: Paths): string {
@@ -156,42 +213,175 @@ async function unpack(archive: SourceArchive, paths: Paths, host: Host): Promise
   return path;
 }
 
-/** Copies what the series touches and patches the copy: the tree is only written when all applies. */
-async function applySeries(
-  base: string,
-  patched: string,
-  touched: readonly string[],
-  series: readonly string[],
-  host: Host,
-): Promise<void> {
-  await host.fs.remove(patched);
-  await host.fs.makeDir(patched);
-  for (const name of touched) {
-    if (!(await host.fs.exists(`${base}/${name}`))) continue;
-    await host.fs.makeDir(parent(`${patched}/${name}`));
-    await host.fs.copy(`${base}/${name}`, `${patched}/${name}`);
+/**
+ * A tree of commits and what the series makes of it, from git's objects alone. Only the files that
+ * differ from what the folder holds are written.
+ */
+async function layCommits({ archive, kernel, tree, state, dir, host }: Work): Promise<Made> {
+  const spec = archive.spec as Extract<SourceArchive["spec"], { kind: "commits" }>;
+  const gitDir = `${tree.path}.git`;
+  const repository = await openRepository(spec.repository, "--range", host);
+  const sameBase = state?.base === baseOf(archive);
+  // Else a run was broken off, and files may be there that no index tells of.
+  const known = sameBase && state.digest !== "";
+  if (known) await checkSource(tree, host);
+  await prepareGitDir(gitDir, repository, host);
+  const index = { gitDir, indexFile: `${dir}/index` };
+  let [treeish, fuzz]: [string, readonly FuzzyHunk[]] = [archive.digest, []];
+  if (kernel.series.length > 0) {
+    const diffs = await extract(kernel, dir, host);
+    await indexed(["read-tree", treeish], index, host);
+    fuzz = await apply(diffs, index, kernel, dir, host);
+    treeish = (await indexed(["write-tree"], index, host)).trim();
   }
-  for (const file of series) {
-    // --forward: with --batch alone, a patch that the source has already would be taken back.
-    const argv = ["patch", "--batch", "--forward", "--strip=1", "--no-backup-if-mismatch"];
-    const result = await host.run({ argv: [...argv, "-d", patched, "-i", file] });
-    if (result.code === 0) continue;
-    const rejects = await readRejects(patched, result.stdout, host);
-    const { message, detail } = explainRejects(file, result.stdout + result.stderr, rejects);
-    throw new KmatrixError("patch", "does-not-apply", message, detail);
+  if (!sameBase) {
+    await host.fs.remove(tree.path);
+    await host.fs.remove(`${gitDir}/index`);
   }
+  const changed = await countChanges(treeish, gitDir, host);
+  const halfway: TreeState = { base: baseOf(archive), touched: [], digest: "" };
+  await host.fs.writeText(statePath(tree.path), JSON.stringify(halfway));
+  await layOut(treeish, tree.path, gitDir, known, host);
+  return { touched: [], changed, fuzz };
 }
 
-async function readRejects(
-  tree: string,
-  output: string,
-  host: Host,
-): Promise<ReadonlyMap<string, string>> {
-  const rejects = new Map<string, string>();
-  for (const match of output.matchAll(/saving rejects to file (\S+)/g)) {
-    rejects.set(match[1]!, await host.fs.readTextIfAny(`${tree}/${match[1]}`) ?? "");
+/** How many files of the index of a git folder are others in a tree. */
+async function countChanges(treeish: string, gitDir: string, host: Host): Promise<number> {
+  const count = 'git diff-index --cached --name-only --no-renames "$0" | wc -l';
+  const { stdout } = await gitScript(["sh", "-c", count, treeish], host, {
+    env: { GIT_DIR: gitDir },
+  });
+  return Number(stdout);
+}
+
+/** What the series makes of an archive or of somebody's tree. */
+async function layPatched({ archive, kernel, tree, state, dir, paths, host }: Work): Promise<Made> {
+  const base = archive.tree ?? await unpack(archive, paths, host);
+  const path = tree.path;
+  const sameBase = state?.base === baseOf(archive);
+  const patched = `${dir}/patched`;
+  const { names, fuzz } = await patchFiles(base, patched, kernel, dir, host);
+  // What follows takes over whatever is in both trees, and makes the stamp younger than it.
+  if (archive.tree === null) {
+    await checkSource({ path: base, stamp: baseStamp(archive, paths) }, host);
   }
-  return rejects;
+  if (sameBase && state.digest !== "") await checkSource(tree, host);
+  if (!sameBase) {
+    await layTree(archive, base, path, host);
+    // Of commits that a kernel of this id was before.
+    await host.fs.remove(`${path}.git`);
+  }
+  const before = sameBase ? state.touched : [];
+  // A state that lists all files of both series holds wherever this is broken off.
+  const all = [...new Set([...before, ...names])];
+  const halfway: TreeState = { base: baseOf(archive), touched: all, digest: "" };
+  await host.fs.writeText(statePath(path), JSON.stringify(halfway));
+  const changed = await bringOver(base, patched, path, all, new Set(names), host);
+  return { touched: names, changed, fuzz };
+}
+
+async function extract(kernel: KernelSpec, dir: string, host: Host): Promise<Diff[]> {
+  await host.fs.makeDir(`${dir}/diffs`);
+  const diffs = await extractDiffs(kernel.series, `${dir}/diffs`, host);
+  for (const { notices } of diffs) for (const line of notices) host.log("notice", line);
+  return diffs;
+}
+
+async function apply(
+  diffs: readonly Diff[],
+  index: Index,
+  { fuzz = false }: KernelSpec,
+  dir: string,
+  host: Host,
+): Promise<readonly FuzzyHunk[]> {
+  const { fuzzy, notices } = await applyDiffs(diffs, index, fuzz, `${dir}/diffs`, host);
+  for (const line of notices) host.log("notice", line);
+  return fuzzy;
+}
+
+async function indexed(argv: readonly string[], index: Index, host: Host): Promise<string> {
+  const env = { GIT_DIR: index.gitDir, GIT_INDEX_FILE: index.indexFile };
+  const { code, stdout, stderr } = await git(argv, host, { env });
+  if (code === 0) return stdout;
+  throw new KmatrixError("infra", "git-failed", `git ${argv[0]} failed`, stderr.trim());
+}
+
+/** Takes all files of the folder $GIT_WORK_TREE, whatever a .gitignore says, into an index. */
+const ADD = 'cd "$GIT_WORK_TREE" && git add --force --all . && git ls-files -z > "$0"';
+
+/** Writes the files of an index to the folder $0, and their names to $1. */
+const WRITE = 'git ls-files -z > "$1" && cd "$0" && ' +
+  "GIT_WORK_TREE=$0 git checkout-index --all --force --quiet";
+
+/**
+ * Patches copies of what the series touches, in an index of their own: a tree is only written when
+ * all applies, and git need not look at the other 90,000 files.
+ * @returns Every path that the series reads, writes, makes or removes.
+ */
+async function patchFiles(
+  base: string,
+  patched: string,
+  kernel: KernelSpec,
+  dir: string,
+  host: Host,
+): Promise<{ names: string[]; fuzz: readonly FuzzyHunk[] }> {
+  const diffs = await extract(kernel, dir, host);
+  const copies = `${dir}/base`;
+  await host.fs.makeDir(copies);
+  await host.fs.makeDir(patched);
+  await copyTouched(base, copies, new Set(diffs.flatMap(({ names }) => names)), host);
+  const index = { gitDir: `${dir}/git`, indexFile: `${dir}/index` };
+  await prepareGitDir(index.gitDir, null, host);
+  const env = { GIT_DIR: index.gitDir, GIT_INDEX_FILE: index.indexFile };
+  const [before, after] = [`${dir}/before`, `${dir}/after`];
+  await mustScript(["sh", "-c", ADD, before], { ...env, GIT_WORK_TREE: copies }, host);
+  const fuzz = await apply(diffs, index, kernel, dir, host);
+  await mustScript(["sh", "-c", WRITE, patched, after], env, host);
+  const lists = await Promise.all([before, after].map((file) => host.fs.readText(file)));
+  return { names: [...new Set(lists.join("").split("\0").filter(Boolean))], fuzz };
+}
+
+async function mustScript(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  host: Host,
+): Promise<void> {
+  const { code, stderr } = await gitScript(argv, host, { env });
+  if (code === 0) return;
+  throw new KmatrixError("infra", "git-failed", "the files of a series cannot be read", stderr);
+}
+
+/**
+ * Copies what is at these paths of a tree, or stands in their way: a file or link where a path has
+ * a folder, all files of a folder where it has a file.
+ */
+async function copyTouched(
+  base: string,
+  copies: string,
+  names: ReadonlySet<string>,
+  host: Host,
+): Promise<void> {
+  const seen = new Set<string>();
+  for (const name of names) {
+    const parts = name.split("/");
+    for (let length = 1; length <= parts.length; length++) {
+      const part = parts.slice(0, length).join("/");
+      if (seen.has(part)) continue;
+      const entry = await host.fs.entry(`${base}/${part}`);
+      if (entry?.kind === "folder" && length < parts.length) {
+        seen.add(part);
+        continue;
+      }
+      if (entry !== null && entry.kind !== "other") {
+        seen.add(part);
+        await host.fs.makeDir(parentOf(`${copies}/${part}`));
+        if (entry.kind === "file") await host.fs.copy(`${base}/${part}`, `${copies}/${part}`);
+        else if (entry.kind === "link") await host.fs.link(entry.target, `${copies}/${part}`);
+        else await must(host, ["cp", "--archive", `${base}/${part}`, `${copies}/${part}`]);
+      }
+      break;
+    }
+  }
 }
 
 /**
@@ -244,20 +434,52 @@ async function bringOver(
   touched: ReadonlySet<string>,
   host: Host,
 ): Promise<number> {
+  const due: { from: string; to: string; entry: Entry }[] = [];
   let changed = 0;
+  // What goes goes first: a folder may take the place of a file, or a file that of a folder.
   for (const name of names) {
-    const from = `${touched.has(name) ? patched : base}/${name}`;
-    const to = `${path}/${name}`;
-    const wanted = await host.fs.readTextIfAny(from);
-    if (wanted === await host.fs.readTextIfAny(to)) continue;
+    const [from, to] = [`${touched.has(name) ? patched : base}/${name}`, `${path}/${name}`];
+    const [wanted, there] = [await host.fs.entry(from), await host.fs.entry(to)];
+    if (await isSame(from, wanted, to, there, host)) continue;
     changed++;
-    if (wanted === null) await host.fs.remove(to);
-    else await host.fs.replace(from, to);
+    if (there !== null && there.kind !== "folder") {
+      if (wanted?.kind !== "file" || there.kind !== "file") await host.fs.remove(to);
+      if (wanted === null) await removeEmpty(parentOf(to), path, host);
+    }
+    if (wanted !== null && wanted.kind !== "folder") due.push({ from, to, entry: wanted });
+  }
+  for (const { from, to, entry } of due) {
+    if (entry.kind === "file") await host.fs.replace(from, to);
+    else if (entry.kind === "link") {
+      await host.fs.makeDir(parentOf(to));
+      await host.fs.link(entry.target, to);
+    }
   }
   return changed;
 }
 
-function parent(path: string): string {
+async function isSame(
+  from: string,
+  wanted: Entry | null,
+  to: string,
+  there: Entry | null,
+  host: Host,
+): Promise<boolean> {
+  if (JSON.stringify(wanted) !== JSON.stringify(there)) return false;
+  if (wanted?.kind !== "file") return true;
+  const [a, b] = [await host.fs.readBytes(from), await host.fs.readBytes(to)];
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+/** git has no empty folders. */
+async function removeEmpty(dir: string, top: string, host: Host): Promise<void> {
+  for (let at = dir; at.length > top.length; at = parentOf(at)) {
+    if ((await host.fs.list(at)).length > 0) return;
+    await host.fs.remove(at);
+  }
+}
+
+function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/"));
 }
 

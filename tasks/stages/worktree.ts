@@ -7,6 +7,14 @@ import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
 import type { SourceTree } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
+import { git, mustGit } from "../host/git.ts";
+import {
+  findCommit,
+  isAncestor,
+  openRepository,
+  prepareGitDir,
+  type Repository,
+} from "../host/git_dir.ts";
 import { sha256 } from "../formats/digest.ts";
 import { type GitAnswer, readGitAnswer } from "../formats/bisect.ts";
 
@@ -18,19 +26,11 @@ export interface CommitFacts {
   readonly date: string;
 }
 
-/** What git must not take from the environment or from the user's settings. */
-const ENVIRONMENT = {
-  ...{ GIT_DIR: "", GIT_WORK_TREE: "", GIT_INDEX_FILE: "", GIT_OBJECT_DIRECTORY: "" },
-  // Not even the index of somebody else's checkout is refreshed.
-  ...{ GIT_OPTIONAL_LOCKS: "0", LC_ALL: "C" },
-};
-const SETTINGS = ["core.hooksPath=/dev/null", "core.fsmonitor=false", "advice.detachedHead=false"]
-  .concat("gc.auto=0", "core.autocrlf=false").flatMap((setting) => ["-c", setting]);
-
 export class Worktree {
   readonly path: string;
   readonly #tree: string;
   readonly #host: Host;
+  #repository: Repository | null = null;
 
   constructor(path: string, tree: string, host: Host) {
     this.path = path;
@@ -38,83 +38,66 @@ export class Worktree {
     this.#host = host;
   }
 
-  async #git(at: string, argv: readonly string[]) {
-    const command = ["git", ...SETTINGS, "-C", at, ...argv];
-    return await this.#host.run({ argv: command, env: ENVIRONMENT });
+  async #git(argv: readonly string[]) {
+    return await git(["-C", this.path, ...argv], this.#host);
   }
 
-  async #must(at: string, argv: readonly string[], id = "git-failed"): Promise<string> {
-    const { code, stdout, stderr } = await this.#git(at, argv);
-    if (code === 0) return stdout.trim();
-    if (code === 127) throw new KmatrixError("infra", "missing-tool", "git is missing");
-    throw new KmatrixError("infra", id, `git ${argv[0]} failed in ${at}`, stderr.trim());
+  async #must(argv: readonly string[]): Promise<string> {
+    const what = `git ${argv[0]} in ${this.path}`;
+    return (await mustGit(["-C", this.path, ...argv], what, this.#host)).trim();
   }
 
-  /** @throws KmatrixError "usage" where the folder is not the top of a git checkout. */
+  /** @throws KmatrixError "usage" where the folder is not the top of a git checkout of one's own. */
   async open(): Promise<void> {
-    const tree = this.#tree;
-    const asked = await this.#git(tree, [
-      ...["rev-parse", "--path-format=absolute", "--show-toplevel"],
-      ...["--git-path", "objects", "--git-path", "shallow"],
-    ]);
-    if (asked.code === 127) throw new KmatrixError("infra", "missing-tool", "git is missing");
-    const [top, objects, shallow] = asked.stdout.trim().split("\n");
-    if (asked.code !== 0 || top !== tree) {
-      const text = `--tree ${tree}: ` +
-        (asked.code === 0 ? `the git checkout is ${top}` : "no git checkout is there");
-      throw new KmatrixError("usage", "no-git-tree", text, asked.stderr.trim());
-    }
     const { fs } = this.#host;
-    const alternates = `${this.path}/.git/objects/info/alternates`;
-    if (await fs.exists(`${this.path}/.git`)) {
-      await fs.writeText(alternates, `${objects}\n`);
+    const gitDir = `${this.path}/.git`;
+    const repository = await openRepository(this.#tree, "--tree", this.#host);
+    this.#repository = repository;
+    if (await fs.exists(gitDir)) {
+      await prepareGitDir(gitDir, repository, this.#host);
       // The repository may have been made anew since, and what is checked out here be unknown to it.
-      const known = await this.#git(this.path, ["cat-file", "-e", "HEAD^{tree}"]);
+      const known = await this.#git(["cat-file", "-e", "HEAD^{tree}"]);
       if (known.code !== 0) await fs.remove(this.path);
     }
     await fs.makeDir(this.path);
-    if (!(await fs.exists(`${this.path}/.git`))) await this.#must(this.path, ["init", "--quiet"]);
-    await fs.writeText(alternates, `${objects}\n`);
-    const grafts = await fs.readTextIfAny(shallow!);
-    if (grafts !== null) await fs.writeText(`${this.path}/.git/shallow`, grafts);
-    await this.#git(this.path, ["bisect", "reset"]);
-    // A lock that an interrupted run has left.
-    await fs.remove(`${this.path}/.git/index.lock`);
+    await prepareGitDir(gitDir, repository, this.#host);
+    await this.#git(["bisect", "reset"]);
   }
 
   /** The commit that the user's repository calls so. @throws KmatrixError "usage" */
   async commit(ref: string, option: string): Promise<string> {
-    const argv = ["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`];
-    const { code, stdout } = await this.#git(this.#tree, argv);
-    if (code === 0) return stdout.trim();
-    throw new KmatrixError(
-      "usage",
-      "no-such-commit",
-      `${option} ${ref}: no commit of ${this.#tree}`,
-    );
+    const commit = await findCommit(ref, this.#opened, this.#host);
+    if (commit !== null) return commit;
+    const text = `${option} ${ref}: no commit of ${this.#tree}`;
+    throw new KmatrixError("usage", "no-such-commit", text);
   }
 
   async isAncestor(older: string, newer: string): Promise<boolean> {
-    return (await this.#git(this.#tree, ["merge-base", "--is-ancestor", older, newer])).code === 0;
+    return await isAncestor(older, newer, this.#opened, this.#host);
+  }
+
+  get #opened(): Repository {
+    if (this.#repository !== null) return this.#repository;
+    throw new Error("open() comes first");
   }
 
   async facts(commit: string): Promise<CommitFacts> {
-    const text = await this.#must(this.path, ["show", "-s", "--format=%s%n%an%n%as", commit]);
+    const text = await this.#must(["show", "-s", "--format=%s%n%an%n%as", commit]);
     const [subject = "", author = "", date = ""] = text.split("\n");
     return { commit, subject, author, date };
   }
 
   parent(commit: string): Promise<string> {
-    return this.#must(this.path, ["rev-parse", `${commit}^`]);
+    return this.#must(["rev-parse", `${commit}^`]);
   }
 
   async checkout(commit: string): Promise<void> {
-    await this.#must(this.path, ["checkout", "--quiet", "--force", "--detach", commit]);
+    await this.#must(["checkout", "--quiet", "--force", "--detach", commit]);
   }
 
   /** What is checked out, as a tree to build from. */
   async source(kernelId: string): Promise<SourceTree> {
-    const [commit, tree] = (await this.#must(this.path, ["rev-parse", "HEAD", "HEAD^{tree}"]))
+    const [commit, tree] = (await this.#must(["rev-parse", "HEAD", "HEAD^{tree}"]))
       .split("\n");
     return {
       kernelId,
@@ -128,18 +111,18 @@ export class Worktree {
   }
 
   async head(): Promise<string> {
-    return await this.#must(this.path, ["rev-parse", "HEAD"]);
+    return await this.#must(["rev-parse", "HEAD"]);
   }
 
   /** One step of git bisect, e.g. ["start", bad, good] or ["skip"]; checks the next commit out. */
   async bisect(...argv: readonly string[]): Promise<GitAnswer> {
-    const { code, stdout, stderr } = await this.#git(this.path, ["bisect", ...argv]);
+    const { code, stdout, stderr } = await this.#git(["bisect", ...argv]);
     return readGitAnswer(code, `${stdout}\n${stderr}`);
   }
 
   /** What `git bisect replay` takes. */
   async log(): Promise<string> {
-    const { code, stdout } = await this.#git(this.path, ["bisect", "log"]);
+    const { code, stdout } = await this.#git(["bisect", "log"]);
     return code === 0 ? stdout : "";
   }
 }

@@ -33,17 +33,13 @@ export const [HUNTED, FLAKY] = declaredTests()
 
 /** Programs of the system that git's shell scripts call. */
 const GIT_PROGRAMS = [
-  "git",
   "uname",
   "basename",
   "expr",
   "tr",
-  "wc",
-  "head",
   "tail",
   "cut",
   "ls",
-  "patch",
 ];
 
 /** Lets git, and programs that act by the images of a history, take the place of the project's. */

@@ -56,6 +56,8 @@ const SYSTEM_PROGRAMS = [
     "cp",
     "mv",
     "cmp",
+    "git",
+    "wc",
   ],
   ...["mkdir", "rm", "sed", "grep", "sleep", "dirname", "true", "id", "unshare", "setpriv"],
   ...["setsid", "du", "xargs"],
