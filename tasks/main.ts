@@ -8,6 +8,7 @@ import { failureFrom } from "./errors.ts";
 import { failureText } from "./formats/summary.ts";
 import { openTerminal } from "./ui/terminal.ts";
 import { denoHost } from "./host/deno_host.ts";
+import { checkOutputs, outputsOf } from "./host/outputs.ts";
 import { pathsFor } from "./paths.ts";
 import { perform } from "./commands/mod.ts";
 
@@ -25,7 +26,8 @@ async function run(invocation: Invocation, root: string): Promise<number> {
   const terminal = openTerminal(options);
   // One name for one folder, whatever it is called: paths are part of what a build is known by.
   const absolute = (path: string) => resolve(path);
-  const cache = Deno.env.get("O") || Deno.env.get("KMATRIX_CACHE") || null;
+  const cacheName = Deno.env.get("O") ? "O" : "KMATRIX_CACHE";
+  const cache = Deno.env.get(cacheName) || null;
   const paths = pathsFor(
     root,
     cache === null ? null : absolute(cache),
@@ -37,6 +39,8 @@ async function run(invocation: Invocation, root: string): Promise<number> {
       signal: abort.signal,
       sandbox: options.sandbox ?? "off",
     });
+    const outputs = outputsOf(invocation, paths, cacheName, absolute);
+    await checkOutputs(outputs, [root, Deno.cwd()], host);
     const failures = await perform(invocation, {
       paths,
       host,

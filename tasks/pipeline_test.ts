@@ -1089,6 +1089,7 @@ cases("the command line", "nothing built", [
   }],
 
   ["--junit and --json write copies", async (project) => {
+    await Deno.mkdir(`${project.dir}/a`);
     const copies = ["--junit", `${project.dir}/a/j.xml`, "--json", `${project.dir}/a/r.json`];
     assert.equal((await project.run(...MATRIX, "fake/nokcov", ...copies)).code, 0);
     assert.equal(

@@ -90,6 +90,11 @@ export const denoFileSystem: FileSystem = {
   async exists(path) {
     return await orNull(Deno.stat(path)) !== null;
   },
+  async kind(path) {
+    const info = await orNull(Deno.stat(path));
+    if (info === null) return await orNull(Deno.lstat(path)) === null ? null : "broken link";
+    return info.isDirectory ? "folder" : info.isFile ? "file" : "device, pipe or socket";
+  },
   async stat(path) {
     const info = await orNull(Deno.stat(path));
     if (!info) return null;

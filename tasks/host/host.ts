@@ -83,6 +83,8 @@ export type Entry =
   | { readonly kind: "link"; readonly target: string }
   | { readonly kind: "folder" | "other" };
 
+export type FileKind = "file" | "folder" | "broken link" | "device, pipe or socket";
+
 export interface FileSystem {
   /** @throws Deno.errors.NotFound */
   readText(path: string): Promise<string>;
@@ -101,6 +103,8 @@ export interface FileSystem {
   /** Truncates the file and gives a writer for appending. */
   appender(path: string): Promise<{ write(data: Uint8Array): Promise<void>; close(): void }>;
   exists(path: string): Promise<boolean>;
+  /** What a path is, links followed; null where there is nothing. */
+  kind(path: string): Promise<FileKind | null>;
   /** Size in bytes and modification time in ms; null where there is none. */
   stat(path: string): Promise<{ size: number; mtimeMs: number; isDirectory: boolean } | null>;
   /**

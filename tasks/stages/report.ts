@@ -2,7 +2,7 @@
 /** Writes what is known of a run, whole or broken off: run.json and junit.xml, each in one step. */
 import type { Host } from "../host/host.ts";
 import type { RunReport } from "../model.ts";
-import { KmatrixError } from "../errors.ts";
+import { failureFrom, KmatrixError } from "../errors.ts";
 import { junitXml } from "../formats/junit.ts";
 import { parseRunReport } from "../formats/run_report.ts";
 
@@ -13,13 +13,25 @@ export interface ReportFiles {
   readonly json: string | null;
 }
 
+/** @throws KmatrixError "infra" (report-unwritten, disk-full) */
 export async function report(run: RunReport, files: ReportFiles, host: Host): Promise<void> {
   const xml = junitXml(run);
   const json = `${JSON.stringify(run, null, 2)}\n`;
-  await host.fs.writeText(`${files.runDir}/run.json`, json);
-  await host.fs.writeText(`${files.runDir}/junit.xml`, xml);
-  if (files.junit !== null) await host.fs.writeText(files.junit, xml);
-  if (files.json !== null) await host.fs.writeText(files.json, json);
+  await write(`${files.runDir}/run.json`, json, host);
+  await write(`${files.runDir}/junit.xml`, xml, host);
+  if (files.junit !== null) await write(files.junit, xml, host);
+  if (files.json !== null) await write(files.json, json, host);
+}
+
+/** What could be written when the run began (host/outputs.ts) and cannot now is the machine's. */
+async function write(path: string, text: string, host: Host): Promise<void> {
+  try {
+    await host.fs.writeText(path, text);
+  } catch (error) {
+    const { id, message } = failureFrom(error);
+    const named = id === "disk-full" ? id : "report-unwritten";
+    throw new KmatrixError("infra", named, `${path} cannot be written: ${message}`);
+  }
 }
 
 /** @throws KmatrixError "no-match" where the folder holds no run, "usage" for a damaged one. */

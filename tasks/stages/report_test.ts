@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { rejectionOf } from "../testing/errors.ts";
+import { FakeHost, withTempDir } from "../testing/fake_host.ts";
+import { RUN_FORMAT, type RunReport } from "../model.ts";
+import { report } from "./report.ts";
+
+const RUN: RunReport = {
+  format: RUN_FORMAT,
+  accel: null,
+  usage: { programsMs: {}, peakMiB: 0 },
+  startedAt: "2026-01-01T00:00:00.000Z",
+  durationMs: 0,
+  cells: [],
+  failures: [],
+  interrupted: null,
+};
+
+Deno.test("report() blames the machine for a report that cannot be written any more", () =>
+  withTempDir(async (dir) => {
+    const files = { runDir: dir, junit: null, json: "/proc/x.json" };
+    const error = await rejectionOf(report(RUN, files, new FakeHost()));
+    assert.deepEqual([error.kind, error.id], ["infra", "report-unwritten"]);
+    assert.match(error.message, /^\/proc\/x\.json cannot be written: /);
+    assert.ok(Deno.statSync(`${dir}/run.json`).isFile, "what can be written is");
+    const full = new FakeHost({ fs: { writeText: () => Promise.reject(new Error("ENOSPC")) } });
+    assert.equal((await rejectionOf(report(RUN, files, full))).id, "disk-full");
+  }));
