@@ -69,20 +69,21 @@ export async function bring(
       "--tree and --kernel both name the source; take one",
     );
   }
-  const base = baseKernel(request.kernel ?? DEFAULT_BASE, kernels);
-  const source = tree === undefined ? base.source : await treeSource(tree, range, host);
+  // A tree is its own base: the project need not have the default one.
+  const base = tree === undefined ? baseKernel(request.kernel, kernels) : null;
+  const source = base === null ? await treeSource(tree!, range, host) : base.source;
   const patches = [
-    ...(tree === undefined ? base.series : []),
+    ...(base?.series ?? []),
     ...(series === undefined ? [] : await seriesPatches(series, partial, paths, host)),
   ];
   const id = newId(
-    [tree === undefined ? base.id : word(tree), ...(range ? [word(range)] : [])].concat(
+    [base === null ? word(tree!) : base.id, ...(range ? [word(range)] : [])].concat(
       series === undefined ? [] : [word(series)],
     ).join("+"),
     kernels,
   );
   // What it leaves uninstrumented beyond this kernel is named in the report.
-  const compared = tree === undefined ? base : kernels.find(({ id }) => id === template);
+  const compared = base ?? kernels.find(({ id }) => id === template);
   return {
     id,
     dir: paths.root,
@@ -90,14 +91,22 @@ export async function bring(
     series: patches,
     ...(fuzz ? { fuzz } : {}),
     brought: true,
-    uninstrumented: (compared ?? base).uninstrumented,
+    uninstrumented: compared?.uninstrumented ?? null,
   };
 }
 
-function baseKernel(id: string, kernels: readonly KernelSpec[]): KernelSpec {
+/** @param asked --kernel, or the default. */
+function baseKernel(asked: string | undefined, kernels: readonly KernelSpec[]): KernelSpec {
+  const id = asked ?? DEFAULT_BASE;
   const found = kernels.find((one) => one.id === id);
   if (found) return found;
-  const choices = nearest(id, kernels.map((one) => one.id));
+  const ids = kernels.map((one) => one.id);
+  if (asked === undefined) {
+    const text = `--series goes on top of ${DEFAULT_BASE}, which this project does not have`;
+    const names = ids.length > 0 ? ids.join(", ") : "none; add one to kernels/, or say --tree";
+    throw new KmatrixError("usage", "no-such-kernel", text, `Say --kernel: ${names}.`);
+  }
+  const choices = nearest(id, ids);
   throw new KmatrixError("usage", "no-such-kernel", `--kernel ${id}: unknown kernel${choices}`);
 }
 

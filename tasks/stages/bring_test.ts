@@ -125,3 +125,27 @@ Deno.test("bring() refuses what does not go together or does not exist", async (
     }
   });
 });
+
+Deno.test("bring() needs no default kernel for a tree, and names the choices for a series", async () => {
+  await withRepository(async (tree) => {
+    const paths = pathsFor(tree, `${tree}/cache`, null);
+    const other = { ...TEMPLATE, id: "mine" };
+    const known = { kernels: [other], template: "mine" };
+    const kernel = await bring({ tree }, known, paths, host);
+    assert.equal(kernel.id, "my-tree");
+    assert.deepEqual(kernel.uninstrumented, other.uninstrumented);
+    assert.equal(
+      (await bring({ tree }, { kernels: [], template: "x" }, paths, host)).uninstrumented,
+      null,
+    );
+    await assert.rejects(
+      bring({ series: `${tree}/a.c` }, known, paths, host),
+      (error: KmatrixError) => {
+        assert.deepEqual([error.kind, error.id], ["usage", "no-such-kernel"]);
+        assert.match(error.message, /goes on top of linux-6\.12, which this project does not have/);
+        assert.match(error.detail, /--kernel: mine/);
+        return true;
+      },
+    );
+  });
+});
