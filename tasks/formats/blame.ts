@@ -47,7 +47,7 @@ function stackOf(id: string, stacks: readonly Stack[], lines: readonly string[])
 }
 
 /** kernel/rcu/tree_stall.h: "rcu: \t0-....: (1 GPs behind) …", "Tasks blocked on …: P24 P31". */
-const STALLED_CPU = /^(?:rcu: )?\s*(\d+)-[.!?O+]{2,}:? /;
+const STALLED_CPU = /^(?:rcu: )?\s*(\d+)-[.!?OoN+\d]{2,8}: /;
 const STALLED_TASKS = /^(?:rcu: )?\s*Tasks blocked on .*?:((?: P\d+\S*)+)/;
 
 /**

@@ -684,6 +684,58 @@ Call Trace:
  bystander+0x20/0x30`,
   },
   {
+    name: "RCU stall of two CPUs: not of the one that sleeps by now, nor of one that is not named",
+    id: "rcu-stall",
+    due: "basket_spin",
+    text: `
+rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+rcu: 	1-...!: (0 ticks this GP) idle=4d4/0/0x0 softirq=101/102 fqs=0
+rcu: 	2-...0: (1 GPs behind) idle=5c2/1/0x4000000000000000 softirq=101/102 fqs=0
+rcu: 	(detected by 0, t=21002 jiffies, g=2309, q=57 ncpus=4)
+Sending NMI from CPU 0 to CPUs 1:
+NMI backtrace for cpu 1
+CPU: 1 UID: 0 PID: 0 Comm: swapper/1 Not tainted 6.12.0 #4
+RIP: 0010:pv_native_safe_halt+0xf/0x20
+Call Trace:
+ <TASK>
+ default_idle+0x9/0x20
+ do_idle+0x21b/0x2a0
+NMI backtrace for cpu 3
+CPU: 3 UID: 0 PID: 400 Comm: other Not tainted 6.12.0 #4
+RIP: 0010:innocent+0x14/0x20
+Call Trace:
+ <TASK>
+ bystander+0x20/0x30
+NMI backtrace for cpu 2
+CPU: 2 UID: 0 PID: 311 Comm: picker Not tainted 6.12.0 #4
+RIP: 0010:basket_spin+0x14/0x20
+Call Trace:
+ <TASK>
+ basket_ioctl+0x20/0x30`,
+  },
+  {
+    name: "RCU stall that names nobody: what runs where the grace-period thread ran",
+    id: "rcu-stall",
+    due: "basket_spin",
+    text: `
+rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+rcu: 	(detected by 0, t=5252 jiffies, g=-1175, q=14 ncpus=1)
+rcu: All QSes seen, last rcu_preempt kthread activity 5252, jiffies_till_next_fqs=1
+rcu: RCU grace-period kthread stack dump:
+task:rcu_preempt     state:R  running task     stack:0     pid:13    tgid:13    ppid:2      flags:0x00004000
+Call Trace:
+ <TASK>
+ schedule_timeout+0xaa/0x130
+ rcu_gp_fqs_loop+0x14f/0x550
+rcu: Stack dump where RCU GP kthread last ran:
+CPU: 0 UID: 0 PID: 1 Comm: swapper/0 Not tainted 6.12.0 #4
+RIP: 0010:basket_spin+0x14/0x20
+Call Trace:
+ <TASK>
+ basket_init+0x20/0x30
+ do_one_initcall+0xf2/0x2c0`,
+  },
+  {
     name: "RCU stall, 4.x: below the timer's interrupt, by <EOI>",
     id: "rcu-stall",
     due: "basket_spin",
@@ -794,6 +846,32 @@ Call trace:
  basket_look+0x41/0x90`,
   },
   // Frames in other clothes.
+  {
+    name: "a stack on which the unwinder vouches for nothing",
+    id: "page-fault",
+    due: "basket_call",
+    text: `
+BUG: kernel NULL pointer dereference, address: 0000000000000086
+Oops: 0010 [#1] PREEMPT SMP
+RIP: 0010:0x86
+Call Trace:
+ ? kfree+0x10a/0x220
+ ? basket_call+0x33/0x50
+ ? do_syscall_64+0xf3/0x1b0`,
+  },
+  {
+    name: "powerpc: two addresses in front, and the place behind the interrupt",
+    id: "warning",
+    due: "basket_weigh",
+    text: `
+WARNING: CPU: 1 PID: 311 at drivers/misc/basket.c:77 basket_weigh+0x2c/0x70
+Call Trace:
+ [c00000003ae5b800] [c00000000135c19c] dump_stack+0x128/0x1cc (unreliable)
+ [c00000003ae5b9a0] [c00000000135a500] report_bug+0x150/0x270
+ [c00000003ae5ba40] [c0000000000392d4] program_check_exception+0x344/0x4f0
+--- interrupt: 700 at basket_weigh+0x2c/0x70
+ [c00000003ae5bdf0] [c00000000009651c] basket_ioctl+0x10c/0x250`,
+  },
   {
     name: "decode_stacktrace.sh: files in parentheses",
     id: "warning",

@@ -89,7 +89,6 @@ export function reportConsole(
   sources: SplatSources,
   vmlinux: ConsoleReport["vmlinux"],
 ): ConsoleReport {
-  const general = allow.filter(({ cells }) => cells.includes("*"));
   const groups = new Map<string, { splat: Splat; count: number }>();
   for (const splat of splats) {
     const key = `${splat.id} ${splat.fingerprint} ${splat.root}`;
@@ -100,7 +99,7 @@ export function reportConsole(
   const complaints: ConsoleComplaint[] = [];
   const failures: Failure[] = [];
   for (const { splat, count } of groups.values()) {
-    const allowed = splat.root ? allowanceOf(splat, CELL, general) : null;
+    const allowed = splat.root ? allowanceOf(splat, CELL, allow) : null;
     complaints.push({
       ...{ kind: splat.id, title: splat.title, count, fingerprint: splat.fingerprint },
       blamed: splat.blamed === null ? null : consoleFrame(splat.blamed, sources),

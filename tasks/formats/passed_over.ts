@@ -191,7 +191,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
     reason: "who got or put once too often is the caller",
     names: [
       /^(refcount|kref|percpu_ref|ref_tracker|kobject|kobj|kset)_\w+$|^(atomic_dec_and_\w*lock\w*|dec_and_lock)$/,
-      /^(dput|dput_\w+|fast_dput|iput|iput_final|ihold|igrab|drop_nlink|inc_nlink|path_put|mntput\w*|put_device|get_device|put_pid|put_cred\w*|put_task_\w+|module_put|fput|fput_\w+)$/,
+      /^(dput|dput_\w+|fast_dput|iput|iput_final|ihold|igrab|drop_nlink|inc_nlink|path_put|mntput\w*|put_device|get_device|put_pid|put_cred\w*|put_task_\w+|module_put)$/,
     ],
   },
   {
@@ -201,7 +201,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
     names: [
       /^(do_)?(raw_)?(spin|read|write|rw|rwlock|local)_(try|un)?(lock|unlock|trylock)\w*$|^(do_raw_|raw_)(spin|read|write)_\w+$|^(pv_|native_)?(pv_)?queued_(spin|read|write)_\w+$|^(class_)?(raw_)?(spinlock|mutex|rwsem\w*|rcu|preempt|irqsave)_\w*(constructor|destructor)$/,
       /^(ww_)?mutex_\w+$|^(rt|ww_rt)_?mutex_\w+$|^(rtlock|rt_spin|rt_read|rt_write|rwbase|ww_mutex)_\w+$|^(down|up)(_(read|write|interruptible|killable|timeout|trylock)\w*)?$|^(rwsem|percpu_rwsem|percpu_(down|up))_\w+$|^downgrade_write$|^(osq|mcs)_\w+$|^owner_on_cpu$|^(bit_spin|hlist_bl)_\w*lock\w*$/,
-      /^lock_(sock|timer_base|page\w*|buffer|mount_hash|two_\w+|hrtimer_base|task_sighand|rcu|parent)\w*$|^unlock_(page|buffer|sock)\w*$|^release_sock$|^(read|write)_seq\w+$|^seq(prop|count)_\w+$|^(raw_)?(read|write)_seqcount\w*$|^raw_spin_rq_\w+$|^task_rq_lock$/,
+      /^lock_(timer_base|page\w*|buffer|mount_hash|two_\w+|hrtimer_base|task_sighand|rcu|parent)\w*$|^unlock_(page|buffer)\w*$|^(read|write)_seq\w+$|^seq(prop|count)_\w+$|^(raw_)?(read|write)_seqcount\w*$|^raw_spin_rq_\w+$|^task_rq_lock$/,
       /^lock_(acquire|release|is_held|pin|unpin|downgrade|set_class|acquired|contended|repin)\w*$|^(lockdep|held_lock)_\w+$|^(validate_chain|find_held_lock|register_lock_class|assign_lock_key|look_up_lock_class|lock_class\w*|mark_\w*(lock|held|usage)\w*|reacquire_held_locks|add_lock_to_list|bfs|add_chain\w*|lookup_chain_cache\w*|save_trace)$/,
       /^check_(noncircular|prevs?_add|deadlock|flags|wait_context|usage\w*|irq_usage|path|chain_key|redundant|lock)\w*$|^(trace|lockdep)_(hard|soft)irqs?_\w+$|^trace_(hardirqs|preempt)_\w+$|^(debug_)?check_no_(locks|obj)_freed$|^valid_state$|^print_lock\w*$/,
     ],
@@ -230,7 +230,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
     what: "copies from and to user space and iterators",
     reason: "the buffer is their caller's",
     names: [
-      /^(arch_|raw_|inline_)?copy_(to|from|in)_(user|iter|kernel|sockptr|bpfptr)\w*$|^copy_user_\w+$|^copy_struct_from_user$|^copy_(page|folio|mc)_(to|from)_\w+$|^_?copy_(to|from)_\w*iter\w*$/,
+      /^(arch_|raw_|inline_)?copy_(to|from|in)_(user|iter|kernel|sockptr|bpfptr)\w*$|^copy_user_\w+$|^copy_struct_from_user$|^copy_(page|folio|mc)_(to|from)_\w+$|^(simple_)?copy_(to|from)_\w*iter\w*$/,
       /^(copyin|copyout)\w*$|^(copy_to_user_iter|memcpy_(to|from)_iter)\w*$|^iov_iter_\w+$|^(strncpy_from|strnlen|memdup|strndup|clear)_user\w*$|^(get|put)_user(_(\d+|nocheck\w*|handle\w*|asm\w*|bad|size|fn))?$/,
       /^fault_in_(readable|writeable|safe_writeable|subpage_writeable|iov_iter_\w+)$|^(extract_(user|iter)\w*|csum_and_copy\w*|check_zeroed_user|access_ok|user_access\w*|iterate_and_advance\w*)$/,
     ],
@@ -253,7 +253,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
     reason: "the page is their caller's",
     names: [
       /^(v?m_?a?_?)?folio_(get|put|try_get|ref_|lock|unlock|trylock|alloc|add_lru|add_wait|mark|test|set|clear|end|flags|mapping|zero|batch|nr)\w*$|^folio(s)?_(put|get)\w*$|^(vma_alloc|filemap_(get|add|alloc|remove|unaccount))_folio\w*$|^filemap_(get|add|alloc)_\w*$/,
-      /^(try_)?(get|put|lock|unlock|trylock)_page\w*$|^page_(counter|ref|to|mapping|cache|is|zone|add|remove|table_check|mapcount|size|dup)\w*$|^(pagecache_get_page|find_(get|lock)_(page|entry|entries)\w*|grab_cache_page\w*|find_or_create_page|add_to_page_cache\w*|delete_from_page_cache\w*|unlock_page\w*|set_page_\w+|clear_page_\w+|PageHuge|compound_head|kmap\w*|kunmap\w*|mark_page_\w+|lru_(add|cache|note)\w*)$/,
+      /^(try_)?(get|put|lock|unlock|trylock)_page\w*$|^page_(counter|ref|to|mapping|cache|is|zone|add|remove|table_check|mapcount|size|dup)\w*$|^(pagecache_get_page|do_read_cache_(page|folio)|read_cache_page\w*|truncate_inode_pages\w*|find_(get|lock)_(page|entry|entries)\w*|grab_cache_page\w*|find_or_create_page|add_to_page_cache\w*|delete_from_page_cache\w*|unlock_page\w*|set_page_\w+|clear_page_\w+|PageHuge|compound_head|kmap\w*|kunmap\w*|mark_page_\w+|lru_(add|cache|note)\w*)$/,
     ],
   },
   {
@@ -271,7 +271,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
     what: "socket buffers",
     reason: "the length or the lifetime of the buffer is their caller's",
     names: [
-      /^p?skb_\w+$|^(alloc|build|napi_build|napi_alloc|netdev_alloc|dev_alloc|slab_build)_(napi_)?skb\w*$|^(dev_|napi_)?(k?free|consume)_skb\w*$|^k?free_skb\w*$|^(sk_skb_reason_drop|sock_(alloc_send|wmalloc|omalloc)\w*|pskb_trim\w*|copy_skb_header|netdev_alloc_frag\w*|napi_consume_skb|consume_skb|kfree_skbmem|skbs?_\w+|csum_partial_ext)$/,
+      /^p?skb_(?!\w*(?:datagram|segment|gso|flow|vlan|tunnel|checksum_help|splice))\w+$|^(alloc|build|napi_build|napi_alloc|netdev_alloc|dev_alloc|slab_build)_(napi_)?skb\w*$|^(dev_|napi_)?(k?free|consume)_skb\w*$|^k?free_skb\w*$|^(sk_skb_reason_drop|sock_(alloc_send|wmalloc|omalloc)\w*|pskb_trim\w*|copy_skb_header|netdev_alloc_frag\w*|napi_consume_skb|consume_skb|kfree_skbmem|csum_partial_ext)$/,
     ],
   },
   {
@@ -279,8 +279,8 @@ export const PASSED_OVER: readonly PassedOver[] = [
     what: "driver core, sysfs and USB requests",
     reason: "the device is a driver's",
     names: [
-      /^device_(add|del|unregister|register|destroy|release|create|remove_file|create_file|for_each_child|initialize)\w*$|^(get_device_parent|devres_release\w*|release_nodes|sysfs_(remove|create|add|do_create|warn_dup|delete)\w*|kernfs_(remove\w*|add_one|get|put)|add_uevent_var|klist_\w+|remove_files|internal_create_group)$/,
-      /^usb_(submit_urb|control_msg\w*|bulk_msg|interrupt_msg|start_wait_urb|internal_control_msg|kill_urb|kill_anchored_urbs|poison_\w*urb\w*|unlink_urb|free_urb|hcd_(submit|unlink|giveback)_urb)$/,
+      /^device_(add|del|unregister|register|destroy|release|create|remove_file|create_file|for_each_child|initialize)\w*$|^(get_device_parent|devres_release\w*|release_nodes|sysfs_(remove|create|add|do_create|warn_dup|delete)\w*|kernfs_(remove\w*|add_one|get|put)|add_uevent_var|klist_\w+|remove_files|internal_create_group|unregister_netdev\w*|rollback_registered\w*|tty_unregister_device|hwrng_unregister|i2c_del_adapter|unregister_client)$/,
+      /^usb_(submit_urb|control_msg\w*|bulk_msg|interrupt_msg|start_wait_urb|internal_control_msg|kill_urb|kill_anchored_urbs|poison_\w*urb\w*|unlink_urb|free_urb|hcd_(submit|unlink|giveback)_urb)$|^dummy_urb_enqueue$/,
     ],
   },
 ];

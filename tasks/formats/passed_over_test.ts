@@ -32,7 +32,7 @@ const KNOWN: Readonly<Record<string, string>> = {
     refcount_warn_saturate kref_put kobject_put percpu_ref_exit dput iput
     _raw_spin_lock_irqsave do_raw_spin_lock native_queued_spin_lock_slowpath queued_read_lock_slowpath
     mutex_lock __mutex_lock_slowpath down_write rwsem_down_read_slowpath up_read
-    rt_mutex_slowlock percpu_down_write lock_sock_nested lock_acquire __lock_acquire lock_release
+    rt_mutex_slowlock percpu_down_write lock_acquire __lock_acquire lock_release
     validate_chain check_noncircular lockdep_rcu_suspicious osq_lock
     schedule __schedule schedule_timeout io_schedule wait_for_completion complete __wake_up_common
     prepare_to_wait finish_wait __wait_on_bit folio_wait_bit_common msleep __switch_to
@@ -56,7 +56,7 @@ const TELLING = `
   handle_mm_fault do_anonymous_page hrtimer_nanosleep fixup_user_fault xfs_buf_lock memory_failure
   string_stream_add listen_backlog ieee80211_queue_skb nf_conntrack_in pointer_gesture number_of_keys
   io_schedule_prep_of_mine crcx radix_of_mine trap_me dispatcher copy_siginfo_to_user kmsg_dump
-  kernfs_fop_open panicked_driver rbtree_ondisk smp_call_function_many_cond
+  kernfs_fop_open panicked_driver lock_sock_nested __fput __skb_datagram_iter skb_segment rbtree_ondisk smp_call_function_many_cond
 `;
 
 const words = (text: string) => text.trim().split(/\s+/);

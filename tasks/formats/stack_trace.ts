@@ -192,7 +192,10 @@ export interface Stack {
   readonly cpu: number | null;
   /** PID of the task, where the report says it. */
   readonly pid: number | null;
-  /** Innermost first: where the CPU was, if that was printed, then the entries without a "?". */
+  /**
+   * Innermost first: where the CPU was, if that was printed, then the entries without a "?", or all
+   * of a stack that has no others.
+   */
   readonly frames: readonly StackFrame[];
 }
 
@@ -208,8 +211,6 @@ const HEADINGS: readonly Heading[] = [
     role: "grace-period",
     match: /grace-period kthread stack dump|^\s*task:rcu[\w/]*\s+state:|^rcu_\w+\s+[RSDI] /,
   },
-  // What keeps that thread from its CPU, and all that is printed where no CPU is named.
-  { role: "nmi", match: /Stack dump where RCU GP kthread last ran/ },
   { role: "task", match: /^\s*task:.* pid:(\d+)/, group: "pid" },
   { role: "task", match: /^\s*task:\S+\s+state:/ },
   // sched_show_task() before 5.9: "init  D ffff8881 0 1 0 0x0", "init  R running task …".
@@ -255,12 +256,14 @@ class Builder {
   pid: number | null = null;
   rip: StackFrame | null = null;
   trace: StackFrame[] = [];
+  /** Entries with a "?", for a stack that has no others. */
+  readonly doubtful: StackFrame[] = [];
   closed = false;
   /** The last entry, reliable or not, as a plain name. */
   last = "";
 
   get empty(): boolean {
-    return this.rip === null && this.trace.length === 0;
+    return this.rip === null && this.trace.length + this.doubtful.length === 0;
   }
 
   place(frame: StackFrame): void {
@@ -280,12 +283,13 @@ class Builder {
     this.last = plainName(frame.function);
     // The interrupted place again, below the interrupt's own frames.
     if (this.rip !== null && sameFrame(frame, this.rip)) this.trace = [];
-    else if (!questionable) this.trace.push(frame);
+    else (questionable ? this.doubtful : this.trace).push(frame);
   }
 
   build(): Stack {
-    const { role, cpu, pid, rip } = this;
-    return { role, cpu, pid, frames: rip === null ? this.trace : [rip, ...this.trace] };
+    const { role, cpu, pid, rip, trace, doubtful } = this;
+    const entries = trace.length > 0 ? trace : doubtful;
+    return { role, cpu, pid, frames: rip === null ? entries : [rip, ...entries] };
   }
 }
 

@@ -134,6 +134,12 @@ Code: f3 90
   assert.deepEqual(telling(stall), ["stalls", "crash_write"]);
 });
 
+Deno.test("stacksOf() ends where user space begins", () => {
+  const text = " f+0x1/0x2\nRIP: 0033:0x41d5be\nRSP: 002b:0\n of_another_task+0x1/0x2";
+  assert.deepEqual(names(stack(text)), ["f"]);
+  assert.deepEqual(names(stack(text.replace("0033", "0010"))), ["f", "of_another_task"]);
+});
+
 Deno.test("stacksOf() gives nothing where no stack was printed", () => {
   assert.deepEqual(stack("WARNING: x\nRIP: 0033:0x41d5be\n not+a/frame"), []);
 });

@@ -269,6 +269,35 @@ Deno.test("judgeBoot() finds a panic before the first test", () => {
   assert.ok(result.tests.every(({ outcome }) => outcome.kind === "not-run"));
 });
 
+Deno.test("judgeBoot() tells a PID 1 that ended from one that the kernel has killed", () => {
+  const killed = "Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\r\n";
+  const banner = "Linux version 6.12.0\r\nCommand line: x\r\n";
+  const started = `${banner}Run /init as init process\r\n`;
+  const oops = "kernel BUG at a.c:1!\r\nRIP: 0010:f+0x1/0x2\r\nCall Trace:\r\n g+0x1/0x2\r\n";
+  const id = (console: string) =>
+    bootId(judge(GREEN, { console: text(console), results: new Uint8Array(), end: exited(0) }))![1];
+  assert.equal(id(started + killed), "init-exited");
+  assert.equal(id(started + oops + killed), "panic-before-init");
+  assert.equal(id(banner + killed), "panic-before-init");
+});
+
+Deno.test("judgeBoot() says of a boot that stands still what the kernel said of it", () => {
+  const stall = "watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [init:34]\r\n" +
+    "RIP: 0010:spins+0x1/0x2\r\nCall Trace:\r\n g+0x1/0x2\r\n";
+  const early = text(`Linux version 6.12.0\r\nCommand line: x\r\n${stall}`);
+  const message = (rung: "init-not-reached" | "console-cap") =>
+    judge(GREEN, {
+      ...{ console: early, results: new Uint8Array() },
+      end: { kind: "limit", rung, afterMs: 40_000 },
+    }).boot!;
+  assert.match(
+    message("init-not-reached").message,
+    /never started its init .*: watchdog: BUG: soft lockup .*, in spins; stopped after 40\.0 s/,
+  );
+  assert.match(message("init-not-reached").detail, /^watchdog: .*\nRIP[^]*\nlast lines of/);
+  assert.doesNotMatch(message("console-cap").message, /soft lockup/);
+});
+
 Deno.test("judgeBoot() lets pass what the allow list names, and goes on reporting it", () => {
   const script = {
     tests: [scripted("a.b.c", undefined, { console: [WARNING] }), FREE],

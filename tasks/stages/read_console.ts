@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
 import type { Parts } from "../formats/elf.ts";
 import { KmatrixError } from "../errors.ts";
 
-/** Of a log that is unpacked, or comes from a pipe, and so has to be in memory. */
+/** Bound of a log that is unpacked, or comes from a pipe, and so has to be in memory. */
 const IN_MEMORY_BYTES = 512 << 20;
 
 /** Standard input, as people name it. */
@@ -66,17 +66,22 @@ const KINDS: readonly Kind[] = [
 
 /**
  * @param path Absolute, or "-" for standard input.
+ * @param bound Bytes of a log that has to be in memory.
  * @throws KmatrixError "usage" where there is no such file, or it is none that may hold a log.
  */
-export async function readConsole(path: string, host: Host): Promise<ConsoleFile> {
-  const file = path === STDIN ? await standardInput(host) : await open(path, host);
+export async function readConsole(
+  path: string,
+  host: Host,
+  bound = IN_MEMORY_BYTES,
+): Promise<ConsoleFile> {
+  const file = path === STDIN ? await standardInput(host, bound) : await open(path, host);
   try {
     const kind = kindOf(file.read(0, 16));
     if (kind === undefined) return decoded(file);
     if (kind.unpack === undefined) {
       throw unreadable(`${nameOf(path)} is ${kind.what}, no log`, kind.advice);
     }
-    const bytes = await unpacked(path, file, kind, kind.unpack, host);
+    const bytes = await unpacked(path, file, kind, kind.unpack, host, bound);
     file.close();
     return decoded(inMemory(bytes));
   } catch (error) {
@@ -93,9 +98,9 @@ function nameOf(path: string): string {
   return path === STDIN ? "standard input" : path;
 }
 
-async function standardInput(host: Host): Promise<ConsoleFile> {
-  const bytes = await host.fs.readInput(IN_MEMORY_BYTES);
-  if (bytes.length > IN_MEMORY_BYTES) throw tooBig(STDIN);
+async function standardInput(host: Host, bound: number): Promise<ConsoleFile> {
+  const bytes = await host.fs.readInput(bound);
+  if (bytes.length > bound) throw tooBig(STDIN, bound);
   return inMemory(bytes);
 }
 
@@ -149,12 +154,13 @@ async function unpacked(
   { what }: Kind,
   unpack: Unpack,
   host: Host,
+  bound: number,
 ): Promise<Uint8Array> {
   const damaged = (why: string) => unreadable(`${nameOf(path)} is ${what}, and damaged: ${why}`);
   if (unpack.by === "gzip") {
     const packed = new Blob([file.read(0, file.size).slice()]).stream();
     try {
-      return await collect(packed.pipeThrough(new DecompressionStream("gzip")), path);
+      return await collect(packed.pipeThrough(new DecompressionStream("gzip")), path, bound);
     } catch (error) {
       throw error instanceof KmatrixError ? error : damaged((error as Error).message);
     }
@@ -169,7 +175,7 @@ async function unpacked(
   const child = await host.spawn({ argv: [...unpack.argv, path] });
   let bytes: Uint8Array;
   try {
-    bytes = await collect(child.stdout, path);
+    bytes = await collect(child.stdout, path, bound);
   } catch (error) {
     child.kill();
     await child.exit;
@@ -180,12 +186,16 @@ async function unpacked(
   return bytes;
 }
 
-async function collect(stream: ReadableStream<Uint8Array>, path: string): Promise<Uint8Array> {
+async function collect(
+  stream: ReadableStream<Uint8Array>,
+  path: string,
+  bound: number,
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of stream) {
     size += part.length;
-    if (size > IN_MEMORY_BYTES) throw tooBig(path);
+    if (size > bound) throw tooBig(path, bound);
     parts.push(part);
   }
   const all = new Uint8Array(size);
@@ -197,9 +207,9 @@ async function collect(stream: ReadableStream<Uint8Array>, path: string): Promis
   return all;
 }
 
-function tooBig(path: string): KmatrixError {
+function tooBig(path: string, bound: number): KmatrixError {
   return unreadable(
-    `${nameOf(path)} holds more than ${IN_MEMORY_BYTES >> 20} MiB`,
+    `${nameOf(path)} holds more than ${bound / (1 << 20)} MiB`,
     "A plain file is read part by part and may be of any size: write it into one.",
   );
 }
