@@ -100,10 +100,11 @@ const IN_TITLE: Readonly<Record<string, RegExp>> = {
   access: new RegExp(`^BUG: K[A-Z]+: .*? in ${NAMED}`),
   kcsan: new RegExp(`^BUG: KCSAN: .*? in ${NAMED}`),
   kmsan: new RegExp(`^BUG: KMSAN: .*? in ${NAMED}`),
-  // "WARNING: CPU: 0 PID: 1 at fs/x.c:12 f+0x1/0x2", and since 6.18 "WARNING: fs/x.c:12 at f+0x1/0x2".
+  // "WARNING: CPU: 0 PID: 1 at fs/x.c:12 f+0x1/0x2", since 6.18 "WARNING: fs/x.c:12 at f+0x1/0x2";
+  // symbolized "… at fs/x.c:12 f fs/x.c:12 [inline]", "… at fs/x.c:12 f (fs/x.c:12)".
   warning: new RegExp(
-    String
-      .raw`^WARNING: .*?(?:\bat \S+:\d+ |\S+:\d+ at )${FUNCTION}\+0x([0-9a-f]+)\/0x([0-9a-f]+)${MODULE}`,
+    String.raw`^WARNING: .*?(?:\bat \S+:\d+ |\S+:\d+ at )${FUNCTION}` +
+      String.raw`(?:\+0x([0-9a-f]+)\/0x([0-9a-f]+)${MODULE}|(?= \(\S+:\d+| \S+:\d+ \[inline\]))`,
   ),
   "stack-protector": new RegExp(`stack is corrupted in: ${NAMED}`),
 };

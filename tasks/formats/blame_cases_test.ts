@@ -887,6 +887,34 @@ Call Trace:
  do_syscall_64 (arch/x86/entry/common.c:52 arch/x86/entry/common.c:83)`,
   },
   {
+    name: "WARN(), symbolized: title and RIP once more for each inlined function",
+    id: "warning",
+    due: "basket_peek",
+    text: `
+WARNING: CPU: 1 PID: 311 at drivers/misc/basket.c:12 basket_peek drivers/misc/basket.c:12 [inline]
+WARNING: CPU: 1 PID: 311 at drivers/misc/basket.c:12 basket_look+0x41/0x90 drivers/misc/basket.c:77
+RIP: 0010:basket_peek drivers/misc/basket.c:12 [inline]
+RIP: 0010:basket_look+0x41/0x90 drivers/misc/basket.c:77
+Call Trace:
+ <TASK>
+ basket_ioctl+0x20/0x30 drivers/misc/basket.c:91`,
+  },
+  {
+    name: "a refcount, symbolized: the first of the inlined functions that tells something",
+    id: "refcount",
+    due: "basket_unpin",
+    text: `
+refcount_t: underflow; use-after-free.
+WARNING: CPU: 0 PID: 311 at lib/refcount.c:28 refcount_warn_saturate+0x12e/0x150 lib/refcount.c:28
+RIP: 0010:refcount_warn_saturate+0x12e/0x150 lib/refcount.c:28
+Call Trace:
+ <TASK>
+ __refcount_sub_and_test include/linux/refcount.h:336 [inline]
+ kref_put include/linux/kref.h:64 [inline]
+ basket_unpin drivers/misc/basket.c:40 [inline]
+ basket_look+0x41/0x90 drivers/misc/basket.c:77`,
+  },
+  {
     name: "inlined frames of old symbolizers",
     id: "bug",
     due: "basket_weigh",

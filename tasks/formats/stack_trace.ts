@@ -54,7 +54,7 @@ const FROM = new RegExp(
 const PLACE = new RegExp(
   String
     .raw`^\s*(?:RIP:? +(?:[0-9a-f]{4}: ?)?|EIP:? (?:[0-9a-f]{4}:)?|EIP is at |IP: ?(?:[0-9a-f]{4}:)?|PC is at |pc : |epc : |NIP:? +)` +
-    String.raw`${ADDRESS}{0,2}(?:${NAME}${OFFSET}(.*)|${NAME} \(${SOURCE}.*)$`,
+    String.raw`${ADDRESS}{0,2}(?:${NAME}${OFFSET}(.*)|${NAME} \(?${SOURCE}.*)$`,
 );
 /** User space: segment 0x33, or 0x23 and 0x73 of 32-bit programs. */
 const USER = /^\s*E?R?IP: (0033|0023|0073|002b):/;
@@ -254,27 +254,43 @@ class Builder {
   role: StackRole = "main";
   cpu: number | null = null;
   pid: number | null = null;
-  rip: StackFrame | null = null;
+  /** Where the CPU was: one frame, or those that a symbolizer found inlined there and it. */
+  places: StackFrame[] = [];
   trace: StackFrame[] = [];
   /** Entries with a "?", for a stack that has no others. */
-  readonly doubtful: StackFrame[] = [];
+  doubtful: StackFrame[] = [];
   closed = false;
   /** The last entry, reliable or not, as a plain name. */
   last = "";
 
   get empty(): boolean {
-    return this.rip === null && this.trace.length + this.doubtful.length === 0;
+    return this.places.length + this.trace.length + this.doubtful.length === 0;
+  }
+
+  /** What was found so far stood above the place. */
+  #forget(): void {
+    this.trace = [];
+    this.doubtful = [];
+  }
+
+  /** Whether it is the place where the CPU was. */
+  #isPlace(frame: StackFrame): boolean {
+    const at = this.places.at(-1);
+    return at !== undefined && sameFrame(frame, at);
   }
 
   place(frame: StackFrame): void {
-    if (this.trace.length === 0) this.rip ??= frame;
-    else if (this.rip !== null && sameFrame(frame, this.rip)) {
+    const at = this.places.at(-1);
+    if (this.trace.length === 0) {
+      // The inlined functions come first, a line each, and have no offset.
+      if (at === undefined || at.offset === null) this.places.push(frame);
+    } else if (this.#isPlace(frame)) {
       // Printed again behind its own stack, as old oopses do, or below an interrupt.
-      if (INTERRUPT.test(this.last) || /^(asm_)?exc_/.test(this.last)) this.trace = [];
-    } else if (this.rip === null && strictlyTelling(this.trace).length === 0) {
+      if (INTERRUPT.test(this.last) || /^(asm_)?exc_/.test(this.last)) this.#forget();
+    } else if (at === undefined && strictlyTelling(this.trace).length === 0) {
       // Above it is only the interrupt that found this place, or the watchdog.
-      this.rip = frame;
-      this.trace = [];
+      this.places = [frame];
+      this.#forget();
     }
   }
 
@@ -282,14 +298,13 @@ class Builder {
     if (this.closed) return;
     this.last = plainName(frame.function);
     // The interrupted place again, below the interrupt's own frames.
-    if (this.rip !== null && sameFrame(frame, this.rip)) this.trace = [];
+    if (this.#isPlace(frame)) this.#forget();
     else (questionable ? this.doubtful : this.trace).push(frame);
   }
 
   build(): Stack {
-    const { role, cpu, pid, rip, trace, doubtful } = this;
-    const entries = trace.length > 0 ? trace : doubtful;
-    return { role, cpu, pid, frames: rip === null ? entries : [rip, ...entries] };
+    const { role, cpu, pid, places, trace, doubtful } = this;
+    return { role, cpu, pid, frames: [...places, ...trace.length > 0 ? trace : doubtful] };
   }
 }
 

@@ -134,6 +134,15 @@ Code: f3 90
   assert.deepEqual(telling(stall), ["stalls", "crash_write"]);
 });
 
+Deno.test("stacksOf() reads all that a symbolizer makes of one place", () => {
+  const text = "RIP: 0010:g a/b.h:3 [inline]\nRIP: 0010:f+0x1/0x2 a/b.c:9\nCall Trace:\n h+0x1/0x2";
+  assert.deepEqual(stack(text).map((frame) => [frame.function, frame.offset, frame.source]), [
+    ["g", null, "a/b.h:3"],
+    ["f", 1, "a/b.c:9"],
+    ["h", 1, undefined],
+  ]);
+});
+
 Deno.test("stacksOf() ends where user space begins", () => {
   const text = " f+0x1/0x2\nRIP: 0033:0x41d5be\nRSP: 002b:0\n of_another_task+0x1/0x2";
   assert.deepEqual(names(stack(text)), ["f"]);
