@@ -103,7 +103,7 @@ const IN_TITLE: Readonly<Record<string, RegExp>> = {
   // "WARNING: CPU: 0 PID: 1 at fs/x.c:12 f+0x1/0x2", since 6.18 "WARNING: fs/x.c:12 at f+0x1/0x2";
   // symbolized "… at fs/x.c:12 f fs/x.c:12 [inline]", "… at fs/x.c:12 f (fs/x.c:12)".
   warning: new RegExp(
-    String.raw`^WARNING: .*?(?:\bat \S+:\d+ |\S+:\d+ at )${FUNCTION}` +
+    String.raw`^WARNING: (?:.*? )?(?:at \S+:\d+ |\S+:\d+ at )${FUNCTION}` +
       String.raw`(?:\+0x([0-9a-f]+)\/0x([0-9a-f]+)${MODULE}|(?= \(\S+:\d+| \S+:\d+ \[inline\]))`,
   ),
   "stack-protector": new RegExp(`stack is corrupted in: ${NAMED}`),
@@ -282,7 +282,7 @@ export function plainTitle(title: string): string {
     .replace(/ \/\S*\//, " ")
     .replace(/\bCPU: \d+ (UID: \d+ )?PID: \d+ /, "")
     .replace(/,? CPU#\d+: \S+\/\d+$/, "")
-    .replace(/([\w.]+)\+0x[0-9a-f]+\/0x[0-9a-f]+/g, (_, name) => plainName(name))
+    .replace(/(?<![\w.])([\w.]+)\+0x[0-9a-f]+\/0x[0-9a-f]+/g, (_, name) => plainName(name))
     .replace(/,? address: [0-9a-fx]+|(, probably)? for (non-canonical )?address:? ?[0-9a-fx]+/g, "")
     .replace(/\b(0x)?[0-9a-f]{8,16}\b/g, "…")
     .replace(/: [0-9a-f]{4} \[#\d+\].*$/, "");

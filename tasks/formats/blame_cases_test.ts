@@ -915,6 +915,20 @@ Call Trace:
  basket_look+0x41/0x90 drivers/misc/basket.c:77`,
   },
   {
+    name: "decode_stacktrace.sh behind a time: no blank is left in front",
+    id: "kasan-out-of-bounds",
+    due: "basket_fill",
+    text: `
+BUG: KASAN: slab-out-of-bounds in memcpy (mm/kasan/shadow.c:66)
+Call Trace:
+<TASK>
+dump_stack_lvl (lib/dump_stack.c:123)
+kasan_report (mm/kasan/report.c:603)
+memcpy (mm/kasan/shadow.c:66)
+? basket_other (drivers/misc/basket.c:33)
+basket_fill (include/linux/fortify-string.h:99 drivers/misc/basket.c:91 (discriminator 2)) basket`,
+  },
+  {
     name: "inlined frames of old symbolizers",
     id: "bug",
     due: "basket_weigh",

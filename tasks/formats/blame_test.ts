@@ -275,3 +275,25 @@ for (const [name, a, b] of ONE_BUG) {
 for (const [name, a, b] of TWO_BUGS) {
   Deno.test(`two fingerprints: ${name}`, () => assert.notEqual(print(...a), print(...b)));
 }
+
+Deno.test("a title without end costs no more than its length", () => {
+  const longest = 2000;
+  const titles = ["a", "a:1", "0123456789abcdef", " /a", "in a ", "at a:1 ", "a.c", "(a", "f+0x1/"]
+    .flatMap((word) => {
+      const rest = word.repeat(longest / word.length);
+      return [`WARNING: CPU: 0 PID: 1 at ${rest}`, `BUG: KASAN: x in ${rest}`, `BUG: ${rest}`];
+    });
+  const round = () => {
+    const startedAt = performance.now();
+    for (const title of titles) {
+      for (const id of Array(10).fill(["warning", "kasan", "bug", "lockdep"]).flat()) {
+        blameOf(id, title, [title, ` ${title}`, "x is trying to acquire lock:", title]);
+      }
+    }
+    return performance.now() - startedAt;
+  };
+  // A sixth of it is usual; an expression that goes back and forth takes twice that and more. The
+  // best of some rounds, for other work on the machine may make one slow.
+  const best = Math.min(...Array.from({ length: 5 }, round));
+  assert.ok(best < 600, `${best} ms`);
+});

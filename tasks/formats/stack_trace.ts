@@ -38,13 +38,17 @@ const FRAME = new RegExp(
   String
     .raw`^(?:\s+|(?=\[))${TAGS}(?:=> )?${ADDRESS}{0,2}(\?\s+)?\(?${NAME}${OFFSET}\)?(?![\w/+])(.*)$`,
 );
+/** The same where blanks were lost on the way, as in mails: all of the line, then. */
+const BARE = new RegExp(
+  String.raw`^(\? )?${NAME}${OFFSET}((?: \[[^\]]*\])?(?: \(\w\))?)\s*$`,
+);
 /** " f fs/x.c:12 [inline]", " [<     inline     >] f fs/x.c:12". */
 const INLINE = new RegExp(
   String.raw`^\s+(?:${NAME} ${SOURCE} \[inline\]|\[<\s*inline\s*>\] ${NAME} ${SOURCE})\s*$`,
 );
-/** " f (fs/x.c:12 (discriminator 3) fs/y.h:4) module" (scripts/decode_stacktrace.sh). */
+/** "f (fs/x.c:12 (discriminator 3) fs/y.h:4) module" (scripts/decode_stacktrace.sh). */
 const DECODED = new RegExp(
-  String.raw`^\s+${ADDRESS}?(\?\s+)?${NAME} \(${SOURCE}[^()]*(?:\([^()]*\)[^()]*)*\) ?(\w+)?\s*$`,
+  String.raw`^\s*${ADDRESS}?(\?\s+)?${NAME} \(${SOURCE}[^()]*(?:\([^()]*\)[^()]*)*\) ?(\w+)?\s*$`,
 );
 /** ARM: "[<c0012345>] (f) from [<c0023456>] (g+0x1/0x2)", " f from g+0x1/0x2". */
 const FROM = new RegExp(
@@ -104,7 +108,7 @@ interface Entry {
 function entryOf(line: string): Entry | null {
   // Most lines are none, and looking for a word is quick.
   if (line.includes("+0x")) {
-    const plain = FRAME.exec(line);
+    const plain = FRAME.exec(line) ?? BARE.exec(line);
     if (plain) {
       const [, question, name, offset, size, rest] = plain;
       const questionable = question !== undefined || rest!.includes("(unreliable)");

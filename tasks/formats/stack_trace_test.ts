@@ -190,10 +190,19 @@ Deno.test("plainName() takes off what a compiler appends", () => {
 });
 
 Deno.test("isStackLine() knows the lines of a stack", () => {
-  for (const line of [" f+0x1/0x2", " ? f.cold+0x1/0x2 [m]", " <TASK>", " </IRQ>"]) {
-    assert.ok(isStackLine(line), line);
-  }
-  for (const line of ["f+0x1/0x2", " some words", " f+0x1", ""]) {
-    assert.ok(!isStackLine(line), line);
-  }
+  for (
+    const line of [
+      ...[" f+0x1/0x2", " ? f.cold+0x1/0x2 [m]", " <TASK>", " </IRQ>", " f+0x1/0x2 a/b.c:3"],
+      ...[" [<ffffffff81234567>] ? f+0x1/0x2", "[<c0123456>] (f) from [<c0123450>] (g+0x1/0x2)"],
+      ...[" f a/b.h:3 [inline]", "f (a/b.c:3 (discriminator 1) a/b.h:4) m", "? f (a/b.c:3)"],
+      // Blanks are lost in mails.
+      ...["f+0x1/0x2", "? f+0x1/0x2 [m]"],
+    ]
+  ) assert.ok(isStackLine(line), line);
+  for (
+    const line of [
+      ...[" some words", " f+0x1", "", "f+0x1/0x2 is at fault", "RIP: 0010:f+0x1/0x2"],
+      ...["Modules linked in: f(O)", "f (a module)", "in f+0x1/0x2", "a.c:3 f+0x1/0x2"],
+    ]
+  ) assert.ok(!isStackLine(line), line);
 });
