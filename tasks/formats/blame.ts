@@ -95,16 +95,18 @@ const OFFSET = String.raw`(?:\+0x([0-9a-f]+)\/0x([0-9a-f]+))?`;
 const MODULE = String.raw`(?: \[([A-Za-z_]\w*)[^\]]*\])?`;
 const NAMED = FUNCTION + OFFSET + MODULE;
 
+const INLINED = /\[inline\]\s*$/;
+
 /** How the title of a kind names the function. */
 const IN_TITLE: Readonly<Record<string, RegExp>> = {
   access: new RegExp(`^BUG: K[A-Z]+: .*? in ${NAMED}`),
   kcsan: new RegExp(`^BUG: KCSAN: .*? in ${NAMED}`),
   kmsan: new RegExp(`^BUG: KMSAN: .*? in ${NAMED}`),
   // "WARNING: CPU: 0 PID: 1 at fs/x.c:12 f+0x1/0x2", since 6.18 "WARNING: fs/x.c:12 at f+0x1/0x2";
-  // symbolized "… at fs/x.c:12 f fs/x.c:12 [inline]", "… at fs/x.c:12 f (fs/x.c:12)".
+  // symbolized "… at fs/x.c:12 f (fs/x.c:12)".
   warning: new RegExp(
     String.raw`^WARNING: (?:.*? )?(?:at \S+:\d+ |\S+:\d+ at )${FUNCTION}` +
-      String.raw`(?:\+0x([0-9a-f]+)\/0x([0-9a-f]+)${MODULE}|(?= \(\S+:\d+| \S+:\d+ \[inline\]))`,
+      String.raw`(?:\+0x([0-9a-f]+)\/0x([0-9a-f]+)${MODULE}|(?= \(\S+:\d+))`,
   ),
   "stack-protector": new RegExp(`stack is corrupted in: ${NAMED}`),
 };
@@ -120,7 +122,8 @@ const LAST_FUNCTION = new RegExp(`^\\s*last function: ${NAMED}`);
 function namedIn(id: string, title: string, lines: readonly string[]): StackFrame[] {
   const kind = kindOf(id);
   const found: StackFrame[] = [];
-  const add = (match: RegExpExecArray | null | undefined) => {
+  const add = (line: string, pattern: RegExp | undefined) => {
+    const match = pattern?.exec(line);
     if (!match) return;
     const [, name, offset, size, module] = match;
     found.push({
@@ -129,19 +132,22 @@ function namedIn(id: string, title: string, lines: readonly string[]): StackFram
       size: size === undefined ? null : parseInt(size, 16),
       module: module ?? null,
       returns: kind !== "warning",
+      ...(INLINED.test(line) ? { inlined: true } : {}),
     });
   };
-  add(IN_TITLE[kind]?.exec(title));
+  add(title, IN_TITLE[kind]);
+  // A symbolizer repeats the title for each function that it finds inlined there.
+  if (INLINED.test(title)) { for (const line of lines) add(line, IN_TITLE[kind]); }
   if (kind === "lockdep") {
     const wanted = lines.findIndex((line) => LOCK_WANTED.test(line));
-    // Its own line, and those of functions that a symbolizer found inlined there.
+    // Its own line, in front of it those of functions that a symbolizer found inlined there.
     const at = lines.slice(Math.max(wanted, 0)).findIndex((line) => LOCK_AT.test(line));
     for (const line of wanted < 0 || at < 0 ? [] : lines.slice(wanted + at)) {
       if (!LOCK_AT.test(line)) break;
-      add(LOCK_AT.exec(line));
+      add(line, LOCK_AT);
     }
   }
-  for (const line of lines) add(LAST_FUNCTION.exec(line));
+  for (const line of lines) add(line, LAST_FUNCTION);
   return found;
 }
 
@@ -225,7 +231,7 @@ function subjectOf(kind: string, title: string, lines: readonly string[]): strin
     case "ubsan": {
       const place = /(?:^|[\s/])([\w.+-]+\.(?:[chSs]|rs)):(\d+)/.exec(title);
       // A helper that complains on behalf of others has one place for all of them.
-      const [by] = namedIn(kind, title, []);
+      const by = namedIn(kind, title, lines).find(({ inlined }) => !inlined);
       const word = kind === "ubsan" ? title.replace(/^UBSAN: | in .*$/g, "") : "";
       return place ? `${word} ${place[1]}:${place[2]} ${by ? sourceName(by) : ""}` : wordsOf(title);
     }

@@ -889,7 +889,7 @@ Call Trace:
   {
     name: "WARN(), symbolized: title and RIP once more for each inlined function",
     id: "warning",
-    due: "basket_peek",
+    due: "basket_look",
     text: `
 WARNING: CPU: 1 PID: 311 at drivers/misc/basket.c:12 basket_peek drivers/misc/basket.c:12 [inline]
 WARNING: CPU: 1 PID: 311 at drivers/misc/basket.c:12 basket_look+0x41/0x90 drivers/misc/basket.c:77
@@ -900,9 +900,22 @@ Call Trace:
  basket_ioctl+0x20/0x30 drivers/misc/basket.c:91`,
   },
   {
-    name: "a refcount, symbolized: the first of the inlined functions that tells something",
+    name: "KASAN, symbolized: the title once more for an inlined function",
+    id: "kasan-use-after-free",
+    due: "basket_look",
+    text: `
+BUG: KASAN: slab-use-after-free in basket_peek drivers/misc/basket.c:12 [inline]
+BUG: KASAN: slab-use-after-free in basket_look+0x41/0x90 drivers/misc/basket.c:77
+Read of size 8 at addr ffff88800c0a1e10 by task picker/311
+Call Trace:
+ kasan_report+0x95/0xc0 mm/kasan/report.c:601
+ basket_peek drivers/misc/basket.c:12 [inline]
+ basket_look+0x41/0x90 drivers/misc/basket.c:77`,
+  },
+  {
+    name: "a refcount, symbolized: past what is inlined",
     id: "refcount",
-    due: "basket_unpin",
+    due: "basket_look",
     text: `
 refcount_t: underflow; use-after-free.
 WARNING: CPU: 0 PID: 311 at lib/refcount.c:28 refcount_warn_saturate+0x12e/0x150 lib/refcount.c:28
@@ -929,9 +942,9 @@ memcpy (mm/kasan/shadow.c:66)
 basket_fill (include/linux/fortify-string.h:99 drivers/misc/basket.c:91 (discriminator 2)) basket`,
   },
   {
-    name: "inlined frames of old symbolizers",
+    name: "inlined functions of old symbolizers: what is on the stack itself, as in the log before",
     id: "bug",
-    due: "basket_weigh",
+    due: "basket_ioctl",
     text: `
 kernel BUG at mm/slub.c:305!
 Call Trace:

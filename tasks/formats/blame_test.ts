@@ -116,6 +116,18 @@ const ONE_BUG: readonly (readonly [name: string, a: Report, b: Report])[] = [
     ["warning", warn("drivers/misc/basket.c:77 basket_weigh+0x93/0xc0", " basket_ioctl+0x4/0x9")],
   ],
   [
+    "a log that somebody has symbolized",
+    ["warning", warn("a/b.c:7 weigh+0x3/0x4", " look+0x1/0x2")],
+    [
+      "warning",
+      warn("a/b.c:7 peek a/b.c:3 [inline]") + `
+WARNING: CPU: 0 PID: 311 at a/b.c:7 weigh+0x3/0x4 a/b.c:7
+ peek a/b.c:3 [inline]
+ weigh+0x3/0x4 a/b.c:7
+ look+0x1/0x2 a/b.c:9`,
+    ],
+  ],
+  [
     "a build in a folder of its own, of a compiler that makes copies",
     ["bug", oops("kernel BUG at drivers/misc/basket.c:77!", "basket_weigh+0x3/0x4", "a+0x1/0x2")],
     [

@@ -19,6 +19,11 @@ export interface StackFrame {
   readonly module: string | null;
   /** A return address; false for a place where the CPU was (RIP). */
   readonly returns: boolean;
+  /**
+   * A function that a symbolizer found inlined in the next frame. Only that one is on the stack, and
+   * in logs that nobody has symbolized.
+   */
+  readonly inlined?: true;
   /** "fs/read_write.c:702", where somebody has symbolized the log. */
   readonly source?: string;
 }
@@ -44,7 +49,8 @@ const BARE = new RegExp(
 );
 /** " f fs/x.c:12 [inline]", " [<     inline     >] f fs/x.c:12". */
 const INLINE = new RegExp(
-  String.raw`^\s+(?:${NAME} ${SOURCE} \[inline\]|\[<\s*inline\s*>\] ${NAME} ${SOURCE})\s*$`,
+  String
+    .raw`^\s+(?:${ADDRESS}?(?:\?\s+)?${NAME} ${SOURCE} \[inline\]|\[<\s*inline\s*>\] ${NAME} ${SOURCE})\s*$`,
 );
 /** "f (fs/x.c:12 (discriminator 3) fs/y.h:4) module" (scripts/decode_stacktrace.sh). */
 const DECODED = new RegExp(
@@ -91,11 +97,17 @@ function placed(
   return { function: name, ...place, returns, ...restOf(rest) };
 }
 
-function unplaced(name: string, source: string, module: string | null, returns = true): StackFrame {
-  return {
-    ...{ function: name, offset: null, size: null, module, returns },
-    source: plainSource(source),
-  };
+function unplaced(
+  name: string,
+  source: string,
+  { module = null, returns = true, inlined = false }: {
+    module?: string | null;
+    returns?: boolean;
+    inlined?: boolean;
+  },
+): StackFrame {
+  const nowhere = { function: name, offset: null, size: null, module, returns };
+  return { ...nowhere, source: plainSource(source), ...(inlined ? { inlined } : {}) };
 }
 
 interface Entry {
@@ -121,14 +133,14 @@ function entryOf(line: string): Entry | null {
     const inline = INLINE.exec(line);
     if (inline) {
       const [, name, source, oldName, oldSource] = inline;
-      const frame = unplaced((name ?? oldName)!, (source ?? oldSource)!, null);
+      const frame = unplaced((name ?? oldName)!, (source ?? oldSource)!, { inlined: true });
       return { frame, questionable: false };
     }
   }
   const decoded = line.includes("(") ? DECODED.exec(line) : null;
   if (!decoded) return null;
   const [, question, name, source, module] = decoded;
-  const frame = unplaced(name!, source!, module ?? null);
+  const frame = unplaced(name!, source!, { module: module ?? null });
   return { frame, questionable: question !== undefined };
 }
 
@@ -163,15 +175,15 @@ export function tellingFrames(frames: readonly StackFrame[]): StackFrame[] {
   const telling = strictlyTelling(frames);
   if (telling.length > 0) return telling;
   for (const rank of RANKS) {
-    const best = frames.find((frame) => passedOver(frame)?.rank === rank);
+    const best = frames.find((frame) => !frame.inlined && passedOver(frame)?.rank === rank);
     if (best) return [best];
   }
-  return [];
+  return frames.slice(0, 1);
 }
 
-/** Frames that no entry of the table passes over; none where all are helpers. */
+/** Frames of the stack itself that no entry of the table passes over; none where all are helpers. */
 export function strictlyTelling(frames: readonly StackFrame[]): StackFrame[] {
-  return frames.filter((frame) => passedOver(frame) === null)
+  return frames.filter((frame) => !frame.inlined && passedOver(frame) === null)
     .filter((frame, index, telling) => frame.function !== telling[index - 1]?.function);
 }
 
@@ -286,8 +298,8 @@ class Builder {
   place(frame: StackFrame): void {
     const at = this.places.at(-1);
     if (this.trace.length === 0) {
-      // The inlined functions come first, a line each, and have no offset.
-      if (at === undefined || at.offset === null) this.places.push(frame);
+      // The inlined functions come first, a line each.
+      if (at === undefined || at.inlined) this.places.push(frame);
     } else if (this.#isPlace(frame)) {
       // Printed again behind its own stack, as old oopses do, or below an interrupt.
       if (INTERRUPT.test(this.last) || /^(asm_)?exc_/.test(this.last)) this.#forget();
@@ -339,7 +351,7 @@ export function stacksOf(lines: readonly string[]): Stack[] {
       const [, name, offset, size, rest, decoded, source] = at;
       open.place(
         name === undefined
-          ? unplaced(decoded!, source!, null, false)
+          ? unplaced(decoded!, source!, { returns: false, inlined: line.includes("[inline]") })
           : placed(name, offset!, size!, rest!, false),
       );
       continue;

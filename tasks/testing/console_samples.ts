@@ -725,7 +725,7 @@ export const COMPLAINTS: readonly ConsoleSample[] = [
     "KASAN, symbolized",
     "kasan-use-after-free",
     "BUG: KASAN: slab-use-after-free in wheel_peek include/linux/wheel.h:12 [inline]",
-    "wheel_peek",
+    "wheel_turn",
     RULE,
     "BUG: KASAN: slab-use-after-free in wheel_peek include/linux/wheel.h:12 [inline]",
     "BUG: KASAN: slab-use-after-free in wheel_turn+0x3c/0xb0 drivers/gadget/wheel.c:77",
