@@ -15,6 +15,7 @@ import {
   readOrigin,
   simpleCommands,
 } from "../formats/kbuild_command.ts";
+import { checkInside } from "./make_job.ts";
 import { inspectObject, isBitcode, type ObjectFacts } from "../formats/instrumented_objects.ts";
 
 /** One object, with the compiler's call where kbuild has recorded one. */
@@ -69,7 +70,8 @@ export class KernelObjects {
    */
   async instrumentedFunctions({ argv }: KernelObject): Promise<string[] | null> {
     if (argv === null) return null;
-    const file = this.#at(`kmatrix-attributes-${this.#asked++}.ll`);
+    const name = `kmatrix-attributes-${this.#asked++}.ll`;
+    const file = this.#at(name);
     await this.#host.fs.remove(file);
     try {
       const { code } = await this.#host.run({
@@ -78,6 +80,7 @@ export class KernelObjects {
         env: { CCACHE_DISABLE: "1" },
         confine: buildConfinement({ ...this.#config, jobs: 1, variables: {} }),
       });
+      await checkInside(this.#config.buildDir, [name], this.#host);
       return code === 0 ? instrumentedFunctions(await this.#host.fs.readText(file)) : null;
     } finally {
       await this.#host.fs.remove(file);

@@ -16,7 +16,7 @@ import {
   silentObject,
   unaskedCalls,
 } from "../formats/instrumented_objects.ts";
-import { KernelObjects } from "../host/kernel_objects.ts";
+import { type KernelObject, KernelObjects } from "../host/kernel_objects.ts";
 
 /** The files that decide what is found; a change of one of them makes every kernel unknown. */
 const RULES = [
@@ -161,9 +161,6 @@ interface Objects {
   isKnown(module: string): boolean;
 }
 
-/** Compilers that are asked at the same time. */
-const ASKED_AT_ONCE = 4;
-
 const NO_OBJECTS: Objects = { problems: [], leftOut: null, isKnown: () => false };
 
 async function objectsOf(kernel: KernelBuild, spec: Allowed, host: Host): Promise<Objects> {
@@ -190,7 +187,23 @@ async function objectsOf(kernel: KernelBuild, spec: Allowed, host: Host): Promis
   if (!brought && uninstrumented !== null) {
     problems.push(...listProblems(objects, uninstrumented, incomplete));
   }
-  const unexplained: string[] = [];
+  const silent = await silentObjects(objects, reader);
+  problems.push(...silent.problems);
+  const leftOut = brought && uninstrumented
+    ? leftOutBeyond(objects, uninstrumented, silent.unexplained)
+    : null;
+  return { problems, leftOut, isKnown: (module) => known.has(module) };
+}
+
+/** Compilers that are asked at the same time. */
+const ASKED_AT_ONCE = 4;
+
+/** Objects with the flags and without a call: those that nothing excuses, and those nobody knows of. */
+async function silentObjects(
+  objects: readonly KernelObject[],
+  reader: KernelObjects,
+): Promise<{ problems: readonly string[]; unexplained: readonly string[] }> {
+  const [problems, unexplained]: [string[], string[]] = [[], []];
   const silent = objects.filter(isSilent);
   for (let at = 0; at < silent.length; at += ASKED_AT_ONCE) {
     const some = silent.slice(at, at + ASKED_AT_ONCE);
@@ -201,8 +214,5 @@ async function objectsOf(kernel: KernelBuild, spec: Allowed, host: Host): Promis
       else if (functions.length > 0) problems.push(silentObject(path, functions));
     }
   }
-  const leftOut = brought && uninstrumented
-    ? leftOutBeyond(objects, uninstrumented, unexplained)
-    : null;
-  return { problems, leftOut, isKnown: (module) => known.has(module) };
+  return { problems, unexplained };
 }
