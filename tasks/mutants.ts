@@ -5,6 +5,7 @@
  * and again: nobody may notice anything there.
  */
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
+import { parseRunReport } from "./formats/run_report.ts";
 import type { RunReport } from "./model.ts";
 import type { CommandResult, Host } from "./host/host.ts";
 import { EXIT, exitCodeOfCommander } from "./exit_codes.ts";
@@ -200,7 +201,7 @@ async function bootClean(n: number, dir: string): Promise<void> {
 async function reportOf(json: string): Promise<RunReport | null> {
   const text = await host.fs.readTextIfAny(json);
   await host.fs.remove(json);
-  return text === null ? null : JSON.parse(text) as RunReport;
+  return text === null ? null : parseRunReport(text, json);
 }
 
 /** One command of a checkout, which ends with this process. */

@@ -109,3 +109,55 @@ Deno.test("a filter whose tests cannot pass in a cell is said before its build",
   // A cell that is to skip has said so.
   assert.equal((await project.run("matrix", "fake/nokcov", "--filter", "kcov.*")).code, 0);
 });
+
+/** Every JSON file of the cache that the tool reads back. */
+async function cacheFiles(): Promise<string[]> {
+  const { stdout } = await new Deno.Command("find", {
+    args: [project.cache, "-type", "f", "(", "-name", "*.json", "-o", "-name", "*.stamp", ")"],
+  }).output();
+  return new TextDecoder().decode(stdout).trim().split("\n").sort();
+}
+
+Deno.test("files of the cache that are damaged or of another shape are made anew, and no run fails", async () => {
+  const run = ["matrix", "fake/kcov", "--filter", "kcov.*"];
+  assert.equal((await project.run(...run)).code, 0);
+  const files = await cacheFiles();
+  const names = new Set(files.map((file) => file.split("/").at(-1)!));
+  for (const name of ["kmatrix-built.json", "kmatrix-inspected.json", "kmatrix-inputs.json"]) {
+    assert.ok(names.has(name), `${name} of ${[...names].join(" ")}`);
+  }
+  const sound = new Map<string, unknown>();
+  for (const file of files) sound.set(file, JSON.parse(await Deno.readTextFile(file)));
+  /** The same keys, and other values in all of them. */
+  const other = (value: unknown): unknown =>
+    value !== null && typeof value === "object"
+      ? Object.fromEntries(Object.keys(value).map((key) => [key, []]))
+      : null;
+  const damages: readonly ((value: unknown) => string)[] = [
+    () => "",
+    () => "null",
+    () => "[]",
+    () => "{}",
+    (value) => JSON.stringify(value).slice(0, -2),
+    (value) => JSON.stringify(other(value)),
+  ];
+  const runs = async (what: string) => {
+    const { code, out, err } = await project.run(...run);
+    assert.equal(code, 0, `${what}\n${out}${err}`);
+    assert.equal((await project.run("cache")).code, 0, what);
+  };
+  for (const damage of damages) {
+    for (const [file, value] of sound) await Deno.writeTextFile(file, damage(value));
+    await runs(`${damage}`);
+  }
+  // The keys by which a file is known stay right, so that the rest of it is looked at.
+  const inner = { inspection: null, products: { vmlinux: null }, digests: 7, imprints: null };
+  for (const [file, value] of sound) {
+    if (!Object.keys(value as object).some((key) => key in inner)) continue;
+    await runs("sound again");
+    const now = JSON.parse(await Deno.readTextFile(file));
+    const known = Object.entries(inner).filter(([key]) => key in now);
+    await Deno.writeTextFile(file, JSON.stringify({ ...now, ...Object.fromEntries(known) }));
+    await runs(file);
+  }
+});

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What is built: a cell from nothing, in a second clone, with one file edited. */
 import $ from "dax";
-import type { BootRecord, Cell } from "../model.ts";
+import { parseBootRecord } from "../formats/boot_record.ts";
+import type { Cell } from "../model.ts";
 import type { Comparison } from "../formats/bench_table.ts";
 import { makeArgv, type MakeRequest } from "../formats/make.ts";
 import { CACHE } from "../testing/project_copy.ts";
@@ -135,9 +136,8 @@ export async function editedFile({ cell, runs, dir }: Bench): Promise<Comparison
     async () => {
       await edit();
       const make = (await time(plain)).seconds;
-      const record: BootRecord = JSON.parse(
-        await Deno.readTextFile(`${out}/latest/${id}/boot.json`),
-      );
+      const text = await Deno.readTextFile(`${out}/latest/${id}/boot.json`);
+      const record = parseBootRecord(text, "boot.json");
       return make + await plainQemu(record, dir);
     },
   );
@@ -167,7 +167,7 @@ function buildByHand(request: MakeRequest, config: string): string {
 /** The cell by hand, to QEMU's end. */
 async function byHand(cell: Cell, cache: string, run: string, dir: string): Promise<Cost> {
   const buildDir = `${dir}/by-hand`;
-  const record: BootRecord = JSON.parse(await Deno.readTextFile(`${run}/boot.json`));
+  const record = parseBootRecord(await Deno.readTextFile(`${run}/boot.json`), "boot.json");
   const build = record.argv[record.argv.indexOf("-kernel") + 1]!;
   const { source } = await makeOf(cell);
   const name = source.path.slice(CACHE.length);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What all parts of the benchmark measure with. */
 import $ from "dax";
+import { parseRunReport } from "../formats/run_report.ts";
 import type { BootRecord, Cell, RunReport } from "../model.ts";
 import { type Comparison, cpuSeconds } from "../formats/bench_table.ts";
 import type { MakeRequest } from "../formats/make.ts";
@@ -106,7 +107,7 @@ export async function makeOf(cell: Cell): Promise<MakeRequest> {
 
 /** The report of the newest run below a folder. */
 export const readRun = async (dir: string): Promise<RunReport> =>
-  JSON.parse(await Deno.readTextFile(`${dir}/latest/run.json`));
+  parseRunReport(await Deno.readTextFile(`${dir}/latest/run.json`), "run.json");
 
 /** QEMU's own command line again, for the same kernel and initramfs. */
 export async function plainQemu(record: BootRecord, dir: string): Promise<number> {

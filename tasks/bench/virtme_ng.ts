@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** virtme-ng, where it is installed, doing the same job. */
 import $ from "dax";
-import type { BootRecord, Cell } from "../model.ts";
+import * as v from "valibot";
+import { cachedJson } from "../formats/shape.ts";
+import { parseBootRecord } from "../formats/boot_record.ts";
+import type { Cell } from "../model.ts";
 import type { Comparison } from "../formats/bench_table.ts";
 import { requestOf } from "../stages/configure.ts";
 import { ROOT } from "../testing/project_copy.ts";
@@ -60,6 +63,8 @@ const PLACE = `${ROOT}/out/virtme-ng`;
 /** vng, in its tree. */
 const vng = (...args: string[]) => ["bash", "-c", 'cd "$0" && vng "$@"', `${PLACE}/tree`, ...args];
 
+const keptShape = v.looseObject({ key: v.string(), cpuSeconds: v.number() });
+
 /** The kernel, with what it has cost; kept, for it takes longer than all other parts together. */
 async function virtmeBuild(cell: Cell): Promise<Pick<Cost, "cpuSeconds">> {
   const { source } = await makeOf(cell);
@@ -72,8 +77,8 @@ async function virtmeBuild(cell: Cell): Promise<Pick<Cost, "cpuSeconds">> {
   const argv = ["--build", ...items, `LLVM=${cell.toolchain.llvm}`];
   const key = [await $`vng --version`.text(), source.digest, ...argv].join(" ");
   const record = `${PLACE}/build.json`;
-  const kept = JSON.parse(await Deno.readTextFile(record).catch(() => "{}"));
-  if (kept.key === key) return kept;
+  const kept = cachedJson(keptShape, await Deno.readTextFile(record).catch(() => null));
+  if (kept?.key === key) return kept;
   say("virtme-ng: build");
   await Deno.remove(PLACE, { recursive: true }).catch(() => {});
   await Deno.mkdir(PLACE, { recursive: true });
@@ -93,7 +98,7 @@ const GUEST_OPTIONS = ["CONFIG_X86_IOPL_IOPERM", "CONFIG_DEBUG_FS", "CONFIG_PID_
  */
 async function virtmeBoot(ours: string): Promise<number> {
   const root = `${PLACE}/root`;
-  const record: BootRecord = JSON.parse(await Deno.readTextFile(`${ours}/boot.json`));
+  const record = parseBootRecord(await Deno.readTextFile(`${ours}/boot.json`), "boot.json");
   const initramfs = record.argv[record.argv.indexOf("-initrd") + 1]!;
   await Deno.remove(root, { recursive: true }).catch(() => {});
   await Deno.mkdir(root);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What is there already: a boot, a matrix without changes. */
 import $ from "dax";
-import type { BootRecord } from "../model.ts";
+import { parseBootRecord } from "../formats/boot_record.ts";
 import { type Comparison, countCompilers, median } from "../formats/bench_table.ts";
 import { type Bench, inTurn, kmatrix, plainQemu, readRun, say, time } from "./measure.ts";
 
@@ -19,9 +19,8 @@ export async function boots({ cell, runs, dir }: Bench): Promise<Comparison[]> {
       return Number((await readRun(out)).cells[0]!.properties["boot.ms"]) / 1000;
     },
     async () => {
-      const record: BootRecord = JSON.parse(
-        await Deno.readTextFile(`${out}/latest/${cell.id}/boot.json`),
-      );
+      const text = await Deno.readTextFile(`${out}/latest/${cell.id}/boot.json`);
+      const record = parseBootRecord(text, "boot.json");
       return await plainQemu(record, dir);
     },
   );

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `deno task completion` prints a script for a shell, `deno task complete` answers it. */
+import * as v from "valibot";
 import type { RunOptions } from "../cli.ts";
 import type { Failure } from "../errors.ts";
 import { declaredTests } from "../../selftests/main.ts";
@@ -9,8 +10,12 @@ import {
   completionScript,
   type Shell,
 } from "../formats/completion.ts";
+import { cachedJson } from "../formats/shape.ts";
 import { loadMatrix } from "../project.ts";
 import { type Context, matrixFile } from "./context.ts";
+
+/** deno.json, of which nothing is offered where it is damaged. */
+const projectShape = v.looseObject({ tasks: v.record(v.string(), v.unknown()) });
 
 export function completionCommand(
   shell: Shell,
@@ -34,7 +39,7 @@ export async function completeCommand(
     tests: () => Promise.resolve(declaredTests().map(({ id }) => id)),
     tasks: async () => {
       const text = await context.host.fs.readText(`${context.paths.root}/deno.json`);
-      const { tasks } = JSON.parse(text) as { tasks: Record<string, unknown> };
+      const tasks = cachedJson(projectShape, text)?.tasks ?? {};
       // For scripts alone.
       return Object.keys(tasks).filter((name) => name !== "complete");
     },

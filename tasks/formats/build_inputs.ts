@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What a build was made from, kept in its folder, and what is different about the next one. */
+import * as v from "valibot";
 import type { SourceTree } from "../model.ts";
+import { cachedJson, objectOf, type Shape, strings } from "./shape.ts";
 
 /** The name of the file below the build folder. */
 export const INPUTS_FILE = "kmatrix-inputs.json";
@@ -32,16 +34,15 @@ export interface BuildReason {
   readonly first: boolean;
 }
 
+const buildReasonShape: Shape<BuildReason> = objectOf<BuildReason>()({
+  at: v.string(),
+  reasons: strings,
+  first: v.boolean(),
+});
+
 /** null for anything that is no such file. */
 export function parseBuildReason(text: string | null): BuildReason | null {
-  if (text === null) return null;
-  try {
-    const value = JSON.parse(text) as Partial<BuildReason>;
-    const whole = typeof value.at === "string" && Array.isArray(value.reasons);
-    return whole ? { at: value.at!, reasons: value.reasons!, first: value.first === true } : null;
-  } catch {
-    return null;
-  }
+  return cachedJson(buildReasonShape, text);
 }
 
 /** "built 2026-01-02 03:04: requested options: + CONFIG_X=y" */
@@ -57,19 +58,27 @@ export function isSameBuild(a: BuildInputs, b: BuildInputs): boolean {
   return a.kernel === b.kernel && a.config === b.config && a.toolchain === b.toolchain;
 }
 
+const texts = v.record(v.string(), v.string());
+
+const buildInputsShape: Shape<BuildInputs> = objectOf<BuildInputs>()({
+  kernel: v.string(),
+  config: v.string(),
+  toolchain: v.string(),
+  source: objectOf<BuildInputs["source"]>()({
+    path: v.string(),
+    version: v.string(),
+    digest: v.string(),
+    patches: v.array(v.looseObject({ name: v.string(), digest: v.string() })),
+  }),
+  fragment: v.string(),
+  compiler: v.string(),
+  toolchainFiles: v.exactOptional(texts),
+  variables: texts,
+});
+
 /** null for anything that is no such file. */
 export function parseBuildInputs(text: string | null): BuildInputs | null {
-  if (text === null) return null;
-  try {
-    const value = JSON.parse(text) as Partial<BuildInputs>;
-    const whole = typeof value.kernel === "string" && typeof value.config === "string" &&
-      typeof value.toolchain === "string" && typeof value.fragment === "string" &&
-      typeof value.compiler === "string" && typeof value.source?.digest === "string" &&
-      Array.isArray(value.source.patches) && typeof value.variables === "object";
-    return whole ? value as BuildInputs : null;
-  } catch {
-    return null;
-  }
+  return cachedJson(buildInputsShape, text);
 }
 
 const SHOWN = 3;

@@ -3,6 +3,8 @@
  * The result channel as a whole: frames as the guest sends them through QEMU's debug console
  * (docs/guest.md). Reading never throws: whatever is wrong with a stream is part of the answer.
  */
+import * as v from "valibot";
+import { cachedJson } from "./shape.ts";
 import { decodeFrame, type Frame } from "../../selftests/harness/frames.ts";
 
 export type { Frame };
@@ -34,6 +36,8 @@ export function decodeFrames(bytes: Uint8Array): DecodedFrames {
   return { frames, damage: null };
 }
 
+const payloadShape = v.record(v.string(), v.unknown());
+
 /** The JSON of the first frame of a kind; {} where it is no object, null where there is no frame. */
 export function payloadOf(
   frames: readonly Frame[],
@@ -41,10 +45,5 @@ export function payloadOf(
 ): Record<string, unknown> | null {
   const frame = frames.find((one) => one.kind === kind);
   if (!frame) return null;
-  try {
-    const value: unknown = JSON.parse(frame.payload);
-    return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
-  } catch {
-    return {};
-  }
+  return cachedJson(payloadShape, frame.payload) ?? {};
 }

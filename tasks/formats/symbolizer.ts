@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Addresses as functions and source lines: the call of llvm-symbolizer, and what it answers. */
+import * as v from "valibot";
+import { readJson } from "./shape.ts";
 import type { Toolchain } from "../model.ts";
 import { llvmTool } from "./make.ts";
 
@@ -41,16 +43,24 @@ export function symbolizerArgv(
   ];
 }
 
+const answersShape = v.array(v.looseObject({
+  Address: v.string(),
+  Symbol: v.optional(v.array(v.looseObject({
+    FunctionName: v.string(),
+    FileName: v.string(),
+    Line: v.number(),
+  }))),
+}));
+
 /**
  * Reads the answer: for each address its frames, the innermost inlined function first. An address
  * that is not in the object has one frame of "??".
  * @throws SyntaxError where the text is no answer.
  */
 export function parseSymbolizer(text: string): Map<bigint, SourceFrame[]> {
-  const answers = JSON.parse(text) as {
-    Address: string;
-    Symbol?: { FunctionName: string; FileName: string; Line: number }[];
-  }[];
+  const read = readJson(answersShape, text);
+  if (read.kind === "wrong") throw new SyntaxError(`llvm-symbolizer's answer: ${read.why}`);
+  const answers = read.value;
   return new Map(answers.map(({ Address, Symbol }) => [
     BigInt(Address),
     (Symbol ?? []).map(({ FunctionName, FileName, Line }) => ({

@@ -4,6 +4,8 @@
  * boot's files show, {@linkcode judgeCell} holds that against what the matrix expects.
  * Ids, precedence and exit codes: docs/verdicts.md.
  */
+import * as v from "valibot";
+import { cachedJson } from "./shape.ts";
 import {
   type AllowedSplat,
   type BootRecord,
@@ -302,18 +304,22 @@ function failedTest(id: string, message: string, detail: string): TestOutcome {
   return { kind: "failed", failure: failure("test", id, message, detail) };
 }
 
+const attachmentShape = v.looseObject({
+  test: v.string(),
+  name: v.string(),
+  value: v.optional(v.unknown()),
+});
+
 /** What each test attached, by its id; where a name came twice, the later value. */
 function attachmentsOf(frames: readonly Frame[]): Map<string, Map<string, unknown>> {
   const found = new Map<string, Map<string, unknown>>();
   for (const frame of frames) {
     if (frame.kind !== "J") continue;
-    try {
-      const { test, name, value } = JSON.parse(frame.payload);
-      const mine = found.get(String(test)) ?? new Map<string, unknown>();
-      found.set(String(test), mine.set(String(name), value));
-    } catch {
-      // An attachment that is no JSON costs a figure, not a verdict.
-    }
+    // An attachment that is none costs a figure, not a verdict.
+    const attached = cachedJson(attachmentShape, frame.payload);
+    if (attached === null) continue;
+    const mine = found.get(attached.test) ?? new Map<string, unknown>();
+    found.set(attached.test, mine.set(attached.name, attached.value));
   }
   return found;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The build folders of the cache, and what each was made from. */
+import { texts } from "../formats/cache_files.ts";
+import { cachedJson } from "../formats/shape.ts";
 import type { Host } from "./host.ts";
 import type { Paths } from "../paths.ts";
 import {
@@ -50,11 +52,9 @@ export async function toolchainNews(
 ): Promise<string[]> {
   const text = await host.fs.readTextIfAny(`${buildDir}/${TOOLCHAIN_FILE}`);
   if (text === null) return [];
-  try {
-    return toolchainChanges({ toolchainFiles: JSON.parse(text) }, inputs);
-  } catch {
-    return [`${TOOLCHAIN_FILE} is damaged`];
-  }
+  const toolchainFiles = cachedJson(texts, text);
+  if (toolchainFiles === null) return [`${TOOLCHAIN_FILE} is damaged`];
+  return toolchainChanges({ toolchainFiles }, inputs);
 }
 
 /**

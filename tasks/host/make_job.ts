@@ -5,6 +5,8 @@ import type { MakeRequest } from "../formats/make.ts";
 import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
 import { type CompilerCache, throughCache } from "./compiler_cache.ts";
 import { KmatrixError } from "../errors.ts";
+import { type MakeStamp, makeStampShape } from "../formats/cache_files.ts";
+import { cachedJson } from "../formats/shape.ts";
 import {
   compiledAnything,
   condenseLog,
@@ -31,12 +33,6 @@ export interface Job {
   readonly prepare?: () => Promise<void>;
   /** Paths below the build folder; asked for when make is done. */
   readonly products: () => Promise<readonly string[]>;
-}
-
-interface Stamp {
-  readonly content: string;
-  /** Size and time of change of every product, by its path. */
-  readonly products: Readonly<Record<string, { size: number; mtimeMs: number }>>;
 }
 
 export interface Made {
@@ -72,11 +68,11 @@ export async function perform(
   await host.fs.remove(stampFile);
   await job.prepare?.();
   await runMake(job, log, host);
-  const products: Record<string, Stamp["products"][string]> = {};
+  const products: Record<string, MakeStamp["products"][string]> = {};
   for (const name of await job.products()) {
     products[name] = await statOf(`${buildDir}/${name}`, host);
   }
-  const done: Stamp = { content, products };
+  const done: MakeStamp = { content, products };
   await host.fs.writeText(stampFile, JSON.stringify(done, null, 2));
   return {
     compiled: await readLog(log, host, compiledAnything),
@@ -195,16 +191,11 @@ async function shorten(log: string, host: Host): Promise<void> {
   await host.fs.writeText(log, "");
 }
 
-async function readStamp(file: string, host: Host): Promise<Stamp | null> {
+async function readStamp(file: string, host: Host): Promise<MakeStamp | null> {
   const text = await host.fs.readTextIfAny(file);
   if (text === null) return null;
-  try {
-    const stamp = JSON.parse(text) as Stamp | null;
-    const products = Object.values(stamp?.products ?? {});
-    if (products.length > 0 && products.every((one) => typeof one?.size === "number")) return stamp;
-  } catch {
-    // No JSON at all.
-  }
+  const stamp = cachedJson(makeStampShape, text);
+  if (stamp !== null) return stamp;
   host.log("notice", `${file} is damaged: building again`);
   return null;
 }
@@ -216,7 +207,7 @@ export async function statOf(path: string, host: Host): Promise<{ size: number; 
 }
 
 /** Products that are not as the stamp says, the missing ones included. */
-async function changedProducts(dir: string, stamp: Stamp, host: Host): Promise<string[]> {
+async function changedProducts(dir: string, stamp: MakeStamp, host: Host): Promise<string[]> {
   const changed: string[] = [];
   for (const [name, wanted] of Object.entries(stamp.products)) {
     const found = await host.fs.stat(`${dir}/${name}`);

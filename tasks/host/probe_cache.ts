@@ -3,15 +3,10 @@
  * Answers of programs about themselves, remembered: asking clang for its version costs little, but
  * a run with nothing to do should start no compiler at all.
  */
+import { type ProbeAnswer, probeAnswerShape } from "../formats/cache_files.ts";
+import { cachedJson } from "../formats/shape.ts";
 import type { Host } from "./host.ts";
 import { sha256 } from "../formats/digest.ts";
-
-export interface ProbeAnswer {
-  /** 127 where there is no such program. */
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /**
  * Runs a short, harmless command (a version, a compile of an empty file), or gives what it said
@@ -32,17 +27,8 @@ export async function probeProgram(
   );
   const key = await sha256(JSON.stringify([argv, program, stamps]));
   const file = `${cacheDir}/probes/${key.slice(0, 32)}.json`;
-  const known = await host.fs.readTextIfAny(file);
-  if (known !== null) {
-    try {
-      const { code, stdout, stderr } = JSON.parse(known) as Partial<ProbeAnswer>;
-      if (typeof code === "number" && typeof stdout === "string" && typeof stderr === "string") {
-        return { code, stdout, stderr };
-      }
-    } catch {
-      // A damaged answer is asked for again.
-    }
-  }
+  const known = cachedJson(probeAnswerShape, await host.fs.readTextIfAny(file));
+  if (known !== null) return known;
   const { code, stdout, stderr, timedOut } = await host.run({ argv, timeoutMs: 60_000 });
   const answer = { code, stdout: stdout.slice(0, 4000), stderr: stderr.slice(0, 4000) };
   // What was broken off, hung or was killed has not answered.

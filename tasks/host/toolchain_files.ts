@@ -3,17 +3,13 @@
  * What compiler and linker consist of. Their version says the same after a rebuild or a patch of
  * their own, and clang itself is a small program over two large libraries.
  */
+import { type KnownFiles, knownFilesShape } from "../formats/cache_files.ts";
+import { cachedJson } from "../formats/shape.ts";
 import type { Host } from "./host.ts";
 import { sha256 } from "../formats/digest.ts";
 
 /** Of what a program is linked with, LLVM's own libraries decide about code; libc and others do not. */
 const OWN_LIBRARY = /\/lib(?:clang|LLVM|lld|LTO|Polly)[^/]*\.so[^/]*$/;
-
-interface Known {
-  /** {@linkcode FileSystem.imprint} of each file. */
-  readonly imprints: Readonly<Record<string, string>>;
-  readonly digests: Readonly<Record<string, string>>;
-}
 
 /**
  * The first half of the SHA-256 of each file, by its path with links resolved; none for a program
@@ -28,7 +24,7 @@ export async function toolchainFiles(
   const found = await Promise.all(programs.map((name) => host.fs.which(name)));
   const paths = [...new Set(found.filter((path) => path !== null))].sort();
   const memory = `${cacheDir}/probes/files-${(await sha256(paths.join("\n"))).slice(0, 24)}.json`;
-  const known = parseKnown(await host.fs.readTextIfAny(memory));
+  const known = cachedJson(knownFilesShape, await host.fs.readTextIfAny(memory));
   if (known && paths.every((path) => path in known.digests)) {
     const now = await imprintsOf(Object.keys(known.digests), host);
     if (JSON.stringify(now) === JSON.stringify(known.imprints)) return known.digests;
@@ -50,7 +46,7 @@ export async function toolchainFiles(
     const digest = kept(path) ? known?.digests[path] : fresh.get(path);
     return digest === undefined ? [] : [[path, digest]];
   }));
-  await host.fs.writeText(memory, JSON.stringify({ imprints, digests } satisfies Known));
+  await host.fs.writeText(memory, JSON.stringify({ imprints, digests } satisfies KnownFiles));
   return digests;
 }
 
@@ -67,15 +63,4 @@ async function ownLibraries(programs: readonly string[], host: Host): Promise<st
   const named = [...stdout.matchAll(/=> (\/\S+) \(0x/g)].map((match) => match[1]!);
   const real = await Promise.all(named.map((path) => host.fs.realPath(path)));
   return real.filter((path) => path !== null).filter((path) => OWN_LIBRARY.test(path));
-}
-
-function parseKnown(text: string | null): Known | null {
-  try {
-    const known = JSON.parse(text ?? "null") as Partial<Known> | null;
-    const whole = typeof known?.imprints === "object" && typeof known.digests === "object";
-    return whole ? known as Known : null;
-  } catch {
-    // A damaged one is made anew.
-    return null;
-  }
 }

@@ -3,8 +3,8 @@
 import type { Host } from "../host/host.ts";
 import type { BootTimes } from "../model.ts";
 import type { Paths } from "../paths.ts";
-
-const KEYS = ["firstOutputMs", "initMs", "silentMs", "bootMs"] as const;
+import { bootTimesShape } from "../formats/cache_files.ts";
+import { cachedJson } from "../formats/shape.ts";
 
 /**
  * What a cell's last sound boot took; where there is none, the slowest that any cell of the same
@@ -47,13 +47,7 @@ function file(limitClass: string, cell: string, paths: Paths): string {
 }
 
 async function read(path: string, host: Host): Promise<BootTimes | null> {
-  try {
-    const times = JSON.parse(await host.fs.readTextIfAny(path) ?? "null");
-    // Another version's file, or a damaged one, tells nothing.
-    return KEYS.every((key) => Number.isFinite(times?.[key])) ? times : null;
-  } catch {
-    return null;
-  }
+  return cachedJson(bootTimesShape, await host.fs.readTextIfAny(path));
 }
 
 function slower(a: BootTimes, b: BootTimes): BootTimes {

@@ -4,7 +4,9 @@ import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
 import type { Cell, Feature, KernelConfig, Plan, SourceTree, Toolchain } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
+import { type ConfigStamp, configStampShape } from "../formats/cache_files.ts";
 import { sha256 } from "../formats/digest.ts";
+import { cachedJson } from "../formats/shape.ts";
 import {
   ContradictionError,
   type Dropped,
@@ -216,18 +218,6 @@ async function toolchainVersion(toolchain: Toolchain, paths: Paths, host: Host):
   return (await Promise.all(programsOf(toolchain).map(version))).join("\n");
 }
 
-interface Stamp {
-  readonly identity: string;
-  /** Digest of the source that Kconfig read. */
-  readonly source: string;
-  /** Digest of the .config. */
-  readonly dotConfig: string;
-  /** Digest of what a configuration is made from, see kconfigState(). */
-  readonly kconfig?: string;
-  /** {@linkcode SourceTree.kconfigTimes} of that. */
-  readonly kconfigTimes?: string | undefined;
-}
-
 /**
  * A digest of the content of every file that Kconfig reads or that its shell calls run: those by
  * their name, all of scripts/, and the Makefiles and configs of the architecture. Not of times: a
@@ -263,26 +253,22 @@ async function keptConfig(
   const stamp = await host.fs.readTextIfAny(`${buildDir}/${STAMP}`);
   const dotConfig = await host.fs.readTextIfAny(`${buildDir}/.config`);
   if (stamp === null || dotConfig === null) return null;
-  try {
-    const kept = JSON.parse(stamp) as Partial<Stamp>;
-    // A folder of its own name holds whatever was asked of it last (ConfigSpec.request).
-    if (kept.identity !== undefined && kept.identity !== identity) return null;
-    if (kept.identity === identity && kept.dotConfig === await sha256(dotConfig)) {
-      if (kept.source === source.digest) return dotConfig;
-      const { kconfigTimes } = source;
-      const untouched = kconfigTimes !== undefined && kept.kconfigTimes === kconfigTimes;
-      const kconfig = untouched ? kept.kconfig : await kconfigState(source, host);
-      if (kconfig && kept.kconfig === kconfig) {
-        // An edited C file has no say in the configuration.
-        const renewed = JSON.stringify({ ...kept, source: source.digest, kconfigTimes });
-        await host.fs.writeText(`${buildDir}/${STAMP}`, renewed);
-        return dotConfig;
-      }
-      host.log("info", "the source has changed since it was configured: configuring again");
-      return null;
+  const kept = cachedJson(configStampShape, stamp);
+  // A folder of its own name holds whatever was asked of it last (ConfigSpec.request).
+  if (kept !== null && kept.identity !== identity) return null;
+  if (kept !== null && kept.dotConfig === await sha256(dotConfig)) {
+    if (kept.source === source.digest) return dotConfig;
+    const { kconfigTimes } = source;
+    const untouched = kconfigTimes !== undefined && kept.kconfigTimes === kconfigTimes;
+    const kconfig = untouched ? kept.kconfig : await kconfigState(source, host);
+    if (kconfig && kept.kconfig === kconfig) {
+      // An edited C file has no say in the configuration.
+      const renewed = JSON.stringify({ ...kept, source: source.digest, kconfigTimes });
+      await host.fs.writeText(`${buildDir}/${STAMP}`, renewed);
+      return dotConfig;
     }
-  } catch {
-    // A damaged stamp is as good as none.
+    host.log("info", "the source has changed since it was configured: configuring again");
+    return null;
   }
   host.log("notice", `${buildDir} was changed since it was configured: configuring anew`);
   return null;
@@ -307,7 +293,7 @@ async function makeConfig(
   const dotConfig = await host.fs.readText(`${buildDir}/.config`);
   const dropped = findDropped(request, parseDotConfig(dotConfig));
   if (dropped.length > 0) throw await gateError(make, request, tiny, dropped, paths, host);
-  const stamp: Stamp = {
+  const stamp: ConfigStamp = {
     identity,
     source: make.source.digest,
     dotConfig: await sha256(dotConfig),

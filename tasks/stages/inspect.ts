@@ -4,6 +4,8 @@ import type { Host } from "../host/host.ts";
 import { callTables, type Paths } from "../paths.ts";
 import type { Inspection, KernelBuild, KernelSpec, ModuleInspection } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
+import { keptInspectionShape } from "../formats/cache_files.ts";
+import { cachedJson } from "../formats/shape.ts";
 import { sha256 } from "../formats/digest.ts";
 import { Elf } from "../formats/elf.ts";
 import { inspectImage, inspectModule, type ReturnAddresses } from "../formats/instrumentation.ts";
@@ -54,7 +56,7 @@ export async function inspect(
   ];
   const key = await sha256(JSON.stringify(looked));
   const file = `${buildDir}/kmatrix-inspected.json`;
-  const kept = readKept(await host.fs.readTextIfAny(file));
+  const kept = cachedJson(keptInspectionShape, await host.fs.readTextIfAny(file));
   const sound = kept?.key === key && kept.tables === await tablesState(buildDir, host);
   const inspection = sound ? kept.inspection : await lookInside(kernel, spec, host);
   if (!sound) {
@@ -68,12 +70,6 @@ export async function inspect(
 /** The tables that inspect() has left beside a kernel, for its guest; none without KCOV. */
 export function callFiles({ config }: Pick<KernelBuild, "config">): string[] {
   return config.features.includes("kcov") ? Object.values(callTables(config.buildDir)) : [];
-}
-
-interface Kept {
-  readonly key: string;
-  readonly tables: string;
-  readonly inspection: Inspection;
 }
 
 /** Sizes and times of the tables, as they stand for what was found. */
@@ -97,15 +93,6 @@ async function writeTables(
     } finally {
       file.close();
     }
-  }
-}
-
-function readKept(text: string | null): Kept | null {
-  try {
-    return text === null ? null : JSON.parse(text);
-  } catch {
-    // What is damaged is found out again.
-    return null;
   }
 }
 

@@ -3,6 +3,8 @@
 import type { Host } from "../host/host.ts";
 import type { Cell } from "../model.ts";
 import type { Paths } from "../paths.ts";
+import { jobTimesShape } from "../formats/cache_files.ts";
+import { cachedJson } from "../formats/shape.ts";
 import { expectedTimes, type JobTimes, learnedBuildMs } from "../formats/schedule.ts";
 
 /** @param cores That a build without a history would get. */
@@ -45,11 +47,5 @@ function file({ kernel, config, toolchain }: Cell, paths: Paths): string {
 }
 
 async function read(path: string, host: Host): Promise<JobTimes | null> {
-  try {
-    const times = JSON.parse(await host.fs.readTextIfAny(path) ?? "null");
-    // Another version's file, or a damaged one, tells nothing.
-    return [times?.buildMs, times?.bootMs].every(Number.isFinite) ? times : null;
-  } catch {
-    return null;
-  }
+  return cachedJson(jobTimesShape, await host.fs.readTextIfAny(path));
 }

@@ -4,7 +4,8 @@
  * a boot, through the plain matrix command, and holds each verdict against what is due.
  */
 import { Command } from "@commander-js/extra-typings";
-import type { CellReport, RunReport } from "../model.ts";
+import { parseRunReport } from "../formats/run_report.ts";
+import type { CellReport } from "../model.ts";
 import { EXIT, exitCodeOfCommander } from "../exit_codes.ts";
 import { globMatcher } from "../formats/cells.ts";
 import { declaredTests } from "../../selftests/main.ts";
@@ -129,5 +130,5 @@ async function run(
     throw new Error(`${cell}: no run (exit code ${ran.code})\n${ran.out}`);
   });
   await Deno.remove(json);
-  return (JSON.parse(text) as RunReport).cells[0]!;
+  return parseRunReport(text, "run.json").cells[0]!;
 }

@@ -4,6 +4,7 @@
  * results.log as QEMU left them, and situation.yaml with the verdict that is due.
  */
 import { parse as parseYaml, stringify } from "yaml";
+import { parseBootRecord } from "../formats/boot_record.ts";
 import type { BootRecord, CellResult, DeclaredTest, Feature } from "../model.ts";
 import { judgeBoot } from "../formats/verdict.ts";
 import { bootRecord, type Recording } from "./recorder.ts";
@@ -103,7 +104,7 @@ export async function keepSituation(
   const entries = [...kept, ...added].map(({ id, requires }) => JSON.stringify([id, requires]));
   const list = `[\n${entries.map((entry) => `  ${entry}`).join(",\n")}\n]\n`;
   await Deno.writeTextFile(new URL("declared.json", FOLDER), list);
-  const record: BootRecord = JSON.parse(await Deno.readTextFile(`${dir}/boot.json`));
+  const record = parseBootRecord(await Deno.readTextFile(`${dir}/boot.json`), "boot.json");
   const recording = {
     console: await Deno.readFile(file("console.log")),
     results: await Deno.readFile(file("results.log")),
