@@ -75,6 +75,29 @@ for (const [kind, script] of Object.entries(KINDS)) {
   });
 }
 
+Deno.test("a folder that was made before the last build is compiled when it is put in place", async () => {
+  const project = await FakeProject.create();
+  const { dir } = project;
+  try {
+    await sh(
+      dir,
+      "cp -R tree kind; cp -a kind/kernel prepared; printf 'int kcow;\\n' > prepared/kcov.c; " +
+        "touch -r kind/kernel/kcov.c prepared/kcov.c",
+    );
+    await project.write("project/kernels/fake/kernel.yaml", `source: { tree: ${dir}/kind }\n`);
+    assert.equal((await project.run("build", "fake/kcov")).code, 0);
+    await sh(dir, "mv kind/kernel old; mv prepared kind/kernel");
+    const { out } = await project.run("plan", "--status", "fake/kcov");
+    assert.match(out, /^changed [^]*changed: kernel\/fork\.c, kernel\/kcov\.c/m);
+    await Deno.remove(`${dir}/started`, { recursive: true });
+    assert.equal((await project.run("build", "fake/kcov")).code, 0);
+    const compiled = await Deno.readTextFile(`${dir}/started/clang`).catch(() => "");
+    assert.match(compiled, /kernel\/kcov\.c/);
+  } finally {
+    await project.remove();
+  }
+});
+
 /** What a folder is that no kernel can be built from: how it is made, exit code's id, and the words. */
 const WRONG: Readonly<Record<string, readonly [script: string, id: string, words: RegExp]>> = {
   "no folder at all": ["rm -rf kind", "no-kernel-tree", /there is no such folder/],
@@ -89,6 +112,28 @@ const WRONG: Readonly<Record<string, readonly [script: string, id: string, words
     "mkdir kind; printf 'VERSION = 2026\\nPATCHLEVEL = 10\\nSUBLEVEL = 0\\n' > kind/Makefile",
     "no-kernel-tree",
     /no kernel\/: another project's/,
+  ],
+  "a boot loader without a third number": [
+    "mkdir kind; printf 'VERSION = 2026\\nPATCHLEVEL = 10\\nSUBLEVEL =\\n' > kind/Makefile",
+    "no-kernel-tree",
+    /no kernel\/: another project's/,
+  ],
+  "a sparse checkout": [
+    `cp -R tree kind; mkdir kind/init; touch kind/init/Kconfig kind/init/main.c;
+    printf 'source "%s"\\n' init/Kconfig mm/Kconfig net/Kconfig > kind/Kconfig`,
+    "tree-not-whole",
+    /: mm\/Kconfig, net\/Kconfig missing/,
+  ],
+  "a package of headers": [
+    `cp -R tree kind; mkdir kind/init; touch kind/init/Kconfig;
+    echo 'source "init/Kconfig"' > kind/Kconfig`,
+    "tree-not-whole",
+    /: init\/main\.c missing/,
+  ],
+  "a clone of which nothing is checked out": [
+    "git init -q kind",
+    "no-kernel-tree",
+    /a git checkout with no Makefile/,
   ],
   "a part of a checkout": [
     "cp -R tree kind; mkdir kind/arch",

@@ -4,6 +4,7 @@ import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
 import type { Cell, Plan, SourceTree } from "../model.ts";
 import { previousBuild } from "../host/build_store.ts";
+import { changedSince } from "../host/outdated.ts";
 import { explainChanges } from "../formats/build_inputs.ts";
 import { isBuilt } from "../stages/build.ts";
 import { identifyBuild } from "../stages/configure.ts";
@@ -34,7 +35,7 @@ export async function buildStatus(
   if (!before) return { key, state: "never built", reasons: [] };
   const reasons = explainChanges(before.inputs, inputs);
   if (archive.tree !== null && before.inputs.source.digest !== source.digest) {
-    reasons.push(...await newerFiles(source, before.usedMs, host));
+    reasons.push(...await changedFiles(source, before.dir, paths, host));
   }
   // Nothing it was made from is different, so something in its folder is.
   if (reasons.length === 0) reasons.push(`${before.dir} is not as it was built`);
@@ -43,20 +44,15 @@ export async function buildStatus(
 
 const FILES_SHOWN = 3;
 
-const LIST_NEWER = `find "$0" -name .git -prune -o ! -type d -newerct "$1" -printf '%P\\n'
-[ -z "$2" ] || (cd "$0" && xargs -0 sh -c 'since=$0; find -L "$@" -name .git -prune -o \\
-  -type f -newerct "$since" -printf "%p\\n" || :' "$1" < "$2" | sed 's|^\\./||')`;
-
 /** Files of a tree of the user's own that have changed since a build. */
-async function newerFiles(
-  { path, linked }: Pick<SourceTree, "path" | "linked">,
-  sinceMs: number,
+async function changedFiles(
+  source: Pick<SourceTree, "path" | "linked">,
+  buildDir: string,
+  paths: Paths,
   host: Host,
 ): Promise<string[]> {
-  const since = new Date(sinceMs).toISOString();
-  const argv = ["sh", "-c", LIST_NEWER, path, since, linked ?? ""];
-  const { stdout } = await host.run({ argv });
-  const names = stdout.split("\n").filter(Boolean).sort();
+  const scratch = `${paths.cache}/trees/${crypto.randomUUID()}.list`;
+  const names = (await changedSince(buildDir, source, scratch, host)).sort();
   const more = names.length > FILES_SHOWN ? `, and ${names.length - FILES_SHOWN} more` : "";
   return names.length === 0 ? [] : [`changed: ${names.slice(0, FILES_SHOWN).join(", ")}${more}`];
 }

@@ -147,6 +147,7 @@ async function prune(options: RunOptions, { terminal, paths, host }: Context): P
             await host.fs.remove(dir);
             await host.fs.remove(`${dir}.json`);
             await host.fs.remove(`${dir}.git`);
+            await host.fs.remove(`${dir}.list`);
           }
           bytes += sizes.get(dir) ?? 0;
         }

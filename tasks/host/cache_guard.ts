@@ -42,65 +42,6 @@ export async function dropUnfinished(buildDir: string, host: Host): Promise<void
   );
 }
 
-/** As old as the start of the last make in a build folder. */
-const STARTED_FILE = "kmatrix-started";
-
-/**
- * Prints one file of the tree $1 that make cannot see to be new, then what was made from any of them
- * and is removed. $2 names the file of links that lead out of the tree, or is empty. Three kinds:
- * files that are older than the last make and came after it; links that did; and headers that
- * nothing was made from so far, which may hide one of the same name in another folder. An argument
- * has a limit, and where so many files are different, all is made again. Names of the build folder
- * end with a zero on their way to rm.
- */
-const DROP_BACKDATED = `set -f
-started=$0/${STARTED_FILE}
-news="-newercm $started ( -name *.h -printf h/%P\\\\n , ! -newer $started -printf o/%P\\\\n )"
-links="-type l -newercm $started -printf h/%P\\\\no/%P\\\\n"
-all=$(find "$1" -name .git -prune -o -type f $news -o $links
-  [ -z "$2" ] || (cd "$1" && xargs -0 sh -c 'set -f; news=$0; find -L "$@" -name .git -prune -o \\
-    -type f $news || :' "$(printf %s "$news" | sed s/%P/%p/g)" < "$2" | sed 's|^\\(.\\)/\\./|\\1/|'))
-[ "$all" ] || exit 0
-list=$(printf '%s\\n' "$all" | sed -n 's/^o//p')
-headers=$(printf '%s\\n' "$all" | sed -n '/\\.h$/s/^h//p')
-if [ "$headers" ] && [ \${#headers} -lt 100000 ]; then
-  known=$(find "$0" -type f -name '.*.cmd' -exec grep -ohF -e "$headers" {} + | sort -u)
-  new=$(printf '%s\\n' "$headers" | grep -vxF -e "$known" | sed 's|.*/|/|')
-  list=$(printf '%s\\n%s\\n' "$list" "$new" | grep .)
-fi
-[ "$list" ] || exit 0
-printf '%s\\n' "$list" | head -n 1
-[ \${#list} -lt 100000 ] || list=/
-find "$0" -type f -name '.*.cmd' -exec grep -lZF -e "$list" {} + | xargs -0 -r sh -c 'for cmd; do
-  target=\${cmd##*/.}
-  target=\${cmd%/*}/\${target%.cmd}
-  rm -rf -- "$target"
-  printf "%s\\n" "$target"
-done' sh`;
-
-/**
- * Removes what was made from files of a user's tree whose change make does not see: moved or copied
- * back with their times, reached by another link, or hidden by a new header. The inode's time tells.
- */
-export async function dropBackdated(
-  buildDir: string,
-  { path, stamp, linked }: Pick<SourceTree, "path" | "stamp" | "linked">,
-  host: Host,
-): Promise<void> {
-  // Trees of the cache only get new files.
-  if (stamp) return;
-  if (await host.fs.exists(`${buildDir}/${STARTED_FILE}`)) {
-    const argv = ["sh", "-c", DROP_BACKDATED, buildDir, path, linked ?? ""];
-    const { stdout } = await host.run({ argv });
-    const [first, ...made] = stdout.split("\n").filter(Boolean);
-    if (made.length > 0) {
-      const text = `has changed in a way that make does not see: making`;
-      host.log("notice", `${path}${first} ${text} ${made.length} files again`);
-    }
-  }
-  await host.fs.writeText(`${buildDir}/${STARTED_FILE}`, "");
-}
-
 /**
  * Holds a tree of the cache against the time when it was laid, before make reads it: what somebody
  * has changed in it is in no digest. A third of a second for 90,000 files.

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
-import { checkRoom, checkSource, dropBackdated, dropUnfinished } from "./cache_guard.ts";
+import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
 import { denoHost } from "./deno_host.ts";
 
 const host = denoHost({ log: () => {}, signal: new AbortController().signal });
@@ -51,81 +51,6 @@ Deno.test("dropUnfinished() stays in the build folder, whatever the files there 
     await dropUnfinished(`${dir}/build`, host).catch(() => {});
     assert.deepEqual(await host.fs.list(`${dir}/outside`), [".victim.cmd", "victim"]);
     assert.deepEqual(await host.fs.list(dir), ["build", "outside"]);
-  }));
-
-Deno.test("dropBackdated() removes what names a file that changed behind its time, and nothing else", () =>
-  withTempDir(async (dir) => {
-    const [build, tree] = [`${dir}/build`, `${dir}/tree`];
-    const at = async (names: readonly string[]) => {
-      for (const name of names) {
-        await Deno.mkdir(`${build}/kernel`, { recursive: true });
-        await Deno.writeTextFile(`${build}/kernel/${name}.o`, "");
-        const text = `deps := source/kernel/${name}.c \\\n  ${tree}/include/all.h\n`;
-        await Deno.writeTextFile(`${build}/kernel/.${name}.o.cmd`, text);
-      }
-    };
-    const names = ["a", "b", "new"];
-    const left = async () =>
-      (await host.fs.list(`${build}/kernel`)).filter((name) => !name.startsWith(".")).join(" ");
-    const drop = async (stamp: string | null = null) => {
-      await dropBackdated(build, { path: tree, stamp }, host);
-      // The clock of files goes on in steps.
-      await new Promise((resolve) => setTimeout(resolve, 30));
-    };
-    await lay(tree, { "kernel/a.c": 100, "kernel/b.c": 100, "include/all.h": 100, ".git/x": 1 });
-    await at(names);
-    await drop();
-    assert.equal(await left(), "a.o b.o new.o", "nothing is known yet");
-    await lay(tree, { "kernel/a.c": 50, ".git/x": 1 });
-    await lay(`${dir}/outside`, { "victim": 1 });
-    // As a line, the end of this path would name a file outside.
-    await Deno.mkdir(`${build}/x\n${dir}/outside`, { recursive: true });
-    await Deno.writeTextFile(`${build}/x\n${dir}/outside/.victim.cmd`, "/kernel/a.c");
-    await Deno.writeTextFile(`${tree}/kernel/new.c`, "make sees it");
-    await drop(`${dir}/stamp`);
-    assert.equal(await left(), "a.o b.o new.o", "a tree of the cache");
-    await drop();
-    assert.equal(await left(), "b.o new.o");
-    assert.deepEqual(await host.fs.list(`${dir}/outside`), ["victim"]);
-    await drop();
-    assert.equal(await left(), "b.o new.o", "once is enough");
-    await at(names);
-    await Deno.rename(`${tree}/include/all.h`, `${tree}/x`);
-    await Deno.rename(`${tree}/x`, `${tree}/include/all.h`);
-    await drop();
-    assert.equal(await left(), "", "all of them");
-  }));
-
-Deno.test("dropBackdated() removes what a new header or link may hide a header from, of that name alone", () =>
-  withTempDir(async (dir) => {
-    const [build, tree] = [`${dir}/build`, `${dir}/tree`];
-    const left = async () =>
-      (await host.fs.list(build)).filter((name) => name.endsWith(".o")).join(" ");
-    const make = async () => {
-      for (const [name, header] of [["a", "include/x.h"], ["b", "include/y.h"]] as const) {
-        await Deno.writeTextFile(`${build}/${name}.o`, "");
-        await Deno.writeTextFile(`${build}/.${name}.o.cmd`, `deps := ${tree}/${header} \\\n`);
-      }
-    };
-    const drop = async () => {
-      await dropBackdated(build, { path: tree, stamp: null }, host);
-      await new Promise((resolve) => setTimeout(resolve, 30));
-    };
-    await lay(tree, { "include/x.h": 100, "include/y.h": 100 });
-    await Deno.mkdir(build);
-    await make();
-    await drop();
-    await Deno.writeTextFile(`${tree}/include/y.h`, "make sees this one");
-    await drop();
-    assert.equal(await left(), "a.o b.o");
-    await Deno.mkdir(`${tree}/first`);
-    await Deno.writeTextFile(`${tree}/first/x.h`, "comes before include/ on the compiler's way");
-    await drop();
-    assert.equal(await left(), "b.o", "a new header");
-    await make();
-    await Deno.symlink("../include/x.h", `${tree}/first/y.h`);
-    await drop();
-    assert.equal(await left(), "a.o", "a new link");
   }));
 
 Deno.test("checkSource() finds files that are younger than the tree, and names some", () =>

@@ -19,6 +19,10 @@ export interface KernelTree {
 /** What kbuild's own check calls an unclean tree (the outputmakefile rule of the top Makefile). */
 const IN_TREE_LEFTOVERS = [".config", "include/config", "arch/x86/include/generated"];
 
+/** The first lines of the top Makefile; other projects leave the last number out. */
+const VERSION_LINES =
+  /^VERSION[ \t]*=[ \t]*(\d+)[ \t]*\nPATCHLEVEL[ \t]*=[ \t]*(\d+)[ \t]*\nSUBLEVEL[ \t]*=[ \t]*(\d*)/m;
+
 /** Files whose line ends tell those of the checkout: each is read by make or Kconfig as it is. */
 const TEXTS = ["Makefile", "Kconfig", "scripts/Kbuild.include", "init/Makefile"];
 
@@ -28,7 +32,7 @@ function wrong(id: string, message: string, advice: string): KmatrixError {
 
 /**
  * @param name The tree as the user calls it, absolute.
- * @throws KmatrixError "usage": bad-path, no-kernel-tree, tree-has-crlf or tree-not-clean, each with
+ * @throws KmatrixError "usage": bad-path, no-kernel-tree, tree-not-whole, tree-has-crlf or tree-not-clean, each with
  *   what to do.
  */
 export async function kernelTree(name: string, host: Host): Promise<KernelTree> {
@@ -58,7 +62,7 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
     );
   }
   const makefile = texts[0];
-  const version = /^VERSION = (\d+)\nPATCHLEVEL = (\d+)\nSUBLEVEL = (\d+)/m.exec(makefile ?? "");
+  const version = VERSION_LINES.exec(makefile ?? "");
   if (!version) throw await noTree(path, makefile ?? null, host);
   for (const folder of ["kernel", ...await host.fs.exists(`${path}/arch`) ? ["arch/x86"] : []]) {
     if (await host.fs.exists(`${path}/${folder}`)) continue;
@@ -68,6 +72,7 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
       "A sparse checkout is made whole by `git sparse-checkout disable`.",
     );
   }
+  await checkWhole(path, texts[1] ?? "", host);
   for (const leftover of IN_TREE_LEFTOVERS) {
     if (!(await host.fs.exists(`${path}/${leftover}`))) continue;
     throw wrong(
@@ -76,7 +81,27 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
       `Run \`make -C ${path} mrproper\` (it removes .config too: keep a copy if you need it).`,
     );
   }
-  return { path, version: version.slice(1, 4).join(".") };
+  return { path, version: version.slice(1, 4).map((part) => part || "0").join(".") };
+}
+
+/**
+ * Holds a tree against what its own top Kconfig reads, so that no list of another version is needed.
+ * @throws KmatrixError "usage" (tree-not-whole)
+ */
+async function checkWhole(path: string, kconfig: string, host: Host): Promise<void> {
+  const read = [...kconfig.matchAll(/^source "([^"$]+)"$/gm)].map((match) => match[1]!);
+  // A package of headers has the Kconfig files and the Makefiles, and no code.
+  const wanted = read.includes("init/Kconfig") ? [...read, "init/main.c"] : read;
+  const there = await Promise.all(wanted.map((file) => host.fs.exists(`${path}/${file}`)));
+  const missing = wanted.filter((_, index) => !there[index]);
+  if (missing.length === 0) return;
+  const more = missing.length > 3 ? ` and ${missing.length - 3} more` : "";
+  throw wrong(
+    "tree-not-whole",
+    `${path} is a part of a kernel tree: ${missing.slice(0, 3).join(", ")}${more} missing`,
+    "A sparse checkout is made whole by `git sparse-checkout disable`; a package of headers has no " +
+      "code to build.",
+  );
 }
 
 /** What the folder is instead, where that can be told. */
@@ -100,6 +125,10 @@ async function noTree(path: string, makefile: string | null, host: Host): Promis
   for (const name of await fs.list(path)) {
     const text = await fs.readTextIfAny(`${path}/${name}/Makefile`).catch(() => null);
     if (text !== null && /^VERSION = \d+\nPATCHLEVEL = /m.test(text)) inner.push(`${path}/${name}`);
+  }
+  if (makefile === null && await fs.exists(`${path}/.git`)) {
+    const advice = `\`git -C ${path} checkout\` with a branch or tag puts the files there.`;
+    return wrong("no-kernel-tree", `${path} is a git checkout with no Makefile in it`, advice);
   }
   const what = makefile === null
     ? "it has no Makefile"
@@ -161,6 +190,23 @@ export async function treeState(path: string, cacheDir: string, host: Host): Pro
     await host.fs.remove(list);
     await host.fs.remove(links);
   }
+}
+
+/**
+ * Writes the list of a tree (formats/tree_list.ts) to a file.
+ * @throws KmatrixError "infra" where the tree cannot be listed.
+ */
+export async function writeTreeList(
+  { path, linked }: { readonly path: string; readonly linked?: string | null },
+  file: string,
+  host: Host,
+): Promise<void> {
+  await digests([LIST, file, "/dev/null", path], path, host);
+  if (!linked) return;
+  const behind = `${file}.linked`;
+  await digests([LIST_LINKED, behind, path, linked], path, host);
+  await host.fs.append(file, await host.fs.readText(behind));
+  await host.fs.remove(behind);
 }
 
 async function digests(

@@ -13,7 +13,7 @@ import {
 } from "../formats/build_inputs.ts";
 import { previousBuild, toolchainNews } from "../host/build_store.ts";
 import { parseCcacheLog } from "../formats/ccache_log.ts";
-import { dropBackdated } from "../host/cache_guard.ts";
+import { dropOutdated } from "../host/outdated.ts";
 import { compilerCache } from "../host/compiler_cache.ts";
 import { sha256 } from "../formats/digest.ts";
 import { checkInside, isMade, perform, readLog, statOf } from "../host/make_job.ts";
@@ -68,7 +68,7 @@ export async function build(
       argv: makeArgv(request, buildTargets(config)),
       cache,
       confine,
-      prepare: () => dropBackdated(buildDir, config.source, host),
+      prepare: () => dropOutdated(buildDir, config.source, host),
       source: config.source,
       products: async () => [
         "vmlinux",

@@ -12,8 +12,10 @@ import { checkSource } from "../host/cache_guard.ts";
 import { type Diff, extractDiffs } from "../host/diffs.ts";
 import { git, gitScript } from "../host/git.ts";
 import { layOut, openRepository, prepareGitDir } from "../host/git_dir.ts";
+import { writeTreeList } from "../host/kernel_tree.ts";
 import { sha256 } from "../formats/digest.ts";
 import { describeFuzz, patchName } from "../formats/series.ts";
+import { treeChanges } from "../formats/tree_list.ts";
 
 /** What a patched tree holds, kept beside it. */
 interface TreeState {
@@ -384,13 +386,8 @@ async function copyTouched(
   }
 }
 
-/**
- * Gives the files of the copy $1 that the one before, $0, does not have so the time of now: one that
- * its owner has put back is older than what was made from the other, and make would not see it.
- */
-const TOUCH_CHANGED = `files() { find "$1" -type f -printf '%P\\t%s\\t%T@\\0'; }
-{ files "$0"; files "$0"; files "$1"; } | sort -z | uniq -z -u | cut -z -f1 |
-  (cd "$1" && xargs -0 -r touch -c --)`;
+/** Gives the files of the copy $0 that $1 names the time of now, for make goes by times. */
+const TOUCH = `cd "$0" && xargs -0 -r touch -c -- < "$1"`;
 
 /** Puts what the links of $0 lead to outside of it in the place of those links in the copy $1. */
 const COPY_LINKED = `tar --create --dereference --exclude=.git -C "$0" --null -T "$2" |
@@ -404,22 +401,42 @@ async function layTree(
   host: Host,
 ): Promise<void> {
   const partial = `${path}.partial`;
+  const list = `${path}.list.new`;
   await host.fs.remove(partial);
   try {
     if (archive.tree === null) await must(host, ["cp", "--archive", "--link", base, partial]);
     else {
       await host.fs.makeDir(partial);
+      // Before it is copied: what changes meanwhile is different the next time.
+      await writeTreeList({ path: base, linked: archive.linked ?? null }, list, host);
       const copy = 'tar --create --exclude=.git -C "$0" . | tar --extract -C "$1"';
       await must(host, ["sh", "-c", copy, base, partial]);
       const { linked } = archive;
       if (linked) await must(host, ["sh", "-c", COPY_LINKED, base, partial, linked]);
-      if (await host.fs.exists(path)) await must(host, ["sh", "-c", TOUCH_CHANGED, path, partial]);
+      if (await host.fs.exists(path)) await touchChanged(`${path}.list`, list, partial, host);
     }
     await host.fs.remove(path);
     await host.fs.rename(partial, path);
+    if (archive.tree !== null) await host.fs.rename(list, `${path}.list`);
   } finally {
     await host.fs.remove(partial);
+    await host.fs.remove(list);
   }
+}
+
+/** What of the user's tree is not as in the list of the copy before, make is to take for new. */
+async function touchChanged(
+  listBefore: string,
+  list: string,
+  copy: string,
+  host: Host,
+): Promise<void> {
+  const before = await host.fs.readTextIfAny(listBefore) ?? "";
+  const changes = treeChanges(before, await host.fs.readText(list));
+  const names = `${list}.names`;
+  await host.fs.writeText(names, changes.map(({ name }) => `${name}\0`).join(""));
+  await must(host, ["sh", "-c", TOUCH, copy, names]);
+  await host.fs.remove(names);
 }
 
 /**

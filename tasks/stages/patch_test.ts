@@ -147,6 +147,12 @@ Deno.test("patch() makes a file new that its owner has put back with an old time
     assert.ok(after["b.c"]! > edited["b.c"]!, "newer than what was made of it");
     assert.equal(after["Makefile"], 1_000_000);
     assert.equal((await Deno.stat(file)).mtime!.getTime(), 1_000_000, "the tree is not written");
+    // Neither size nor time tell.
+    await Deno.writeTextFile(`${tree}/Makefile`, BASE["Makefile"]!.toUpperCase());
+    await Deno.utime(`${tree}/Makefile`, 1000, 1000);
+    change();
+    await apply(TWO);
+    assert.ok((await mtimes(path))["Makefile"]! > 1_000_000, "of the same size and time");
   });
 });
 
