@@ -11,6 +11,7 @@ import {
   type KernelConfig,
   type LeftOut,
   type RunSettings,
+  type SourceIdentity,
   type Stage,
   type StageOutcome,
   type StageResult,
@@ -50,6 +51,8 @@ export class CellProgress {
   result: CellResult | null = null;
   consoleTail = "";
   readonly attempts: BootAttempt[] = [];
+  /** What is known of its kernel's source. */
+  source: SourceIdentity | null = null;
   /** How far the cell's kernel came. */
   config: KernelConfig | null = null;
   kernel: KernelBuild | null = null;

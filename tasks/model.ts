@@ -259,6 +259,64 @@ export interface SourceTree {
   readonly fuzz?: readonly FuzzyHunk[];
 }
 
+/** One file of a checkout that is not as in its commit. */
+export interface ChangedFile {
+  readonly path: string;
+  readonly state: "added" | "changed" | "deleted";
+}
+
+/** What a checkout held beyond its commit. */
+export interface TreeDiff {
+  /** SHA-256 of the diff, which git can apply to the commit. */
+  readonly sha256: string;
+  readonly bytes: number;
+  /** Below the run's folder; null where it is too big to be kept. */
+  readonly file: string | null;
+  /** The first of them. */
+  readonly files: readonly ChangedFile[];
+  readonly fileCount: number;
+}
+
+/** What a --tree held when it was judged. */
+export interface TreeIdentity {
+  readonly path: string;
+  /** null where the tree is no checkout of git. */
+  readonly git: {
+    readonly commit: string;
+    /** As `git describe --tags` says it; null where no tag is near. */
+    readonly describe: string | null;
+    /** null for a detached HEAD. */
+    readonly branch: string | null;
+    /** null where the files are the commit's; what .gitignore names counts for nothing. */
+    readonly diff: TreeDiff | null;
+  } | null;
+  /** Of all files, where git does not give them again (formats/source_identity.ts); else null. */
+  readonly content: { readonly sha256: string; readonly follow: boolean } | null;
+}
+
+export interface PatchIdentity {
+  readonly name: string;
+  /** SHA-256 of the file. */
+  readonly sha256: string;
+  /** Of a mail; null elsewhere. */
+  readonly subject: string | null;
+  /** Address of the mail's sender. */
+  readonly author: string | null;
+}
+
+/** What of a kernel's source was judged, to tell it from what is there later. */
+export interface SourceIdentity {
+  readonly kernel: string;
+  readonly spec: SourceSpec;
+  /** As {@linkcode SourceArchive.version}. */
+  readonly version: string;
+  /** As {@linkcode SourceArchive.digest}; of a tree it says when it was touched, too. */
+  readonly digest: string;
+  readonly patches: readonly PatchIdentity[];
+  /** null for what is no local tree. */
+  readonly tree: TreeIdentity | null;
+}
+
 // ── configure, build, inspect ───────────────────────────────────────────────────────────────────
 
 export interface KernelConfig {
@@ -579,5 +637,7 @@ export interface RunReport {
   readonly interrupted: "SIGINT" | "SIGTERM" | null;
   /** Failures that belong to the run as a whole: a missing tool, an expired entry. */
   readonly failures: readonly Failure[];
+  /** A source each kernel, as far as the run came. */
+  readonly sources: readonly SourceIdentity[];
   readonly usage: Usage;
 }

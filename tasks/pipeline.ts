@@ -14,6 +14,8 @@ import {
   type Plan,
   RUN_FORMAT,
   type RunReport,
+  type SourceArchive,
+  type SourceIdentity,
   type SourceTree,
   type Stage,
   STAGES,
@@ -42,6 +44,8 @@ import {
 } from "./formats/allow_list.ts";
 import { sandboxText } from "./formats/sandbox.ts";
 import { lackingForAll } from "./formats/selection.ts";
+import { sourceLines, sourceProperties } from "./formats/source_identity.ts";
+import { identifySource } from "./host/source_identity.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
 import { attemptFolder } from "./formats/flakes.ts";
 import type { Finding } from "./host/doctor.ts";
@@ -89,6 +93,7 @@ class Run {
   readonly #startedAt: number;
   readonly #cells: readonly CellProgress[];
   readonly #failures: Failure[] = [];
+  readonly #sources: SourceIdentity[] = [];
   readonly #schedule: Schedule;
   /** By the first cell of each build. */
   readonly #jobs = new Map<string, Build>();
@@ -120,6 +125,7 @@ class Run {
       cells: this.#cells.map((cell) => this.#reportOf(cell)),
       interrupted: this.#options.interruptedBy(),
       failures: this.#failures,
+      sources: this.#sources,
       usage: this.#host.usage(),
     };
   }
@@ -349,6 +355,7 @@ class Run {
           cell.properties["kernel.version"] = made.value.version;
           cell.note("fetch", made.value.version);
         }
+        if (cells.length > 0) await this.#identify(cells, made.value);
         return cells;
       case "configure":
         for (const cell of cells) {
@@ -385,6 +392,25 @@ class Run {
       case "boot":
       case "parse":
         return cells;
+    }
+  }
+
+  /** What is judged goes on record before anything is made of it. */
+  async #identify(cells: readonly CellProgress[], archive: SourceArchive): Promise<void> {
+    const { kernel } = cells[0]!.cell;
+    try {
+      const { runDir } = this.#options;
+      const source = await identifySource(kernel, archive, runDir, this.#paths, this.#host);
+      this.#sources.push(source);
+      for (const cell of cells) {
+        cell.source = source;
+        Object.assign(cell.properties, sourceProperties(source));
+      }
+      for (const line of sourceLines(source)) this.#host.log("info", line);
+    } catch (error) {
+      // A verdict without it is one all the same; a patch that is gone fails where it is applied.
+      const { message } = this.#failureOf(error);
+      this.#host.log("warn", `${kernel.id}: what is judged is not on record: ${message}`);
     }
   }
 
@@ -501,6 +527,8 @@ class Run {
       stage,
       kernel: cell.kernel,
       version: one.properties["kernel.version"] ?? "",
+      source: one.source,
+      runDir: this.#options.runDir,
       toolchain: cell.toolchain,
       makeVariables: settings.makeVariables,
       targets: one.config === null ? [] : buildTargets(one.config),

@@ -161,3 +161,129 @@ Deno.test("files of the cache that are damaged or of another shape are made anew
     await runs(file);
   }
 });
+
+async function sh(cwd: string, script: string): Promise<string> {
+  const args = ["-ec", `export GIT_CONFIG_GLOBAL=/dev/null; ${script}`];
+  const { code, stdout, stderr } = await new Deno.Command("sh", { args, cwd }).output();
+  const text = new TextDecoder();
+  assert.equal(code, 0, text.decode(stderr));
+  return text.decode(stdout);
+}
+
+Deno.test("a run of --tree has its source on record, and what it leaves shows that source again", async () => {
+  await project.write(
+    "project/kernels/linux-6.12/kernel.yaml",
+    `source: { tree: ${project.dir}/tree }\n`,
+  );
+  const matrix = ["--matrix", await matrixWith("template: fake\n")];
+  const tree = await ownTree("mine", "PRINTK", "KCOV");
+  const commit = "git -c user.name=a -c user.email=a@b commit -q";
+  await sh(
+    tree,
+    `git init -q -b topic; git add .; ${commit} -m one; printf 'int x;\\n' > kernel/x.c`,
+  );
+  await sh(tree, "printf 'int kcov2;\\n' > kernel/kcov.c");
+  const failing = project.soundBoot("fake/kcov", (script) => ({
+    ...script,
+    cell: "mine/kcov",
+    tests: script.tests.map((test) =>
+      test.act.do === "pass" ? { ...test, act: { do: "fail", message: "no" } } : test
+    ),
+  }));
+  await project.setBoot("mine/kcov", { recording: failing, end: 33 });
+  const run = ["matrix", "mine/kcov", "--tree", tree, "--filter", "kcov.*", "--bundle", ...matrix];
+  const { code, out } = await project.run(...run);
+  assert.equal(code, 3, out);
+  const judged = /^judged: mine: commit [0-9a-f]{12} \(branch topic\)\n +mine: 2 changed files: /m;
+  assert.match(out, judged);
+  const { sources } = JSON.parse(await project.read("run.json"));
+  const head = (await sh(tree, "git rev-parse HEAD")).trim();
+  assert.equal(sources[0].tree.git.commit, head);
+  assert.deepEqual(sources[0].tree.git.diff.files, [
+    { path: "kernel/kcov.c", state: "changed" },
+    { path: "kernel/x.c", state: "added" },
+  ]);
+  const diff = await project.read(sources[0].tree.git.diff.file);
+  assert.match(diff, /^\+int kcov2;$/m);
+  assert.equal(await project.read("mine/kcov/source.diff"), diff);
+  const xml = await project.read("junit.xml");
+  assert.match(xml, new RegExp(`<property name="source.commit" value="${head}"/>`));
+  assert.match(
+    xml,
+    /<property name="source.changed" value="kernel\/kcov.c \(changed\), kernel\/x.c \(added\)"\/>/,
+  );
+  const replay = await project.run("replay", `${project.out}/latest/mine/kcov/mine-kcov.tar.xz`);
+  assert.match(replay.out, /^built of {2}mine: commit /m);
+});
+
+Deno.test("entries of the matrix that nothing has a use for fail the run, once all their cells had their say", async () => {
+  const tests = ["kcov.mode_trace_pc.*", "kcov_c.*"];
+  // The tests of one fixture are all that the recordings hold.
+  const excused = project.soundBoot("fake/kcov", (script) => ({
+    ...script,
+    filter: [],
+    tests: script.tests.map((test) =>
+      test.act.do === "pass" ? { ...test, act: { do: "fail", message: "known" } } : test
+    ),
+  }));
+  await project.setBoot("fake/kcov", { recording: excused, end: 33 });
+  const fail = `{ tests: ${JSON.stringify(tests)}, reason: r, link: l, expires: 2999-01-01 }`;
+  const matrix = [
+    "--matrix",
+    await matrixWith(
+      `  fake/kcov: { fail: ${fail} }\nwarnings:\n  - { match: never said, cells: [fake/kcov], reason: r }\n`,
+    ),
+  ];
+  const built = await project.run("build", "fake/kcov", ...matrix);
+  assert.equal(built.code, 2, built.out);
+  assert.match(
+    built.out,
+    /other\.yaml:16: no build warned of "never said": remove the entry \[unused-warning/,
+  );
+  assert.doesNotMatch(built.out, /unused-expectation/);
+  const whole = await project.run("matrix", "fake/kcov", ...matrix);
+  assert.match(
+    whole.out,
+    /other\.yaml:14: no test of its cells matches "kcov_c\.\*": remove the glob \[unused-expectation/,
+  );
+  // A run of part of the tests, of other options or of another compiler says nothing of lists.
+  for (const args of [["--filter", "kcov.*"]]) {
+    const { out } = await project.run("matrix", "fake/kcov", ...args, ...matrix);
+    assert.doesNotMatch(out, /unused-expectation/, args.join(" "));
+  }
+  const added = await project.run("build", "fake/kcov", "--kconfig-add", "CONFIG_X=n", ...matrix);
+  assert.equal(added.code, 0, added.out);
+  project.environment = { KCFLAGS: "-DX" };
+  try {
+    assert.equal((await project.run("build", "fake/kcov", ...matrix)).code, 0);
+  } finally {
+    project.environment = {};
+  }
+  // Cells of the entry that did not run have had no say.
+  assert.equal((await project.run("build", "fake/nokcov", ...matrix)).code, 0);
+});
+
+Deno.test("what a guest and a build print reaches neither terminal nor JUnit as codes", async () => {
+  const evil =
+    "\x1b[32mok\x1b[0m \x1b]0;title\x07\x1b]8;;https://x.test\x1b\\link\x1b]8;;\x1b\\ \u202e\u009b31m";
+  const panic = `Kernel panic - not syncing: ${evil} end`;
+  const recording = project.soundBoot("fake/kcov", (script) => ({
+    ...script,
+    tests: script.tests.map((test) =>
+      test.act.do === "pass"
+        ? { ...test, act: { do: "fail", message: evil }, console: [panic] }
+        : test
+    ),
+  }));
+  await project.setBoot("fake/kcov", { recording, end: 33 });
+  const { out, err } = await project.run("matrix", "fake/kcov", "--filter", "kcov.*", "--verbose");
+  const xml = await project.read("junit.xml");
+  const script = await project.read("fake/kcov/repro.sh");
+  for (const text of [out, err, xml, script]) {
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(text, /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]|title|\[32m|31m|x\.test/);
+  }
+  assert.match(out, /Kernel panic - not syncing: ok link {2}end|ok link/);
+  // The recording stays as it came.
+  assert.ok((await project.read("fake/kcov/console.log")).includes("\x1b]0;title\x07"));
+});

@@ -13,6 +13,7 @@ import { nearest } from "../formats/nearest.ts";
 import { formatCommand } from "../formats/shell.ts";
 import { cProgramTable } from "../formats/c_programs.ts";
 import { dedupTable } from "../formats/dedup_table.ts";
+import { sourceLines } from "../formats/source_identity.ts";
 import { failuresText, inspectTable, splatsText, summaryTable } from "../formats/summary.ts";
 import { loadMatrix, makePlan, withOwnKernel } from "../project.ts";
 
@@ -151,6 +152,8 @@ export function printRun(
   if (beside !== "") terminal.print(`\n${beside}`);
   const splats = splatsText(run, terminal.style);
   if (splats !== "") terminal.print(`\n${splats}`);
+  const sources = run.sources.flatMap(sourceLines);
+  if (sources.length > 0) terminal.print(`\njudged: ${sources.join("\n        ")}`);
   if (results !== null) terminal.print(`\nresults: ${results}`);
   const failures = failuresText(run, terminal.style);
   if (failures !== "") terminal.print(`\n${failures}`);

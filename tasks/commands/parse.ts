@@ -69,6 +69,7 @@ export async function parseCommand(
     cells,
     interrupted: null,
     failures: [],
+    sources: [],
     usage: host.usage(),
   };
   await writeCopies(run, options, context);

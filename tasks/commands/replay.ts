@@ -12,6 +12,7 @@ import {
 } from "../formats/bundle.ts";
 import { limitsFor } from "../formats/limits.ts";
 import { formatCommand } from "../formats/shell.ts";
+import { sourceLines } from "../formats/source_identity.ts";
 import { cellFailuresText } from "../formats/summary.ts";
 import { bootStage, judgeCell } from "../formats/verdict.ts";
 import { cellFolder } from "../paths.ts";
@@ -82,6 +83,10 @@ export async function replayCommand(
   const stages = [bootStage(result, record.durationMs, "")];
   const { verdict } = judgeCell(manifest.expect, stages, result);
   const differences = verdictDifferences(manifest.verdict, verdict);
+  const { identity } = manifest.source;
+  for (const line of identity === null ? [] : sourceLines(identity)) {
+    terminal.print(`built of  ${line}`);
+  }
   terminal.print(`recorded  ${word(manifest.verdict)} (${manifest.accel})`);
   terminal.print(`now       ${word(verdict)} (${accel})`);
   const failures = verdict.kind === "failed" ? verdict.failures : [];

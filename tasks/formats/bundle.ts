@@ -10,10 +10,12 @@ import {
   type Feature,
   FEATURES,
   type Machine,
+  type SourceIdentity,
   type SourceSpec,
 } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { allowedSplatShape, verdictShape } from "./run_report.ts";
+import { sourceIdentityShape, sourceSpecShape } from "./source_identity.ts";
 import { count, givenJson, ms, objectOf, readJson, type Shape, strings } from "./shape.ts";
 
 export const MANIFEST = "bundle.json";
@@ -32,7 +34,12 @@ export interface BundleManifest {
   readonly allow: readonly AllowedSplat[];
   /** The tests of the guest in it, which may be older than those of this tool. */
   readonly declared: readonly DeclaredTest[];
-  readonly source: { readonly spec: SourceSpec; readonly version: string };
+  readonly source: {
+    readonly spec: SourceSpec;
+    readonly version: string;
+    /** null where it could not be found out. */
+    readonly identity: SourceIdentity | null;
+  };
   /** Programs that built and booted it, with what they say of their version. */
   readonly tools: Readonly<Record<string, string>>;
   /** QEMU's command line as it was. */
@@ -61,13 +68,6 @@ const expectationShape: Shape<Expectation> = v.variant("kind", [
     expires: v.string(),
     place: v.exactOptional(v.string()),
   }),
-]);
-
-const sourceShape: Shape<SourceSpec> = v.variant("kind", [
-  v.looseObject({ kind: v.literal("debian"), package: v.string() }),
-  v.looseObject({ kind: v.literal("tarball"), location: v.string(), sha256: v.string() }),
-  v.looseObject({ kind: v.literal("git"), repository: v.string(), ref: v.string() }),
-  v.looseObject({ kind: v.literal("tree"), path: v.string() }),
 ]);
 
 const positive = v.pipe(count, v.minValue(1));
@@ -102,7 +102,11 @@ const manifestShape: Shape<BundleManifest> = objectOf<BundleManifest>()({
     timeoutMs: ms,
     file: v.string(),
   })),
-  source: v.looseObject({ spec: sourceShape, version: v.string() }),
+  source: v.looseObject({
+    spec: sourceSpecShape,
+    version: v.string(),
+    identity: v.nullable(sourceIdentityShape),
+  }),
   tools: v.record(v.string(), v.string()),
   qemu: strings,
   properties: v.record(v.string(), v.string()),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { CellVerdict } from "../model.ts";
+import type { CellVerdict, SourceSpec } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { parseManifest, verdictDifferences } from "./bundle.ts";
 
@@ -39,7 +39,7 @@ const MACHINE = { id: "uni", cpus: 1, memoryMiB: 256, type: "microvm", cmdline: 
 const WHOLE = {
   ...{ format: 2, cell: "a/b", machine: MACHINE, accel: "tcg", features: ["kcov"], filter: [] },
   ...{ timeoutSeconds: null, expect: { kind: "pass" }, allow: [], declared: [], tools: {} },
-  source: { spec: { kind: "tree", path: "/tree" }, version: "6.12.99" },
+  source: { spec: { kind: "tree", path: "/tree" }, version: "6.12.99", identity: null },
   ...{ qemu: ["qemu"], properties: {}, verdict: PASSED },
   digests: { vmlinux: SHA, "initramfs.cpio": SHA },
 };
@@ -66,6 +66,27 @@ Deno.test("parseManifest() reads what leaves the tool", () => {
   assert.deepEqual(read({ machine: { ...MACHINE, qemuArgs: ["-d", "int"] } }).machine.qemuArgs, [
     ...["-d", "int"],
   ]);
+});
+
+Deno.test("parseManifest() reads sources of every kind", () => {
+  // A kind that is added to SourceSpec is missed here by the compiler.
+  const kinds: { readonly [K in SourceSpec["kind"]]: Extract<SourceSpec, { kind: K }> } = {
+    debian: { kind: "debian", package: "linux-source-6.12" },
+    tarball: { kind: "tarball", location: "/x.tar", sha256: SHA },
+    git: { kind: "git", repository: "/r", ref: "v6.12" },
+    tree: { kind: "tree", path: "/t" },
+    commits: {
+      ...{ kind: "commits", repository: "/r", range: "a..b", base: "0" },
+      commits: [{ id: "1", subject: "s" }],
+    },
+  };
+  for (const spec of Object.values(kinds)) {
+    const identity = {
+      ...{ kernel: "k", spec, version: "6.12.99", digest: "0", patches: [], tree: null },
+    };
+    const source = { spec, version: "6.12.99", identity };
+    assert.deepEqual(read({ source }).source, source);
+  }
 });
 
 Deno.test("parseManifest() refuses damage and other formats, and says what is wrong where", () => {

@@ -4,7 +4,7 @@
  * version's is as good as none: cachedJson() gives null, and the file is made anew.
  */
 import * as v from "valibot";
-import type { BootTimes, Inspection, LeftOut, ModuleInspection } from "../model.ts";
+import type { BootTimes, FuzzyHunk, Inspection, LeftOut, ModuleInspection } from "../model.ts";
 import type { JobTimes } from "./schedule.ts";
 import { count, ms, objectOf, type Shape, strings } from "./shape.ts";
 
@@ -109,4 +109,29 @@ export const probeAnswerShape: Shape<ProbeAnswer> = objectOf<ProbeAnswer>()({
   code: v.number(),
   stdout: v.string(),
   stderr: v.string(),
+});
+
+/** What a patched tree holds, kept beside it (stages/patch.ts). */
+export interface TreeState {
+  readonly base: string;
+  /** Paths that differ from the base, or may. */
+  readonly touched: readonly string[];
+  /** "" while the tree is being written. */
+  readonly digest: string;
+  readonly fuzz?: readonly FuzzyHunk[];
+}
+
+export const treeStateShape: Shape<TreeState> = objectOf<TreeState>()({
+  base: v.string(),
+  touched: strings,
+  digest: v.string(),
+  fuzz: v.exactOptional(v.array(
+    objectOf<FuzzyHunk>()({
+      patch: v.string(),
+      file: v.string(),
+      hunk: v.nullable(count),
+      line: count,
+      context: v.tuple([count, count]),
+    }),
+  )),
 });

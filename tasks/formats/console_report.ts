@@ -209,6 +209,7 @@ export function consoleRun(
   return {
     ...{ format: RUN_FORMAT, startedAt, durationMs, accel: null, cells, interrupted: null, usage },
     failures: [],
+    sources: [],
   };
 }
 

@@ -11,9 +11,11 @@ import type {
   DeclaredTest,
   Expectation,
   Machine,
+  SourceIdentity,
   SourceSpec,
   Stage,
   TestOutcome,
+  TreeIdentity,
 } from "../model.ts";
 import { globMatcher } from "./cells.ts";
 import { EXIT_FINISHED } from "../../selftests/harness/frames.ts";
@@ -21,6 +23,7 @@ import { makeArgv, type MakeRequest } from "./make.ts";
 import { qemuArgv, qemuExitCode } from "./qemu.ts";
 import { debianSourceTar } from "./requirements.ts";
 import { quoteWord } from "./shell.ts";
+import { contentCommand, SOURCE_DIFF } from "./source_identity.ts";
 
 /** What a test must come to for the cell to be as declared; "any" where the matrix excuses it. */
 export interface ExpectedTest {
@@ -59,6 +62,8 @@ export interface ReproFacts {
   readonly repeat: string;
   readonly source: SourceSpec;
   readonly version: string;
+  /** What was judged; null where it could not be found out. */
+  readonly identity: SourceIdentity | null;
   /** The diffs in series/ beside the script, in order, and the folders to take off their names. */
   readonly series: readonly { readonly name: string; readonly strip: number }[];
   /** They were applied with --fuzz. */
@@ -202,17 +207,37 @@ function shellWord(word: string): string {
   return `"${quoted}"`;
 }
 
-/** How the source is had; the last line of a function. */
-function sourceLines(spec: SourceSpec, version: string): string[] {
+/** Ends the script: what was judged is not to be had any more. */
+const movedOn = (what: string) =>
+  `stop ${quoteWord(`${what}: it has moved on since this was recorded`)}`;
+
+/** A commit of a repository on this machine as files, whatever attributes say of them. */
+function checkout(repository: string, commit: string): string[] {
+  const fetch = `fetch --quiet --depth=1 ${quoteWord(repository)} ${commit}`;
+  return [
+    '\tgit init --quiet "$source" &&',
+    `\t\techo '* -text -ident -filter' > "$source/.git/info/attributes" &&`,
+    `\t\tgit -C "$source" ${fetch} ||`,
+    `\t\t${movedOn(`${repository} does not have commit ${commit}`)}`,
+    '\tgit -C "$source" checkout --quiet FETCH_HEAD || return 1',
+  ];
+}
+
+/** How the source is had as it was judged; the last line of a function. */
+function sourceLines({ source: spec, version, identity }: ReproFacts): string[] {
   const unpack = (archive: string) =>
     `\ttar --extract -f ${archive} -C "$source" --strip-components=1 --no-same-owner || return 1`;
   switch (spec.kind) {
-    case "debian":
+    case "debian": {
+      const tar = quoteWord(debianSourceTar(spec.package));
+      const query = `dpkg-query --show --showformat='\${Version}' ${spec.package}`;
       return [
-        `\t# package ${spec.package}, version ${version}`,
-        `\t[ -f ${quoteWord(debianSourceTar(spec.package))} ] || stop 'install ${spec.package}'`,
-        unpack(quoteWord(debianSourceTar(spec.package))),
+        `\t[ -f ${tar} ] || stop 'install ${spec.package}'`,
+        `\t[ "$(${query} 2> /dev/null)" = ${quoteWord(version)} ] ||`,
+        `\t\t${movedOn(`${spec.package} is not version ${version}`)}`,
+        unpack(tar),
       ];
+    }
     case "tarball": {
       const remote = /^https?:/.test(spec.location);
       const archive = remote ? '"$work/source.tar"' : quoteWord(spec.location);
@@ -228,26 +253,50 @@ function sourceLines(spec: SourceSpec, version: string): string[] {
         '\tgit init --quiet "$source" &&',
         `\t\tgit -C "$source" fetch --depth=1 ${quoteWord(spec.repository)} ${
           quoteWord(spec.ref)
-        } &&`,
-        '\t\tgit -C "$source" checkout --quiet FETCH_HEAD || return 1',
+        } || return 1`,
+        ...(identity === null ? [] : [
+          `\t[ "$(git -C "$source" rev-parse 'FETCH_HEAD^{commit}')" = ${identity.digest} ] ||`,
+          `\t\t${movedOn(`${spec.ref} of ${spec.repository} is not ${identity.digest}`)}`,
+        ]),
+        '\tgit -C "$source" checkout --quiet FETCH_HEAD || return 1',
       ];
-    case "commits": {
-      const head = spec.commits.at(-1)?.id ?? spec.base;
-      const fetch = `fetch --quiet --depth=1 ${quoteWord(spec.repository)} ${head}`;
+    case "commits":
       return [
         `\t# the last commit of ${spec.range}`,
-        '\tgit init --quiet "$source" &&',
-        `\t\techo '* -text -ident -filter' > "$source/.git/info/attributes" &&`,
-        `\t\tgit -C "$source" ${fetch} &&`,
-        '\t\tgit -C "$source" checkout --quiet FETCH_HEAD || return 1',
+        ...checkout(spec.repository, spec.commits.at(-1)?.id ?? spec.base),
       ];
-    }
     case "tree":
-      return [
-        `\t# the tree as it was: what has changed in it since then is not known here`,
-        `\tcp -R ${quoteWord(spec.path)}/. "$source" || return 1`,
-      ];
+      return treeLines(spec.path, identity?.tree ?? null);
   }
+}
+
+/** A local tree as it was, from git's objects or where its files are still the same. */
+function treeLines(named: string, tree: TreeIdentity | null): string[] {
+  const path = tree?.path ?? named;
+  const word = quoteWord(path);
+  if (tree?.content) {
+    const { sha256, follow } = tree.content;
+    return [
+      `\t[ "$(cd ${word} && ${contentCommand(follow)})" = ${sha256} ] ||`,
+      `\t\t${movedOn(`the files of ${path} are others`)}`,
+      `\tcp -R${follow ? "L" : ""} ${word}/. "$source" || return 1`,
+    ];
+  }
+  if (tree?.git) {
+    const { commit, diff } = tree.git;
+    return [
+      ...checkout(path, commit),
+      ...(diff === null ? [] : [
+        `\thas_digest "$here/${SOURCE_DIFF}" ${diff.sha256} ||`,
+        `\t\tstop "$here/${SOURCE_DIFF} is not the recorded one"`,
+        `\t(cd "$source" && git apply --whitespace=nowarn "$here/${SOURCE_DIFF}") || return 1`,
+      ]),
+    ];
+  }
+  return [
+    "\techo 'notice: nobody knows whether the tree is as it was'",
+    `\tcp -R ${word}/. "$source" || return 1`,
+  ];
 }
 
 /** One patch, whatever the settings of git are and whichever repository is around the folder. */
@@ -268,7 +317,7 @@ function buildFunction(facts: ReproFacts): string[] {
     ...(facts.series.length === 0 ? [] : takeFunction(facts.fuzz ?? false)),
     "unpack() {",
     '\tmkdir -p "$source" "$build"',
-    ...sourceLines(facts.source, facts.version),
+    ...sourceLines(facts),
     ...facts.series.map(({ name, strip }) =>
       `\ttake -p${strip} "$here/series/${name}" || return 1`
     ),

@@ -23,6 +23,7 @@ const FACTS: ReproFacts = {
   repeat: "npx --yes deno task repro linux-6.12/kcov",
   source: { kind: "debian", package: "linux-source-6.12" },
   version: "6.12.1-1",
+  identity: null,
   series: [{ name: "0001-a.patch", strip: 1 }],
   make: { toolchain: CLANG, variables: {} },
   targets: ["vmlinux"],

@@ -16,6 +16,7 @@ import {
   type TestResult,
 } from "../model.ts";
 import { type Failure, FAILURE_KINDS, KmatrixError } from "../errors.ts";
+import { sourceIdentityShape } from "./source_identity.ts";
 import { count, givenJson, ms, objectOf, readJson, type Shape, strings } from "./shape.ts";
 
 const stage = v.picklist(STAGES);
@@ -142,6 +143,7 @@ export const runReportShape: Shape<RunReport> = objectOf<RunReport>()({
   cells: v.array(cellReport),
   interrupted: v.nullable(v.picklist(["SIGINT", "SIGTERM"])),
   failures,
+  sources: v.array(sourceIdentityShape),
   usage: v.looseObject({ programsMs: v.record(v.string(), ms), peakMiB: ms }),
 });
 

@@ -8,6 +8,7 @@ import { bootRecord, record, scripted } from "../testing/recorder.ts";
 import { parseBootRecord } from "./boot_record.ts";
 import { junitXml } from "./junit.ts";
 import { parseRunReport } from "./run_report.ts";
+import { sourceLines } from "./source_identity.ts";
 import { failuresText, inspectTable, PLAIN, splatsText, summaryTable } from "./summary.ts";
 
 const FAILURE: Failure = {
@@ -55,7 +56,26 @@ const RUN: RunReport = sampleRun([
     verdict: { kind: "flaky", failures: [FAILURE], allowed: false },
   }),
   sampleCellReport({ cell: "k/none" as CellId, verdict: { kind: "unfinished", why: "not run" } }),
-], { failures: [FAILURE], interrupted: "SIGINT", usage: { programsMs: { make: 1 }, peakMiB: 99 } });
+], {
+  sources: [{
+    ...{ kernel: "k", spec: { kind: "tree", path: "/t" }, version: "6.12.0", digest: "d" },
+    patches: [{ name: "a", sha256: "0", subject: "s", author: null }],
+    tree: {
+      path: "/t",
+      git: {
+        ...{ commit: "0".repeat(40), describe: "v6.12", branch: null },
+        diff: {
+          ...{ sha256: "0", bytes: 1, file: null, fileCount: 1 },
+          files: [{ path: "a", state: "added" }],
+        },
+      },
+      content: { sha256: "0", follow: false },
+    },
+  }],
+  failures: [FAILURE],
+  interrupted: "SIGINT",
+  usage: { programsMs: { make: 1 }, peakMiB: 99 },
+});
 
 const { features, ...recording } = { ...record({ tests: [scripted("a.b.c")] }), features: [] };
 const RECORD = bootRecord(recording, {
@@ -126,6 +146,7 @@ for (const [name, sound, parse] of FILES) {
 
 /** What commands do with a report. */
 function show(run: RunReport): void {
+  run.sources.flatMap(sourceLines);
   junitXml(run);
   summaryTable(run, 100, PLAIN);
   inspectTable(run, PLAIN);

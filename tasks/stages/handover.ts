@@ -16,6 +16,7 @@ import type {
   KernelSpec,
   Machine,
   SeriesPatch,
+  SourceIdentity,
   Stage,
   Toolchain,
 } from "../model.ts";
@@ -31,6 +32,7 @@ import {
   type ReproFacts,
   reproScript,
 } from "../formats/repro_script.ts";
+import { SOURCE_DIFF } from "../formats/source_identity.ts";
 import { notRunText } from "../formats/summary.ts";
 
 /** What is known of a cell that failed, as far as it came. */
@@ -40,6 +42,9 @@ export interface HandoverInput {
   readonly kernel: KernelSpec;
   /** The source's version; "" where it was not found out. */
   readonly version: string;
+  /** What was judged; null where it could not be found out. */
+  readonly source: SourceIdentity | null;
+  readonly runDir: string;
   readonly toolchain: Toolchain;
   readonly makeVariables: Readonly<Record<string, string>>;
   readonly targets: readonly string[];
@@ -67,6 +72,8 @@ export interface HandoverInput {
 export async function leaveScript(input: HandoverInput, host: Host): Promise<void> {
   const { dir, report } = input;
   const series = await copySeries(input, host);
+  const diff = input.source?.tree?.git?.diff?.file;
+  if (diff) await host.fs.copy(`${input.runDir}/${diff}`, `${dir}/${SOURCE_DIFF}`);
   let config: string | null = null;
   if (input.dotConfig !== null) {
     await host.fs.copy(input.dotConfig, `${dir}/.config`);
@@ -85,6 +92,7 @@ export async function leaveScript(input: HandoverInput, host: Host): Promise<voi
     repeat: report.repeat,
     source: input.kernel.source,
     version: input.version,
+    identity: input.source,
     series,
     fuzz: input.kernel.fuzz ?? false,
     make: { toolchain: input.toolchain, variables: input.makeVariables },
@@ -183,7 +191,8 @@ export async function leaveBundle(
       await put(file, `modules/${module.split("/").at(-1)}`);
     }
     const recorded = ["console.log", "results.log", "boot.json"];
-    for (const file of ["initramfs.cpio", ".config", "repro.sh", "build.log", ...recorded]) {
+    const files = ["initramfs.cpio", ".config", "repro.sh", "build.log", SOURCE_DIFF, ...recorded];
+    for (const file of files) {
       if (await host.fs.exists(`${dir}/${file}`)) await put(`${dir}/${file}`, file);
     }
     const series = await host.fs.list(`${dir}/series`);
@@ -200,7 +209,7 @@ export async function leaveBundle(
       expect: boot.expect,
       allow: boot.allow,
       declared: boot.declared,
-      source: { spec: input.kernel.source, version: input.version },
+      source: { spec: input.kernel.source, version: input.version, identity: input.source },
       tools,
       qemu: boot.record.argv,
       properties: report.properties,

@@ -13,19 +13,11 @@ import { type Diff, extractDiffs } from "../host/diffs.ts";
 import { git, gitScript } from "../host/git.ts";
 import { layOut, openRepository, prepareGitDir } from "../host/git_dir.ts";
 import { writeTreeList } from "../host/kernel_tree.ts";
+import { type TreeState, treeStateShape } from "../formats/cache_files.ts";
 import { sha256 } from "../formats/digest.ts";
+import { cachedJson } from "../formats/shape.ts";
 import { describeFuzz, patchName } from "../formats/series.ts";
 import { treeChanges } from "../formats/tree_list.ts";
-
-/** What a patched tree holds, kept beside it. */
-interface TreeState {
-  readonly base: string;
-  /** Paths that differ from the base, or may. */
-  readonly touched: readonly string[];
-  /** "" while the tree is being written. */
-  readonly digest: string;
-  readonly fuzz?: readonly FuzzyHunk[];
-}
 
 /** A kernel's tree while it is worked on. */
 interface Work {
@@ -179,11 +171,7 @@ function baseStamp(archive: Pick<SourceArchive, "digest">, paths: Paths): string
 async function readState(file: string, tree: string, host: Host): Promise<TreeState | null> {
   const text = await host.fs.readTextIfAny(file);
   if (text === null || !(await host.fs.exists(tree))) return null;
-  try {
-    return JSON.parse(text) as TreeState;
-  } catch {
-    return null;
-  }
+  return cachedJson(treeStateShape, text);
 }
 
 async function unpack(archive: SourceArchive, paths: Paths, host: Host): Promise<string> {

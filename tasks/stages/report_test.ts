@@ -13,6 +13,7 @@ const RUN: RunReport = {
   durationMs: 0,
   cells: [],
   failures: [],
+  sources: [],
   interrupted: null,
 };
 

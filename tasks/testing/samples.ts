@@ -93,6 +93,7 @@ export function sampleRun(
     cells,
     interrupted: null,
     failures: [],
+    sources: [],
     usage: { programsMs: {}, peakMiB: 0 },
     ...other,
   };
