@@ -7,6 +7,7 @@ import {
   FLAKY,
   HUNTED,
   installHistoryPrograms,
+  makeHistory,
   writeImages,
 } from "../testing/fake_history.ts";
 
@@ -100,4 +101,72 @@ Deno.test("series refuses a kernel without one", async () => {
   const { code, err } = await project.run("series", "fake/kcov");
   assert.equal(code, 2);
   assert.match(err, /fake has no series/);
+});
+
+Deno.test("series walks the commits of a range, then the patches on top of them", async () => {
+  const commits = ["good0", "good1", "bad3", "bad4"].map((image) => ({
+    ...{ image, subject: image, kconfig: "config KCOV\nconfig PRINTK\nconfig OTHER\n" },
+  }));
+  const { tree, ids } = await makeHistory(project, commits);
+  const fix = `${project.dir}/fix.diff`;
+  await Deno.writeTextFile(fix, change("kernel/kcov.c", source("bad4"), source("good4")));
+  const range = ["--tree", tree, "--range", `${ids[0]}..`, "--series", fix];
+  const { code, out, err } = await project.run(
+    "series",
+    `tree+${ids[0]}..+fix/kcov`,
+    ...range,
+    ...TESTS,
+  );
+  assert.equal(code, 3, out + err);
+  const short = ids.map((id) => id.slice(0, 12));
+  const rows = out.split("\n\n")[0]!.split("\n").slice(1).map((line) =>
+    line.replaceAll(/ +/g, " ")
+  );
+  assert.deepEqual(rows, [
+    "(without the series) ok 2",
+    `1 ${short[1]}-good1 ok 2`,
+    `2 ${short[2]}-bad3 1 FAILED`,
+    `3 ${short[3]}-bad4 1 FAILED`,
+    "4 fix ok 2",
+  ]);
+  assert.match(out, new RegExp(`first broken by ${short[2]}-bad3: `));
+});
+
+Deno.test("hunks that apply with --fuzz are in the reports, also of a run that finds the tree", async () => {
+  await setSeries({});
+  await project.write("tree/kernel/fuzz.c", "1\n2\n3\n4\n5\n6\n7\n");
+  const file = `${project.dir}/near.diff`;
+  const hunk = "@@ -1,7 +1,7 @@\n one\n 2\n 3\n-4\n+four\n 5\n 6\n 7\n";
+  await Deno.writeTextFile(file, `--- a/kernel/fuzz.c\n+++ b/kernel/fuzz.c\n${hunk}`);
+  const words = ["patch", "fake+near/kcov", "--kernel", "fake", "--series", file];
+  const strict = await project.run(...words);
+  assert.equal(strict.code, 5, strict.out + strict.err);
+  assert.match(
+    strict.out,
+    /near\.diff does not apply: kernel\/fuzz\.c: hunk 1 \(line 1\) does not/,
+  );
+  for (const turn of ["applies", "is there"]) {
+    const { code, out, err } = await project.run(...words, "--fuzz");
+    assert.equal(code, 0, out + err);
+    const said = /near\.diff: kernel\/fuzz\.c: hunk 1 \(line \d+\) applied with fuzz/;
+    assert.match(err, said, turn);
+    const run = JSON.parse(await project.read("run.json"));
+    assert.match(run.cells[0].properties["patch.fuzz"], said, turn);
+    assert.match(await project.read("junit.xml"), said, turn);
+  }
+  // Without leave, what was applied with fuzz is not taken.
+  assert.equal((await project.run(...words)).code, 5);
+  assert.equal((await project.run("plan", "--fuzz")).code, 2);
+});
+
+Deno.test("a series file of the project that names a missing patch is a user's mistake", async () => {
+  await setSeries({});
+  await project.write("project/kernels/fake/patches/series", "# ours\nnone.patch -p1\n");
+  const { code, err } = await project.run("plan");
+  await setSeries({});
+  assert.equal(code, 2, err);
+  assert.match(
+    err,
+    /kernels\/fake\/patches\/series names a patch that is not there: .*none\.patch/,
+  );
 });

@@ -21,14 +21,10 @@ export interface Diff {
   readonly notices: readonly string[];
 }
 
-/**
- * Makes of each patch $2 what git apply reads, in $3: of a mail its diff. The mail's line ends are
- * those of its way here where its headers have them too, as git am decides for all of them.
- */
+/** Makes of each patch $2 what git apply reads, in $3: of a mail its diff, of CR LF line ends LF. */
 const EXTRACT = `while [ $# -gt 0 ]; do
   case $1 in
   mail) git mailinfo -n "$3.message" "$3" < "$2" > /dev/null || exit ;;
-  mail-crlf) sed 's/\\r$//' "$2" | git mailinfo -n "$3.message" "$3" > /dev/null || exit ;;
   crlf) sed 's/\\r$//' "$2" > "$3" || exit ;;
   esac
   shift 3
@@ -139,7 +135,7 @@ async function readDiffs(
 async function kindOf(
   patch: SeriesPatch,
   host: Host,
-): Promise<{ kind: "mail" | "mail-crlf" | "plain"; text: string }> {
+): Promise<{ kind: "mail" | "plain"; text: string }> {
   let bytes;
   try {
     bytes = await host.fs.readBytes(patch.file);
@@ -148,9 +144,7 @@ async function kindOf(
     throw new KmatrixError("usage", "no-such-patch", text);
   }
   const text = bytesAsText(bytes);
-  if (!isMail(text)) return { kind: "plain", text };
-  const first = text.slice(0, text.indexOf("\n"));
-  return { kind: first.endsWith("\r") ? "mail-crlf" : "mail", text: "" };
+  return isMail(text) ? { kind: "mail", text: "" } : { kind: "plain", text };
 }
 
 async function run(script: string, words: readonly string[], host: Host): Promise<void> {

@@ -104,6 +104,7 @@ const CASES: readonly Case[] = [
     input: async ({ mail }) => crlf(await mail("base..three")),
     am: true,
     ours: "three",
+    says: /taken as LF/,
   },
   {
     name: "one mail without a From line (.eml)",

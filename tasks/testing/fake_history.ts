@@ -17,6 +17,8 @@ export interface FakeCommit {
   readonly image: string;
   /** kernel/fork.c does not compile. */
   readonly broken?: boolean;
+  /** Of the tree's Kconfig file; without it, the tree has none. */
+  readonly kconfig?: string;
 }
 
 /** What QEMU does with kernels, by the first letters of their image. */
@@ -116,7 +118,7 @@ async function makeCommits(
   const data = (text: string) => `data ${new TextEncoder().encode(text).length}\n${text}\n`;
   const file = (path: string, text: string) => `M 644 inline ${path}\n${data(text)}`;
   const makefile = await Deno.readTextFile(`${project.dir}/tree/Makefile`);
-  const stream = commits.map(({ subject, image, broken }, index) =>
+  const stream = commits.map(({ subject, image, broken, kconfig }, index) =>
     [
       "commit refs/heads/main\n",
       `mark :${index + 1}\n`,
@@ -126,6 +128,7 @@ async function makeCommits(
       file("kernel/kcov.c", `int kcov; /* image=${image} */\n`),
       file("kernel/fork.c", broken ? "#error\n" : "int fork;\n"),
       file("note", `${index}\n`),
+      kconfig === undefined ? "" : file("Kconfig", kconfig),
     ].join("")
   ).join("");
   await $`git init --quiet --initial-branch=main`.cwd(tree);
