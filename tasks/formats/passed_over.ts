@@ -43,6 +43,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
     reason: "they check an access that their caller makes",
     names: [
       /^(kasan|kmsan|kcsan|kfence|ubsan|asan|msan|tsan|hwasan|sanitizer)_\w+$/,
+      /^check_slab_(allocation|free)$/,
       /^(ubsan_handle|check_(memory_region|region_inline)|memory_is_(poisoned|nonzero)|bytes_is_\w+|handle_(overflow|shift\w*)|val_to_string)\w*$/,
       /^(find|insert|setup|should|reset|check)_watchpoint\w*$|^(check_access|should_watch|report_known_origin|rw_report)$/,
       /^instrument_(atomic|read|write|copy|memcpy|get_user|put_user)\w*$|^(read|write)_once_(size\w*|word_nocheck)$|^read_word_at_a_time$/,
@@ -66,6 +67,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
     what: "traps, exceptions and oopses",
     reason: "the fault is where they came from",
     names: [
+      /^(asm_call_\w*on_stack|run_(sysvec_|irq_)?on_irqstack\w*|call_on_irqstack\w*)$/,
       /^(asm_)?(exc|sysvec)_\w+$|^noist_exc_\w+$|^(error|paranoid|nmi)_(entry|exit|return)$|^(asm_|xen_)?(common|spurious)_interrupt\w*$/,
       /^die(_body|_addr|_kernel_fault)?$|^oops_(begin|end|enter|exit)$|^(page_fault|kernelmode_fixup_or)_oops$|^kernelmode_fixup_or_oops$|^bad_area\w*$|^no_context$|^make_task_dead$|^arm_notify_die$/,
       /^do_(trap\w*|error_trap|int3\w*|kern_addr_fault|user_addr_fault|page_fault|kernel_fault|translation_fault|bad_area|bad|sea|mem_abort|tag_check_fault\w*|tag_recovery|alignment_fault|sp_pc_abort|undef\w*|debug_exception|serror|invalid_op|general_protection|divide_error|stack_segment|double_fault|nmi|bounds|overflow|simd\w*|el1_\w+|DataAbort|PrefetchAbort)$/,
@@ -243,7 +245,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
       /^kv?(m|z|c|re)alloc\w*$|^(do_)?(kmalloc|krealloc|kvmalloc|kvrealloc)\w*$|^k(mem|fence)_cache_\w+$|^kv?free(_sensitive|_const|_bulk|_link|_nolock|_rcu\w*)?$|^kzfree$|^k?mem_cgroup_(charge|uncharge)\w*$/,
       /^(slab|slub|slob)_\w+$|^(new|allocate|alloc|discard|free|deactivate|refill|shuffle)_(slab|object|single|from)\w*$|^(do_)?slab_(alloc|free)\w*$|^(cache|drain)_(alloc|free|grow|flusharray|reap|estimate)\w*$|^cache_alloc\w*$|^(qlist|qlink|quarantine)_\w+$|^(get|put|unfreeze|free_to|alloc_from)_(partial|cpu_partial)\w*$|^(check_(slab|object|bytes\w*|pad\w*)|on_freelist|free_consistency_checks|alloc_consistency_checks|free_debug_processing|alloc_debug_processing|object_err|set_track\w*|set_freepointer|get_freepointer\w*|init_object|setup_object\w*)$/,
       /^v(malloc|zalloc|calloc|realloc|free|map|unmap|iounmap)(_\w+)?$|^(vm_(map|unmap)_ram|alloc_vmap\w*|free_vmap\w*|purge_vmap\w*|remove_vm_area|vm_area_\w*alloc\w*|get_vm_area\w*|vmalloc\w*)$|^(pcpu|mempool|percpu_counter|dmam|dma_pool|devm_k\w+)_\w+$|^(alloc|free)_percpu\w*$|^devm_k\w+$|^dma_(alloc|free)_\w+$/,
-      /^(alloc|free|get_free|put|get|prep|clear)_(frozen_)?(contig_)?(pages?|page_\w+|pages_\w+|zeroed_page|new_page|hugepage\w*|compound_\w+|unref\w*)$|^(alloc_(frozen_)?pages?|get_page_from_freelist|rmqueue\w*|post_alloc_hook|free_(unref|pcppages|pcp|one|tail)_\w*|bad_page|free_page_is_bad\w*|page_frag_\w+|out_of_memory|oom_\w+|alloc_pages_\w+|free_pages\w*|free_reserved\w*|release_pages|warn_alloc\w*)$/,
+      /^(alloc|free|get_free|put|get|prep|clear)_(frozen_)?(contig_)?(pages?|page_\w+|pages_\w+|zeroed_page|new_page|hugepage\w*|compound_\w+|unref\w*)$|^(alloc_(frozen_)?pages?|get_page_from_freelist|rmqueue\w*|post_alloc_hook|free_(unref|pcppages|pcp|one|tail)_\w*|bad_page|free_page_is_bad\w*|check_(free|new)_pages?\w*|page_frag_\w+|out_of_memory|oom_\w+|alloc_pages_\w+|free_pages\w*|free_reserved\w*|release_pages|warn_alloc\w*)$/,
       /^(should_fail\w*|fail_dump|should_failslab|kmemleak_\w+|create_object|delete_object\w*|depot_\w+|stack_depot\w*|page_owner\w*|set_page_owner\w*|reset_page_owner\w*)$/,
     ],
   },

@@ -6,6 +6,7 @@ import { plainName } from "./stack_trace.ts";
 /** Names of the kernel that the table has to know, by the class of their entry. */
 const KNOWN: Readonly<Record<string, string>> = {
   reporting: `
+    asm_call_irq_on_stack run_on_irqstack_cond check_slab_allocation
     dump_stack dump_stack_lvl show_stack dump_backtrace arch_stack_walk print_circular_bug
     kasan_report __asan_load8 __msan_warning kasan_check_range kcsan_setup_watchpoint
     __ubsan_handle_out_of_bounds __warn __warn_printk report_bug warn_slowpath_null panic
@@ -24,6 +25,7 @@ const KNOWN: Readonly<Record<string, string>> = {
     run_ksoftirqd smpboot_thread_fn call_timer_fn __run_timers run_timer_softirq do_one_initcall
     raw_notifier_call_chain trace_event_raw_event_sched_switch tasklet_action_common`,
   helper: `
+    check_free_page check_new_pages
     memcpy __memmove memset_orig memcmp strlen strscpy kstrdup kmemdup_noprof rep_movs_alternative
     vsnprintf snprintf scnprintf kasprintf string pointer vprintk_emit _printk dev_err
     console_unlock io_serial_in crc32_le_base crc32c csum_partial crypto_shash_update sha256_update
