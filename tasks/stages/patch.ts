@@ -227,6 +227,8 @@ async function layCommits({ archive, kernel, tree, state, dir, host }: Work): Pr
   if (!sameBase) {
     await host.fs.remove(tree.path);
     await host.fs.remove(`${gitDir}/index`);
+    // It tells nothing of what is built from here on.
+    await host.fs.remove(`${tree.path}.list`);
   }
   const changed = await countChanges(treeish, gitDir, host);
   const halfway: TreeState = { base: baseOf(archive), touched: [], digest: "" };
@@ -405,7 +407,8 @@ async function layTree(
     }
     await host.fs.remove(path);
     await host.fs.rename(partial, path);
-    if (archive.tree !== null) await host.fs.rename(list, `${path}.list`);
+    if (archive.tree === null) await host.fs.remove(`${path}.list`);
+    else await host.fs.rename(list, `${path}.list`);
   } finally {
     await host.fs.remove(partial);
     await host.fs.remove(list);

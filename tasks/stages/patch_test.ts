@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import $ from "dax";
 import { denoHost } from "../host/deno_host.ts";
 import { pathsFor } from "../paths.ts";
 import type { KernelSpec, SourceArchive } from "../model.ts";
@@ -211,5 +212,41 @@ Deno.test("patch() takes over nothing that somebody has changed in its tree", as
       return true;
     });
     assert.equal(await Deno.readTextFile(`${path}/b.c`), "mine\n");
+  });
+});
+
+Deno.test("patch() takes nothing of a tree for old whose kernel was a range of commits since", async () => {
+  await withTree(async (apply, tree, sources) => {
+    for (const name of Object.keys(BASE)) await Deno.utime(`${tree}/${name}`, 1000, 1000);
+    const path = await apply(TWO);
+    assert.equal((await mtimes(path))["b.c"], 1_000_000);
+    const repository = `${tree}/../repository`;
+    await $`cp -R ${tree} ${repository}`;
+    await Deno.writeTextFile(`${repository}/b.c`, "of a commit\n");
+    const git = (...args: string[]) =>
+      $`git -c user.name=t -c user.email=t@example.org ${args}`.cwd(repository).quiet();
+    await git("init", "--quiet");
+    await git("add", ".");
+    await git("commit", "--quiet", "-m", "b");
+    const digest = (await git("rev-parse", "HEAD^{tree}")).stdout.trim();
+    const id = (await git("rev-parse", "HEAD")).stdout.trim();
+    const spec = { kind: "commits", repository, range: "a..b", base: id, commits: [] } as const;
+    const kernel: KernelSpec = {
+      id: "k",
+      dir: tree,
+      source: spec,
+      series: [],
+      uninstrumented: null,
+    };
+    const archive: SourceArchive = {
+      ...{ kernelId: "k", spec, version: "1", digest, archive: null, tree: null },
+    };
+    const paths = { ...pathsFor(tree, `${sources}/..`, null), sources };
+    const laid = (await patch(archive, kernel, paths, host)).path;
+    assert.equal(laid, path);
+    assert.equal(await Deno.readTextFile(`${path}/b.c`), "of a commit\n");
+    await apply(TWO);
+    assert.equal(await Deno.readTextFile(`${path}/b.c`), BASE["b.c"]);
+    assert.ok((await mtimes(path))["b.c"]! > 1_000_000, "older than what was made of the commit");
   });
 });
