@@ -97,6 +97,10 @@ export function judgeMutant(mutant: Mutant, report: CellReport): MutantVerdict {
   const failures = report.verdict.kind === "failed" ? report.verdict.failures : [];
   const machinery = failures.find((failure) => !FINDINGS.includes(failure.kind));
   if (machinery) return { kind: "broken", what: `${machinery.id}: ${machinery.message}` };
+  // What is missing on the machine is a failure of the run, and its cells just do not go on.
+  if (report.verdict.kind === "unfinished") {
+    return { kind: "broken", what: `its cell did not run to an end: ${report.verdict.why}` };
+  }
   const failed = report.tests.filter((one) => one.outcome.kind === "failed").map((one) => one.id);
   const red = failed.length;
   const stage = failedStage(report);

@@ -104,6 +104,19 @@ Deno.test("judgeMutant() wants the stage that was expected, and no other", () =>
   assert.equal(what(report(null, [])), "nobody noticed");
 });
 
+Deno.test("judgeMutant() takes a cell that did not run for no verdict on the mutant", () => {
+  const unfinished: CellReport = {
+    ...report(null, []),
+    verdict: { kind: "unfinished", why: "blocked by setup" },
+  };
+  for (const catcher of ["stage inspect", "test *.one"]) {
+    assert.deepEqual(judgeMutant(parseMutant("m", text(catcher)), unfinished), {
+      kind: "broken",
+      what: "its cell did not run to an end: blocked by setup",
+    });
+  }
+});
+
 Deno.test("judgeMutant() wants each expected test, no other, and takes no dead boot for a catch", () => {
   const mutant = parseMutant("m", text("test *.one"));
   assert.deepEqual(judgeMutant(mutant, report(null, ["f.v.one"])), {
