@@ -72,6 +72,8 @@ if (mutants.length === 0 && cleanBoots === 0) {
   Deno.exit(EXIT.nothing);
 }
 try {
+  // The copy of the project, which runs the cells, makes no folders outside of itself.
+  await Deno.mkdir(OUT, { recursive: true });
   await withTempDir(async (dir) => {
     await runMutants(await copyProject(dir), dir);
     for (let n = 1; n <= cleanBoots && !abort.signal.aborted; n++) await bootClean(n, dir);
