@@ -58,11 +58,11 @@ async function unpackAgain(
   await Deno.writeTextFile(`${dir}/cell/repro.sh`, script);
   const diff = identity.tree?.git?.diff?.file;
   if (diff) await Deno.copyFile(`${dir}/run/${diff}`, `${dir}/cell/source.diff`);
-  const args = [`${dir}/cell/repro.sh`, `${dir}/work`];
+  const args = [`${dir}/cell/repro.sh`, `${dir}/again`];
   const { code, stdout, stderr } = await new Deno.Command("sh", { args }).output();
   const text = new TextDecoder();
-  const files = code === 0 ? await filesOf(`${dir}/work/source`) : "";
-  await Deno.remove(`${dir}/work`, { recursive: true });
+  const files = code === 0 ? await filesOf(`${dir}/again/source`) : "";
+  await Deno.remove(`${dir}/again`, { recursive: true });
   return { code, out: text.decode(stdout) + text.decode(stderr), files };
 }
 
