@@ -5,6 +5,7 @@
  */
 import type { CellResult } from "../model.ts";
 import type { Failure } from "../errors.ts";
+import { counted } from "./counted.ts";
 
 /** A failure as something that can be recognised in another boot or build. */
 export interface Symptom {
@@ -83,7 +84,7 @@ export const BAD_FAILURES = 3;
 export const BAD_FAILURES_TIED = 5;
 
 /** How often each symptom was seen, most frequent first. */
-function counted(boots: readonly Showing[]): { symptom: Symptom; seen: number }[] {
+function symptomCounts(boots: readonly Showing[]): { symptom: Symptom; seen: number }[] {
   const counts = new Map<string, { symptom: Symptom; seen: number }>();
   for (const symptom of boots.flatMap((boot) => boot.symptoms)) {
     const key = symptomKey(symptom);
@@ -95,7 +96,7 @@ function counted(boots: readonly Showing[]): { symptom: Symptom; seen: number }[
 /** Whether the bad end has been booted often enough to know what is wrong with it, and how often. */
 export function knowsBadEnd(boots: readonly Showing[], maxBoots: number): boolean {
   if (boots.length >= maxBoots) return true;
-  const [first, second] = counted(boots);
+  const [first, second] = symptomCounts(boots);
   if (first === undefined) return false;
   return first.seen >= (second?.seen === first.seen ? BAD_FAILURES_TIED : BAD_FAILURES);
 }
@@ -106,7 +107,7 @@ export function knowsBadEnd(boots: readonly Showing[], maxBoots: number): boolea
  */
 export function chooseTarget(bad: readonly Showing[], good: readonly Showing[]): Target | null {
   const known = new Set(good.flatMap((boot) => boot.symptoms).map(symptomKey));
-  const left = counted(bad).filter(({ symptom }) => !known.has(symptomKey(symptom)));
+  const left = symptomCounts(bad).filter(({ symptom }) => !known.has(symptomKey(symptom)));
   const [first] = left;
   if (first === undefined) return null;
   const symptoms = left.filter(({ seen }) => seen === first.seen).map(({ symptom }) => symptom);
@@ -171,7 +172,7 @@ export function judgeStep(
 ): StepVerdict | null {
   const judged = boots.map((boot) => judgeBoot(target, boot));
   const count = (kind: typeof judged[number]) => judged.filter((one) => one === kind).length;
-  const of = `${boots.length} ${boots.length === 1 ? "boot" : "boots"}`;
+  const of = counted(boots.length, "boot");
   if (count("bad") > 0) return { kind: "bad", why: `failed in boot ${judged.indexOf("bad") + 1}` };
   if (count("unclear") >= UNCLEAR_BOOTS) {
     const other = boots.find((_, index) => judged[index] === "unclear")!.symptoms[0];

@@ -18,6 +18,7 @@ import { type StackFrame, stackFrameText } from "./stack_trace.ts";
 import type { SummaryStyle } from "./summary.ts";
 import { frameText } from "./symbolizer.ts";
 import { plainLine, plainText, UNPRINTABLE } from "./plain_text.ts";
+import { counted } from "./counted.ts";
 
 export interface ConsoleFrame {
   readonly function: string;
@@ -137,13 +138,13 @@ export function consoleText(report: ConsoleReport, style: SummaryStyle): string 
   const blocks = report.complaints.map((one) => complaintText(one, style));
   const known = roots.filter(({ allowed }) => allowed !== null).length;
   const reports = roots.reduce((sum, { count }) => sum + count, 0);
-  const counted = roots.length === 0 ? "no complaint of the kernel" : [
-    `${roots.length} ${roots.length === 1 ? "complaint" : "complaints"}`,
+  const found = roots.length === 0 ? "no complaint of the kernel" : [
+    counted(roots.length, "complaint"),
     reports === roots.length ? "" : `, ${reports} times`,
     known === 0 ? "" : `, ${known} of them allowed by splats.yaml`,
   ].join("");
   const bad = report.failures.length > 0 ? style.bad : style.good;
-  return [...blocks, bad(`${plainLine(report.file)}: ${counted}`)].join("\n\n");
+  return [...blocks, bad(`${plainLine(report.file)}: ${found}`)].join("\n\n");
 }
 
 function complaintText(one: ConsoleComplaint, style: SummaryStyle): string {

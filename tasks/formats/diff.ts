@@ -34,8 +34,10 @@ export interface DiffFile {
 
 export interface DiffFacts {
   readonly files: readonly DiffFile[];
-  /** Line of a `---` that stands between two diffs: the first one is part of a description. */
+  /** Line of a `---` or diffstat between two diffs: the first one is part of a description. */
   readonly separatorLine: number | null;
+  /** It holds no file, and its text is one that git reads no diff in. */
+  readonly unreadable: "UTF-16" | "coloured" | null;
   /** Commits whose `commit <id>` lines it holds, as git log prints them. */
   readonly commits: number;
   /** The first line that tells of a change without its content. */
@@ -62,11 +64,14 @@ export function decodeBytes(text: string): string {
 const MAX_FILES = 30_000;
 
 /** First characters of lines that may mean something outside of hunks. */
-const MEANT = new Set("-+@dcrnioOBF".split("").map((letter) => letter.charCodeAt(0)));
+const MEANT = new Set("-+@dcrnioOBF ".split("").map((letter) => letter.charCodeAt(0)));
 
 const HUNK = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/;
-const LACKING =
-  /^(?:Only in [^:]+: \S.*|(?:Binary files|Files) .+ differ|diff --(?:cc|combined) .+)$/;
+const LACKING = /^(?:Only in [^: ]+: \S+|(?:Binary files|Files) \S.* differ)$/;
+/** What git diff --cc has behind its first line. */
+const COMBINED = /^(?:index [0-9a-f]+,|mode \d+,|new file mode |deleted file mode )/;
+const DIFFSTAT = /^ \d+ files? changed(?:,|\s*$)/;
+const COLOURED = /^\x1b\[[\d;]*m(?:diff |--- |@@ )/m;
 const SPECIAL = /^(?:new file mode|new mode|index [0-9a-f]+\.\.[0-9a-f]+) (120000|160000)$/;
 
 class Scan {
@@ -79,7 +84,9 @@ class Scan {
   #namesDue = false;
   #separator: number | null = null;
   #facts: {
-    -readonly [K in keyof Omit<DiffFacts, "files" | "tooManyFiles" | "bareNames">]: DiffFacts[K];
+    -readonly [
+      K in keyof Omit<DiffFacts, "files" | "tooManyFiles" | "bareNames" | "unreadable">
+    ]: DiffFacts[K];
   } = {
     ...{ separatorLine: null, commits: 0, lacking: null, carriageReturns: false },
   };
@@ -91,15 +98,23 @@ class Scan {
     this.#text = text;
   }
 
+  findFile(): boolean {
+    while (this.#file === null && this.#at < this.#text.length) this.#step();
+    return this.#file !== null;
+  }
+
   run(): DiffFacts {
-    while (this.#at < this.#text.length && this.files.length <= MAX_FILES) {
-      if (MEANT.has(this.#text.charCodeAt(this.#at))) this.#outside(this.#next()!);
-      else this.#skip();
-    }
+    while (this.#at < this.#text.length && this.files.length <= MAX_FILES) this.#step();
     this.#closeFile();
     const bareNames = this.#bare > 0 && this.#prefixed === 0;
     const tooManyFiles = this.files.length > MAX_FILES;
-    return { files: this.files, ...this.#facts, tooManyFiles, bareNames };
+    const unreadable = this.files.length > 0 ? null : unreadableText(this.#text);
+    return { files: this.files, ...this.#facts, tooManyFiles, bareNames, unreadable };
+  }
+
+  #step(): void {
+    if (MEANT.has(this.#text.charCodeAt(this.#at))) this.#outside(this.#next()!);
+    else this.#skip();
   }
 
   #next(): string | null {
@@ -128,11 +143,16 @@ class Scan {
       this.#facts.carriageReturns ||= returned;
       this.#gitHeader(line.slice("diff --git ".length));
     } else if (line.startsWith("--- ") && line.length > 4) this.#oldName(line, returned);
-    else if (line.startsWith("---") && line.trimEnd() === "---") {
+    else if (line.startsWith("---") ? line.trimEnd() === "---" : DIFFSTAT.test(line)) {
       if (this.#file || this.files.length > 0) this.#separator ??= this.#line;
     } else if (/^commit [0-9a-f]{40,64}\b/.test(line)) this.#facts.commits++;
-    else if (LACKING.test(line)) this.#facts.lacking ??= { line: this.#line, text: line };
-    else if (this.#file) this.#extended(line);
+    else if (LACKING.test(line) || (/^diff --(?:cc|combined) /.test(line) && this.#isCombined())) {
+      this.#facts.lacking ??= { line: this.#line, text: line };
+    } else if (this.#file) this.#extended(line);
+  }
+
+  #isCombined(): boolean {
+    return COMBINED.test(this.#text.slice(this.#at, this.#at + 100));
   }
 
   #openFile(): void {
@@ -170,14 +190,14 @@ class Scan {
   #oldName(line: string, returned: boolean): void {
     const at = this.#at;
     const next = this.#next();
-    if (next === null || !next.startsWith("+++ ")) {
+    // Behind `diff --git` it is a header of the same file; elsewhere git wants a hunk behind it.
+    const git = this.#namesDue;
+    if (!next?.startsWith("+++ ") || !(git || this.#text.startsWith("@@ -", this.#at))) {
       // Not a header; the line behind it may be anything.
       this.#at = at;
       if (next !== null) this.#line--;
       return;
     }
-    // Behind `diff --git` it is a header of the same file.
-    const git = this.#namesDue;
     this.#namesDue = false;
     if (!git) {
       this.#openFile();
@@ -189,7 +209,8 @@ class Scan {
     this.#file!.newName = now;
     this.#file!.deleted ||= now === null;
     if (git || old === null || now === null) return;
-    if (old === now) this.#bare++;
+    // A file beside the one it was made of (fork.c.orig) has no folder either.
+    if (old === now || !(old + now).includes("/")) this.#bare++;
     else this.#prefixed++;
   }
 
@@ -213,18 +234,15 @@ class Scan {
     const line = this.#line;
     let old = Number(match[2] ?? 1);
     let now = Number(match[4] ?? 1);
-    while (old > 0 || now > 0) {
-      const [at, number] = [this.#at, this.#line];
-      const next = this.#next();
-      const kind = next?.[0] ?? " ";
-      if (next === null) break;
+    while ((old > 0 || now > 0) && this.#at < this.#text.length) {
+      const kind = this.#text[this.#at]!;
       if (kind === "+") now--;
       else if (kind === "-") old--;
-      else if (kind === " " || kind === "\r") [old, now] = [old - 1, now - 1];
-      else if (kind !== "\\") {
-        [this.#at, this.#line] = [at, number];
-        break;
-      }
+      else if (kind === " " || kind === "\r" || kind === "\n") {
+        old--;
+        now--;
+      } else if (kind !== "\\") break;
+      this.#skip();
     }
     this.#file?.hunks.push({
       ...{ line, oldStart: Number(match[1]), newStart: Number(match[3]) },
@@ -233,11 +251,24 @@ class Scan {
   }
 }
 
+function unreadableText(text: string): DiffFacts["unreadable"] {
+  if (/^(?:\xff\xfe|\xfe\xff|\0[ -~]|[ -~]\0)/.test(text)) return "UTF-16";
+  return COLOURED.test(text) ? "coloured" : null;
+}
+
 /** The name of a `---` or `+++` line, without the time behind it. */
 function headerName(line: string): string | null {
   const name = line.slice(4).replace(/\r$/, "");
   const bare = name.startsWith('"') ? name : name.replace(/\t.*$/, "").trimEnd();
   return bare === "/dev/null" ? null : unquoteC(bare);
+}
+
+/**
+ * Whether a text holds a diff; quicker than to read it.
+ * @param text One character a byte.
+ */
+export function holdsDiff(text: string): boolean {
+  return new Scan(text).findFile();
 }
 
 /** @param text One character a byte. */

@@ -39,12 +39,36 @@ export function isMail(whole: string): boolean {
   }
 }
 
-/** Headers of a mail with their empty line; not the `From ` line of an mbox. */
-export function headerPart(bytes: Uint8Array): Uint8Array {
-  const text = bytesAsText(bytes.subarray(0, HEADER_BYTES));
+/**
+ * Whether a mail says what it says in HTML alone.
+ * @param mail One character a byte.
+ */
+export function isHtmlOnly(mail: string): boolean {
+  const types = [...mail.matchAll(/^content-type:[ \t]*(text\/[\w.+-]+)/gim)]
+    .map(([, type]) => type!.toLowerCase());
+  return types.length > 0 && types.every((type) => type === "text/html");
+}
+
+/**
+ * Whether a mail has no text within {@linkcode HEADER_BYTES}; `git mailinfo` takes the square of a
+ * subject's length.
+ * @param mail One character a byte.
+ */
+export function hasEndlessHeaders(mail: string): boolean {
+  return mail.length > HEADER_BYTES && headerRange(mail.slice(0, HEADER_BYTES)).endless;
+}
+
+function headerRange(text: string): { start: number; end: number; endless: boolean } {
   const start = /^(?:\xef\xbb\xbf)?(?:\r?\n)*(?:From .*\n)?/.exec(text)![0].length;
   const end = /\r?\n\r?\n/.exec(text.slice(start));
-  return bytes.subarray(start, end ? start + end.index + end[0].length : text.length);
+  if (end === null) return { start, end: text.length, endless: true };
+  return { start, end: start + end.index + end[0].length, endless: false };
+}
+
+/** Headers of a mail with their empty line; not the `From ` line of an mbox. */
+export function headerPart(bytes: Uint8Array): Uint8Array {
+  const { start, end } = headerRange(bytesAsText(bytes.subarray(0, HEADER_BYTES)));
+  return bytes.subarray(start, end);
 }
 
 export async function readHeaders(mail: Uint8Array): Promise<MailHeaders> {

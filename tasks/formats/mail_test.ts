@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { headerPart, isMail, readHeaders } from "./mail.ts";
+import { hasEndlessHeaders, headerPart, isHtmlOnly, isMail, readHeaders } from "./mail.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -58,4 +58,16 @@ Deno.test("readHeaders() is through 10 MB of headers in under two seconds", asyn
     await readHeaders(bytes(text)).catch(() => {});
     assert.ok(performance.now() - started < 2000, text.slice(0, 20));
   }
+});
+
+Deno.test("hasEndlessHeaders() and isHtmlOnly() tell of mails that are no patch", () => {
+  const mail = `From: a@example.org\nSubject: ${"[a ".repeat(100_000)}\n\ntext\n`;
+  assert.equal(hasEndlessHeaders(mail), true);
+  assert.equal(hasEndlessHeaders(`From: a@example.org\n\n${"text ".repeat(100_000)}`), false);
+  assert.equal(hasEndlessHeaders("From: a@example.org\nSubject: no text"), false);
+  assert.equal(isHtmlOnly("From: a\nContent-Type: Text/HTML; charset=utf-8\n\n<p>"), true);
+  assert.equal(isHtmlOnly("From: a\n\n<p>"), false);
+  const both = "Content-Type: multipart/alternative\n\n--x\nContent-Type: text/plain\n\na\n" +
+    "--x\nContent-Type: text/html\n\n<p>\n";
+  assert.equal(isHtmlOnly(both), false);
 });

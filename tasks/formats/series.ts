@@ -2,6 +2,7 @@
 /** Patch series: what git says where one does not apply, or not quite where it should. */
 import type { FuzzyHunk, SeriesPatch } from "../model.ts";
 import { decodeBytes, type DiffFacts, type DiffFile } from "./diff.ts";
+import { counted } from "./counted.ts";
 
 /** Why a patch does not apply. */
 export type ApplyProblem =
@@ -12,7 +13,7 @@ export type ApplyProblem =
     readonly line: number;
     readonly hunk: number | null;
   }
-  | { readonly kind: "missing" | "exists" | "applied"; readonly file: string }
+  | { readonly kind: "missing" | "exists" | "applied" | "other-type"; readonly file: string }
   /** `line` of the patch. */
   | { readonly kind: "damaged"; readonly line: number }
   /** In git's words. */
@@ -48,6 +49,7 @@ export function namesOf({ oldName, newName, movedFrom }: DiffFile, strip: number
 const FACTS: readonly [RegExp, (match: RegExpExecArray) => ApplyProblem | null][] = [
   [/^(.+): does not exist in index$/, ([, file]) => ({ kind: "missing", file: file! })],
   [/^(.+): No such file or directory$/, ([, file]) => ({ kind: "missing", file: file! })],
+  [/^(.+): wrong type$/, ([, file]) => ({ kind: "other-type", file: file! })],
   [/^(.+): already exists in index$/, ([, file]) => ({ kind: "exists", file: file! })],
   [/^corrupt patch at (?:.*:)?(?:line )?(\d+)$/, ([, line]) => ({
     kind: "damaged",
@@ -135,6 +137,23 @@ function shortenedHunkAt(
   })?.number ?? null;
 }
 
+/** The folders at the top of a kernel tree, of 2.6.12 to 7.3. */
+const TOP_FOLDERS = new Set(
+  ("arch block certs crypto Documentation drivers firmware fs include init io_uring ipc kernel " +
+    "lib LICENSES mm net rust samples scripts security sound tools usr virt").split(" "),
+);
+
+/** How many folders of a name are in front of one of the kernel's own, for people. */
+function misplaced(file: string): string {
+  const parts = file.split("/");
+  const count = parts.findIndex((part, index) => index < parts.length - 1 && TOP_FOLDERS.has(part));
+  if (count > 0) {
+    return ` (it has ${counted(count, "leading folder")} that the tree has not: ` +
+      "-pN behind the patch's name in a series file takes them off)";
+  }
+  return parts.length === 1 ? " (is the diff from a subfolder of the tree?)" : "";
+}
+
 /** One line: which patch does not apply, where and why. */
 export function describeProblems(patch: string, problems: readonly ApplyProblem[]): string {
   const reasons = problems.map((problem) => {
@@ -144,7 +163,9 @@ export function describeProblems(patch: string, problems: readonly ApplyProblem[
         return `${problem.file}: ${hunk} (line ${problem.line}) does not match`;
       }
       case "missing":
-        return `${problem.file}: the file does not exist`;
+        return `${problem.file}: the file does not exist${misplaced(problem.file)}`;
+      case "other-type":
+        return `${problem.file}: is a link or folder in the tree, and a file in the patch`;
       case "exists":
         return `${problem.file}: the file exists already`;
       case "applied":
@@ -198,15 +219,21 @@ export function refusal(
   strip: number,
   names: readonly string[],
 ): string | null {
-  const { files, separatorLine, commits, lacking, tooManyFiles } = diff;
-  if (tooManyFiles) return `names more than ${files.length - 1} files: that is no patch`;
-  if (separatorLine !== null) {
-    return `holds a diff in front of its "---" (line ${separatorLine}) and another behind it: one ` +
-      "in a description would be applied. Indent it there, or split the file";
+  const { files, separatorLine, commits, lacking, tooManyFiles, unreadable } = diff;
+  if (unreadable === "UTF-16") {
+    return "is UTF-16, in which git reads no diff: git diff --output=FILE writes it as it is";
   }
+  if (unreadable === "coloured") {
+    return "holds the colours of a terminal, and git reads no diff in it: git diff --no-color";
+  }
+  if (tooManyFiles) return `names more than ${files.length - 1} files: that is no patch`;
   if (commits > 1) {
-    return `holds ${commits} commits as git log prints them, the newest first; ` +
+    return `holds ${commits} commits as git log prints them, in whichever order; ` +
       "git format-patch writes them as a series";
+  }
+  if (separatorLine !== null) {
+    return `holds a diff in front of its "---" or diffstat (line ${separatorLine}) and another ` +
+      "behind it: one in a description would be applied. Indent it there, or split the file";
   }
   if (lacking) {
     return `line ${lacking.line} tells of a change without its content: ${
@@ -217,6 +244,13 @@ export function refusal(
   if (special) {
     const name = namesOf(special, strip).at(-1);
     return `makes a ${special.special} of ${name}; a series may only hold plain files`;
+  }
+  // Without -pN nobody has said that the folders of another machine are to be taken off.
+  const absolute = files.flatMap(({ oldName, newName }) => [oldName, newName])
+    .find((name) => strip < 2 && name?.startsWith("/"));
+  if (absolute) {
+    return `names ${decodeBytes(absolute)}, an absolute path: -pN behind the patch's name in a ` +
+      "series file takes leading folders off";
   }
   for (const name of names) {
     if (name.length > MAX_PATH) return `names a path of ${name.length} characters`;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task series`: what each patch did to each cell, and which of them broke it first. */
 import type { Failure } from "../errors.ts";
+import { counted } from "./counted.ts";
 
 /** One cell with the first k patches of a series. */
 export type PatchOutcome =
@@ -43,8 +44,6 @@ export function newWarnings(cell: SeriesCell, before: SeriesCell | undefined): s
   return cell.warnings.filter((text) => !known.has(warningKey(text)));
 }
 
-const plural = (count: number) => count === 1 ? "warning" : "warnings";
-
 export interface Break {
   readonly cell: string;
   /** null: it fails without the series already. */
@@ -74,7 +73,7 @@ function failuresOf(now: SeriesCell, before: SeriesCell | undefined, isBase: boo
   const warned: Failure[] = added.length === 0 ? [] : [{
     kind: "build",
     id: "new-warning",
-    message: `${added.length} new ${plural(added.length)}; first: ${added[0]}`,
+    message: `${counted(added.length, "new warning")}; first: ${added[0]}`,
     detail: added.join("\n"),
   }];
   switch (outcome.kind) {
@@ -96,7 +95,7 @@ function failuresOf(now: SeriesCell, before: SeriesCell | undefined, isBase: boo
 export function outcomeText(cell: SeriesCell, before: SeriesCell | undefined): string {
   const { outcome } = cell;
   const added = newWarnings(cell, before).length;
-  const warned = added === 0 ? "" : `, ${added} new ${plural(added)}`;
+  const warned = added === 0 ? "" : `, ${counted(added, "new warning")}`;
   switch (outcome.kind) {
     case "not-offered":
       return `has no ${outcome.options[0]}${

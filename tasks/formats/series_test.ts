@@ -42,14 +42,14 @@ error: patch failed: kernel/fork.c:412
 error: kernel/fork.c: patch does not apply
 Checking patch new.c...
 error: new.c: already exists in index
-error: gone.c: does not exist in index
+error: lib/gone.c: does not exist in index
 `;
   const { problems, offsets } = readApplyLog(log, DIFF, 1);
   assert.deepEqual(offsets, [10]);
   assert.equal(
     describeProblems("0001-x.patch", problems),
     "0001-x.patch does not apply: kernel/fork.c: hunk 2 (line 412) does not match; " +
-      "new.c: the file exists already; gone.c: the file does not exist",
+      "new.c: the file exists already; lib/gone.c: the file does not exist",
   );
   const [hunk] = problems;
   assert.ok(hunk?.kind === "hunk");

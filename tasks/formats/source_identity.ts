@@ -11,6 +11,7 @@ import type {
 } from "../model.ts";
 import { plainLine } from "./plain_text.ts";
 import { count, objectOf, type Shape } from "./shape.ts";
+import { counted } from "./counted.ts";
 
 /** A diff beyond this is not kept, and its tree known by the content of all files. */
 export const DIFF_BYTES = 16 << 20;
@@ -137,7 +138,7 @@ export function sourceLines({ kernel, spec, patches, tree }: SourceIdentity): st
   if (tree?.git) {
     const { commit, describe, branch, diff } = tree.git;
     const named = [describe, branch === null ? "no branch" : `branch ${branch}`].filter(Boolean);
-    const files = diff && `${diff.fileCount} changed ${diff.fileCount === 1 ? "file" : "files"}`;
+    const files = diff && counted(diff.fileCount, "changed file");
     lines.push(`commit ${short(commit)} (${named.join(", ")})`);
     if (diff) {
       lines.push(`${files}: ${filesText(diff)}${diff.file ? `; the diff: ${diff.file}` : ""}`);

@@ -5,6 +5,7 @@ import { blameOf, type Failure } from "../errors.ts";
 import { groupSplats, timesText } from "./splat_report.ts";
 import { rateText } from "./flakes.ts";
 import { plainLine } from "./plain_text.ts";
+import { counted } from "./counted.ts";
 
 export interface SummaryStyle {
   good(text: string): string;
@@ -177,7 +178,7 @@ export function countLine(report: RunReport, style: SummaryStyle): string {
   const words = report.cells.map(word);
   const count = (wanted: string) => words.filter((one) => one === wanted).length;
   const flaky = count("flaky");
-  const cells = report.cells.length === 1 ? "1 cell" : `${report.cells.length} cells`;
+  const cells = counted(report.cells.length, "cell");
   const text = `${cells}: ${count("pass")} passed, ` +
     `${count("skip")} skipped as declared, ${count("FAIL")} failed, ` +
     `${count("none")} unfinished${flaky > 0 ? `, ${flaky} flaky` : ""} in ${
@@ -220,7 +221,7 @@ export function failureText(failure: Failure, style: SummaryStyle = PLAIN): stri
 
 /** "1 test did not run" */
 export function notRunText(count: number): string {
-  return `${count} ${count === 1 ? "test" : "tests"} did not run`;
+  return `${counted(count, "test")} did not run`;
 }
 
 const NOT_RUN_SHOWN = 3;

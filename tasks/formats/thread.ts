@@ -4,6 +4,8 @@
  * headers, the way `b4 am` reads a thread. Every mail with a diff that is not taken is told of.
  */
 
+import { counted } from "./counted.ts";
+
 export interface Mail {
   /** Decoded. */
   readonly subject: string;
@@ -12,6 +14,8 @@ export interface Mail {
   /** Ids of the mails that it answers, the closest last. */
   readonly answers: readonly string[];
   readonly holdsDiff: boolean;
+  /** Its text is there as HTML only, in which characters of the diff are written otherwise. */
+  readonly html: boolean;
   /** Equal for mails of equal bytes. */
   readonly digest: string;
 }
@@ -19,6 +23,8 @@ export interface Mail {
 export type ThreadProblem =
   /** Numbers of a series that no mail has. */
   | { readonly kind: "missing"; readonly series: string; readonly numbers: readonly string[] }
+  /** Two mails claim a number of what else would be one series, e.g. of an older `git format-patch`. */
+  | { readonly kind: "twice"; readonly number: string; readonly titles: readonly string[] }
   | { readonly kind: "no-patch" };
 
 export interface Selection<M extends Mail> {
@@ -68,7 +74,8 @@ export function readSubject(subject: string): PatchSubject {
   }
   const version = words.map((word) => /^(?:(?:rfc|resend)?-?patch)?v(\d+)(?:\.\d+)?$/i.exec(word))
     .find((match) => match !== null)?.[1];
-  const number = words.map((word) => /^(\d+)\/(\d+)$/.exec(word)).find((match) => match !== null);
+  // hg patchbomb writes "3 of 5".
+  const number = /(?:^| )(\d+)(?:\/| of )(\d+)(?= |$)/.exec(words.join(" "));
   return {
     reply: reply !== null,
     title: rest.trim(),
@@ -99,6 +106,9 @@ export function selectSeries<M extends Mail>(mails: readonly M[]): Selection<M> 
     if (isReply(mail, subject, numberedThreads.has(thread))) {
       if (mail.holdsDiff) notices.push(`left out, a reply that holds a diff: ${mail.subject}`);
     } else if (subject.number !== null) {
+      if (subject.number === 0 && mail.holdsDiff) {
+        notices.push(`left out, a cover letter that holds a diff: ${mail.subject}`);
+      }
       addNumbered(mail, subject, { thread, alone: sizes.get(thread) === 1 }, postings);
     } else if (mail.holdsDiff) {
       const { version, resent } = subject;
@@ -106,9 +116,12 @@ export function selectSeries<M extends Mail>(mails: readonly M[]): Selection<M> 
       postings.push({ ...posting, alone: true, members: [{ mail, subject }] });
     }
   }
-  const taken = newestOf(postings.filter(({ members }) => members.length > 0), notices);
   const problems: ThreadProblem[] = [];
-  const patches = taken.flatMap((posting) => inOrder(posting, problems));
+  const taken = newestOf(postings, notices, problems);
+  const missing: ThreadProblem[] = [];
+  const patches = taken.flatMap((posting) => inOrder(posting, missing));
+  const twice = missing.length > 0 ? numberedTwice(taken) : null;
+  problems.push(...(twice ? [twice] : missing));
   if (taken.length > 1) {
     notices.push(`several series or patches, one after the other: ${taken.map(nameOf).join("; ")}`);
   }
@@ -184,18 +197,32 @@ function addNumbered<M extends Mail>(
   else posting.members.push({ mail, subject });
 }
 
-/** Of postings of the same series the newest, at the place of the first. */
+/**
+ * Of postings of the same series the newest, at the place of the first. Of one that has a cover
+ * letter only, all patches are missing; what there is of others stands in for it.
+ */
 function newestOf<M extends Mail>(
   postings: readonly Posting<M>[],
   notices: string[],
+  problems: ThreadProblem[],
 ): Posting<M>[] {
+  const there = postings.filter(({ members }) => members.length > 0);
   const groups: Posting<M>[][] = [];
   for (const posting of postings) {
     const group = groups.find((one) => one.some((other) => isSameWork(posting, other)));
     if (group) group.push(posting);
     else groups.push([posting]);
   }
-  return groups.map((group) => {
+  return groups.flatMap((postings) => {
+    const announced = postings.filter(({ members }) => members.length === 0);
+    const group = postings.filter(({ members }) => members.length > 0);
+    // What announces its patches without a tie to others may still be their next version.
+    const rivals = group.length > 0 ? group : there;
+    for (const one of announced) {
+      if (rivals.every((other) => compareAge(one, other) > 0)) inOrder(one, problems);
+      else notices.push(`left out, a cover letter alone: ${nameOf(one)}`);
+    }
+    if (group.length === 0) return [];
     const newest = group.reduce((best, one) => isNewer(one, best) ? one : best);
     for (const other of group) {
       if (other === newest) continue;
@@ -252,10 +279,26 @@ function inOrder<M extends Mail>(posting: Posting<M>, problems: ThreadProblem[])
   return sorted.filter(({ mail }) => mail.holdsDiff).map(({ mail }) => mail);
 }
 
+/** A number that two of the series have which look like parts of one. */
+function numberedTwice<M extends Mail>(taken: readonly Posting<M>[]): ThreadProblem | null {
+  const seen = new Map<string, string>();
+  for (const { total, version, from, members } of taken) {
+    if (total === null) continue;
+    for (const { subject } of members) {
+      const number = `${subject.number}/${total}`;
+      const key = JSON.stringify([number, version, from]);
+      const other = seen.get(key);
+      if (other !== undefined) return { kind: "twice", number, titles: [other, subject.title] };
+      seen.set(key, subject.title);
+    }
+  }
+  return null;
+}
+
 /** For people: `v2 of "net: fix it" (3 patches)`. */
 function nameOf<M>({ version, resent, total, cover, members }: Posting<M>): string {
   const title = cover ?? members[0]!.subject.title;
-  const again = resent ? ", sent again" : "";
-  const count = total === null ? "" : ` (${total} patches)`;
-  return `v${version}${again} of "${title}"${count}`;
+  const parts = total === null ? [] : [counted(total, "patch", "patches")];
+  if (resent) parts.push("sent again");
+  return `v${version} of "${title}"${parts.length > 0 ? ` (${parts.join(", ")})` : ""}`;
 }

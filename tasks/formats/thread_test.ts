@@ -5,7 +5,7 @@ import { type Mail, readSubject, selectSeries } from "./thread.ts";
 let count = 0;
 const mail = (subject: string, more: Partial<Mail> = {}): Mail => ({
   subject,
-  ...{ from: "a@example.org", messageId: null, answers: [], holdsDiff: true },
+  ...{ from: "a@example.org", messageId: null, answers: [], holdsDiff: true, html: false },
   ...{ digest: `${count++}` },
   ...more,
 });
@@ -57,7 +57,7 @@ Deno.test("selectSeries() takes the newest version, whether or not it answers th
   );
   assert.deepEqual(answering.subjects, ["[PATCH v3 1/1] new"]);
   assert.deepEqual(answering.notices, [
-    'left out, v3 of "c3" (1 patches) is newer: v1 of "c" (1 patches)',
+    'left out, v3 of "c3" (1 patch) is newer: v1 of "c" (1 patch)',
   ]);
   const single = taken(mail("[PATCH] x"), mail("[PATCH v2] x"), mail("[PATCH] y"));
   assert.deepEqual(single.subjects, ["[PATCH v2] x", "[PATCH] y"]);
@@ -87,7 +87,7 @@ Deno.test("selectSeries() leaves replies out, whatever their subject says", () =
     "left out, a reply that holds a diff: Re: [PATCH 1/2] a",
     "left out, a reply that holds a diff: how about this",
     "left out, a reply that holds a diff: [PATCH] fixup! a",
-    'left out, it answers v1 of "c" (2 patches): v1 of "instead" (1 patches)',
+    'left out, it answers v1 of "c" (2 patches): v1 of "instead" (1 patch)',
   ]);
   assert.deepEqual(found.problems, []);
 });
@@ -138,4 +138,16 @@ Deno.test("selectSeries() is quick with as many mails as it may get", () => {
     ),
   );
   assert.ok(performance.now() - started < 4000);
+});
+
+Deno.test("selectSeries() misses the patches of a newer cover letter, and leaves an older one", () => {
+  const cover = (subject: string) => mail(subject, { holdsDiff: false });
+  const patches = [mail("[PATCH v2 1/2] a"), mail("[PATCH v2 2/2] b")];
+  assert.deepEqual(taken(...patches, cover("[PATCH v3 0/1] c")).problems, [
+    { kind: "missing", series: 'v3 of "c" (1 patch)', numbers: ["1/1"] },
+  ]);
+  const older = taken(...patches, cover("[PATCH 0/1] c"));
+  assert.deepEqual(older.problems, []);
+  assert.deepEqual(older.notices, ['left out, a cover letter alone: v1 of "c" (1 patch)']);
+  assert.deepEqual(older.subjects.length, 2);
 });

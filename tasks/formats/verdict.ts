@@ -37,6 +37,7 @@ import { globMatcher } from "./cells.ts";
 import { withCPrograms } from "./c_programs.ts";
 import { flakyFailure } from "./flakes.ts";
 import { appliesTo } from "../../selftests/harness/fixtures.ts";
+import { counted } from "./counted.ts";
 
 /** A recording beyond this is judged by its beginning; boots are stopped long before. */
 export const RECORDING_BYTES = 64 << 20;
@@ -449,7 +450,7 @@ function cellFailures(stages: readonly StageResult[], tests: readonly TestResult
   const unrun = tests.filter(({ outcome }) => outcome.kind === "not-run").map(({ id }) => id);
   const failures = causes.map(causeFailure);
   if (unrun.length === 0 || causes.some(({ stage }) => stage !== null)) return failures;
-  const count = unrun.length === 1 ? "1 test has" : `${unrun.length} tests have`;
+  const count = counted(unrun.length, "test has", "tests have");
   const text = `${count} no result, although the guest ended as it should`;
   return [...failures, failure("test", "not-run", text, unrun.join("\n"))];
 }

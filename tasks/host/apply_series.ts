@@ -13,6 +13,7 @@ import {
   readApplyLog,
   showHunk,
 } from "../formats/series.ts";
+import { counted } from "../formats/counted.ts";
 
 /** An index, and the folder of the objects in it. */
 export interface Index {
@@ -93,7 +94,8 @@ function script(text: string, words: readonly string[], index: Index, host: Host
 function offsetNotice(patch: string, { offsets }: ApplyLog): string | null {
   if (offsets.length === 0) return null;
   const most = Math.max(...offsets.map(Math.abs));
-  return `${patch}: ${offsets.length} hunks apply at other lines, up to ${most} away`;
+  const hunks = counted(offsets.length, "hunk applies", "hunks apply");
+  return `${patch}: ${hunks} at other lines, up to ${most} away`;
 }
 
 async function doesNotApply(

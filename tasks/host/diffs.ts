@@ -4,7 +4,7 @@ import type { Host } from "./host.ts";
 import type { SeriesPatch } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { bytesAsText, type DiffFacts, scanDiff } from "../formats/diff.ts";
-import { isMail } from "../formats/mail.ts";
+import { hasEndlessHeaders, isMail } from "../formats/mail.ts";
 import { namesOf, patchName, refusal } from "../formats/series.ts";
 import { gitScript } from "./git.ts";
 
@@ -21,10 +21,14 @@ export interface Diff {
   readonly notices: readonly string[];
 }
 
-/** Makes of each patch $2 what git apply reads, in $3: of a mail its diff, of CR LF line ends LF. */
+/**
+ * Makes of each patch $2 what git apply reads, in $3: of a mail its diff, of CR LF line ends LF,
+ * and no byte order mark, behind which git does not see the first header.
+ */
 const EXTRACT = `while [ $# -gt 0 ]; do
   case $1 in
   mail) git mailinfo -n "$3.message" "$3" < "$2" > /dev/null || exit ;;
+  marked) tail -c +4 < "$2" > "$3" || exit ;;
   crlf) sed 's/\\r$//' "$2" > "$3" || exit ;;
   esac
   shift 3
@@ -135,7 +139,7 @@ async function readDiffs(
 async function kindOf(
   patch: SeriesPatch,
   host: Host,
-): Promise<{ kind: "mail" | "plain"; text: string }> {
+): Promise<{ kind: "mail" | "marked" | "plain"; text: string }> {
   let bytes;
   try {
     bytes = await host.fs.readBytes(patch.file);
@@ -144,7 +148,11 @@ async function kindOf(
     throw new KmatrixError("usage", "no-such-patch", text);
   }
   const text = bytesAsText(bytes);
-  return isMail(text) ? { kind: "mail", text: "" } : { kind: "plain", text };
+  if (isMail(text)) {
+    if (hasEndlessHeaders(text)) throw refused(patch, "is a mail whose headers have no end");
+    return { kind: "mail", text: "" };
+  }
+  return { kind: text.startsWith("\xef\xbb\xbf") ? "marked" : "plain", text };
 }
 
 async function run(script: string, words: readonly string[], host: Host): Promise<void> {

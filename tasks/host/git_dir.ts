@@ -15,6 +15,8 @@ export interface Repository {
   readonly objects: string;
   /** Where its history ends that was cut (shallow clones); null for a whole one. */
   readonly grafts: string | null;
+  /** A partial clone: objects may be with its remote only, from which nothing is fetched. */
+  readonly partial: boolean;
   readonly format: string;
   /** What the user has declared safe (safe.directory). */
   readonly safe: readonly string[];
@@ -45,7 +47,9 @@ export async function openRepository(
     }
   }
   const grafts = await host.fs.readTextIfAny(shallow!);
-  return { path, objects: objects!, grafts, format: format!, safe };
+  const filter = ["-C", path, "config", "--get-regexp", "^remote\\..*\\.promisor$"];
+  const partial = (await git(filter, host, { safe })).code === 0;
+  return { path, objects: objects!, grafts, partial, format: format!, safe };
 }
 
 async function notARepository(

@@ -3,9 +3,9 @@
 import type { Host } from "./host.ts";
 import type { SeriesPatch } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
-import { bytesAsText, scanDiff } from "../formats/diff.ts";
+import { bytesAsText, holdsDiff } from "../formats/diff.ts";
 import { sha256 } from "../formats/digest.ts";
-import { isMail, readHeaders } from "../formats/mail.ts";
+import { hasEndlessHeaders, isHtmlOnly, isMail, readHeaders } from "../formats/mail.ts";
 import type { Mail } from "../formats/thread.ts";
 import { gitScript } from "./git.ts";
 
@@ -54,9 +54,15 @@ export async function beginningOf(file: string, host: Host): Promise<string> {
 /**
  * The file itself, or what it holds where it is compressed.
  * @param out Where that goes.
- * @throws KmatrixError "usage" (bad-mail) where it is damaged or too big.
+ * @throws KmatrixError "usage" (bad-mail) where it is damaged or too big, (no-such-series) where it
+ *   is a pipe or the like: nothing could read that again.
  */
 export async function uncompressed(file: string, out: string, host: Host): Promise<string> {
+  const path = await host.fs.realPath(file);
+  if (path === null || (await host.fs.entry(path))?.kind === "other") {
+    const text = `${file} is a pipe or device, which cannot be read a second time`;
+    throw new KmatrixError("usage", "no-such-series", text, "Write it into a file first.");
+  }
   const start = await beginningOf(file, host);
   const program = COMPRESSED.find(([magic]) => start.startsWith(magic))?.[1];
   if (program === undefined) return file;
@@ -136,17 +142,28 @@ async function countMails(file: string, host: Host): Promise<number> {
 
 /** The mail, now that its diff is known. */
 async function looked(mail: FiledMail, host: Host): Promise<FiledMail> {
-  const diff = scanDiff(bytesAsText(await host.fs.readBytes(`${mail.file}.diff`)));
+  const diff = bytesAsText(await host.fs.readBytes(`${mail.file}.diff`));
   await host.fs.remove(`${mail.file}.diff`);
-  return { ...mail, holdsDiff: diff.files.length > 0 };
+  return { ...mail, holdsDiff: holdsDiff(diff) };
 }
 
 async function readMail(file: string, host: Host): Promise<FiledMail> {
   const bytes = await host.fs.readBytes(file);
-  const holdsDiff = MAY_HOLD_DIFF.test(bytesAsText(bytes));
+  const text = bytesAsText(bytes);
+  if (hasEndlessHeaders(text)) {
+    const first = text.slice(0, 200);
+    throw new KmatrixError("usage", "bad-mail", "a mail has headers without an end", first);
+  }
   try {
     const headers = await readHeaders(bytes);
-    return { ...headers, file, holdsDiff, digest: await sha256(bytes) };
+    const html = isHtmlOnly(text);
+    return {
+      ...headers,
+      file,
+      holdsDiff: MAY_HOLD_DIFF.test(text),
+      html,
+      digest: await sha256(bytes),
+    };
   } catch (error) {
     const text = `a mail cannot be read: ${(error as Error).message}`;
     throw new KmatrixError("usage", "bad-mail", text, bytesAsText(bytes.subarray(0, 200)));

@@ -202,6 +202,23 @@ async function kept(file: string, series: string, paths: Paths, host: Host): Pro
   return `${dir}/${name}`;
 }
 
+/** The same patches, with copies in the cache of those that are compressed. */
+async function plainPatches(
+  patches: readonly SeriesPatch[],
+  paths: Paths,
+  host: Host,
+): Promise<readonly SeriesPatch[]> {
+  return await withWorkFolder(
+    paths,
+    host,
+    (work) =>
+      Promise.all(patches.map(async (patch, index) => {
+        const file = await uncompressed(patch.file, `${work}/${index}`, host);
+        return { ...patch, file: await kept(file, patch.file, paths, host) };
+      })),
+  );
+}
+
 /** What a folder holds: a quilt queue, a maildir, or patches in the order of their names. */
 async function folderPatches(
   dir: string,
@@ -213,7 +230,7 @@ async function folderPatches(
   if (list !== null) {
     const patches = parseSeriesFile(list, dir);
     await checkPatches(patches, `--series ${dir}/series`, host);
-    if (patches.length > 0) return patches;
+    if (patches.length > 0) return await plainPatches(patches, paths, host);
     throw new KmatrixError("usage", "empty-series", `--series ${dir}/series: no patch is in it`);
   }
   const names = await host.fs.list(dir);
@@ -253,6 +270,11 @@ async function mailPatches(
     const alone = mails.length === 1 && !(await startsMailbox(mailboxes, host));
     checkSelection(selection, series, partial || alone, host);
     const { patches } = selection;
+    const html = patches.find((mail) => mail.html);
+    if (html) {
+      const text = `--series ${series}: a mail is HTML only, which changes a diff: ${html.subject}`;
+      throw new KmatrixError("usage", "bad-mail", text, "Save it as it was sent, as plain text.");
+    }
     const digest = (await sha256(patches.map((mail) => mail.digest).join(" "))).slice(0, 16);
     const dir = `${paths.cache}/series/${digest}`;
     const files = patches.map((mail, index) => `${dir}/${fileName(mail, index)}`);
@@ -280,12 +302,13 @@ function checkSelection(
     if (problem.kind === "no-patch") {
       throw new KmatrixError("usage", "no-patch", `--series ${series}: no mail in it is a patch`);
     }
-    const text = `--series ${series}: ${
-      problem.numbers.join(", ")
-    } of ${problem.series} is missing`;
+    const [what, mend] = problem.kind === "twice"
+      ? [`${problem.number} is there twice: ${problem.titles.join("; ")}`, "Remove one of them"]
+      : [`${problem.numbers.join(", ")} of ${problem.series} is missing`, "Save the whole thread"];
+    const text = `--series ${series}: ${what}`;
     if (partial) host.log("notice", `${text}; what is there is taken`);
     else {
-      const hint = "Save the whole thread, or take what is there with --partial.";
+      const hint = `${mend}, or take what is there with --partial.`;
       throw new KmatrixError("usage", "patches-missing", text, hint);
     }
   }

@@ -158,7 +158,8 @@ async function fromCommits(
     const text = `${repository} has no commit ${head} any more`;
     throw new KmatrixError("usage", "no-such-commit", text);
   }
-  const makefile = ["-C", path, "cat-file", "-e", `${head}:Makefile`];
+  // Its content need not be here: the objects of a partial clone are asked for later.
+  const makefile = ["-C", path, "rev-parse", "--verify", "--quiet", `${head}:Makefile`];
   if ((await git(makefile, host, { safe })).code !== 0) {
     const text = `--range ${range}: ${head.slice(0, 12)} is no kernel source tree (no Makefile)`;
     throw new KmatrixError("usage", "no-kernel-tree", text);

@@ -18,6 +18,7 @@ import { sha256 } from "../formats/digest.ts";
 import { cachedJson } from "../formats/shape.ts";
 import { describeFuzz, patchName } from "../formats/series.ts";
 import { treeChanges } from "../formats/tree_list.ts";
+import { counted } from "../formats/counted.ts";
 
 /** A kernel's tree while it is worked on. */
 interface Work {
@@ -76,8 +77,8 @@ export async function patch(
       fuzz: made.fuzz,
     };
     await host.fs.writeText(statePath(path), JSON.stringify(done));
-    const count = kernel.series.length;
-    host.log("info", `${count} patches applied, ${made.changed} files changed`);
+    const applied = counted(kernel.series.length, "patch", "patches");
+    host.log("info", `${applied} applied, ${counted(made.changed, "file")} changed`);
     warnOf(made.fuzz, host);
     return { ...tree, fuzz: made.fuzz };
   } finally {
@@ -233,7 +234,21 @@ async function layCommits({ archive, kernel, tree, state, dir, host }: Work): Pr
   const changed = await countChanges(treeish, gitDir, host);
   const halfway: TreeState = { base: baseOf(archive), touched: [], digest: "" };
   await host.fs.writeText(statePath(tree.path), JSON.stringify(halfway));
-  await layOut(treeish, tree.path, gitDir, known, host);
+  try {
+    await layOut(treeish, tree.path, gitDir, known, host);
+  } catch (error) {
+    // Half a tree is of no use where the next run meets the same; a run broken off goes on there.
+    const hopeless = error instanceof KmatrixError && error.id === "git-failed";
+    for (const part of ["", ".git", ".list", ".json"]) {
+      if (hopeless) await host.fs.remove(`${tree.path}${part}`);
+    }
+    if (hopeless && repository.partial) {
+      const text = `--range ${spec.range}: ${spec.repository} is a partial clone without all of it`;
+      const hint = "git fetch --refetch --no-filter gets the rest.";
+      throw new KmatrixError("usage", "partial-clone", text, `${hint}\n${error.detail}`);
+    }
+    throw error;
+  }
   return { touched: [], changed, fuzz };
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `--range`: whose commits, which of them, and what is in the cache afterwards. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { KmatrixError } from "../errors.ts";
 import {
   checkoutOf,
@@ -45,9 +46,9 @@ async function withWorld(body: (world: World) => Promise<void>): Promise<void> {
   });
 }
 
-const refused = (id: string, message: RegExp) => (error: unknown) => {
+const refused = (id: string, message: RegExp, kind = "usage") => (error: unknown) => {
   assert.ok(error instanceof KmatrixError, String(error));
-  assert.deepEqual([error.kind, error.id], ["usage", id]);
+  assert.deepEqual([error.kind, error.id], [kind, id]);
   assert.match(error.message, message);
   return true;
 };
@@ -90,7 +91,7 @@ Deno.test("another end of --range writes the files that differ, and no other", a
     assert.equal(await Deno.readTextFile(`${path}/z.c`), "four\n");
     assert.deepEqual([after["x.c"], after["y.c"]], [before["x.c"], before["y.c"]]);
     assert.notEqual(after["z.c"], before["z.c"]);
-    assert.match(intake.messages.at(-1)!, /0 patches applied, 1 files changed/);
+    assert.match(intake.messages.at(-1)!, /0 patches applied, 1 file changed/);
   });
 });
 
@@ -110,6 +111,28 @@ Deno.test("a run of --range that was broken off leaves nothing to the next", asy
     const left = [...Deno.readDirSync(`${dir}/cache/sources`)].map(({ name }) => name).sort();
     const id = path.slice(path.lastIndexOf("/") + 1);
     assert.deepEqual(left, [id, `${id}.git`, `${id}.json`]);
+  });
+});
+
+Deno.test("--range without all objects is refused by name and leaves nothing in the cache", async () => {
+  await withWorld(async ({ repository, dir, intake, git }) => {
+    const partial = `${dir}/partial`;
+    await git("config", "uploadpack.allowFilter", "true");
+    const remote = `file://${repository}`;
+    await git("clone", "--quiet", "--no-checkout", "--filter=blob:none", remote, partial);
+    const blob = (await git("rev-parse", "b:z.c")).trim();
+    await Deno.remove(`${repository}/.git/objects/${blob.slice(0, 2)}/${blob.slice(2)}`);
+    for (
+      const [tree, range, id, message, kind] of [
+        [repository, "a..b", "git-failed", /cannot be checked out/, "infra"],
+        [partial, "origin/main..origin/side", "bad-range", /does not descend/],
+        [partial, "origin/main~1..origin/main", "partial-clone", /is a partial clone/],
+      ] as const
+    ) {
+      await assert.rejects(intake.treeOf({ tree, range }), refused(id, message, kind), tree);
+      const sources = `${intake.cache}/sources`;
+      assert.deepEqual(existsSync(sources) ? [...Deno.readDirSync(sources)] : [], [], tree);
+    }
   });
 });
 

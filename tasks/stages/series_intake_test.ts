@@ -73,6 +73,18 @@ const unnumbered = (mail: string) =>
 const withHeaders = (mail: string, ...headers: string[]) =>
   mail.replace(/\nSubject: /, `\n${headers.join("\n")}\nSubject: `);
 const mailsOf = (mbox: string) => mbox.split(/^(?=From [0-9a-f]{40} )/m);
+/** The patches of a mailbox without its cover letter. */
+const withoutCover = (mbox: string) => mailsOf(mbox).slice(1).join("");
+const utf16 = (text: string) =>
+  new Uint8Array(Uint16Array.from(`\ufeff${text}`, (one) => one.charCodeAt(0)).buffer);
+const DIFF_OF_30 = `--- a/kernel/fork.c
++++ b/kernel/fork.c
+@@ -29,3 +29,3 @@
+ line 29
+-line 30
++line 99
+ line 31
+`;
 const REPLY = `From 1111111111111111111111111111111111111111 Mon Sep 17 00:00:00 2001
 From: R <r@example.org>
 Date: Tue, 2 Jan 2024 00:00:00 +0000
@@ -83,14 +95,7 @@ In-Reply-To: <x@example.org>
 
 Simpler?
 
---- a/kernel/fork.c
-+++ b/kernel/fork.c
-@@ -29,3 +29,3 @@
- line 29
--line 30
-+line 99
- line 31
-`;
+${DIFF_OF_30}`;
 
 const CASES: readonly Case[] = [
   {
@@ -126,6 +131,38 @@ const CASES: readonly Case[] = [
       (await mail("base..one")).replace(/^From .*\n/, ""),
     am: true,
     ours: "one",
+  },
+  {
+    name: "HTML mail",
+    input: async ({ mail }) =>
+      withHeaders(await mail("base..empty"), "Content-Type: text/html; charset=utf-8"),
+    am: true,
+    ours: /a mail is HTML only, which changes a diff: \[PATCH\] empty/,
+    otherwise: "refused: HTML writes some characters of a diff otherwise",
+  },
+  {
+    name: "git diff with a byte order mark",
+    input: async ({ diff }) => `\ufeff${await diff("base..empty")}`,
+    am: false,
+    ours: "empty",
+  },
+  {
+    name: "git diff in UTF-16, as PowerShell redirects it",
+    input: async ({ diff }) => utf16(await diff("base..one")),
+    am: false,
+    ours: /is UTF-16/,
+  },
+  {
+    name: "git diff in the colours of a terminal",
+    input: ({ diff }) => diff("base..one", "--color=always"),
+    am: false,
+    ours: /holds the colours of a terminal/,
+  },
+  {
+    name: "absolute path of another machine",
+    input: () => Promise.resolve("--- /dev/null\n+++ /home/u/x.c\n@@ -0,0 +1 @@\n+x\n"),
+    am: false,
+    ours: /names \/home\/u\/x\.c, an absolute path/,
   },
   {
     name: "new empty file",
@@ -234,7 +271,7 @@ const CASES: readonly Case[] = [
     input: async ({ mail }) =>
       (await mail("base..one")).replace("\n---\n", `\n${bodyOf(REPLY)}\nSigned-off-by: A\n---\n`),
     am: true,
-    ours: /holds a diff in front of its "---" \(line \d+\) and another behind it/,
+    ours: /holds a diff in front of its "---" or diffstat \(line \d+\) and another behind it/,
     otherwise: "refused: the example would be applied too",
   },
   {
@@ -260,6 +297,24 @@ const CASES: readonly Case[] = [
     name: "git show, a diff in its message",
     input: async ({ repository }) => await mustGitIn(repository, "show", "shown"),
     am: false,
+    ours: "one",
+  },
+  {
+    name: "diff in the notes behind the separator, not indented",
+    input: async ({ mail }) =>
+      (await mail("base..one")).replace(/^---\n/m, `---\nSince v1:\n\n${DIFF_OF_30}\n`),
+    am: true,
+    ours: /holds a diff in front of its "---" or diffstat \(line \d+\) and another behind it/,
+    otherwise: "refused: the example would be applied too",
+  },
+  {
+    name: "words in the commit message that look like headers of a diff",
+    input: async ({ mail }) =>
+      (await mail("base..one")).replace(
+        /^---\n/m,
+        "--- before\n+++ after\n\ndiff --cc is a form.\n\nOnly in theory: it works.\n---\n",
+      ),
+    am: true,
     ours: "one",
   },
   {
@@ -354,7 +409,7 @@ const CASES: readonly Case[] = [
       (await mail("base..one")).replace("@@ -2,7 +2,7 @@", "@@ -9,7 +9,7 @@"),
     am: true,
     ours: "one",
-    says: /1 hunks apply at other lines, up to 7 away/,
+    says: /1 hunk applies at other lines, up to 7 away/,
   },
   {
     name: "context that only GNU patch's fuzz takes",
@@ -455,7 +510,7 @@ const CASES: readonly Case[] = [
       await mail("base..three", "--rfc", "--subject-prefix=RESEND PATCH"),
     am: false,
     ours: "three",
-    says: /left out, v1, sent again of "one" \(3 patches\) is newer/,
+    says: /left out, v1 of "one" \(3 patches, sent again\) is newer/,
   },
   {
     name: "thread: cover letter, mails out of order",
@@ -520,6 +575,39 @@ const CASES: readonly Case[] = [
     ours: /no mail in it is a patch/,
   },
   {
+    name: "thread: of v2 the cover letter alone",
+    input: async ({ mail }) => {
+      const mbox = await mail("base..three", "--cover-letter");
+      return withoutCover(mbox) + mailsOf(mbox)[0]!.replace("[PATCH 0/3]", "[PATCH v2 0/2]");
+    },
+    am: false,
+    ours: /1\/2, 2\/2 of v2 of ".*" \(2 patches\) is missing/,
+  },
+  {
+    name: "thread: numbers as Mercurial writes them (2 of 3), in another order",
+    input: async ({ mail }) =>
+      mailsOf(await mail("base..three")).toReversed().join("").replaceAll(
+        /\[PATCH (\d)\/(\d)\]/g,
+        "[PATCH $1 of $2]",
+      ),
+    am: false,
+    ours: "three",
+  },
+  {
+    name: "thread: a cover letter that holds a diff",
+    input: async ({ mail }) => {
+      const mails = mailsOf(await mail("base..three", "--cover-letter"));
+      return [
+        mails[0]!.replace(/\*\*\* BLURB[^]*/, bodyOf(await mail("base..three"))),
+        ...mails.slice(1),
+      ]
+        .join("");
+    },
+    am: false,
+    ours: "three",
+    says: /left out, a cover letter that holds a diff: \[PATCH 0\/3\]/,
+  },
+  {
     name: "gzip of an mbox",
     input: ({ mail, dir }) => compressed("gzip", mail("base..three"), dir),
     am: false,
@@ -571,6 +659,18 @@ const CASES: readonly Case[] = [
     says: /left out, v2 of "one"/,
   },
   {
+    name: "folder of git format-patch with a 0001 of an older run",
+    input: async ({ mail }) => ({
+      ...Object.fromEntries(
+        mailsOf(await mail("base..three")).map((text, index) => [`000${index + 1}-x.patch`, text]),
+      ),
+      "0001-old.patch": (await mail("base..empty")).replace("[PATCH] empty", "[PATCH 1/3] empty"),
+    }),
+    am: true,
+    ours: /1\/3 is there twice: empty; one/,
+    otherwise: "refused: one of two patches with the same number is a leftover",
+  },
+  {
     name: "folder of plain diffs without a series file",
     input: async ({ diff }) => ({
       "patch-2.diff": await diff("one..two"),
@@ -600,6 +700,16 @@ const CASES: readonly Case[] = [
     }),
     am: false,
     ours: /names a patch that is not there: .*b\.patch/,
+  },
+  {
+    name: "quilt: a compressed patch",
+    input: async ({ diff, dir }) => ({
+      "series": "a.patch.gz\nb.patch\n",
+      "a.patch.gz": await compressed("gzip", diff("base..one"), dir),
+      "b.patch": await diff("one..two"),
+    }),
+    am: false,
+    ours: "two",
   },
   {
     name: "quilt: a patch to be taken back (-R)",
