@@ -113,6 +113,9 @@ const IN_TITLE: Readonly<Record<string, RegExp>> = {
 
 /** "…, at: f+0x1/0x2", "at: [<ffffffff81234567>] f+0x1/0x2" (print_lock() in kernel/locking/lockdep.c). */
 const LOCK_AT = new RegExp(String.raw`\bat: (?:\[<?(?:0x)?[0-9a-f]+>?\] +)?${NAMED}`);
+const PLACE = new RegExp(
+  String.raw`^(?:\[<?(?:0x)?[0-9a-f]+>?\] +)?${FUNCTION}\+0x([0-9a-f]+)\/0x([0-9a-f]+)${MODULE}`,
+);
 /** The line in front of the lock that a report is about, not of those that were held. */
 const LOCK_WANTED =
   /is trying to (?:acquire|release)|just changed the state of|\btakes:|returning to user space|still has locks held|leaving the kernel with locks/;
@@ -141,7 +144,13 @@ function namedIn(id: string, title: string, lines: readonly string[]): StackFram
   if (kind === "lockdep") {
     const wanted = lines.findIndex((line) => LOCK_WANTED.test(line));
     // Its own line, in front of it those of functions that a symbolizer found inlined there.
-    const at = lines.slice(Math.max(wanted, 0)).findIndex((line) => LOCK_AT.test(line));
+    // What is released wrongly: "… is trying to release lock (x) at:", and the place below.
+    if (lines[wanted]?.endsWith(" at:")) {
+      add(lines.slice(wanted + 1, wanted + 4).find((line) => PLACE.test(line)) ?? "", PLACE);
+    }
+    const at = found.length > 0
+      ? -1
+      : lines.slice(Math.max(wanted, 0)).findIndex((line) => LOCK_AT.test(line));
     for (const line of wanted < 0 || at < 0 ? [] : lines.slice(wanted + at)) {
       if (!LOCK_AT.test(line)) break;
       add(line, LOCK_AT);

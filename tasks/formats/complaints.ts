@@ -13,7 +13,7 @@ export interface Complaint {
   readonly words?: true;
   /** Words that others print, too: a report follows, or it is none. */
   readonly plain?: true;
-  /** All of the report: what comes behind it is none of it. */
+  /** All of the report: what comes behind it is none of it, but for a title that belongs to it. */
   readonly alone?: true;
   /** The kernel stops here for good. */
   readonly fatal?: true;
@@ -141,6 +141,10 @@ const ROWS: readonly Row[] = [
   ],
   ["debug-objects", "^ODEBUG: (?!selftest|Out of memory)", { words: true }],
   ["control-flow", "^(?:traps: )?Missing ENDBR: |^CFI failure at ", {}],
+  // The cache in which KASAN of 4.x saw the access; see also mm/kasan/report.c there.
+  ["slab-corruption", "^BUG [^:]{1,60} \\(.{1,80}\\): kasan: ", {
+    continues: ["kasan", "kasan-out-of-bounds", "kasan-use-after-free"],
+  }],
   // mm/slub.c: "BUG kmalloc-64 (Not tainted): Right Redzone overwritten".
   [
     "slab-corruption",
@@ -152,7 +156,8 @@ const ROWS: readonly Row[] = [
   ["bug", "(?:------------\\[ cut here \\]------------ ?)?[kK]ernel BUG at ", {
     continues: CHECKS,
   }],
-  // fs/super.c, net/core/dev.c
+  // fs/dcache.c, fs/super.c, net/core/dev.c
+  ["busy-inodes", "^BUG: Dentry .{1,200} still in use", { words: true }],
   ["busy-inodes", "VFS: Busy inodes after unmount of ", { words: true, alone: true }],
   ["netdevice-leak", "unregister_netdevice: waiting for .{1,60} to become free", { alone: true }],
   ["bug", "^BUG: ", { words: true }],
@@ -171,7 +176,7 @@ const ROWS: readonly Row[] = [
     "stack segment|int3|alignment check|bounds|invalid TSS|segment not present|device not available|" +
     "control protection|trap \\w+|coprocessor \\S{1,20}|fpu exception|simd exception)" + DIE +
     "|^(?:invalid opcode|divide[ _]error|stack segment|int3|alignment check): ",
-    { continues: [...FAULTS, "oops"] },
+    { continues: [...FAULTS, "oops", "double-fault"] },
   ],
   // mm/oom_kill.c, mm/page_alloc.c
   ["oom", "^.{1,40} invoked oom-killer: "],

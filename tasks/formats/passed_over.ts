@@ -100,6 +100,15 @@ export const PASSED_OVER: readonly PassedOver[] = [
   },
   {
     rank: "reporting",
+    what: "checks of DMA mappings",
+    reason: "their caller maps, syncs and unmaps",
+    names: [
+      /^(check_(unmap|sync|for_stack|for_illegal_area)|debug_dma_\w+|add_dma_entry|err_printk)$/,
+      /^dma_(map|unmap|sync|free|alloc)_\w+$/,
+    ],
+  },
+  {
+    rank: "reporting",
     what: "the idle loop",
     reason: "an idle CPU does nothing",
     names: [
@@ -232,6 +241,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
     what: "copies from and to user space and iterators",
     reason: "the buffer is their caller's",
     names: [
+      /^skb_copy_(and_csum_)?datagram_(iter|msg|from_iter|iovec)\w*$/,
       /^(arch_|raw_|inline_)?copy_(to|from|in)_(user|iter|kernel|sockptr|bpfptr)\w*$|^copy_user_\w+$|^copy_struct_from_user$|^copy_(page|folio|mc)_(to|from)_\w+$|^(simple_)?copy_(to|from)_\w*iter\w*$/,
       /^(copyin|copyout)\w*$|^(copy_to_user_iter|memcpy_(to|from)_iter)\w*$|^iov_iter_\w+$|^(strncpy_from|strnlen|memdup|strndup|clear)_user\w*$|^(get|put)_user(_(\d+|nocheck\w*|handle\w*|asm\w*|bad|size|fn))?$/,
       /^fault_in_(readable|writeable|safe_writeable|subpage_writeable|iov_iter_\w+)$|^(extract_(user|iter)\w*|csum_and_copy\w*|check_zeroed_user|access_ok|user_access\w*|iterate_and_advance\w*)$/,
@@ -255,7 +265,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
     reason: "the page is their caller's",
     names: [
       /^(v?m_?a?_?)?folio_(get|put|try_get|ref_|lock|unlock|trylock|alloc|add_lru|add_wait|mark|test|set|clear|end|flags|mapping|zero|batch|nr)\w*$|^folio(s)?_(put|get)\w*$|^(vma_alloc|filemap_(get|add|alloc|remove|unaccount))_folio\w*$|^filemap_(get|add|alloc)_\w*$/,
-      /^(try_)?(get|put|lock|unlock|trylock)_page\w*$|^page_(counter|ref|to|mapping|cache|is|zone|add|remove|table_check|mapcount|size|dup)\w*$|^(pagecache_get_page|do_read_cache_(page|folio)|read_cache_page\w*|truncate_inode_pages\w*|find_(get|lock)_(page|entry|entries)\w*|grab_cache_page\w*|find_or_create_page|add_to_page_cache\w*|delete_from_page_cache\w*|unlock_page\w*|set_page_\w+|clear_page_\w+|PageHuge|compound_head|kmap\w*|kunmap\w*|mark_page_\w+|lru_(add|cache|note)\w*)$/,
+      /^(try_)?(get|put|lock|unlock|trylock)_page\w*$|^page_(counter|ref|to|mapping|cache|is|zone|add|remove|table_check|mapcount|size|dup)\w*$|^(pagecache_get_page|do_read_cache_(page|folio)|read_cache_page\w*|truncate_inode_pages(_final)?|find_(get|lock)_(page|entry|entries)\w*|grab_cache_page\w*|find_or_create_page|add_to_page_cache\w*|delete_from_page_cache\w*|unlock_page\w*|set_page_\w+|clear_page_\w+|PageHuge|compound_head|kmap\w*|kunmap\w*|mark_page_\w+|lru_(add|cache|note)\w*)$/,
     ],
   },
   {
@@ -266,6 +276,14 @@ export const PASSED_OVER: readonly PassedOver[] = [
       /^(debug_(object|timer|work|hrtimer|rcu_head|print_object|assert_init|activate|deactivate)\w*|(timer|work|hrtimer|rcuhead|percpu_counter)_(is_static_object|fixup\w*)|lookup_object\w*|free_obj_work|fill_pool)$/,
       /^(mod|add|del|init|enqueue|detach|internal_add|do_init|schedule|try_to_del)_(singleshot_)?timer\w*$|^(mod_timer\w*|timer_(delete|shutdown|reduce|pending)\w*|detach_if_pending|hrtimer_(?!nanosleep)\w+|sk_(stop|reset)_timer\w*|timer_base\w*|get_timer_base\w*)$/,
       /^(queue|mod|schedule|flush|cancel|insert|drain|destroy|start_flush|delayed|enable|disable)_\w*(work|workqueue|delayed_work)(_\w+)?$|^(try_to_grab_pending|work_grab_pending|check_flush_dependency|touch_work_lockdep_map|insert_wq_barrier|alloc_workqueue\w*|flush_all_\w+)$|^kthread_(stop|park|unpark|flush|queue|cancel|create|destroy|should)\w*$/,
+    ],
+  },
+  {
+    rank: "helper",
+    what: "accounting of memory cgroups, sections that use the FPU",
+    reason: "what is counted or calculated is their caller's",
+    names: [
+      /^(count|mod|inc|dec)_(memcg|lruvec|objcg)_\w+$|^kernel_(fpu|neon)_(begin|end)\w*$/,
     ],
   },
   {

@@ -10,7 +10,7 @@ const KNOWN: Readonly<Record<string, string>> = {
     dump_stack dump_stack_lvl show_stack dump_backtrace arch_stack_walk print_circular_bug
     kasan_report __asan_load8 __msan_warning kasan_check_range kcsan_setup_watchpoint
     __ubsan_handle_out_of_bounds __warn __warn_printk report_bug warn_slowpath_null panic
-    assfail btrfs_assertfail __stack_chk_fail usercopy_abort __check_object_size
+    check_unmap debug_dma_unmap_page dma_unmap_page_attrs assfail btrfs_assertfail __stack_chk_fail usercopy_abort __check_object_size
     asm_exc_page_fault exc_invalid_op page_fault_oops do_page_fault __bad_area_nosemaphore
     el1h_64_sync_handler el1_abort do_mem_abort die sysvec_apic_timer_interrupt
     smp_apic_timer_interrupt watchdog_timer_fn update_process_times hrtimer_interrupt
@@ -25,7 +25,8 @@ const KNOWN: Readonly<Record<string, string>> = {
     run_ksoftirqd smpboot_thread_fn call_timer_fn __run_timers run_timer_softirq do_one_initcall
     raw_notifier_call_chain trace_event_raw_event_sched_switch tasklet_action_common`,
   helper: `
-    check_free_page check_new_pages
+    check_free_page check_new_pages count_memcg_event_mm mod_memcg_state kernel_fpu_end
+    skb_copy_datagram_iter find_lock_entries truncate_inode_pages
     memcpy __memmove memset_orig memcmp strlen strscpy kstrdup kmemdup_noprof rep_movs_alternative
     vsnprintf snprintf scnprintf kasprintf string pointer vprintk_emit _printk dev_err
     console_unlock io_serial_in crc32_le_base crc32c csum_partial crypto_shash_update sha256_update

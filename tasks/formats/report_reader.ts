@@ -64,6 +64,12 @@ const TRACE = /^(?:stack backtrace:|Call [Tt]race:)/;
 /** Kinds whose stacks begin without such a line. */
 const WITHOUT_HEAD = /^(?:kmsan|kcsan|kfence|kmemleak)$/;
 
+/**
+ * Kinds of two parts, each with its own title: KASAN's report of a wild pointer and then the access
+ * itself; what fortify_report() warns of and the BUG() behind it; words and then a check.
+ */
+const TWO_PARTS = /^(?:kasan|kasan-.*|fortify|busy-inodes)$/;
+
 /** Lines of one report; behind so many characters of all, each has only as many as people read. */
 const LINES_KEPT = 5000;
 const ALL_KEPT = 16 << 20;
@@ -98,8 +104,14 @@ const isPlace = ({ id, title }: Report): boolean =>
 /** Whether a title belongs to a report with such a first title. */
 function continuesIt({ id, continues }: Complaint, report: Report): boolean {
   if (!continues?.includes(report.id)) return false;
-  // "BUG: Dentry … still in use" is what a WARN() says, "kernel BUG at" is not.
+  // "BUG: a wheel is lost" may be what a WARN() says, "kernel BUG at" is not.
   return id !== "warning" || report.id !== "bug" || CUT_HERE.test(report.lines[0]!);
+}
+
+/** Words that programs print, too. */
+function isGeneral({ id }: Complaint, title: string): boolean {
+  return (id === "bug" && title.startsWith("BUG")) ||
+    (id === "oops" && /^Oops(?!.*\[#)/.test(title));
 }
 
 function depth(report: Report | null): number {
@@ -180,14 +192,15 @@ export class ReportReader {
       this.#open.set(caller, whole);
       return true;
     }
-    const general = complaint.plain ||
-      (line.doubtful && complaint.id === "bug" && title.startsWith("BUG"));
+    const general = complaint.plain || (line.doubtful && isGeneral(complaint, title));
     const sure = !general || CUT_HERE.test(cut[0] ?? "");
     // In the middle of a report such words are a part of it.
     if (!sure && isUntraced(last)) return false;
     this.#cut.delete(caller);
     const report = this.#begin(line, complaint, title, cut, sure);
-    if (report && !complaint.alone) this.#open.set(caller, report);
+    if (!report || (complaint.alone && last && isGoing(last))) return true;
+    if (complaint.alone) report.stage = "ended";
+    this.#open.set(caller, report);
     return true;
   }
 
@@ -203,9 +216,8 @@ export class ReportReader {
     }
     // The tables are printed in between.
     if (last.id === "oom" && continuesIt(complaint, last)) return last;
-    // KASAN's report of a wild pointer, and then the access itself.
     const shortly = !isGoing(last) && last.idle <= 4;
-    if (last.id === "kasan" && shortly && continuesIt(complaint, last)) return last;
+    if (shortly && TWO_PARTS.test(last.id) && continuesIt(complaint, last)) return last;
     return !cut && last.stage === "title" && isPlace(last) && complaint.words ? last : null;
   }
 
