@@ -71,6 +71,7 @@ const LACKING = /^(?:Only in [^: ]+: \S+|(?:Binary files|Files) \S.* differ)$/;
 /** What git diff --cc has behind its first line. */
 const COMBINED = /^(?:index [0-9a-f]+,|mode \d+,|new file mode |deleted file mode )/;
 const DIFFSTAT = /^ \d+ files? changed(?:,|\s*$)/;
+// deno-lint-ignore no-control-regex -- the character that begins a colour
 const COLOURED = /^\x1b\[[\d;]*m(?:diff |--- |@@ )/m;
 const SPECIAL = /^(?:new file mode|new mode|index [0-9a-f]+\.\.[0-9a-f]+) (120000|160000)$/;
 

@@ -183,7 +183,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
     reason: "the buffer is their caller's",
     names: [
       /^crc_?\w*\d+\w*$|^crc_(itu|ccitt|t10)\w*$|^(csum|ip|do)_?(partial|fast_csum|csum)\w*$|^csum_\w+$|^(jhash|xxh|xxhash|siphash|hsiphash|murmur)\w*$/,
-      /^crypto_(shash|ahash|skcipher|cipher|aead|rng|comp|acomp|akcipher)_\w+$|^(shash|ahash|skcipher|drbg|cipher)_\w+$|^(sha\d+|md[45]|blake2[sb]|poly1305|chacha\d*|aes|aesni|des|ghash|sm[34])_\w*(transform|update|final|finup|block\w*|compress\w*|encrypt\w*|decrypt\w*|crypt\w*)\w*$/,
+      /^curve25519\w*$|^crypto_(shash|ahash|skcipher|cipher|aead|rng|comp|acomp|akcipher)_\w+$|^(shash|ahash|skcipher|drbg|cipher)_\w+$|^(sha\d+|md[45]|blake2[sb]|poly1305|chacha\d*|aes|aesni|des|ghash|sm[34])_\w*(transform|update|final|finup|block\w*|compress\w*|encrypt\w*|decrypt\w*|crypt\w*)\w*$/,
     ],
   },
   {

@@ -29,7 +29,7 @@ const KNOWN: Readonly<Record<string, string>> = {
     skb_copy_datagram_iter find_lock_entries truncate_inode_pages
     memcpy __memmove memset_orig memcmp strlen strscpy kstrdup kmemdup_noprof rep_movs_alternative
     vsnprintf snprintf scnprintf kasprintf string pointer vprintk_emit _printk dev_err
-    console_unlock io_serial_in crc32_le_base crc32c csum_partial crypto_shash_update sha256_update
+    console_unlock io_serial_in crc32_le_base crc32c csum_partial crypto_shash_update sha256_update curve25519_arch
     list_lru_add __list_del_entry_valid_or_report klist_put rb_insert_color xas_load xa_store
     mas_store_prealloc radix_tree_lookup idr_alloc rhashtable_walk_next
     refcount_warn_saturate kref_put kobject_put percpu_ref_exit dput iput

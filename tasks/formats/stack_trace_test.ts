@@ -8,37 +8,12 @@ import {
   stacksOf,
   tellingFrames,
 } from "./stack_trace.ts";
+import { OOPS } from "../testing/console_samples.ts";
 
 const stacks = (lines: string) => stacksOf(lines.split("\n").filter((line) => line !== ""));
 const stack = (lines: string) => stacks(lines)[0]?.frames ?? [];
 const names = (frames: readonly StackFrame[]) => frames.map((frame) => frame.function);
 const telling = (lines: string) => names(tellingFrames(stack(lines)));
-
-const OOPS = `
-BUG: kernel NULL pointer dereference, address: 0000000000000008
-#PF: supervisor write access in kernel mode
-Oops: Oops: 0002 [#1] SMP
-CPU: 0 UID: 0 PID: 34 Comm: init Not tainted 6.12.0 #1
-RIP: 0010:crash_null+0x4/0x10 [crash]
-Code: 90 90 <c7> 04 25 08 00 00 00
-RSP: 0018:ffffc9000013fe38 EFLAGS: 00010246
-Call Trace:
- <TASK>
- ? __die_body+0x61/0xb0
- ? page_fault_oops+0x371/0x410
- ? asm_exc_page_fault+0x22/0x30
- ? crash_null+0x4/0x10 [crash]
- crash_write+0xa8/0x100 [crash]
- vfs_write+0x111/0x4a0
- ksys_write+0x72/0xe0
- do_syscall_64+0x7c/0x120
- entry_SYSCALL_64_after_hwframe+0x76/0x7e
-RIP: 0033:0x41d5be
- </TASK>
-Modules linked in: crash(O)
----[ end trace 0000000000000000 ]---
-RIP: 0010:crash_null+0x4/0x10 [crash]
-`;
 
 Deno.test("stacksOf() begins where the CPU was, and leaves out what merely lies on the stack", () => {
   const frames = stack(OOPS);

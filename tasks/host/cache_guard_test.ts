@@ -3,23 +3,14 @@ import assert from "node:assert/strict";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
+import { layFiles } from "../testing/temp_dir.ts";
 import { denoHost } from "./deno_host.ts";
 
 const host = denoHost({ log: () => {}, signal: new AbortController().signal });
 
-/** Files with the time in seconds at which each was written. */
-async function lay(dir: string, files: Readonly<Record<string, number>>): Promise<void> {
-  for (const [name, time] of Object.entries(files)) {
-    const path = `${dir}/${name}`;
-    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-    await Deno.writeTextFile(path, name);
-    await Deno.utime(path, time, time);
-  }
-}
-
 Deno.test("dropUnfinished() removes what is younger than its finished command, and nothing else", () =>
   withTempDir(async (dir) => {
-    await lay(dir, {
+    await layFiles(dir, {
       "fs/done.o": 100,
       "fs/.done.o.cmd": 100.004,
       "fs/same.o": 100,
@@ -42,7 +33,7 @@ Deno.test("dropUnfinished() removes what is younger than its finished command, a
 Deno.test("dropUnfinished() stays in the build folder, whatever the files there are called", () =>
   withTempDir(async (dir) => {
     // As a line, the second half of this path would name a file outside.
-    await lay(dir, {
+    await layFiles(dir, {
       "outside/victim": 200,
       "outside/.victim.cmd": 100,
       [`build/x\n${dir}/outside/.victim.cmd`]: 100,
@@ -55,11 +46,16 @@ Deno.test("dropUnfinished() stays in the build folder, whatever the files there 
 
 Deno.test("checkSource() finds files that are younger than the tree, and names some", () =>
   withTempDir(async (dir) => {
-    await lay(dir, { "t/a.c": 100, "t/x/b.c": 100, "stamp": 100, "t/x/__pycache__/b.pyc": 200 });
+    await layFiles(dir, {
+      "t/a.c": 100,
+      "t/x/b.c": 100,
+      "stamp": 100,
+      "t/x/__pycache__/b.pyc": 200,
+    });
     const tree = { path: `${dir}/t`, stamp: `${dir}/stamp` };
     await checkSource(tree, host);
     await checkSource({ ...tree, stamp: null }, host);
-    await lay(dir, { "t/x/b.c": 200 });
+    await layFiles(dir, { "t/x/b.c": 200 });
     const error = await rejectionOf(checkSource(tree, host));
     assert.deepEqual([error.kind, error.id], ["infra", "source-changed"]);
     assert.match(error.message, /changed by hand since it was unpacked: x\/b\.c$/);

@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { withTempDir } from "../testing/fake_host.ts";
+import { layFiles } from "../testing/temp_dir.ts";
 import { denoHost } from "./deno_host.ts";
 import { dropOutdated } from "./outdated.ts";
 
 const host = denoHost({ log: () => {}, signal: new AbortController().signal });
-
-/** Files with the time in seconds at which each was written. */
-async function lay(dir: string, files: Readonly<Record<string, number>>): Promise<void> {
-  for (const [name, time] of Object.entries(files)) {
-    const path = `${dir}/${name}`;
-    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-    await Deno.writeTextFile(path, name);
-    await Deno.utime(path, time, time);
-  }
-}
 
 Deno.test("dropOutdated() removes what names a file that changed behind its time, and nothing else", () =>
   withTempDir(async (dir) => {
@@ -35,12 +26,17 @@ Deno.test("dropOutdated() removes what names a file that changed behind its time
       // The clock of files goes on in steps.
       await new Promise((resolve) => setTimeout(resolve, 30));
     };
-    await lay(tree, { "kernel/a.c": 100, "kernel/b.c": 100, "include/all.h": 100, ".git/x": 1 });
+    await layFiles(tree, {
+      "kernel/a.c": 100,
+      "kernel/b.c": 100,
+      "include/all.h": 100,
+      ".git/x": 1,
+    });
     await at(names);
     await drop();
     assert.equal(await left(), "a.o b.o new.o", "nothing is known yet");
-    await lay(tree, { "kernel/a.c": 50, ".git/x": 1 });
-    await lay(`${dir}/outside`, { "victim": 1 });
+    await layFiles(tree, { "kernel/a.c": 50, ".git/x": 1 });
+    await layFiles(`${dir}/outside`, { "victim": 1 });
     // As a line, the end of this path would name a file outside.
     await Deno.mkdir(`${build}/x\n${dir}/outside`, { recursive: true });
     await Deno.writeTextFile(`${build}/x\n${dir}/outside/.victim.cmd`, "/kernel/a.c");
@@ -74,7 +70,7 @@ Deno.test("dropOutdated() removes what a new header or link may hide a header fr
       await dropOutdated(build, { path: tree, stamp: null }, host);
       await new Promise((resolve) => setTimeout(resolve, 30));
     };
-    await lay(tree, { "include/x.h": 100, "include/y.h": 100 });
+    await layFiles(tree, { "include/x.h": 100, "include/y.h": 100 });
     await Deno.mkdir(build);
     await make();
     await drop();
@@ -105,7 +101,7 @@ Deno.test("dropOutdated() goes by content of a tree's list, not by the hour of t
         await Deno.writeTextFile(`${build}/.${name}.o.cmd`, `deps := ${dep} \\\n`);
       }
     };
-    await lay(tree, { "fs/a.c": 100, "fs/x/y.c": 100, "lib/b.c": 100, "real/c.c": 100 });
+    await layFiles(tree, { "fs/a.c": 100, "fs/x/y.c": 100, "lib/b.c": 100, "real/c.c": 100 });
     await Deno.symlink("real", `${tree}/alias`);
     await Deno.mkdir(build);
     await Deno.symlink(tree, `${build}/source`);
@@ -115,24 +111,24 @@ Deno.test("dropOutdated() goes by content of a tree's list, not by the hour of t
     await dropOutdated(build, source, host);
     assert.equal(await left(), "a.o b.o c.o", "nothing has changed");
     // Saved elsewhere while make ran, and synced with its time: younger than the start, not the object.
-    await lay(tree, { "fs/a.c": 400 });
+    await layFiles(tree, { "fs/a.c": 400 });
     await dropOutdated(build, source, host);
     assert.equal(await left(), "b.o c.o", "by another name of its folder");
     await make();
-    await lay(dir, { "prepared/b.c": 100 });
+    await layFiles(dir, { "prepared/b.c": 100 });
     await dropOutdated(build, source, host);
     await Deno.rename(`${tree}/lib`, `${dir}/old`);
     await Deno.rename(`${dir}/prepared`, `${tree}/lib`);
     await dropOutdated(build, source, host);
     assert.equal(await left(), "a.o c.o", "a folder that was there before");
     await make();
-    await lay(tree, { "real/c.c": 50 });
+    await layFiles(tree, { "real/c.c": 50 });
     await dropOutdated(build, source, host);
     assert.equal(await left(), "a.o b.o", "behind a link inside of the tree");
     await make();
     // A record of this name must not lead to the folder above.
     await Deno.writeTextFile(`${build}/....cmd`, `deps := ${tree}/lib/b.c`);
-    await lay(tree, { "lib/b.c": 50 });
+    await layFiles(tree, { "lib/b.c": 50 });
     await dropOutdated(build, source, host);
     assert.equal(await left(), "a.o c.o");
     await make();

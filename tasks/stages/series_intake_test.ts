@@ -51,7 +51,9 @@ interface World {
 interface Case {
   /** As in the table. */
   readonly name: string;
-  readonly input: (world: World) => Promise<string | Uint8Array | Readonly<Record<string, string>>>;
+  readonly input: (
+    world: World,
+  ) => Promise<string | Uint8Array | Readonly<Record<string, string | Uint8Array>>>;
   /** Whether git am takes it. */
   readonly am: boolean;
   /** The commit whose tree is due, or what is said. */

@@ -9,3 +9,16 @@ export async function withTempDir<T>(body: (dir: string) => Promise<T>): Promise
     await Deno.remove(dir, { recursive: true });
   }
 }
+
+/** Writes files with the time in seconds at which each was written. */
+export async function layFiles(
+  dir: string,
+  files: Readonly<Record<string, number>>,
+): Promise<void> {
+  for (const [name, time] of Object.entries(files)) {
+    const path = `${dir}/${name}`;
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.writeTextFile(path, name);
+    await Deno.utime(path, time, time);
+  }
+}
