@@ -17,7 +17,7 @@ import { bring } from "./stages/bring.ts";
 import { checkPatches } from "./host/mailbox.ts";
 import { requestOf } from "./stages/configure.ts";
 import { fetch } from "./stages/fetch.ts";
-import { patch } from "./stages/patch.ts";
+import { patch, treeInPlace } from "./stages/patch.ts";
 import { ensureReady } from "./stages/setup.ts";
 import { selectCells, shardCells } from "./formats/plan.ts";
 import { declaredTests } from "../selftests/main.ts";
@@ -130,6 +130,9 @@ async function kconfigNames(
   try {
     // Who only asks what a run would do gets nothing installed.
     if (options.install && !options.list) await ensureReady(cells, options, paths, host);
+    const inPlace = treeInPlace(kernel);
+    // Its state is no matter yet, and takes its time.
+    if (inPlace !== null) return await kconfigSymbols((await kernelTree(inPlace, host)).path, host);
     const source = await withKernelLock(
       kernel.id,
       paths,

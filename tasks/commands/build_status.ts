@@ -2,13 +2,12 @@
 /** What a run would find built already, and why it would build the rest; makes nothing. */
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
-import type { Cell, Plan, SourceTree } from "../model.ts";
+import type { Cell, Plan, SourceArchive, SourceTree } from "../model.ts";
 import { previousBuild } from "../host/build_store.ts";
 import { changedSince } from "../host/outdated.ts";
 import { explainChanges } from "../formats/build_inputs.ts";
 import { isBuilt } from "../stages/build.ts";
 import { identifyBuild } from "../stages/configure.ts";
-import { fetch } from "../stages/fetch.ts";
 import { sourceTree } from "../stages/patch.ts";
 
 export interface BuildStatus {
@@ -18,14 +17,14 @@ export interface BuildStatus {
   readonly reasons: readonly string[];
 }
 
-/** The status of the build that a cell takes. @throws what fetch() and requestOf() throw. */
+/** The status of the build that a cell takes. @throws what requestOf() throws. */
 export async function buildStatus(
   cell: Cell,
+  archive: SourceArchive,
   plan: Plan,
   paths: Paths,
   host: Host,
 ): Promise<BuildStatus> {
-  const archive = await fetch(cell.kernel, paths, host);
   const source = await sourceTree(archive, cell.kernel, paths, host);
   const { key, make, inputs } = await identifyBuild(source, cell, plan, paths, host);
   if (await isBuilt({ key, source, inputs, buildDir: make.buildDir }, host)) {

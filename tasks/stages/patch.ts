@@ -97,6 +97,11 @@ function baseOf({ spec, digest }: SourceArchive): string {
   return spec.kind === "commits" ? `commits of ${spec.repository}` : digest;
 }
 
+/** The user's own folder, where that is what is built as it is; null for all other kernels. */
+export function treeInPlace(kernel: KernelSpec): string | null {
+  return kernel.source.kind === "tree" && !hasOwnTree(kernel) ? kernel.source.path : null;
+}
+
 function hasOwnTree({ source, series, ownTree = false }: KernelSpec): boolean {
   return series.length > 0 || ownTree || source.kind === "commits";
 }
