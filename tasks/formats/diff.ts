@@ -61,7 +61,7 @@ export function decodeBytes(text: string): string {
 }
 
 /** Between two releases of a kernel some 15,000 differ; more are no patch, and would take their time. */
-const MAX_FILES = 30_000;
+export const MAX_FILES = 30_000;
 
 /** First characters of lines that may mean something outside of hunks. */
 const MEANT = new Set("-+@dcrnioOBF ".split("").map((letter) => letter.charCodeAt(0)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Patch series: what git says where one does not apply, or not quite where it should. */
 import type { FuzzyHunk, SeriesPatch } from "../model.ts";
-import { decodeBytes, type DiffFacts, type DiffFile } from "./diff.ts";
+import { decodeBytes, type DiffFacts, type DiffFile, type DiffHunk, MAX_FILES } from "./diff.ts";
 import { counted } from "./counted.ts";
 
 /** Why a patch does not apply. */
@@ -114,13 +114,23 @@ export function readApplyLog(log: string, diff: DiffFacts, strip: number): Apply
   };
 }
 
-function hunksOf(diff: DiffFacts, strip: number, name: string) {
-  return diff.files.filter((file) => namesOf(file, strip).includes(name))
-    .flatMap(({ hunks }) => hunks.map((hunk, index) => ({ ...hunk, number: index + 1 })));
+/** The first hunk of a file that fits, and its number in it, from 1. */
+function findHunk(
+  diff: DiffFacts,
+  strip: number,
+  name: string,
+  fits: (hunk: DiffHunk, number: number) => boolean,
+): { readonly hunk: DiffHunk; readonly number: number } | null {
+  for (const file of diff.files) {
+    if (!namesOf(file, strip).includes(name)) continue;
+    const at = file.hunks.findIndex((hunk, index) => fits(hunk, index + 1));
+    if (at >= 0) return { hunk: file.hunks[at]!, number: at + 1 };
+  }
+  return null;
 }
 
 function hunkAt(diff: DiffFacts, strip: number, name: string, line: number): number | null {
-  return hunksOf(diff, strip, name).find(({ oldStart }) => oldStart === line)?.number ?? null;
+  return findHunk(diff, strip, name, ({ oldStart }) => oldStart === line)?.number ?? null;
 }
 
 /** git looks for a hunk with fewer lines before it as many lines further up, and finds it there. */
@@ -131,7 +141,7 @@ function shortenedHunkAt(
   line: number,
   context: number,
 ): number | null {
-  return hunksOf(diff, strip, name).find(({ newStart, text }) => {
+  return findHunk(diff, strip, name, ({ newStart, text }) => {
     const whole = text.split("\n").slice(1).findIndex((one) => !one.startsWith(" "));
     return newStart - (whole - context) === line;
   })?.number ?? null;
@@ -187,12 +197,13 @@ export function showHunk(
   { file, line, hunk }: Extract<ApplyProblem, { kind: "hunk" }>,
   diff: DiffFacts,
   strip: number,
-  found: string | null,
+  source: string | null,
 ): string {
-  const text = hunksOf(diff, strip, file).find(({ number }) => number === hunk)?.text;
-  if (text === undefined) return "";
+  const found = findHunk(diff, strip, file, (_, number) => number === hunk);
+  if (found === null) return "";
+  const { text } = found.hunk;
   const length = text.split("\n").filter((one) => /^[ -]/.test(one)).length;
-  const there = found?.split("\n").slice(line - 1, line - 1 + length);
+  const there = source?.split("\n").slice(line - 1, line - 1 + length);
   return [
     `${file}, hunk ${hunk}:`,
     ...limited(decodeBytes(text).trimEnd().split("\n")),
@@ -226,7 +237,7 @@ export function refusal(
   if (unreadable === "coloured") {
     return "holds the colours of a terminal, and git reads no diff in it: git diff --no-color";
   }
-  if (tooManyFiles) return `names more than ${files.length - 1} files: that is no patch`;
+  if (tooManyFiles) return `names more than ${MAX_FILES} files: that is no patch`;
   if (commits > 1) {
     return `holds ${commits} commits as git log prints them, in whichever order; ` +
       "git format-patch writes them as a series";

@@ -118,7 +118,12 @@ export async function fileMails(
   }
   const files = (await host.fs.list(dir)).map((name) => `${dir}/${name}`);
   if (files.length > MAX_MAILS) throw tooMany(mailboxes, files.length);
-  const mails = await Promise.all(files.map((file) => readMail(file, host)));
+  const mails = await Promise.all(files.map((file, index) => {
+    const name = `${mailboxes.join(", ")}: ${
+      files.length === 1 ? "the mail" : `mail ${index + 1}`
+    }`;
+    return readMail(file, name, host);
+  }));
   const holding = files.filter((_, index) => mails[index]!.holdsDiff);
   const made = await gitScript(["sh", "-c", DIFFS, `${dir}/message`, ...holding], host);
   if (made.code !== 0) {
@@ -147,12 +152,13 @@ async function looked(mail: FiledMail, host: Host): Promise<FiledMail> {
   return { ...mail, holdsDiff: holdsDiff(diff) };
 }
 
-async function readMail(file: string, host: Host): Promise<FiledMail> {
+/** @param name For people. */
+async function readMail(file: string, name: string, host: Host): Promise<FiledMail> {
   const bytes = await host.fs.readBytes(file);
   const text = bytesAsText(bytes);
   if (hasEndlessHeaders(text)) {
     const first = text.slice(0, 200);
-    throw new KmatrixError("usage", "bad-mail", "a mail has headers without an end", first);
+    throw new KmatrixError("usage", "bad-mail", `${name} has headers without an end`, first);
   }
   try {
     const headers = await readHeaders(bytes);
@@ -165,7 +171,7 @@ async function readMail(file: string, host: Host): Promise<FiledMail> {
       digest: await sha256(bytes),
     };
   } catch (error) {
-    const text = `a mail cannot be read: ${(error as Error).message}`;
+    const text = `${name} cannot be read: ${(error as Error).message}`;
     throw new KmatrixError("usage", "bad-mail", text, bytesAsText(bytes.subarray(0, 200)));
   }
 }
