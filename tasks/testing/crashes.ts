@@ -60,7 +60,7 @@ export const CRASHES: readonly Crash[] = [
   { ...complains("out_of_bounds", "splat-kasan-out-of-bounds"), cell: "linux-6.12/crash-kasan" },
   { ...complains("use_after_free", "splat-kasan-use-after-free"), cell: "linux-6.12/crash-kasan" },
   // They last 3 s and 4 s of a guest whose clock lags behind; the detectors speak before.
-  complains("soft_lockup", "splat-soft-lockup", 4000),
+  complains("soft_lockup", "splat-soft-lockup", 6000),
   complains("rcu_stall", "splat-rcu-stall", 5000),
   // The test's own 4 s, and 5 s for a process that does not die.
   complains("sleep_forever", "splat-hung-task", 9000),
