@@ -5,6 +5,7 @@
  */
 import type { Host } from "./host/host.ts";
 import { type Failure, failureFrom, KmatrixError } from "./errors.ts";
+import { isOfMaking } from "./failure_kinds.ts";
 import {
   BAD_FAILURES,
   bootsForGood,
@@ -239,7 +240,7 @@ export class BisectSession {
       return { kind: "built", ready, image: await this.#imageOf(ready), uninspected };
     } catch (error) {
       const failure = failureFrom(error);
-      if (!["patch", "config", "build", "inspect"].includes(failure.kind)) throw error;
+      if (!isOfMaking(failure.kind)) throw error;
       await this.#keep(evidence, "failure.txt", `${failure.message}\n${failure.detail}\n`);
       return { kind: "failed", failure };
     }

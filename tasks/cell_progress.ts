@@ -15,9 +15,9 @@ import {
   type Stage,
   type StageOutcome,
   type StageResult,
-  STAGES,
 } from "./model.ts";
 import type { Failure } from "./errors.ts";
+import { stagesUntil } from "./stage_table.ts";
 import { phaseProperties } from "./formats/boot_phases.ts";
 import { cProgramProperties } from "./formats/c_programs.ts";
 import { dedupProperties } from "./formats/dedup_table.ts";
@@ -83,7 +83,7 @@ export class CellProgress {
 
   /** Marks every stage up to `until` that has no result yet. */
   block(until: Stage, by: Extract<StageOutcome, { kind: "blocked" }>["by"]): void {
-    for (const stage of STAGES.slice(0, STAGES.indexOf(until) + 1)) {
+    for (const stage of stagesUntil(until)) {
       if (this.stages.some((one) => one.stage === stage)) continue;
       this.stages.push({ stage, outcome: { kind: "blocked", by }, durationMs: 0, note: "" });
     }
@@ -99,7 +99,7 @@ export class CellProgress {
 
   /** A run that is killed says with its last report what it did not come to. */
   #pending(until: Stage): StageResult[] {
-    return STAGES.slice(0, STAGES.indexOf(until) + 1)
+    return stagesUntil(until)
       .filter((stage) => !this.stages.some((one) => one.stage === stage))
       .map((stage) => ({ stage, outcome: { kind: "pending" }, durationMs: 0, note: "" }));
   }

@@ -3,7 +3,8 @@
 import type { Host } from "./host/host.ts";
 import type { Paths } from "./paths.ts";
 import { cellFolder, moduleFolder } from "./paths.ts";
-import { type KernelSpec, type Plan, type Stage, STAGES } from "./model.ts";
+import type { KernelSpec, Plan, Stage } from "./model.ts";
+import { comesTo } from "./stage_table.ts";
 import { clangOf, makeArgv, type MakeRequest, moduleArgv, selftestArgv } from "./formats/make.ts";
 import { groupByBuild } from "./formats/plan.ts";
 import { qemuArgv } from "./formats/qemu.ts";
@@ -27,7 +28,7 @@ export async function dryRun(
   host: Host,
 ): Promise<string[]> {
   const lines: string[] = [];
-  const reached = (stage: Stage) => STAGES.indexOf(stage) <= STAGES.indexOf(until);
+  const reached = (stage: Stage) => comesTo(stage, until);
   const command = (...argv: string[]) => lines.push(formatCommand({ argv }));
   for (const cells of groupByBuild(plan.cells)) {
     const { kernel, config, toolchain } = cells[0]!;

@@ -1,38 +1,11 @@
 // SPDX-License-Identifier: MIT
 /**
  * Blame is part of the type: whatever goes wrong is a {@linkcode Failure} of one kind from the
- * first throw to the exit code. What a kind means for people, JUnit and the shell is decided in
- * one place each: {@linkcode blameOf} here, `junitKind` in formats/junit.ts, `exitCodeOf` in
- * exit_codes.ts.
+ * first throw to the exit code. What a kind means for people, JUnit and the shell stands in the table
+ * of failure_kinds.ts.
  */
-
-import type { Stage } from "./model.ts";
-
-export const FAILURE_KINDS = [
-  /** Bad command line, matrix, fragment line or allow-list entry. */
-  "usage",
-  /** A glob or filter matched nothing, or nothing ran. */
-  "no-match",
-  /** The series does not apply. */
-  "patch",
-  /** A requested option did not survive, or a compiler lacks what the config requires. */
-  "config",
-  /** The kernel does not compile, or compiles with a warning that nobody listed. */
-  "build",
-  /** Built, but not instrumented or laid out as asked. */
-  "inspect",
-  /** The kernel died, hung or complained in the guest. */
-  "kernel",
-  /** A test failed, did not run, or skipped without leave. */
-  "test",
-  /** The machinery: tools, disk, memory, downloads, QEMU, a killed compiler. */
-  "infra",
-  /** Ctrl-C or SIGTERM. */
-  "interrupted",
-  /** This tool itself is wrong. */
-  "bug",
-] as const;
-export type FailureKind = typeof FAILURE_KINDS[number];
+import type { FailureKind } from "./failure_kinds.ts";
+import type { Stage } from "./stage_table.ts";
 
 /** What of a cell a failure is about; with neither of them, the cell as a whole. */
 export interface FailureSubject {
@@ -66,31 +39,6 @@ export interface Failure {
 /** A {@linkcode Failure} that is found out and not thrown. */
 export function failure(kind: FailureKind, id: string, message: string, detail = ""): Failure {
   return { kind, id, message, detail };
-}
-
-export type Blame = "user" | "config" | "kernel" | "test" | "infra" | "tool";
-
-/** Who has to act on a failure of this kind. */
-export function blameOf(kind: FailureKind): Blame {
-  switch (kind) {
-    case "usage":
-    case "no-match":
-    case "interrupted":
-      return "user";
-    case "patch":
-    case "config":
-      return "config";
-    case "build":
-    case "inspect":
-    case "kernel":
-      return "kernel";
-    case "test":
-      return "test";
-    case "infra":
-      return "infra";
-    case "bug":
-      return "tool";
-  }
 }
 
 /** Thrown by stages; carries the {@linkcode Failure} that the pipeline turns into an outcome. */

@@ -3,8 +3,9 @@
 import { dirname, resolve } from "node:path";
 import { CommanderError } from "commander";
 import { type Invocation, makeProgram, type RunOptions } from "./cli.ts";
-import { EXIT, exitCodeOfAll, exitCodeOfCommander } from "./exit_codes.ts";
+import { EXIT, exitCodeOfCommander } from "./exit_codes.ts";
 import { failureFrom } from "./errors.ts";
+import { exitCodeOfAll } from "./failure_kinds.ts";
 import { failureText } from "./formats/summary.ts";
 import { openTerminal } from "./ui/terminal.ts";
 import { denoHost } from "./host/deno_host.ts";

@@ -11,26 +11,16 @@ import type { BuildInputs } from "./formats/build_inputs.ts";
 import type { CacheUse } from "./formats/ccache_log.ts";
 import type { FragmentLine } from "./formats/kconfig.ts";
 import type { AttemptPlan } from "./formats/flakes.ts";
-import type { CoverRequest, DeclaredTest, Feature, Session } from "../selftests/main.ts";
+import type { Stage } from "./stage_table.ts";
+import type { CoverRequest, DeclaredTest, Session } from "../selftests/main.ts";
+import { type Feature, FEATURES } from "../selftests/harness/features.ts";
 
-export type { CoverRequest, DeclaredTest, Feature, Session };
+export { type Feature, FEATURES };
+export { type Stage, STAGES } from "./stage_table.ts";
+export type { CoverRequest, DeclaredTest, Session };
 
 /** `<kernel>/<config>[@<toolchain>][/<machine>]`; the defaults of the matrix are not written. */
 export type CellId = string & { readonly __brand: "CellId" };
-
-/** What the .config, the kernel series and the machine of a cell promise to the selftests. */
-export const FEATURES: readonly Feature[] = [
-  "kcov",
-  "cmp",
-  "unique",
-  "unique-ioctl",
-  "reset-ioctl",
-  "kasan",
-  "modules",
-  "smp",
-  "c-selftest",
-  "crash",
-];
 
 /** What a config may require of a compiler; each is probed by compiling (host/doctor.ts). */
 export const COMPILER_FEATURES = [
@@ -553,18 +543,6 @@ export interface CellResult {
     readonly uptimeMs: number | null;
   };
 }
-
-export const STAGES = [
-  "fetch",
-  "patch",
-  "configure",
-  "build",
-  "inspect",
-  "pack",
-  "boot",
-  "parse",
-] as const;
-export type Stage = typeof STAGES[number];
 
 export type StageOutcome =
   | { readonly kind: "passed" }

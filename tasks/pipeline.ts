@@ -18,7 +18,6 @@ import {
   type SourceIdentity,
   type SourceTree,
   type Stage,
-  STAGES,
 } from "./model.ts";
 import {
   CellStages,
@@ -29,6 +28,8 @@ import {
 } from "./cell_stages.ts";
 import { CellProgress } from "./cell_progress.ts";
 import { type Failure, failure, failureFrom } from "./errors.ts";
+import { isRepeatable } from "./failure_kinds.ts";
+import { comesTo, isLong, isShownByMake } from "./stage_table.ts";
 import { describeFuzz } from "./formats/series.ts";
 import { groupByBuild, isAsDeclared } from "./formats/plan.ts";
 import { type Build, remainingText } from "./formats/schedule.ts";
@@ -46,6 +47,7 @@ import { sandboxText } from "./formats/sandbox.ts";
 import { lackingForAll } from "./formats/selection.ts";
 import { sourceLines, sourceProperties } from "./formats/source_identity.ts";
 import { identifySource } from "./host/source_identity.ts";
+import { machineFeatures } from "./formats/features.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
 import { attemptFolder } from "./formats/flakes.ts";
 import type { Finding } from "./host/doctor.ts";
@@ -206,7 +208,7 @@ class Run {
   /** What the history says of every build and its boots. */
   async #announce(): Promise<void> {
     const cores = this.#plan.settings.jobs;
-    const boots = STAGES.indexOf(this.#options.until) >= STAGES.indexOf("boot");
+    const boots = comesTo("boot", this.#options.until);
     for (const group of groupByBuild(this.#plan.cells)) {
       const times = await recallTimes(group[0]!, cores, this.#paths, this.#host);
       const job: Build = {
@@ -310,16 +312,14 @@ class Run {
     body: () => Promise<T>,
   ): Promise<T> {
     const { until } = this.#options;
-    if (STAGES.indexOf(stage) > STAGES.indexOf(until) || cells.length === 0) throw new Stopped();
+    if (!comesTo(stage, until) || cells.length === 0) throw new Stopped();
     if (this.#host.signal.aborted) {
       for (const cell of cells) cell.block(until, "interrupt");
       throw new Stopped();
     }
     const startedAt = this.#host.now();
     const names = cells.map((one) => one.cell.id).join(", ");
-    const left = stage === "build" || stage === "boot"
-      ? remainingText(this.#schedule.remainingMs)
-      : "";
+    const left = isLong(stage) ? remainingText(this.#schedule.remainingMs) : "";
     this.#host.log("info", `${stage} ${names}${left === "" ? "" : ` (${left})`}`);
     try {
       const value = await body();
@@ -434,9 +434,9 @@ class Run {
   #judgeFilter(one: CellProgress, { features }: KernelConfig): boolean {
     const { testFilter } = this.#plan.settings;
     const { expect, machine } = one.cell;
-    const boots = STAGES.indexOf(this.#options.until) >= STAGES.indexOf("boot");
+    const boots = comesTo("boot", this.#options.until);
     if (!boots || testFilter.length === 0 || expect.kind !== "pass") return true;
-    const all = machine.cpus > 1 ? [...features, "smp" as const] : features;
+    const all = [...features, ...machineFeatures(machine)];
     const lacking = lackingForAll(declaredTests(), testFilter, all);
     if (lacking === null) return true;
     const text = `no test of ${testFilter.join(" ")} can pass in ${one.cell.id}: it lacks ` +
@@ -514,12 +514,10 @@ class Run {
     if (verdict.kind !== "failed" && verdict.kind !== "flaky") return;
     const failed = one.stages.find(({ outcome }) => outcome.kind === "failed");
     const stage = failed?.stage ?? "boot";
-    const builds = ["patch", "configure", "build", "inspect"].includes(stage);
     const attempt = one.attempts.find((each) => one.verdictOf(each).kind !== "passed");
-    const machinery = failed?.outcome.kind === "failed" &&
-      ["usage", "infra", "bug"].includes(failed.outcome.failure.kind);
-    // What the machinery broke, or the user's own input, no script shows again.
-    if (!attempt && (!builds || machinery)) return;
+    const shown = isShownByMake(stage) &&
+      !(failed?.outcome.kind === "failed" && !isRepeatable(failed.outcome.failure.kind));
+    if (!attempt && !shown) return;
     const { settings } = this.#plan;
     const { cell, kernel } = one;
     const input: HandoverInput = {

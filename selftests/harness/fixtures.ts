@@ -6,19 +6,9 @@
  */
 
 import { AssertionError } from "./asserts.ts";
+import { decidesPresence, type Feature } from "./features.ts";
 
-/** What a cell's configuration or series promises. */
-export type Feature =
-  | "kcov"
-  | "cmp"
-  | "unique"
-  | "unique-ioctl"
-  | "reset-ioctl"
-  | "kasan"
-  | "modules"
-  | "smp"
-  | "c-selftest"
-  | "crash";
+export type { Feature };
 
 /** One test as the host sees it. */
 export interface DeclaredTest {
@@ -29,7 +19,7 @@ export interface DeclaredTest {
   readonly test: string;
   /**
    * What it takes. Where the cell lacks a feature of the kernel's interface, the test SKIPs, and
-   * only then; where it lacks one of {@link APPLICABILITY}, the test is not run at all.
+   * only then; where it lacks another ({@link decidesPresence}), the test is not run at all.
    */
   readonly requires: readonly Feature[];
   /** Before scaling by the cell's `timeScale`. */
@@ -38,15 +28,12 @@ export interface DeclaredTest {
   readonly file: string;
 }
 
-/** Features that decide which tests a cell has, rather than which of them SKIP. */
-export const APPLICABILITY: readonly Feature[] = ["kasan", "modules", "smp", "c-selftest", "crash"];
-
 /** Whether a cell with these features has this test. */
 export function appliesTo(
   test: Pick<DeclaredTest, "requires">,
   features: readonly string[],
 ): boolean {
-  return test.requires.every((one) => !APPLICABILITY.includes(one) || features.includes(one));
+  return test.requires.every((one) => !decidesPresence(one) || features.includes(one));
 }
 
 /** A declared test with what is needed to run it, in the child process. */

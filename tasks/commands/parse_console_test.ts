@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ParseOptions } from "../cli.ts";
 import type { Failure } from "../errors.ts";
-import { exitCodeOfAll } from "../exit_codes.ts";
+import { exitCodeOfAll } from "../failure_kinds.ts";
 import { PLAIN } from "../formats/summary.ts";
 import { pathsFor } from "../paths.ts";
 import { rejectionOf } from "../testing/errors.ts";

@@ -3,6 +3,7 @@
 import type { RunOptions } from "../cli.ts";
 import type { Cell, KernelSpec, Plan, SourceArchive } from "../model.ts";
 import { type Failure, failureFrom, KmatrixError } from "../errors.ts";
+import { isOfMaking } from "../failure_kinds.ts";
 import { showingOf, symptomKey } from "../formats/bisect.ts";
 import {
   BASE_ROW,
@@ -164,7 +165,7 @@ class Walk {
       ready = await this.#runner.ready(cell, source);
     } catch (error) {
       const failure = failureFrom(error);
-      if (!["config", "build", "inspect"].includes(failure.kind)) throw error;
+      if (!isOfMaking(failure.kind)) throw error;
       await fs.writeText(`${dir}/failure.txt`, `${failure.message}\n${failure.detail}\n`);
       return { outcome: { kind: "failed", failures: [failure] }, warnings: [] };
     }

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { CellResult, TestResult } from "../model.ts";
-import type { Failure, FailureKind } from "../errors.ts";
+import type { Failure } from "../errors.ts";
+import type { FailureKind } from "../failure_kinds.ts";
 import {
   bootsForGood,
   chanceOfWrongGood,

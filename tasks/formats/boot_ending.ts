@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** How a boot ended, from its recordings and from what the host saw of QEMU. */
 import type { BootRecord } from "../model.ts";
-import { type Failure, failure, type FailureKind } from "../errors.ts";
+import { type Failure, failure } from "../errors.ts";
+import type { FailureKind } from "../failure_kinds.ts";
 import { type DecodedFrames, payloadOf } from "./frames.ts";
 import { kernelLog } from "./kernel_log.ts";
 import { rungText } from "./limits.ts";

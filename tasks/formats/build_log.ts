@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Reads the log of `make --output-sync=target`: warnings by target, and the cause of a failure. */
 import type { KnownWarning, Warning } from "../model.ts";
-import type { FailureKind } from "../errors.ts";
+import type { FailureKind } from "../failure_kinds.ts";
 import { globMatcher } from "./cells.ts";
 import { linesOf, type Text } from "./lines.ts";
 import { SANDBOX_RULES, tellsDenial } from "./sandbox.ts";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What lies where in the guest's initramfs (docs/guest.md). */
 import type { CoverRequest, Feature, KernelBuild, Machine, Session } from "../model.ts";
+import { machineFeatures, TREE_FEATURES } from "./features.ts";
 
 /** Paths of the archive that all cells share, parents before their content. */
 export function initramfsFiles(): string[] {
@@ -54,7 +55,7 @@ export interface CellFile {
 export function guestFeatures(kernel: KernelBuild, machine: Machine): readonly Feature[] {
   return [
     ...kernel.config.features,
-    ...(machine.cpus > 1 ? ["smp" as const] : []),
-    ...(kernel.selftests.length > 0 ? ["c-selftest" as const] : []),
+    ...machineFeatures(machine),
+    ...(kernel.selftests.length > 0 ? TREE_FEATURES : []),
   ];
 }

@@ -5,29 +5,11 @@
  */
 import { XMLBuilder } from "fast-xml-parser";
 import type { CellReport, RunReport, StageResult, TestResult } from "../model.ts";
-import type { Failure, FailureKind } from "../errors.ts";
+import type { Failure } from "../errors.ts";
+import { junitKind } from "../failure_kinds.ts";
 import { FLAKY } from "./flakes.ts";
 import { plainText } from "./plain_text.ts";
 import { notRunText } from "./summary.ts";
-
-/** `<failure>` is for the kernel and the tests, `<error>` for what kept them from being judged. */
-export function junitKind(kind: FailureKind): "failure" | "error" {
-  switch (kind) {
-    case "kernel":
-    case "test":
-    case "build":
-    case "inspect":
-      return "failure";
-    case "usage":
-    case "no-match":
-    case "patch":
-    case "config":
-    case "infra":
-    case "interrupted":
-    case "bug":
-      return "error";
-  }
-}
 
 /** The longest text of one element; whole logs are files beside junit.xml. */
 const BODY_CHARACTERS = 20_000;

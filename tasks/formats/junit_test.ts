@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { XMLParser } from "fast-xml-parser";
 import type { Stage, StageOutcome, TestOutcome, TestResult } from "../model.ts";
-import type { Failure, FailureKind } from "../errors.ts";
+import type { Failure } from "../errors.ts";
+import { type FailureKind, junitKind } from "../failure_kinds.ts";
 import { assertValidJunit, junitCases, schemaProblems } from "../testing/junit.ts";
 import { sampleCellReport, sampleRun } from "../testing/samples.ts";
-import { junitKind, junitXml, xmlText } from "./junit.ts";
+import { junitXml, xmlText } from "./junit.ts";
 
 const CELL = "linux-6.12/kcov";
 

@@ -10,7 +10,8 @@
  *     Why: what is wrong
  */
 import { type CellReport, type Stage, STAGES } from "../model.ts";
-import { type Failure, type FailureKind, KmatrixError } from "../errors.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
+import { isFinding } from "../failure_kinds.ts";
 import { globMatcher } from "./cells.ts";
 import { scanDiff } from "./diff.ts";
 import { namesOf } from "./series.ts";
@@ -85,9 +86,6 @@ export type MutantVerdict =
   /** The machinery failed, which says nothing about the mutant. */
   | { readonly kind: "broken"; readonly what: string };
 
-/** What a kernel that is wrong can be found out by. */
-const FINDINGS: readonly FailureKind[] = ["build", "inspect", "kernel", "test"];
-
 /**
  * Who caught a mutant, from the report of its cell alone. A stage must be the one that is expected;
  * of tests, at least one of each glob must be red, and none that the file does not name. A boot that
@@ -95,7 +93,7 @@ const FINDINGS: readonly FailureKind[] = ["build", "inspect", "kernel", "test"];
  */
 export function judgeMutant(mutant: Mutant, report: CellReport): MutantVerdict {
   const failures = report.verdict.kind === "failed" ? report.verdict.failures : [];
-  const machinery = failures.find((failure) => !FINDINGS.includes(failure.kind));
+  const machinery = failures.find((failure) => !isFinding(failure.kind));
   if (machinery) return { kind: "broken", what: `${machinery.id}: ${machinery.message}` };
   // What is missing on the machine is a failure of the run, and its cells just do not go on.
   if (report.verdict.kind === "unfinished") {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { CellReport, StageResult, TestResult } from "../model.ts";
-import { type FailureKind, KmatrixError } from "../errors.ts";
+import { KmatrixError } from "../errors.ts";
+import type { FailureKind } from "../failure_kinds.ts";
 import { judgeMutant, mutantSummary, mutantTable, orderMutants, parseMutant } from "./mutant.ts";
 
 const DIFF = "--- a/x/y.c\n+++ b/x/y.c\n@@ -1 +1 @@\n-a\n+b\n";

@@ -15,7 +15,8 @@ import {
   type TestOutcome,
   type TestResult,
 } from "../model.ts";
-import { type Failure, FAILURE_KINDS, KmatrixError } from "../errors.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
+import { FAILURE_KINDS } from "../failure_kinds.ts";
 import { sourceIdentityShape } from "./source_identity.ts";
 import { count, givenJson, ms, objectOf, readJson, type Shape, strings } from "./shape.ts";
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What of a filter can be said before a kernel is built. */
 import type { DeclaredTest, Feature } from "../model.ts";
+import { TREE_FEATURES } from "./features.ts";
 import { isSelected } from "../../selftests/harness/glob.ts";
-
-/** Of the tree's own C programs, which only a build shows to be there. */
-const KNOWN_LATER: readonly Feature[] = ["c-selftest"];
 
 /**
  * What the selected tests lack in a cell with these features, where none of them can pass there; null
@@ -18,7 +16,9 @@ export function lackingForAll(
   const lacking = new Set<Feature>();
   for (const { id, requires } of declared) {
     if (!isSelected(filter, id)) continue;
-    const missing = requires.filter((one) => !features.includes(one) && !KNOWN_LATER.includes(one));
+    const missing = requires.filter((one) =>
+      !features.includes(one) && !TREE_FEATURES.includes(one)
+    );
     if (missing.length === 0) return null;
     for (const one of missing) lacking.add(one);
   }

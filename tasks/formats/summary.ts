@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** A run as text for people: a table, then each failure with its evidence. */
 import type { Attempt, CellReport, Feature, RunReport } from "../model.ts";
-import { blameOf, type Failure } from "../errors.ts";
+import type { Failure } from "../errors.ts";
+import { blameOf } from "../failure_kinds.ts";
 import { groupSplats, timesText } from "./splat_report.ts";
 import { rateText } from "./flakes.ts";
 import { plainLine } from "./plain_text.ts";

@@ -20,7 +20,8 @@ import {
   type TestOutcome,
   type TestResult,
 } from "../model.ts";
-import { type Failure, failure, type FailureKind, type FailureSubject } from "../errors.ts";
+import { type Failure, failure, type FailureSubject } from "../errors.ts";
+import { mayBeExpected } from "../failure_kinds.ts";
 import { judgeEnding, lastLines } from "./boot_ending.ts";
 import { decodeFrames, type Frame, payloadOf } from "./frames.ts";
 import { type KtapCase, parseKtap } from "./ktap.ts";
@@ -333,11 +334,6 @@ export function bootStage(result: CellResult, durationMs: number, note: string):
   return { stage: "boot", outcome, durationMs, note };
 }
 
-/** What a matrix can expect of a kernel. That a disk is full is never the failure it spoke of. */
-const MAY_BE_EXPECTED: ReadonlySet<FailureKind> = new Set<FailureKind>([
-  ...["patch", "config", "build", "inspect", "kernel", "test"] as const,
-]);
-
 /**
  * Applies the cell's `expect`. Expected failures are strict: what was to fail and did not is a
  * failure itself. A cell that is to pass must have passed at least one test.
@@ -366,7 +362,7 @@ export function judgeCell(
     return { tests, verdict: { kind: "flaky", failures: flaky, allowed: false } };
   }
   if (expect.kind === "fail" && expect.tests.length === 0) {
-    if (failures.length > 0 && failures.every(({ kind }) => MAY_BE_EXPECTED.has(kind))) {
+    if (failures.length > 0 && failures.every(({ kind }) => mayBeExpected(kind))) {
       tests = tests.map((test) =>
         test.outcome.kind === "failed"
           ? { ...test, outcome: { kind: "expected-failure", reason: expect.reason } }

@@ -8,7 +8,8 @@ import type {
   StageResult,
   TestOutcome,
 } from "../model.ts";
-import type { Failure, FailureKind } from "../errors.ts";
+import type { Failure } from "../errors.ts";
+import type { FailureKind } from "../failure_kinds.ts";
 import {
   bootRecord,
   record,

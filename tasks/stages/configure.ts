@@ -2,7 +2,7 @@
 /** tinyconfig + fragments → olddefconfig → the gate: every request must have survived. */
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
-import type { Cell, Feature, KernelConfig, Plan, SourceTree, Toolchain } from "../model.ts";
+import type { Cell, KernelConfig, Plan, SourceTree, Toolchain } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { type ConfigStamp, configStampShape } from "../formats/cache_files.ts";
 import { sha256 } from "../formats/digest.ts";
@@ -42,7 +42,7 @@ import {
 import type { BuildInputs } from "../formats/build_inputs.ts";
 import { findBuildFailure } from "../formats/build_log.ts";
 import { featureProbeArgv } from "../formats/requirements.ts";
-import { ioctlFeatures } from "../formats/kcov_header.ts";
+import { ioctlFeatures, optionFeatures } from "../formats/features.ts";
 import { checkRoom, checkSource } from "../host/cache_guard.ts";
 import { dropOtherToolchain } from "../host/build_store.ts";
 import { type CompilerCache, compilerCache, throughCache } from "../host/compiler_cache.ts";
@@ -51,17 +51,6 @@ import { toolchainFiles } from "../host/toolchain_files.ts";
 
 /** Written when the gate is passed; a folder without it is configured anew. */
 const STAMP = "kmatrix-configured.json";
-
-/** The options that tell a feature. */
-const FEATURE_OPTIONS: readonly [Feature, string, string][] = [
-  ["kcov", "CONFIG_KCOV", "y"],
-  ["cmp", "CONFIG_KCOV_ENABLE_COMPARISONS", "y"],
-  ["unique", "CONFIG_KCOV_UNIQUE", "y"],
-  ["kasan", "CONFIG_KASAN", "y"],
-  ["modules", "CONFIG_MODULES", "y"],
-  // What says that a kernel may be crashed is its name (configs/crash.config).
-  ["crash", "CONFIG_LOCALVERSION", '"-crash"'],
-];
 
 /** What a cell asks on top of tinyconfig. @throws KmatrixError "usage" or "config". */
 export async function requestOf(
@@ -119,15 +108,13 @@ export async function configure(
   if (cache) await host.fs.remove(cache.log);
   const dotConfig = await keptConfig(make, identity, host) ??
     await makeConfig(make, request, identity, cache, paths, host);
-  const values = parseDotConfig(dotConfig);
   return {
     source,
     key,
     buildDir,
     toolchain: cell.toolchain,
     features: [
-      ...FEATURE_OPTIONS.filter(([, option, value]) => values.get(option) === value)
-        .map(([name]) => name),
+      ...optionFeatures(parseDotConfig(dotConfig)),
       ...ioctlFeatures(
         await host.fs.readTextIfAny(`${source.path}/include/uapi/linux/kcov.h`) ?? "",
       ),

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { blameOf, type Failure, type FailureKind } from "./errors.ts";
-import { EXIT, exitCodeOf, exitCodeOfAll } from "./exit_codes.ts";
-import { junitKind } from "./formats/junit.ts";
+import type { Failure } from "./errors.ts";
+import { EXIT } from "./exit_codes.ts";
+import {
+  blameOf,
+  exitCodeOf,
+  exitCodeOfAll,
+  type FailureKind,
+  isFinding,
+  isOfMaking,
+  isRepeatable,
+  junitKind,
+  mayBeExpected,
+} from "./failure_kinds.ts";
 
 /** Every kind with its code; TypeScript sees to it that none is left out. */
 const CODES: Readonly<Record<FailureKind, number>> = {
@@ -60,4 +70,19 @@ Deno.test("docs/verdicts.md says of each kind who acts, how JUnit shows it and i
   );
   const order = /the first of ([\d, ]+) wins/.exec(text.replaceAll("\n", " "));
   assert.deepEqual(order?.[1]?.split(", ").map(Number), [130, 143, 1, 6, 2, 5, 3, 4]);
+});
+
+Deno.test("predicates over kinds agree with what commands that go on behind a failure rely on", () => {
+  const of = (predicate: (kind: FailureKind) => boolean) => KINDS.filter(predicate);
+  // bisect and series take these for an answer about a commit.
+  assert.deepEqual(of(isOfMaking), ["patch", "config", "build", "inspect"]);
+  // A mutant is caught by these alone.
+  assert.deepEqual(of(isFinding), ["build", "inspect", "kernel", "test"]);
+  assert.deepEqual(
+    of(mayBeExpected),
+    ["patch", "config", "build", "inspect", "kernel", "test"],
+  );
+  assert.deepEqual(KINDS.filter((kind) => !isRepeatable(kind)), [
+    ...["usage", "infra", "interrupted", "bug"],
+  ]);
 });

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * The one table of features: what a cell's configuration, kernel series and machine promise to the
+ * selftests. Host and guest read it.
+ */
+
+/** Who knows whether a cell has a feature. */
+export type PromisedBy =
+  /** The final .config: an option with this value. */
+  | { readonly by: "option"; readonly option: string; readonly value: string }
+  /** include/uapi/linux/kcov.h of the tree, where it defines this ioctl; for any configuration. */
+  | { readonly by: "header"; readonly ioctl: string }
+  /** The machine, where it has at least so many CPUs. */
+  | { readonly by: "machine"; readonly cpus: number }
+  /** What the tree itself brings to be run in the guest; only a build shows it. */
+  | { readonly by: "tree" };
+
+interface FeatureFacts {
+  readonly promised: PromisedBy;
+  /**
+   * What becomes of a test that needs it in a cell without it: "skips" where it is part of the
+   * kernel's interface, "absent" where the cell does not have such a test at all.
+   */
+  readonly lacking: "skips" | "absent";
+}
+
+const option = (name: string, value = "y"): PromisedBy => ({ by: "option", option: name, value });
+
+export const FEATURE_TABLE = {
+  kcov: { promised: option("CONFIG_KCOV"), lacking: "skips" },
+  cmp: { promised: option("CONFIG_KCOV_ENABLE_COMPARISONS"), lacking: "skips" },
+  unique: { promised: option("CONFIG_KCOV_UNIQUE"), lacking: "skips" },
+  "unique-ioctl": { promised: { by: "header", ioctl: "KCOV_UNIQUE_ENABLE" }, lacking: "skips" },
+  "reset-ioctl": { promised: { by: "header", ioctl: "KCOV_RESET_TRACE" }, lacking: "skips" },
+  kasan: { promised: option("CONFIG_KASAN"), lacking: "absent" },
+  modules: { promised: option("CONFIG_MODULES"), lacking: "absent" },
+  smp: { promised: { by: "machine", cpus: 2 }, lacking: "absent" },
+  "c-selftest": { promised: { by: "tree" }, lacking: "absent" },
+  // A kernel says by its name that it may be crashed (configs/crash.config).
+  crash: { promised: option("CONFIG_LOCALVERSION", '"-crash"'), lacking: "absent" },
+} as const satisfies Readonly<Record<string, FeatureFacts>>;
+
+export type Feature = keyof typeof FEATURE_TABLE;
+
+export const FEATURES = Object.keys(FEATURE_TABLE) as readonly Feature[];
+
+/** Who knows whether a cell has it. */
+export function promiseOf(feature: Feature): PromisedBy {
+  return FEATURE_TABLE[feature].promised;
+}
+
+/** Whether a cell without it lacks the tests that need it, rather than skipping them. */
+export function decidesPresence(feature: Feature): boolean {
+  return FEATURE_TABLE[feature].lacking === "absent";
+}
