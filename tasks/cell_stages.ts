@@ -27,7 +27,7 @@ import type {
 } from "./model.ts";
 import { KmatrixError } from "./errors.ts";
 import { bootTimes, limitClass, limitsFor } from "./formats/limits.ts";
-import { declaredTests } from "../selftests/main.ts";
+import { declaredTests } from "./declared_tests.ts";
 import { fetch } from "./stages/fetch.ts";
 import { patch } from "./stages/patch.ts";
 import { configure } from "./stages/configure.ts";
@@ -203,7 +203,7 @@ export class CellStages {
     { dir, cover }: BootRequest,
     record: BootRecord,
   ): Promise<CellResult> {
-    const tests = cover === undefined ? initramfs.tests : declaredTests(cover);
+    const tests = cover === undefined ? initramfs.tests : await declaredTests(cover);
     const result = await parse(dir, tests, this.#host, {
       allow: this.#plan.matrix.splats,
       symbolize: (frames) =>

@@ -161,6 +161,22 @@ Deno.test("the programs beside the tool have a help page with an example too", a
   assert.equal(seen, 3);
 });
 
+Deno.test("the tasks that run the tests have a help page, and start nothing for it", async () => {
+  const runner = `${import.meta.dirname}/testing/run_tests.ts`;
+  for (const [name, words] of [["ok", ["--fast"]], ["test", []]] as const) {
+    for (const [more, code] of [["--help", 0], ["-h", 0], ["--fsat", 2], ["kcov", 2]] as const) {
+      const args = ["run", "--allow-all", "--no-check", runner, ...words, more];
+      const ran = await new Deno.Command(Deno.execPath(), { args }).output();
+      const out = new TextDecoder().decode(ran.stdout);
+      assert.equal(ran.code, code, `${name} ${more}`);
+      assert.doesNotMatch(out, /^format: |^\d+ passed, /m);
+      if (code === 0) {
+        assert.match(out, new RegExp(`^Usage: ${name} .*Example: deno task ${name}$`, "ms"));
+      }
+    }
+  }
+});
+
 Deno.test("complete offers every task, commands of the tool or not", async () => {
   const main = `${import.meta.dirname}/main.ts`;
   const complete = async (word: string) => {

@@ -186,13 +186,17 @@ export type Accel = "kvm" | "tcg";
 /** Whether builds must be, may be or are not confined (formats/sandbox.ts). */
 export type SandboxChoice = "auto" | "require" | "off";
 
-/** What the command line and the environment decide for one run. */
-export interface RunSettings {
-  readonly jobs: number;
+/** What is asked of a run, whoever asks: the command line, a benchmark or a test. */
+export interface Settings {
+  /** Cores for builds and boots; null for all of the machine. */
+  readonly jobs: number | null;
   readonly accel: AccelChoice;
   readonly sandbox: SandboxChoice;
   readonly failFast: boolean;
+  /** Missing packages are installed; without it, the run is refused. */
   readonly install: boolean;
+  /** Lines of Kconfig (`CONFIG_X=y`) for every cell, beyond its fragments. */
+  readonly kconfigAdd: readonly string[];
   /** Limit of a whole boot in seconds, or null for the ladder of formats/limits.ts. */
   readonly timeoutSeconds: number | null;
   /** Globs over test ids; empty for all. */
@@ -203,6 +207,39 @@ export interface RunSettings {
   readonly allowFlaky?: boolean;
   /** Failing cells that have booted are packed into archives. */
   readonly bundle?: boolean;
+}
+
+/** A run of which nothing special is asked. */
+export const DEFAULT_SETTINGS: Settings = {
+  jobs: null,
+  accel: "auto",
+  sandbox: "auto",
+  failFast: false,
+  install: true,
+  kconfigAdd: [],
+  timeoutSeconds: null,
+  testFilter: [],
+  attempts: undefined,
+  allowFlaky: false,
+  bundle: false,
+};
+
+/** Part `part` of `of` parts of the matrix, from 1. */
+export interface Shard {
+  readonly part: number;
+  readonly of: number;
+}
+
+/** Which cells of a matrix a run has. */
+export interface Selection {
+  /** Globs over ids of cells; empty for all. */
+  readonly globs: readonly string[];
+  readonly shard?: Shard | undefined;
+}
+
+/** The settings of a plan: what is asked for, with what machine and environment add. */
+export interface RunSettings extends Omit<Settings, "jobs" | "kconfigAdd"> {
+  readonly jobs: number;
   /** The caller's variables that make gets on its command line (formats/environment.ts). */
   readonly makeVariables: Readonly<Record<string, string>>;
   /** The caller's variables that decide about a build and reach it by the environment. */

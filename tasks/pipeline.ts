@@ -56,7 +56,7 @@ import { identifyBuild, requestOf } from "./stages/configure.ts";
 import { buildTargets, isBuilt } from "./stages/build.ts";
 import { recallTimes, rememberTimes } from "./stages/job_times.ts";
 import { type HandoverInput, leaveBundle, leaveScript } from "./stages/handover.ts";
-import { declaredTests } from "../selftests/main.ts";
+import { declaredTests } from "./declared_tests.ts";
 
 export interface PipelineOptions {
   /** The last stage to run. */
@@ -364,7 +364,8 @@ class Run {
           cell.properties["build.fragments"] = cell.cell.config.fragments.join(" ");
           cell.note("configure", made.value.notices.join("\n"));
         }
-        return cells.filter((one) => this.#judgeFilter(one, made.value));
+        for (const cell of cells) await this.#judgeFilter(cell, made.value);
+        return cells.filter((one) => !one.failed);
       case "build": {
         for (const cell of cells) cell.kernel = made.value;
         if (made.value.compiled) {
@@ -431,13 +432,13 @@ class Run {
   }
 
   /** A cell in which none of the selected tests can pass is not worth a build. */
-  #judgeFilter(one: CellProgress, { features }: KernelConfig): boolean {
+  async #judgeFilter(one: CellProgress, { features }: KernelConfig): Promise<boolean> {
     const { testFilter } = this.#plan.settings;
     const { expect, machine } = one.cell;
     const boots = comesTo("boot", this.#options.until);
     if (!boots || testFilter.length === 0 || expect.kind !== "pass") return true;
     const all = [...features, ...machineFeatures(machine)];
-    const lacking = lackingForAll(declaredTests(), testFilter, all);
+    const lacking = lackingForAll(await declaredTests(), testFilter, all);
     if (lacking === null) return true;
     const text = `no test of ${testFilter.join(" ")} can pass in ${one.cell.id}: it lacks ` +
       lacking.join(", ");
@@ -538,7 +539,7 @@ class Run {
         record: attempt.record,
         result: attempt.result,
         verdict: one.verdictOf(attempt),
-        declared: declaredTests(),
+        declared: await declaredTests(),
         expect: cell.expect,
         allow: this.#plan.matrix.splats,
         timeoutSeconds: settings.timeoutSeconds,

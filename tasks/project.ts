@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** Reads matrix.yaml and what lies beside it from the disk, and makes a plan of them. */
 import type { Host } from "./host/host.ts";
-import type { Cell, KernelSpec, Matrix, Plan, RunSettings } from "./model.ts";
-import type { RunOptions } from "./cli.ts";
+import type {
+  Cell,
+  KernelSpec,
+  Matrix,
+  Plan,
+  RunSettings,
+  SandboxChoice,
+  Selection,
+  Settings,
+} from "./model.ts";
 import type { Paths } from "./paths.ts";
 import { withKernelLock } from "./cell_stages.ts";
 import { failureFrom, KmatrixError } from "./errors.ts";
@@ -10,17 +18,16 @@ import { kernelTree } from "./host/kernel_tree.ts";
 import { parseAllowList } from "./formats/allow_list.ts";
 import { splitCellId } from "./formats/cells.ts";
 import { keyedVariables, leftOut, makeVariables } from "./formats/environment.ts";
-import type { AttemptPlan } from "./formats/flakes.ts";
 import { parseKernelSpec } from "./formats/kernel_spec.ts";
 import { parseMatrix, withBroughtKernel } from "./formats/matrix.ts";
-import { bring } from "./stages/bring.ts";
+import { bring, type BringRequest } from "./stages/bring.ts";
 import { checkPatches } from "./host/mailbox.ts";
 import { requestOf } from "./stages/configure.ts";
 import { fetch } from "./stages/fetch.ts";
 import { patch, treeInPlace } from "./stages/patch.ts";
 import { ensureReady } from "./stages/setup.ts";
 import { selectCells, shardCells } from "./formats/plan.ts";
-import { declaredTests } from "../selftests/main.ts";
+import { declaredTestsIfAny } from "./declared_tests.ts";
 
 /** @throws KmatrixError "usage" for anything wrong in the matrix or in a kernel.yaml. */
 export async function loadMatrix(file: string, paths: Paths, host: Host): Promise<Matrix> {
@@ -35,7 +42,7 @@ export async function loadMatrix(file: string, paths: Paths, host: Host): Promis
     kernels: await loadKernels(paths, host),
     fragments,
     today,
-    tests: declaredTests().map(({ id }) => id),
+    tests: (await declaredTestsIfAny())?.map(({ id }) => id) ?? null,
     llvm: host.env("LLVM"),
     cc: host.env("CC"),
   });
@@ -61,24 +68,34 @@ async function loadKernels(paths: Paths, host: Host): Promise<KernelSpec[]> {
   return kernels;
 }
 
+/** How far withOwnKernel() may go to read the Kconfig files of a kernel. */
+export type TreeLook =
+  /** Not at all: every cell is taken. */
+  | { readonly kind: "none" }
+  /** With what the machine has. */
+  | { readonly kind: "as-is" }
+  /** The machine is made ready first. */
+  | { readonly kind: "made-ready"; readonly sandbox: SandboxChoice };
+
 /**
  * The matrix with the kernel of --tree, --series or --range in it, or as it is where none is named.
  * Its cells are those of the template kernel that its Kconfig files have the options for; nobody
  * asks them where every cell is named by its id.
+ * @param own Its paths are absolute.
  * @throws KmatrixError as bring() does.
  */
 export async function withOwnKernel(
   matrix: Matrix,
   globs: readonly string[],
-  options: RunOptions,
-  absolute: (path: string) => string,
+  own: BringRequest,
+  look: TreeLook,
   paths: Paths,
   host: Host,
 ): Promise<Matrix> {
-  const { tree, series, kernel, range } = options;
+  const { tree, series, kernel, range } = own;
   if (tree === undefined && series === undefined && range === undefined) {
     for (const option of ["fuzz", "partial"] as const) {
-      if (options[option]) {
+      if (own[option]) {
         throw new KmatrixError("usage", "bad-usage", `--${option} needs --series`);
       }
     }
@@ -87,20 +104,11 @@ export async function withOwnKernel(
     throw new KmatrixError("usage", "bad-usage", text);
   }
   // Of commits, a bare repository will do.
-  if (tree !== undefined && range === undefined) await kernelTree(absolute(tree), host);
-  const brought = await bring(
-    {
-      tree: tree === undefined ? undefined : absolute(tree),
-      series: series === undefined ? undefined : absolute(series),
-      ...{ kernel, range, fuzz: options.fuzz, partial: options.partial },
-    },
-    matrix,
-    paths,
-    host,
-  );
+  if (tree !== undefined && range === undefined) await kernelTree(tree, host);
+  const brought = await bring(own, matrix, paths, host);
   const whole = withBroughtKernel(matrix, brought);
   if (globs.length > 0 && globs.every((glob) => splitCellId(glob) !== undefined)) return whole;
-  const known = await kconfigNames(whole.cells, brought, options, paths, host);
+  const known = await kconfigNames(whole.cells, brought, look, paths, host);
   if (known === null) return whole;
   const cells: Cell[] = [];
   for (const cell of whole.cells) {
@@ -118,18 +126,19 @@ export async function withOwnKernel(
 async function kconfigNames(
   cells: readonly Cell[],
   kernel: KernelSpec,
-  options: RunOptions,
+  look: TreeLook,
   paths: Paths,
   host: Host,
 ): Promise<ReadonlySet<string> | null> {
-  if (options.dryRun) {
+  if (look.kind === "none") {
     const text = "--dry-run looks into no tree: cells that it lacks the options for are listed too";
     host.log("notice", text);
     return null;
   }
   try {
-    // Who only asks what a run would do gets nothing installed.
-    if (options.install && !options.list) await ensureReady(cells, options, paths, host);
+    if (look.kind === "made-ready") {
+      await ensureReady(cells, { install: true, sandbox: look.sandbox }, paths, host);
+    }
     const inPlace = treeInPlace(kernel);
     // Its state is no matter yet, and takes its time.
     if (inPlace !== null) return await kconfigSymbols((await kernelTree(inPlace, host)).path, host);
@@ -172,15 +181,15 @@ export async function lackingOptions(
   ).map(({ option }) => option);
 }
 
-/** What a run with these options will do. @throws KmatrixError "no-match" or "usage". */
+/** What a run with these settings will do. @throws KmatrixError "no-match" or "usage". */
 export function makePlan(
   matrix: Matrix,
-  globs: readonly string[],
-  options: RunOptions,
+  { globs, shard }: Selection,
+  settings: Settings,
   host: Host,
 ): Plan {
   const chosen = selectCells(matrix, globs);
-  const cells = options.shard ? shardCells(chosen, options.shard.part, options.shard.of) : chosen;
+  const cells = shard ? shardCells(chosen, shard.part, shard.of) : chosen;
   if (cells.length === 0) {
     throw new KmatrixError(
       "no-match",
@@ -193,34 +202,19 @@ export function makePlan(
     const text = `not passed on to builds: ${ignored.join(", ")} (docs/matrix.md says what is)`;
     host.log("notice", text);
   }
-  return { matrix, cells, kconfigAdd: options.kconfigAdd, settings: settingsOf(options, host) };
+  const { kconfigAdd, ...rest } = settings;
+  return { matrix, cells, kconfigAdd, settings: runSettings(rest, host) };
 }
 
-function attemptsOf({ retries, repeat }: RunOptions): AttemptPlan | undefined {
-  if (retries !== undefined && repeat !== undefined) {
-    const text = "--retries boots again what failed, --repeat everything: take one";
-    throw new KmatrixError("usage", "bad-usage", text);
-  }
-  if (retries !== undefined) return { kind: "retries", most: retries };
-  return repeat === undefined ? undefined : { kind: "repeat", count: repeat };
-}
-
-function settingsOf(options: RunOptions, host: Host): RunSettings {
+/** What machine and environment add. @throws KmatrixError "bad-environment" for another ARCH. */
+function runSettings(settings: Omit<Settings, "kconfigAdd">, host: Host): RunSettings {
   const arch = host.env("ARCH") || undefined;
   if (arch !== undefined && !["x86", "x86_64"].includes(arch)) {
     throw new KmatrixError("usage", "bad-environment", `ARCH=${arch}: only x86_64 is supported`);
   }
   return {
-    jobs: options.jobs ?? navigator.hardwareConcurrency,
-    accel: options.kvm ? options.accel : "tcg",
-    sandbox: options.sandbox,
-    failFast: options.failFast,
-    install: options.install,
-    timeoutSeconds: options.timeout ?? null,
-    testFilter: options.filter,
-    attempts: attemptsOf(options),
-    allowFlaky: options.allowFlaky,
-    bundle: options.bundle,
+    ...settings,
+    jobs: settings.jobs ?? navigator.hardwareConcurrency,
     makeVariables: makeVariables(host.env),
     keyedVariables: keyedVariables(host.env),
   };

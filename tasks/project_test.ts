@@ -1,33 +1,22 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { RunOptions } from "./cli.ts";
 import type { Host } from "./host/host.ts";
+import { DEFAULT_SETTINGS, type Settings, type Shard } from "./model.ts";
 import { makePlan } from "./project.ts";
 import { errorOf } from "./testing/errors.ts";
 import { FakeHost } from "./testing/fake_host.ts";
 import { sampleCell, sampleMatrix } from "./testing/samples.ts";
 
 const MATRIX = sampleMatrix(sampleCell("k/a"), sampleCell("k/b"), sampleCell("k/b/smp4"));
-const OPTIONS: RunOptions = {
-  matrix: "matrix.yaml",
-  verbose: false,
-  quiet: false,
-  failFast: false,
-  dryRun: false,
-  install: true,
-  accel: "auto",
-  sandbox: "auto",
-  kvm: true,
-  kconfigAdd: [],
-  filter: [],
-  list: false,
-  allowFlaky: false,
-  bundle: false,
-};
 
-function plan(options: Partial<RunOptions> = {}, env: Readonly<Record<string, string>> = {}) {
+interface Asked {
+  readonly settings?: Partial<Settings>;
+  readonly shard?: Shard;
+}
+
+function plan({ settings = {}, shard }: Asked = {}, env: Readonly<Record<string, string>> = {}) {
   const host: Host = Object.assign(new FakeHost(), { env: (name: string) => env[name] });
-  return makePlan(MATRIX, [], { ...OPTIONS, ...options }, host);
+  return makePlan(MATRIX, { globs: [], shard }, { ...DEFAULT_SETTINGS, ...settings }, host);
 }
 
 Deno.test("makePlan() passes W, V and KCFLAGS of the environment on, and nothing that is empty", () => {
@@ -41,11 +30,9 @@ Deno.test("makePlan() takes ARCH only where it says what is supported", () => {
   assert.deepEqual([error.kind, error.id], ["usage", "bad-environment"]);
 });
 
-Deno.test("makePlan() reads --no-kvm as --accel tcg, and uses all cores by default", () => {
-  assert.equal(plan().settings.accel, "auto");
-  assert.equal(plan({ kvm: false, accel: "kvm" }).settings.accel, "tcg");
+Deno.test("makePlan() uses all cores by default", () => {
   assert.equal(plan().settings.jobs, navigator.hardwareConcurrency);
-  assert.equal(plan({ jobs: 3 }).settings.jobs, 3);
+  assert.equal(plan({ settings: { jobs: 3 } }).settings.jobs, 3);
 });
 
 Deno.test("makePlan() deals a shard, and says so when it has no cells", () => {

@@ -146,6 +146,8 @@ function checkName(kind: string, name: string): void {
 /** A named group of tests; see {@link fixture}. */
 export class Fixture<Variant extends object, Context> {
   readonly name: string;
+  /** Its stack says where the fixture is declared. */
+  readonly declaredAt: Error = new Error();
   readonly #options: FixtureOptions<Variant, Context>;
   readonly #tests = new Map<string, { body: TestBody<Variant, Context>; options: TestOptions }>();
 
@@ -219,14 +221,19 @@ export function fixture<Variant extends object, Context>(
   return new Fixture(name, options);
 }
 
-/** The tests of several fixtures. Throws a RangeError when an id occurs twice. */
+/** The tests of several fixtures. Throws a RangeError when an id occurs twice, with the place as cause. */
 // deno-lint-ignore no-explicit-any -- a list of fixtures with different variants has no narrower type
 export function collectTests(fixtures: readonly Fixture<any, any>[]): RunnableTest[] {
-  const tests = fixtures.flatMap((each) => each.list());
+  const tests: RunnableTest[] = [];
   const seen = new Set<string>();
-  for (const { id } of tests) {
-    if (seen.has(id)) throw new RangeError(`test id "${id}" is declared twice`);
-    seen.add(id);
+  for (const each of fixtures) {
+    for (const test of each.list()) {
+      if (seen.has(test.id)) {
+        throw new RangeError(`test id "${test.id}" is declared twice`, { cause: each.declaredAt });
+      }
+      seen.add(test.id);
+      tests.push(test);
+    }
   }
   return tests;
 }

@@ -2,13 +2,12 @@
 /** What all parts of the benchmark measure with. */
 import $ from "dax";
 import { parseRunReport } from "../formats/run_report.ts";
-import type { BootRecord, Cell, RunReport } from "../model.ts";
+import { type BootRecord, type Cell, DEFAULT_SETTINGS, type RunReport } from "../model.ts";
 import { type Comparison, cpuSeconds } from "../formats/bench_table.ts";
 import type { MakeRequest } from "../formats/make.ts";
 import { denoHost } from "../host/deno_host.ts";
 import { pathsFor } from "../paths.ts";
 import { loadMatrix, makePlan } from "../project.ts";
-import { makeProgram, type RunOptions } from "../cli.ts";
 import { identifyBuild } from "../stages/configure.ts";
 import { fetch } from "../stages/fetch.ts";
 import { sourceTree } from "../stages/patch.ts";
@@ -82,20 +81,10 @@ export async function inTurn(
   return found;
 }
 
-/** The options of the matrix command without any flag. */
-async function plainOptions(): Promise<RunOptions> {
-  let found: RunOptions | undefined;
-  await makeProgram((invocation) => {
-    found = invocation.options;
-    return Promise.resolve();
-  }).parseAsync(["matrix"], { from: "user" });
-  return found!;
-}
-
 /** How the cell is built: make's command line and folder, as the tool has them. */
 export async function makeOf(cell: Cell): Promise<MakeRequest> {
   const matrix = await loadMatrix(`${ROOT}/matrix.yaml`, paths, host);
-  const plan = makePlan(matrix, [cell.id], await plainOptions(), host);
+  const plan = makePlan(matrix, { globs: [cell.id] }, DEFAULT_SETTINGS, host);
   const source = await sourceTree(
     await fetch(cell.kernel, paths, host),
     cell.kernel,

@@ -3,6 +3,7 @@
 import type { BisectOptions } from "../cli.ts";
 import type { Cell, Matrix } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
+import { declaredTests } from "../declared_tests.ts";
 import { BisectSession, type Step, type Subject } from "../bisect_session.ts";
 import { chanceOfWrongGood, type GitAnswer, stepTable, symptomKey } from "../formats/bisect.ts";
 import { splitCellId } from "../formats/cells.ts";
@@ -13,7 +14,14 @@ import { loadMatrix, makePlan } from "../project.ts";
 import { bring } from "../stages/bring.ts";
 import { ensureReady } from "../stages/setup.ts";
 import { type CommitFacts, type Worktree, worktree, worktreeName } from "../stages/worktree.ts";
-import { checkTests, type Context, makeRunDir, matrixFile, refuseOptions } from "./context.ts";
+import {
+  checkTests,
+  type Context,
+  makeRunDir,
+  matrixFile,
+  refuseOptions,
+  settingsOf,
+} from "./context.ts";
 
 type RowStep = Step & CommitFacts;
 type SubjectOf = (commit: string, name: string) => Subject;
@@ -33,11 +41,12 @@ export async function bisectCommand(
     const text = "bisect needs --tree, the git checkout that --good and --bad are commits of";
     throw new KmatrixError("usage", "bad-usage", text);
   }
-  checkTests([...options.test, ...options.filter]);
+  await checkTests([...options.test, ...options.filter]);
   const tree = absolute(options.tree).replace(/\/+$/, "");
   const matrix = await loadMatrix(matrixFile(options, context), paths, host);
   const [whole, cell] = await cellOfTree(cellName, tree, matrix, context);
-  const plan = makePlan({ ...whole, cells: [cell] }, [], options, host);
+  const plan = makePlan({ ...whole, cells: [cell] }, { globs: [] }, settingsOf(options), host);
+  await declaredTests();
   await ensureReady([cell], plan.settings, paths, host);
   return await withKernelLock(await worktreeName(tree), paths, host, async () => {
     const git = await worktree(tree, paths, host);

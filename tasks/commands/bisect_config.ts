@@ -2,7 +2,7 @@
 /** `deno task bisect-config`: the fewest requested options with which a cell still fails. */
 import type { BisectConfigOptions } from "../cli.ts";
 import type { Cell, Feature, KernelConfig, SourceTree } from "../model.ts";
-import { declaredTests } from "../../selftests/main.ts";
+import { declaredTests } from "../declared_tests.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
 import { BisectSession, type Step, type Subject } from "../bisect_session.ts";
 import { symptomKey } from "../formats/bisect.ts";
@@ -30,13 +30,14 @@ export async function bisectConfigCommand(
   if (cell === undefined || plan.cells.length > 1) {
     throw new KmatrixError("usage", "bad-usage", `bisect-config takes one cell, not ${name}`);
   }
-  checkTests([...options.test, ...options.filter]);
+  await checkTests([...options.test, ...options.filter]);
   const { lines } = await requestOf(cell, plan.kconfigAdd, paths, host);
   const tried = lines.filter(({ file }) => options.all || file !== BASE_FRAGMENT);
   if (tried.length === 0) {
     const text = `${cell.id} asks for nothing beyond the base: --all tries its lines as well`;
     throw new KmatrixError("usage", "nothing-to-try", text);
   }
+  await declaredTests();
   await ensureReady(plan.cells, plan.settings, paths, host);
   return await withKernelLock(cell.kernel.id, paths, host, async () => {
     const runner = new OneCell({ ...plan, kconfigAdd: [] }, paths, host);
@@ -95,7 +96,7 @@ class ConfigSearch {
       name: `${this.#cell.id} with all its options`,
     });
     await this.#note(whole, this.#tried);
-    this.#needed = this.#neededFeatures();
+    this.#needed = await this.#neededFeatures();
     const names = this.#session.target.symptoms.map(symptomKey);
     host.log("info", `searching for ${names.join("; ")}`);
     const minimal = await ddmin(this.#tried, (subset) => this.#test(subset));
@@ -166,8 +167,8 @@ class ConfigSearch {
   }
 
   /** The features of the whole set that each of the hunted tests requires. */
-  #neededFeatures(): readonly Feature[] {
-    const tests = declaredTests();
+  async #neededFeatures(): Promise<readonly Feature[]> {
+    const tests = await declaredTests();
     const required = this.#session.target.symptoms.map(({ where }) =>
       tests.find(({ id }) => id === where)?.requires ?? []
     );

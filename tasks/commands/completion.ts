@@ -3,7 +3,7 @@
 import * as v from "valibot";
 import type { RunOptions } from "../cli.ts";
 import type { Failure } from "../errors.ts";
-import { declaredTests } from "../../selftests/main.ts";
+import { declaredTestsIfAny } from "../declared_tests.ts";
 import {
   candidates,
   type CommandFacts,
@@ -36,7 +36,7 @@ export async function completeCommand(
       const matrix = await loadMatrix(matrixFile(options, context), context.paths, context.host);
       return matrix.cells.map(({ id }) => id);
     },
-    tests: () => Promise.resolve(declaredTests().map(({ id }) => id)),
+    tests: async () => (await declaredTestsIfAny() ?? []).map(({ id }) => id),
     tasks: async () => {
       const text = await context.host.fs.readText(`${context.paths.root}/deno.json`);
       const tasks = cachedJson(projectShape, text)?.tasks ?? {};

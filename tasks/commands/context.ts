@@ -2,11 +2,10 @@
 /** What every command has at hand, and what several of them do alike. */
 import type { Host } from "../host/host.ts";
 import type { RunOptions } from "../cli.ts";
-import type { Plan, RunReport } from "../model.ts";
+import { DEFAULT_SETTINGS, type Plan, type RunReport, type Settings } from "../model.ts";
 import type { Paths } from "../paths.ts";
 import type { Terminal } from "../ui/terminal.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
-import { declaredTests } from "../../selftests/main.ts";
 import { isSelected } from "../../selftests/harness/glob.ts";
 import { C_FIXTURE, C_TEST } from "../../selftests/kcov/c_programs.ts";
 import { nearest } from "../formats/nearest.ts";
@@ -15,7 +14,8 @@ import { cProgramTable } from "../formats/c_programs.ts";
 import { dedupTable } from "../formats/dedup_table.ts";
 import { sourceLines } from "../formats/source_identity.ts";
 import { failuresText, inspectTable, splatsText, summaryTable } from "../formats/summary.ts";
-import { loadMatrix, makePlan, withOwnKernel } from "../project.ts";
+import { declaredTests } from "../declared_tests.ts";
+import { loadMatrix, makePlan, type TreeLook, withOwnKernel } from "../project.ts";
 
 export interface Context {
   readonly paths: Paths;
@@ -42,10 +42,16 @@ export async function planOf(
   context: Context,
 ): Promise<Plan> {
   const { paths, host, absolute } = context;
-  checkTests(options.filter);
+  await checkTests(options.filter);
   const matrix = await loadMatrix(matrixFile(options, context), paths, host);
-  const whole = await withOwnKernel(matrix, globs, options, absolute, paths, host);
-  const plan = makePlan(whole, globs, options, host);
+  const { tree, series, kernel, range, fuzz, partial } = options;
+  const brought = {
+    ...{ kernel, range, fuzz, partial },
+    tree: tree === undefined ? undefined : absolute(tree),
+    series: series === undefined ? undefined : absolute(series),
+  };
+  const whole = await withOwnKernel(matrix, globs, brought, lookOf(options), paths, host);
+  const plan = makePlan(whole, { globs, shard: options.shard }, settingsOf(options), host);
   const own = whole.kernels.find((kernel) => !matrix.kernels.includes(kernel));
   if (own !== undefined && !plan.cells.some(({ kernel }) => kernel === own)) {
     const option = (["tree", "series", "range"] as const).find((name) => options[name])!;
@@ -54,6 +60,39 @@ export async function planOf(
     throw new KmatrixError("usage", "bad-usage", text, `Name ${own.id}/${config.id} or the like.`);
   }
   return plan;
+}
+
+/** Whoever only asks what a run would do gets nothing installed. */
+function lookOf({ dryRun, install, list, sandbox }: RunOptions): TreeLook {
+  if (dryRun) return { kind: "none" };
+  return install && !list ? { kind: "made-ready", sandbox } : { kind: "as-is" };
+}
+
+/** What the options ask of a run. @throws KmatrixError "usage" for two that exclude each other. */
+export function settingsOf(options: RunOptions): Settings {
+  return {
+    ...DEFAULT_SETTINGS,
+    jobs: options.jobs ?? null,
+    accel: options.kvm ? options.accel : "tcg",
+    sandbox: options.sandbox,
+    failFast: options.failFast,
+    install: options.install,
+    kconfigAdd: options.kconfigAdd,
+    timeoutSeconds: options.timeout ?? null,
+    testFilter: options.filter,
+    attempts: attemptsOf(options),
+    allowFlaky: options.allowFlaky,
+    bundle: options.bundle,
+  };
+}
+
+function attemptsOf({ retries, repeat }: RunOptions): Settings["attempts"] {
+  if (retries !== undefined && repeat !== undefined) {
+    const text = "--retries boots again what failed, --repeat everything: take one";
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
+  if (retries !== undefined) return { kind: "retries", most: retries };
+  return repeat === undefined ? undefined : { kind: "repeat", count: repeat };
 }
 
 /** Options that every command knows and not every one has a use for, and whether one is given. */
@@ -98,10 +137,11 @@ export function refuseOptions(
 
 /**
  * Before anything is built or booted, which a misspelt test would otherwise cost.
- * @throws KmatrixError "no-match" for a glob that names no test of the guest.
+ * @throws KmatrixError "no-match" for a glob that names no test of the guest, and as declaredTests().
  */
-export function checkTests(globs: readonly string[]): void {
-  const ids = declaredTests().map((test) => test.id);
+export async function checkTests(globs: readonly string[]): Promise<void> {
+  if (globs.length === 0) return;
+  const ids = (await declaredTests()).map((test) => test.id);
   for (const glob of globs) {
     if (ids.some((id) => isSelected([glob], id))) continue;
     throw new KmatrixError(

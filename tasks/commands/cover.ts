@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import type { CoverOptions } from "../cli.ts";
 import type { Cell, CellResult, CoverRequest, Plan } from "../model.ts";
 import { type Failure, failure, KmatrixError } from "../errors.ts";
+import { declaredTests } from "../declared_tests.ts";
 import {
   attachedPcs,
   callText,
@@ -45,13 +46,14 @@ export async function coverCommand(
 ): Promise<readonly Failure[]> {
   const { paths, host, terminal } = context;
   refuseOptions("cover", options, ["--filter"]);
-  checkUsage(call, options);
+  await checkUsage(call, options);
   const cells = options.against === undefined ? [cell] : [cell, options.against];
   const plan = await planOf(cells, options, context);
   if (plan.cells.length !== cells.length) {
     throw new KmatrixError("usage", "bad-usage", "cover takes one cell, and one for --against");
   }
-  await ensureReady(plan.cells, options, paths, host);
+  await declaredTests();
+  await ensureReady(plan.cells, plan.settings, paths, host);
   // For the first boot, so that a call that does not exist leaves no run.
   let made: Promise<string> | undefined;
   const runDir = () => made ??= makeRunDir(paths, host);
@@ -75,7 +77,7 @@ export async function coverCommand(
   return covered.flatMap((one) => one.failures);
 }
 
-function checkUsage(call: readonly string[], options: CoverOptions): void {
+async function checkUsage(call: readonly string[], options: CoverOptions): Promise<void> {
   const bad = (text: string) => new KmatrixError("usage", "bad-usage", text);
   if (call.length > 0 && options.test.length > 0) {
     throw bad("cover takes a system call behind --, or --test, not both");
@@ -86,7 +88,7 @@ function checkUsage(call: readonly string[], options: CoverOptions): void {
   if (options.test.length > 0 && (options.mode !== undefined || options.diff)) {
     throw bad("--mode and --diff are for a system call: tests choose their modes themselves");
   }
-  checkTests(options.test);
+  await checkTests(options.test);
   if (options.diff && options.against !== undefined) {
     throw bad("--diff compares the modes of one cell, --against two cells; take one");
   }

@@ -3,11 +3,13 @@
 import type { RunOptions } from "../cli.ts";
 import type { Plan, Stage } from "../model.ts";
 import { type Failure, failureFrom } from "../errors.ts";
+import { declaredTests } from "../declared_tests.ts";
 import { dryRun } from "../dry_run.ts";
 import { keyedVariables, makeVariables } from "../formats/environment.ts";
 import { quoteWord } from "../formats/shell.ts";
 import type { Host } from "../host/host.ts";
 import { runPipeline } from "../pipeline.ts";
+import { comesTo } from "../stage_table.ts";
 import { report, type ReportFiles } from "../stages/report.ts";
 import {
   type Context,
@@ -51,6 +53,8 @@ export async function runPlan(
     for (const line of await dryRun(plan, until, paths, host)) terminal.print(line);
     return [];
   }
+  // A mistake in a selftest is said before minutes of building.
+  if (comesTo("pack", until)) await declaredTests();
   const runDir = await makeRunDir(paths, host);
   const files: ReportFiles = {
     runDir,

@@ -2,9 +2,16 @@
 /** `deno task parse`: judges recorded boots. */
 import type { ParseOptions, RunOptions } from "../cli.ts";
 import type { Host } from "../host/host.ts";
-import { type CellReport, RUN_FORMAT, type RunReport, type Toolchain } from "../model.ts";
-import { type Failure, KmatrixError } from "../errors.ts";
-import { declaredTests } from "../../selftests/main.ts";
+import {
+  type CellReport,
+  type DeclaredTest,
+  RUN_FORMAT,
+  type RunReport,
+  type Toolchain,
+} from "../model.ts";
+import { type Failure, failureFrom, KmatrixError } from "../errors.ts";
+import { declaredTests } from "../declared_tests.ts";
+import { recallTests } from "../host/known_tests.ts";
 import { parseBootRecord } from "../formats/boot_record.ts";
 import { cProgramProperties } from "../formats/c_programs.ts";
 import { dedupProperties } from "../formats/dedup_table.ts";
@@ -30,10 +37,11 @@ export async function parseCommand(
   const { host, absolute } = context;
   const startedAt = host.now();
   const matrix = await loadMatrix(matrixFile(options, context), context.paths, host);
+  const tests = await knownTests(context);
   const cells: CellReport[] = [];
   const folders = new Map<string, string>();
   for (const dir of dirs.map(absolute)) {
-    const result = await parse(dir, declaredTests(), host, {
+    const result = await parse(dir, tests, host, {
       allow: matrix.splats,
       symbolize: (frames) => symbolizeAgain(frames, dir, matrix.toolchains[0]!, host),
     });
@@ -75,6 +83,22 @@ export async function parseCommand(
   await writeCopies(run, options, context);
   printRun(run, context);
   return failuresOf(run);
+}
+
+/**
+ * The selftests, or those that were packed last while one is being written.
+ * @throws KmatrixError "selftests-do-not-load" where none were packed yet.
+ */
+async function knownTests({ paths, host }: Context): Promise<readonly DeclaredTest[]> {
+  try {
+    return await declaredTests();
+  } catch (error) {
+    const known = await recallTests(paths, host);
+    if (known === null) throw error;
+    const text = `${failureFrom(error).message}; judging by those that were packed last`;
+    host.log("warn", text);
+    return known;
+  }
 }
 
 /** Source lines from the kernel that boot.json names, as long as it is the one that was booted. */

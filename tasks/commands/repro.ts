@@ -34,7 +34,7 @@ async function reproPlan(cell: string, options: ReproOptions, context: Context):
     const names = plan.cells.map((one) => one.id).join(", ");
     throw new KmatrixError("usage", "bad-usage", `repro takes one cell; "${cell}" names ${names}`);
   }
-  checkTests([...options.test, ...options.filter]);
+  await checkTests([...options.test, ...options.filter]);
   const { untilFail, keepGoing, retries, repeat } = options;
   if ([untilFail, keepGoing, retries ?? repeat].filter(Boolean).length > 1) {
     const text = "take one of --repeat, --retries, --until-fail and --keep-going";

@@ -3,6 +3,7 @@
 import type { RunOptions } from "../cli.ts";
 import type { Cell, KernelSpec, Plan, SourceArchive } from "../model.ts";
 import { type Failure, failureFrom, KmatrixError } from "../errors.ts";
+import { declaredTests } from "../declared_tests.ts";
 import { isOfMaking } from "../failure_kinds.ts";
 import { showingOf, symptomKey } from "../formats/bisect.ts";
 import {
@@ -43,6 +44,7 @@ export async function seriesCommand(
     const text = `${kernel.id} has no series: nothing to try patch by patch`;
     throw new KmatrixError("usage", "empty-series", text);
   }
+  await declaredTests();
   await ensureReady(plan.cells, plan.settings, paths, host);
   const runDir = await makeRunDir(paths, host);
   // A tree and build folders of its own, so that those of the whole series stay as they are.

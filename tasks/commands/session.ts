@@ -4,6 +4,7 @@ import type { ReproOptions } from "../cli.ts";
 import type { Host } from "../host/host.ts";
 import type { Cell, Plan, Session } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
+import { declaredTests } from "../declared_tests.ts";
 import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "../../selftests/harness/frames.ts";
 import { buildConfinement, makeArgv, type MakeRequest } from "../formats/make.ts";
 import { whyNotRunnable } from "../formats/elf.ts";
@@ -56,6 +57,7 @@ export async function attendCommand(
     : undefined;
   const wanted = gdbPort === undefined ? plan : planForGdb(plan);
   const [cell] = wanted.cells as [Cell];
+  await declaredTests();
   await ensureReady(wanted.cells, wanted.settings, paths, host);
   const dir = `${await makeRunDir(paths, host)}/${cellFolder(cell.id)}`;
   return await withKernelLock(cell.kernel.id, paths, host, async () => {

@@ -82,6 +82,16 @@ const machineShape: Shape<Machine> = objectOf<Machine>()({
   qemuArgs: v.exactOptional(strings),
 });
 
+export const declaredTestShape: Shape<DeclaredTest> = objectOf<DeclaredTest>()({
+  id: v.string(),
+  fixture: v.string(),
+  variant: v.string(),
+  test: v.string(),
+  requires: v.array(v.picklist(FEATURES)),
+  timeoutMs: ms,
+  file: v.string(),
+});
+
 /** Like a machine type, what else of a manifest decides more than what is booted is held narrow. */
 const manifestShape: Shape<BundleManifest> = objectOf<BundleManifest>()({
   format: v.literal(BUNDLE_FORMAT),
@@ -93,15 +103,7 @@ const manifestShape: Shape<BundleManifest> = objectOf<BundleManifest>()({
   timeoutSeconds: v.nullable(positive),
   expect: expectationShape,
   allow: v.array(allowedSplatShape),
-  declared: v.array(v.looseObject({
-    id: v.string(),
-    fixture: v.string(),
-    variant: v.string(),
-    test: v.string(),
-    requires: v.array(v.picklist(FEATURES)),
-    timeoutMs: ms,
-    file: v.string(),
-  })),
+  declared: v.array(declaredTestShape),
   source: v.looseObject({
     spec: sourceSpecShape,
     version: v.string(),

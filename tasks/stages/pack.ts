@@ -11,7 +11,8 @@ import { initramfsFiles } from "../formats/guest_layout.ts";
 import { archive } from "../host/archive.ts";
 import { findQuickjs, type Quickjs } from "../host/quickjs.ts";
 import { probeProgram } from "../host/probe_cache.ts";
-import { declaredTests } from "../../selftests/main.ts";
+import { declaredTests } from "../declared_tests.ts";
+import { rememberTests } from "../host/known_tests.ts";
 
 /**
  * @throws KmatrixError "infra" where the runtime does not compile, "usage" where the selftests do
@@ -45,7 +46,9 @@ export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Prom
       await host.fs.remove(partial);
     }
   });
-  return { path, digest, tests: declaredTests() };
+  const tests = await declaredTests();
+  await rememberTests(tests, paths, host);
+  return { path, digest, tests };
 }
 
 /** Whether an initramfs is there, and as it was packed: a test changed in it would still pass. */

@@ -4,8 +4,10 @@
  * real tier (real clang, kernel and QEMU). `--fast` is `deno task ok`: it installs nothing and leaves
  * the real tier out. Results are kept as JUnit XML in out/test/; the last line counts what ran.
  */
+import { Command } from "@commander-js/extra-typings";
 import $ from "dax";
 import { XMLParser } from "fast-xml-parser";
+import { exitCodeOfCommander } from "../exit_codes.ts";
 import { ROOT } from "./project_copy.ts";
 
 interface Step {
@@ -23,10 +25,29 @@ const FAST = ["tasks", "selftests"];
 /** Not named *_test.ts, so that only this runner starts it. */
 const REAL = ["tasks/testing/real_tier.ts"];
 
+const isFast = Deno.args[0] === "--fast";
+new Command(isFast ? "ok" : "test")
+  .usage("   (as `deno task " + (isFast ? "ok" : "test") + "`)")
+  .description(
+    isFast
+      ? "Checks format, lint and types and runs the fast tests; installs nothing and boots nothing."
+      : "Installs what the cells need, then does what `deno task ok` does, then builds and boots real\n" +
+        "kernels. It takes long where nothing is built yet.",
+  )
+  .addHelpText(
+    "after",
+    "\nEach step ends with a line `<step>: ok` or `FAILED`, the last line counts all. Results are kept" +
+      " as JUnit\nXML in out/test/. Exit codes: 0 all passed, 1 something failed." +
+      " One file: `deno test --allow-all FILE`.\n\n" +
+      `Example: deno task ${isFast ? "ok" : "test"}\n`,
+  )
+  .allowExcessArguments(false)
+  .exitOverride((error) => Deno.exit(exitCodeOfCommander(error)))
+  .parse(isFast ? Deno.args.slice(1) : Deno.args, { from: "user" });
+
 let passed = 0;
 let failed = 0;
 
-const isFast = Deno.args.includes("--fast");
 // The fast tiers take make, cpio and others as they are: on a new machine they are not there yet.
 if (!isFast) {
   const fetch = ["fetch", "*", "--quiet", "--output-dir", `${ROOT}/out/test/setup`];
