@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-/** What is known of one cell while a run goes on: its stages, boots and properties, as a report. */
+/** What is known of one cell while a run goes on: its stages, boots and facts, as a report. */
 import type { Booted } from "./cell_stages.ts";
 import {
   type Cell,
+  type CellFacts,
   type CellReport,
   type CellResult,
   type CellVerdict,
+  type FuzzyHunk,
   type Inspection,
   type KernelBuild,
   type KernelConfig,
-  type LeftOut,
   type RunSettings,
   type SourceIdentity,
   type Stage,
@@ -18,17 +19,15 @@ import {
 } from "./model.ts";
 import type { Failure } from "./errors.ts";
 import { stagesUntil } from "./stage_table.ts";
-import { phaseProperties } from "./formats/boot_phases.ts";
-import { cProgramProperties } from "./formats/c_programs.ts";
-import { dedupProperties } from "./formats/dedup_table.ts";
 import {
-  type AttemptPlan,
-  bootsAgain,
-  mergeAttempts,
-  rateText,
-  testsLeft,
-} from "./formats/flakes.ts";
-import { splatProperties } from "./formats/splat_report.ts";
+  bootFacts,
+  buildFacts,
+  configFacts,
+  inspectionFacts,
+  testFacts,
+} from "./formats/cell_facts.ts";
+import { type AttemptPlan, bootsAgain, mergeAttempts, testsLeft } from "./formats/flakes.ts";
+import type { SandboxUse } from "./formats/sandbox.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
 
 /** One boot of a cell. */
@@ -37,28 +36,25 @@ export interface BootAttempt extends Booted {
   readonly folder: string;
 }
 
-const LEFT_OUT_PROPERTIES: Readonly<Record<keyof LeftOut, string>> = {
-  byFlags: "inspect.left-out",
-  byAttributes: "inspect.left-out.attributes",
-  unexplained: "inspect.left-out.unexplained",
-};
-
 /** What becomes of one cell while the run goes on. */
 export class CellProgress {
   readonly cell: Cell;
   readonly stages: StageResult[] = [];
-  readonly properties: Record<string, string> = {};
   result: CellResult | null = null;
   consoleTail = "";
   readonly attempts: BootAttempt[] = [];
+  sandbox: SandboxUse | null = null;
+  /** Of its kernel's source. */
+  version: string | null = null;
+  fuzz: readonly FuzzyHunk[] = [];
   /** What is known of its kernel's source. */
   source: SourceIdentity | null = null;
   /** How far the cell's kernel came. */
   config: KernelConfig | null = null;
   kernel: KernelBuild | null = null;
   inspection: Inspection | null = null;
-  /** Places of the known warnings that its build has shown. */
-  warningsUsed: readonly string[] = [];
+  /** How many warnings of its build the matrix lists, and the places of the entries. */
+  warnings: { readonly listed: number; readonly used: readonly string[] } = { listed: 0, used: [] };
 
   constructor(cell: Cell) {
     this.cell = cell;
@@ -113,7 +109,7 @@ export class CellProgress {
       stages: [...this.stages, ...this.#pending(until)],
       tests,
       splats: this.result?.splats ?? [],
-      properties: this.properties,
+      facts: this.#facts(),
       ...(this.inspection?.leftOut ? { leftOut: this.inspection.leftOut } : {}),
       consoleTail: this.consoleTail,
       // One boot may well pass.
@@ -152,55 +148,25 @@ export class CellProgress {
     );
     const { result } = merged;
     this.result = result;
-    const { record } = attempt;
     const index = this.stages.findIndex((stage) => stage.stage === "boot");
     const durationMs = this.attempts.reduce((sum, each) => sum + each.record.durationMs, 0);
     this.stages[index] = { stage: "boot", outcome: merged.boot, durationMs, note: "" };
-    this.properties["boot.accel"] = record.accel;
-    this.properties["boot.ms"] = `${record.durationMs}`;
-    Object.assign(this.properties, phaseProperties(record));
-    if (result.guest.release) this.properties["guest.release"] = result.guest.release;
-    if (this.attempts.length > 1 && plan?.kind !== "keep-going") {
-      const verdicts = this.attempts.map((one) => this.verdictOf(one).kind);
-      const passed = verdicts.filter((kind) => kind === "passed").length;
-      this.properties["boot.attempts"] = rateText(passed, verdicts.length);
-    }
-    Object.assign(
-      this.properties,
-      dedupProperties(result.tests),
-      cProgramProperties(result.tests),
-      splatProperties(result.splats),
-    );
   }
 
-  /** What reports tell of its kernel. */
-  describe(inspection: Inspection): void {
-    this.inspection = inspection;
-    const { properties, config, kernel } = this;
-    if (config === null || kernel === null) return;
-    properties["build.features"] = config.features.join(" ");
-    properties["build.objects"] = `${kernel.objects}`;
-    properties["build.compiled"] = kernel.compiled ? "yes" : "no (nothing changed)";
-    if (kernel.reasons.length > 0) properties["build.reason"] = kernel.reasons.join("; ");
-    if (kernel.cacheUse && kernel.cacheUse.calls > 0) {
-      const { hits, calls, remoteHits } = kernel.cacheUse;
-      properties["build.ccache"] = `${hits} of ${calls} calls were hits` +
-        (remoteHits === 0 ? "" : `, ${remoteHits} of them from remote storage`);
-    }
-    properties["inspect.text.bytes"] = `${inspection.textBytes}`;
-    for (const [name, count] of Object.entries(inspection.calls)) {
-      properties[`inspect.calls.${name}`] = `${count}`;
-    }
-    if (inspection.guardBytes !== null) {
-      properties["inspect.guard.bytes"] = `${inspection.guardBytes}`;
-    }
-    for (const [how, paths] of Object.entries(inspection.leftOut ?? {})) {
-      if (paths.length > 0) properties[LEFT_OUT_PROPERTIES[how as keyof LeftOut]] = paths.join(" ");
-    }
-    for (const module of inspection.modules) {
-      const calls = Object.values(module.calls).reduce((sum, count) => sum + count, 0);
-      properties[`inspect.module.${module.name.split("/").at(-1)}`] =
-        `${calls} calls, ${module.guards} guards, ${module.textBytes} bytes of text`;
-    }
+  #facts(): CellFacts {
+    const { cell, config, kernel, inspection, result } = this;
+    const { version } = this;
+    const last = this.attempts.at(-1);
+    const release = this.attempts.findLast((one) => one.result.guest.release)?.result.guest.release;
+    return {
+      sandbox: this.sandbox,
+      kernel: version === null ? null : { id: cell.kernel.id, version },
+      fuzz: this.fuzz,
+      config: config && configFacts(config, cell.config.fragments),
+      build: kernel && buildFacts(kernel, this.warnings.listed),
+      inspection: inspection && inspectionFacts(inspection),
+      boot: last === undefined ? null : bootFacts(last.record, release ?? null),
+      ...testFacts(result?.tests ?? []),
+    };
   }
 }

@@ -7,11 +7,15 @@
  *   ─parse→ CellResult ─report→ files and an exit code
  */
 import type { Failure } from "./errors.ts";
+import type { BootPhase, OverBudget } from "./formats/boot_phases.ts";
 import type { BuildInputs } from "./formats/build_inputs.ts";
+import type { Comparison } from "./formats/c_programs.ts";
 import type { CacheUse } from "./formats/ccache_log.ts";
 import type { FragmentLine } from "./formats/kconfig.ts";
 import type { AttemptPlan } from "./formats/flakes.ts";
+import type { SandboxUse } from "./formats/sandbox.ts";
 import type { Stage } from "./stage_table.ts";
+import type { DedupFigures } from "../selftests/kcov/dedup.ts";
 import type { CoverRequest, DeclaredTest, Session } from "../selftests/main.ts";
 import { type Feature, FEATURES } from "../selftests/harness/features.ts";
 
@@ -596,6 +600,46 @@ export interface StageResult {
   readonly note: string;
 }
 
+/**
+ * What is known of a cell beside its verdict, each null (or empty) until it came that far.
+ * formats/cell_facts.ts makes them, formats/properties.ts says them as texts.
+ */
+export interface CellFacts {
+  /** How builds of its run were confined. */
+  readonly sandbox: SandboxUse | null;
+  /** `version` as {@linkcode SourceArchive.version}. */
+  readonly kernel: { readonly id: string; readonly version: string } | null;
+  /** Where its series applied with fuzz. */
+  readonly fuzz: readonly FuzzyHunk[];
+  readonly config: {
+    /** The build key. */
+    readonly key: string;
+    readonly fragments: readonly string[];
+    /** Those of the build; what the machine adds is not among them. */
+    readonly features: readonly Feature[];
+  } | null;
+  readonly build:
+    | Pick<KernelBuild, "objects" | "compiled" | "reasons" | "cacheUse"> & {
+      /** How many of its warnings the matrix lists for the cell. */
+      readonly listedWarnings: number;
+    }
+    | null;
+  readonly inspection: Omit<Inspection, "leftOut"> | null;
+  /** Of the last boot. */
+  readonly boot: {
+    readonly accel: Accel;
+    readonly durationMs: number;
+    readonly phasesMs: Readonly<Partial<Record<BootPhase, number>>>;
+    readonly overBudget: readonly OverBudget[];
+    /** The kernel's, of the last boot that has told it. */
+    readonly release: string | null;
+  } | null;
+  /** What unique mode spares, where the cell has measured it. */
+  readonly dedup: DedupFigures | null;
+  /** The tree's C programs beside our port, where the cell has run them. */
+  readonly cPrograms: Comparison | null;
+}
+
 /** Everything known about one cell at the end (or at any moment) of a run. */
 export interface CellReport {
   readonly cell: CellId;
@@ -604,7 +648,7 @@ export interface CellReport {
   readonly splats: readonly SplatReport[];
   /** The judgement after `expect` was applied. */
   readonly verdict: CellVerdict;
-  readonly properties: Readonly<Record<string, string>>;
+  readonly facts: CellFacts;
   /** What a brought kernel leaves uninstrumented beyond its base. */
   readonly leftOut?: LeftOut;
   /** The last bytes of the console, for reports. */
@@ -641,7 +685,7 @@ export interface Usage {
 }
 
 /** Of run.json; another one is another shape, which this version does not read. */
-export const RUN_FORMAT = 1;
+export const RUN_FORMAT = 2;
 
 export interface RunReport {
   readonly format: typeof RUN_FORMAT;

@@ -133,7 +133,7 @@ async function saveBuild(cell: string, built: string, dir: string): Promise<Clea
 async function buildOf(cell: string, dir: string): Promise<string> {
   const json = `${dir}/clean.json`;
   const ran = await kmatrix(["build", cell, "--json", json, "--output-dir", `${dir}/clean`]);
-  const key = (await reportOf(json))?.cells[0]?.properties["build.key"];
+  const key = (await reportOf(json))?.cells[0]?.facts.config?.key;
   if (ran.code !== 0 || key === undefined) throw new Error(`${cell} does not build\n${ran.stderr}`);
   return key;
 }

@@ -43,10 +43,11 @@ import {
   unusedExpectations,
   unusedWarnings,
 } from "./formats/allow_list.ts";
-import { sandboxText } from "./formats/sandbox.ts";
 import { lackingForAll } from "./formats/selection.ts";
-import { sourceLines, sourceProperties } from "./formats/source_identity.ts";
+import { sourceLines } from "./formats/source_identity.ts";
 import { identifySource } from "./host/source_identity.ts";
+import { overBudgetText } from "./formats/boot_phases.ts";
+import { bootFacts } from "./formats/cell_facts.ts";
 import { machineFeatures } from "./formats/features.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
 import { attemptFolder } from "./formats/flakes.ts";
@@ -147,8 +148,8 @@ class Run {
       for (const cell of this.#cells) cell.block(this.#options.until, this.#stopWord("setup"));
       return await this.#changed();
     }
-    const sandbox = sandboxText(await this.#host.sandbox());
-    for (const { properties } of this.#cells) properties["build.sandbox"] = sandbox;
+    const sandbox = await this.#host.sandbox();
+    for (const cell of this.#cells) cell.sandbox = sandbox;
     await this.#announce();
     const kernels: Promise<void>[] = [];
     for (const kernel of new Set(this.#plan.cells.map((cell) => cell.kernel.id))) {
@@ -193,7 +194,7 @@ class Run {
       ...unusedWarnings(
         matrix.warnings,
         ids,
-        uses(({ kernel, warningsUsed }) => ({ whole: kernel !== null, used: warningsUsed })),
+        uses(({ kernel, warnings }) => ({ whole: kernel !== null, used: warnings.used })),
       ),
       ...unusedExpectations(
         matrix.cells,
@@ -352,7 +353,7 @@ class Run {
     switch (made.stage) {
       case "fetch":
         for (const cell of cells) {
-          cell.properties["kernel.version"] = made.value.version;
+          cell.version = made.value.version;
           cell.note("fetch", made.value.version);
         }
         if (cells.length > 0) await this.#identify(cells, made.value);
@@ -360,8 +361,6 @@ class Run {
       case "configure":
         for (const cell of cells) {
           cell.config = made.value;
-          cell.properties["build.key"] = made.value.key;
-          cell.properties["build.fragments"] = cell.cell.config.fragments.join(" ");
           cell.note("configure", made.value.notices.join("\n"));
         }
         for (const cell of cells) await this.#judgeFilter(cell, made.value);
@@ -377,14 +376,14 @@ class Run {
         return clean;
       }
       case "inspect":
-        for (const cell of cells) cell.describe(made.value);
+        for (const cell of cells) cell.inspection = made.value;
         return cells;
       case "patch": {
         const { fuzz = [] } = made.value;
         if (fuzz.length === 0) return cells;
         const text = fuzz.map(describeFuzz).join("\n");
         for (const cell of cells) {
-          cell.properties["patch.fuzz"] = text;
+          cell.fuzz = fuzz;
           cell.note("patch", text);
         }
         return cells;
@@ -403,10 +402,7 @@ class Run {
       const { runDir } = this.#options;
       const source = await identifySource(kernel, archive, runDir, this.#paths, this.#host);
       this.#sources.push(source);
-      for (const cell of cells) {
-        cell.source = source;
-        Object.assign(cell.properties, sourceProperties(source));
-      }
+      for (const cell of cells) cell.source = source;
       for (const line of sourceLines(source)) this.#host.log("info", line);
     } catch (error) {
       // A verdict without it is one all the same; a patch that is gone fails where it is applied.
@@ -452,8 +448,7 @@ class Run {
     return cells.filter((one) => {
       const known = this.#plan.matrix.warnings;
       const { unlisted, listed, used } = judgeWarnings(kernel.warnings, known, one.cell.id);
-      one.warningsUsed = used;
-      one.properties["build.warnings.listed"] = `${listed.length}`;
+      one.warnings = { listed: listed.length, used };
       if (unlisted.length === 0) return true;
       const lines = unlisted.map((warning) => warning.text);
       const failure: Failure = {
@@ -476,8 +471,8 @@ class Run {
       const dir = `${this.#options.runDir}/${folder}`;
       const booted = await this.#stages.boot(ready, { dir, filter }, run);
       one.addBoot({ folder, ...booted }, settings.attempts);
-      const slow = one.properties["boot.over-budget"];
-      if (slow !== undefined) this.#host.log("warn", `${cell.id}: slow boot: ${slow}`);
+      const slow = bootFacts(booted.record, null).overBudget.map(overBudgetText);
+      if (slow.length > 0) this.#host.log("warn", `${cell.id}: slow boot: ${slow.join("; ")}`);
       if (booted.result.boot !== null) return;
       await this.#remember(cell, { buildMs: null, bootMs: booted.record.durationMs });
     };
@@ -525,7 +520,7 @@ class Run {
       report,
       stage,
       kernel: cell.kernel,
-      version: one.properties["kernel.version"] ?? "",
+      version: one.version ?? "",
       source: one.source,
       runDir: this.#options.runDir,
       toolchain: cell.toolchain,

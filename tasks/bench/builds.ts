@@ -3,6 +3,7 @@
 import $ from "dax";
 import { parseBootRecord } from "../formats/boot_record.ts";
 import type { Cell } from "../model.ts";
+import type { CacheUse } from "../formats/ccache_log.ts";
 import type { Comparison } from "../formats/bench_table.ts";
 import { makeArgv, type MakeRequest } from "../formats/make.ts";
 import { CACHE } from "../testing/project_copy.ts";
@@ -74,7 +75,7 @@ export async function secondClone({ cell, dir }: Bench): Promise<Comparison[]> {
     return [];
   }
   const costs: Cost[] = [];
-  let hits = "";
+  let cacheUse: CacheUse | null | undefined;
   for (const clone of ["first", "the/second/one"]) {
     say(`${cell.id} in ${clone} clone, with a shared ccache`);
     const env = { KMATRIX_CACHE: `${dir}/clones/${clone}`, CCACHE_DIR: `${dir}/ccache` };
@@ -83,10 +84,10 @@ export async function secondClone({ cell, dir }: Bench): Promise<Comparison[]> {
     const out = `${dir}/clone-out`;
     const args = ["matrix", cell.id, "--quiet", "--sandbox", "off", "--output-dir", out];
     costs.push(await time(kmatrix(...args), { env }));
-    hits = (await readRun(out)).cells[0]!.properties["build.ccache"] ?? "";
+    cacheUse = (await readRun(out)).cells[0]!.facts.build?.cacheUse;
     await Deno.remove(env.KMATRIX_CACHE, { recursive: true });
   }
-  const [share, all] = (hits.match(/\d+/g) ?? []).map(Number);
+  const { hits = 0, calls = 0 } = cacheUse ?? {};
   const [first, second] = costs as [Cost, Cost];
   const against = "the first clone";
   return [
@@ -99,8 +100,8 @@ export async function secondClone({ cell, dir }: Bench): Promise<Comparison[]> {
       ...{ ours: [second.cpuSeconds], theirs: [first.cpuSeconds] },
     },
     {
-      ...{ what: "hits of that ccache", against: `${all ?? 0} calls`, unit: "%" },
-      ...{ ours: all ? [100 * share! / all] : [], theirs: [], target: "at least 90 %" },
+      ...{ what: "hits of that ccache", against: `${calls} calls`, unit: "%" },
+      ...{ ours: calls > 0 ? [100 * hits / calls] : [], theirs: [], target: "at least 90 %" },
     },
   ];
 }
@@ -141,8 +142,8 @@ export async function editedFile({ cell, runs, dir }: Bench): Promise<Comparison
       return make + await plainQemu(record, dir);
     },
   );
-  const { properties } = (await readRun(out)).cells[0]!;
-  await Deno.remove(`${CACHE}/builds/${properties["build.key"]}`, { recursive: true });
+  const { facts } = (await readRun(out)).cells[0]!;
+  await Deno.remove(`${CACHE}/builds/${facts.config!.key}`, { recursive: true });
   await Deno.remove(request.buildDir, { recursive: true });
   return [{
     what: "kernel/kcov.c edited in a --tree, judged again",

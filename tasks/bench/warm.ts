@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** What is there already: a boot, a matrix without changes. */
 import $ from "dax";
+import type { CellReport } from "../model.ts";
 import { parseBootRecord } from "../formats/boot_record.ts";
 import { type Comparison, countCompilers, median } from "../formats/bench_table.ts";
 import { type Bench, inTurn, kmatrix, plainQemu, readRun, say, time } from "./measure.ts";
+
+/** How long its boot took; NaN where it did not boot. */
+const bootMs = ({ facts }: CellReport) => facts.boot?.durationMs ?? NaN;
 
 /** One cell, warm: to its verdict, beside QEMU alone. */
 export async function boots({ cell, runs, dir }: Bench): Promise<Comparison[]> {
@@ -16,7 +20,7 @@ export async function boots({ cell, runs, dir }: Bench): Promise<Comparison[]> {
     runs,
     async () => {
       whole.push((await time(matrix)).seconds);
-      return Number((await readRun(out)).cells[0]!.properties["boot.ms"]) / 1000;
+      return bootMs((await readRun(out)).cells[0]!) / 1000;
     },
     async () => {
       const text = await Deno.readTextFile(`${out}/latest/${cell.id}/boot.json`);
@@ -53,7 +57,7 @@ export async function warmMatrix({ runs, dir }: Bench): Promise<Comparison[]> {
   await time(matrix, { expect: [0, 3] });
   const { seconds } = await time(matrix, { expect: [0, 3] });
   const run = await readRun(`${dir}/warm`);
-  const booted = run.cells.reduce((sum, cell) => sum + Number(cell.properties["boot.ms"]), 0) /
+  const booted = run.cells.reduce((sum, cell) => sum + bootMs(cell), 0) /
     1000;
   const cells = `${run.cells.length} cells`;
   found.push({

@@ -13,10 +13,10 @@ import { type Failure, failureFrom, KmatrixError } from "../errors.ts";
 import { declaredTests } from "../declared_tests.ts";
 import { recallTests } from "../host/known_tests.ts";
 import { parseBootRecord } from "../formats/boot_record.ts";
-import { cProgramProperties } from "../formats/c_programs.ts";
-import { dedupProperties } from "../formats/dedup_table.ts";
+import { NO_FACTS, testFacts } from "../formats/cell_facts.ts";
 import { junitXml } from "../formats/junit.ts";
-import { NO_SOURCES, splatProperties, type SplatSources } from "../formats/splat_report.ts";
+import { NO_SOURCES, type SplatSources } from "../formats/splat_report.ts";
+import { runJson } from "../formats/run_report.ts";
 import type { StackFrame } from "../formats/stack_trace.ts";
 import { bootStage, judgeCell } from "../formats/verdict.ts";
 import { loadMatrix } from "../project.ts";
@@ -62,12 +62,8 @@ export async function parseCommand(
     const cell = result.cell as CellReport["cell"];
     const { splats } = result;
     const repeat = repeatCommand("repro", cell, options);
-    const properties = {
-      ...dedupProperties(result.tests),
-      ...cProgramProperties(result.tests),
-      ...splatProperties(splats),
-    };
-    cells.push({ cell, stages, ...judged, splats, properties, consoleTail, repeat });
+    const facts = { ...NO_FACTS, ...testFacts(result.tests) };
+    cells.push({ cell, stages, ...judged, splats, facts, consoleTail, repeat });
   }
   const run: RunReport = {
     format: RUN_FORMAT,
@@ -127,6 +123,6 @@ async function writeCopies(
     await host.fs.writeText(absolute(options.junit), junitXml(run));
   }
   if (options.json !== undefined) {
-    await host.fs.writeText(absolute(options.json), `${JSON.stringify(run, null, 2)}\n`);
+    await host.fs.writeText(absolute(options.json), runJson(run));
   }
 }

@@ -4,6 +4,7 @@
  * judges each of its results, and holds its names against ours. What counts as what:
  * docs/verdicts.md.
  */
+import * as v from "valibot";
 import type {
   CellReport,
   DeclaredTest,
@@ -12,6 +13,7 @@ import type {
   TestOutcome,
   TestResult,
 } from "../model.ts";
+import { objectOf, type Shape, strings } from "./shape.ts";
 import { type KtapCase, type KtapReport, parseKtap } from "./ktap.ts";
 import {
   C_FIXTURE,
@@ -34,6 +36,14 @@ export interface Comparison {
   /** Whether every program came to its end. */
   readonly whole: boolean;
 }
+
+export const comparisonShape: Shape<Comparison> = objectOf<Comparison>()({
+  same: strings,
+  differing: strings,
+  onlyC: strings,
+  onlyOurs: strings,
+  whole: v.boolean(),
+});
 
 /** Under this name with the result of the test that ran the programs, for reports. */
 const COMPARISON = "compared";
@@ -292,33 +302,15 @@ function compare(
 /** null where the cell has not run any such program. */
 export function comparisonOf(tests: readonly TestResult[]): Comparison | null {
   const found = tests.find(({ id }) => id === C_TEST)?.attachments[COMPARISON];
-  return found === undefined ? null : found as Comparison;
-}
-
-/** JUnit properties of a cell; none where it has not run any such program. */
-export function cProgramProperties(tests: readonly TestResult[]): Record<string, string> {
-  const found = comparisonOf(tests);
-  if (!found) return {};
-  const names = {
-    "c.differing": found.differing,
-    "c.only.in.c": found.onlyC,
-    "c.only.in.ours": found.onlyOurs,
-  };
-  return {
-    "c.same": `${found.same.length}`,
-    ...Object.fromEntries(
-      Object.entries(names).filter(([, list]) => list.length > 0)
-        .map(([key, list]) => [key, list.join(" ")]),
-    ),
-  };
+  const read = v.safeParse(comparisonShape, found);
+  return read.success ? read.output : null;
 }
 
 /** A line for each cell that ran the C programs, and below it the names that are not as ours. */
 export function cProgramTable(run: Pick<RunReport, "cells">): string {
-  const lines = run.cells.flatMap(({ cell, tests }) => {
-    const found = comparisonOf(tests);
-    return found ? rowsOf(cell, found) : [];
-  });
+  const lines = run.cells.flatMap(({ cell, facts }) =>
+    facts.cPrograms ? rowsOf(cell, facts.cPrograms) : []
+  );
   if (lines.length === 0) return "";
   return [`C program of the tree (${C_SELFTEST_SOURCE}) beside our port:`, ...lines].join("\n");
 }

@@ -12,6 +12,7 @@ import {
   type TestResult,
 } from "../model.ts";
 import { type Failure, failure } from "../errors.ts";
+import { NO_FACTS } from "./cell_facts.ts";
 import { allowanceOf, splatDetail, type SplatSources } from "./splat_report.ts";
 import { linesShown, type Splat, splatText } from "./splats.ts";
 import { type StackFrame, stackFrameText } from "./stack_trace.ts";
@@ -200,7 +201,7 @@ export function consoleRun(
   });
   if (tests.length === 0) tests.push(testOf("no-complaint", report.file, { kind: "passed" }));
   const cells: CellReport[] = [{
-    ...{ cell, stages: [], tests, splats: [], properties: {}, consoleTail: "" },
+    ...{ cell, stages: [], tests, splats: [], facts: NO_FACTS, consoleTail: "" },
     repeat: `parse --console ${report.file}`,
     verdict: report.failures.length === 0
       ? { kind: "passed", note: "" }

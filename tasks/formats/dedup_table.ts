@@ -8,7 +8,6 @@ import {
   type DedupMode,
   overflowRate,
   readDedup,
-  sparedOverflows,
 } from "../../selftests/kcov/dedup.ts";
 
 /** null where the cell has not measured: the test did not run, was skipped, or failed early. */
@@ -17,7 +16,7 @@ export function dedupOf(tests: readonly TestResult[]): DedupFigures | null {
   return readDedup(test?.attachments[DEDUP_ATTACHMENT]);
 }
 
-function percent(share: number): string {
+export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;
 }
 
@@ -28,27 +27,6 @@ function slowdown({ pc, unique }: DedupFigures): number {
 
 function signed(share: number): string {
   return share < 0 ? `−${percent(-share)}` : `+${percent(share)}`;
-}
-
-/** JUnit properties of a cell; none where it has not measured. */
-export function dedupProperties(tests: readonly TestResult[]): Record<string, string> {
-  const figures = dedupOf(tests);
-  if (!figures) return {};
-  const of = (name: string, mode: DedupMode) => ({
-    [`dedup.${name}.overflows`]: `${mode.overflows}`,
-    [`dedup.${name}.overflow.rate`]: percent(overflowRate(figures, mode)),
-    [`dedup.${name}.pcs.kept`]: `${mode.kept}`,
-    [`dedup.${name}.pcs.lost`]: `${mode.lost}`,
-    [`dedup.${name}.call.ns`]: mode.nsPerCall.toFixed(0),
-  });
-  return {
-    "dedup.programs": `${figures.programs}`,
-    "dedup.buffer.words": `${figures.words}`,
-    "dedup.bitmap.words": `${figures.bitmapWords}`,
-    ...of("pc", figures.pc),
-    ...of("unique", figures.unique),
-    "dedup.overflows.spared": percent(sparedOverflows(figures)),
-  };
 }
 
 const HEAD = ["cell", "mode", "overflows", "", "PCs kept", "distinct lost", "ns a call", ""];
@@ -84,10 +62,9 @@ const PUBLISHED = [
  * cell has.
  */
 export function dedupTable(run: RunReport): string {
-  const measured = run.cells.flatMap(({ cell, tests }) => {
-    const figures = dedupOf(tests);
-    return figures ? [{ cell, figures }] : [];
-  });
+  const measured = run.cells.flatMap(({ cell, facts }) =>
+    facts.dedup ? [{ cell, figures: facts.dedup }] : []
+  );
   if (measured.length === 0) return "";
   const { words, bitmapWords, programs, calls } = measured[0]!.figures;
   const rows = [HEAD, ...measured.flatMap(({ cell, figures }) => rowsOf(cell, figures))];

@@ -9,7 +9,8 @@ import {
 } from "../../selftests/kcov/dedup.ts";
 import { declaredTests } from "../../selftests/main.ts";
 import { sampleCellReport, sampleRun } from "../testing/samples.ts";
-import { dedupOf, dedupProperties, dedupTable } from "./dedup_table.ts";
+import { NO_FACTS } from "./cell_facts.ts";
+import { dedupOf, dedupTable } from "./dedup_table.ts";
 
 const program = (name: string, overflow: boolean): DedupProgram => ({
   name,
@@ -66,30 +67,13 @@ Deno.test("dedupOf() is null for a cell that has not measured, and for anything 
   }
 });
 
-Deno.test("dedupProperties() names every figure", () => {
-  assert.deepEqual(dedupProperties([measured(ATTACHMENT)]), {
-    "dedup.programs": "4",
-    "dedup.buffer.words": "2048",
-    "dedup.bitmap.words": "512",
-    "dedup.pc.overflows": "1",
-    "dedup.pc.overflow.rate": "25.0 %",
-    "dedup.pc.pcs.kept": "3547",
-    "dedup.pc.pcs.lost": "7",
-    "dedup.pc.call.ns": "2000",
-    "dedup.unique.overflows": "0",
-    "dedup.unique.overflow.rate": "0.0 %",
-    "dedup.unique.pcs.kept": "400",
-    "dedup.unique.pcs.lost": "0",
-    "dedup.unique.call.ns": "1960",
-    "dedup.overflows.spared": "100.0 %",
-  });
-  assert.deepEqual(dedupProperties([]), {});
-});
-
 Deno.test("dedupTable() shows both modes of every cell that measured, and what was published", () => {
   const run = sampleRun([
     sampleCellReport({ cell: "k/kcov" as CellId }),
-    sampleCellReport({ cell: "k/kcov-unique" as CellId, tests: [measured(ATTACHMENT)] }),
+    sampleCellReport({
+      cell: "k/kcov-unique" as CellId,
+      facts: { ...NO_FACTS, dedup: dedupOf([measured(ATTACHMENT)]) },
+    }),
   ]);
   assert.equal(
     dedupTable(run),

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** Several boots of one cell as one result: what always fails, and what fails only sometimes. */
-import type { CellResult, CellVerdict, StageOutcome, TestOutcome, TestResult } from "../model.ts";
+import type {
+  Attempt,
+  CellResult,
+  CellVerdict,
+  StageOutcome,
+  TestOutcome,
+  TestResult,
+} from "../model.ts";
 import type { Failure } from "../errors.ts";
 import { mergeSplats } from "./splat_report.ts";
 
@@ -76,6 +83,11 @@ export function rateText(passed: number, runs: number): string {
   const [low, high] = wilsonInterval(passed, runs).map(percent);
   return `${passed} of ${runs} boots passed (${percent(passed / runs)} %; ` +
     `95 % interval ${low} to ${high} %)`;
+}
+
+/** How many of a cell's boots passed, and how sure that makes. */
+export function attemptsText(attempts: readonly Attempt[]): string {
+  return rateText(attempts.filter(({ verdict }) => verdict === "passed").length, attempts.length);
 }
 
 /** Id of what failed in some boots. */

@@ -9,6 +9,7 @@ import type { Failure } from "../errors.ts";
 import { junitKind } from "../failure_kinds.ts";
 import { FLAKY } from "./flakes.ts";
 import { plainText } from "./plain_text.ts";
+import { cellProperties } from "./properties.ts";
 import { notRunText } from "./summary.ts";
 
 /** The longest text of one element; whole logs are files beside junit.xml. */
@@ -157,7 +158,11 @@ function verdictCases(report: CellReport): Element[] {
   }));
 }
 
-function suite(report: CellReport, timestamp: string): Element {
+function suite(
+  report: CellReport,
+  sources: RunReport["sources"],
+  timestamp: string,
+): Element {
   const shown = firstShown(report.tests);
   const cases = [
     ...report.stages.map((stage) => stageCase(report, stage)),
@@ -166,7 +171,7 @@ function suite(report: CellReport, timestamp: string): Element {
   ];
   const count = (key: string) => cases.filter((one) => key in one).length;
   const time = [...report.stages, ...report.tests].reduce((sum, one) => sum + one.durationMs, 0);
-  const properties = Object.entries(report.properties).map(([name, value]) => ({
+  const properties = Object.entries(cellProperties(report, sources)).map(([name, value]) => ({
     ...attribute("name", name),
     ...attribute("value", value),
   }));
@@ -187,7 +192,7 @@ function suite(report: CellReport, timestamp: string): Element {
 /** The whole file, from a run at its end or broken off in the middle. */
 export function junitXml(report: RunReport): string {
   const timestamp = report.startedAt.replace(/\.\d+Z$/, "");
-  const suites = report.cells.map((cell) => suite(cell, timestamp));
+  const suites = report.cells.map((cell) => suite(cell, report.sources, timestamp));
   if (report.failures.length > 0) {
     const cases = report.failures.map((failure, index) => ({
       ...attribute("classname", "kmatrix.run"),

@@ -7,6 +7,7 @@ import type { Failure } from "../errors.ts";
 import { type FailureKind, junitKind } from "../failure_kinds.ts";
 import { assertValidJunit, junitCases, schemaProblems } from "../testing/junit.ts";
 import { sampleCellReport, sampleRun } from "../testing/samples.ts";
+import { NO_FACTS } from "./cell_facts.ts";
 import { junitXml, xmlText } from "./junit.ts";
 
 const CELL = "linux-6.12/kcov";
@@ -57,7 +58,7 @@ Deno.test("junitXml() writes one flat suite a cell, stages first, then tests", a
         },
       ],
     },
-    properties: { "boot.accel": "tcg" },
+    facts: { ...NO_FACTS, kernel: { id: "linux-6.12", version: "6.12.1" } },
     consoleTail: "[    1.0] Linux\n",
   })]));
   assert.equal(
@@ -66,7 +67,7 @@ Deno.test("junitXml() writes one flat suite a cell, stages first, then tests", a
 <testsuites name="kmatrix" tests="7" failures="1" errors="0" skipped="3" time="61.500">
   <testsuite name="linux-6.12/kcov" tests="7" failures="1" errors="0" skipped="3" time="3.063" timestamp="2026-01-02T03:04:05">
     <properties>
-      <property name="boot.accel" value="tcg"/>
+      <property name="kernel.version" value="6.12.1"/>
     </properties>
     <testcase classname="linux-6.12/kcov.stage" name="build" time="1.500"/>
     <testcase classname="linux-6.12/kcov.stage" name="boot" time="1.500">
@@ -211,7 +212,7 @@ Deno.test("junitXml() stays valid whatever the texts hold", async () => {
       test("pc.skip", { kind: "skipped", reason: NASTY }),
     ],
     verdict: { kind: "failed", failures: [{ ...nasty, subject: { stage: "build" } }] },
-    properties: { "kernel.version": NASTY },
+    facts: { ...NO_FACTS, kernel: { id: "linux-6.12", version: NASTY } },
     consoleTail: NASTY,
   })]));
   await assertValidJunit(xml);

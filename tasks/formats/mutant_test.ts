@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { CellReport, StageResult, TestResult } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import type { FailureKind } from "../failure_kinds.ts";
+import { NO_FACTS } from "./cell_facts.ts";
 import { judgeMutant, mutantSummary, mutantTable, orderMutants, parseMutant } from "./mutant.ts";
 
 const DIFF = "--- a/x/y.c\n+++ b/x/y.c\n@@ -1 +1 @@\n-a\n+b\n";
@@ -42,7 +43,7 @@ function report(
     tests,
     splats: [],
     verdict: failures.length > 0 ? { kind: "failed", failures } : { kind: "passed", note: "" },
-    properties: {},
+    facts: NO_FACTS,
     consoleTail: "",
     repeat: "",
   };

@@ -17,6 +17,8 @@ import {
 } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
 import { FAILURE_KINDS } from "../failure_kinds.ts";
+import { cellFactsShape } from "./cell_facts.ts";
+import { cellProperties } from "./properties.ts";
 import { sourceIdentityShape } from "./source_identity.ts";
 import { count, givenJson, ms, objectOf, readJson, type Shape, strings } from "./shape.ts";
 
@@ -124,7 +126,7 @@ const cellReport: Shape<CellReport> = objectOf<CellReport>()({
   tests: v.array(testResult),
   splats: v.array(splatReport),
   verdict: verdictShape,
-  properties: v.record(v.string(), v.string()),
+  facts: cellFactsShape,
   leftOut: v.exactOptional(
     objectOf<LeftOut>()({ byFlags: strings, byAttributes: strings, unexplained: strings }),
   ),
@@ -147,6 +149,15 @@ export const runReportShape: Shape<RunReport> = objectOf<RunReport>()({
   sources: v.array(sourceIdentityShape),
   usage: v.looseObject({ programsMs: v.record(v.string(), ms), peakMiB: ms }),
 });
+
+/** The text of run.json. Properties are for other programs, and not read back. */
+export function runJson(run: RunReport): string {
+  const cells = run.cells.map((cell) => ({
+    ...cell,
+    properties: cellProperties(cell, run.sources),
+  }));
+  return `${JSON.stringify({ ...run, cells }, null, 2)}\n`;
+}
 
 /** What files of any version have. */
 const anyFormat = v.looseObject({ format: v.optional(v.unknown()), cells: v.array(v.unknown()) });

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { CellId, RunReport, TestOutcome } from "../model.ts";
+import type { CellFacts, CellId, RunReport, TestOutcome } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
 import { sampleCellReport, sampleRun } from "../testing/samples.ts";
 import { bootRecord, record, scripted } from "../testing/recorder.ts";
 import { parseBootRecord } from "./boot_record.ts";
+import { cProgramTable } from "./c_programs.ts";
+import { dedupTable } from "./dedup_table.ts";
 import { junitXml } from "./junit.ts";
-import { parseRunReport } from "./run_report.ts";
+import { parseRunReport, runJson } from "./run_report.ts";
 import { sourceLines } from "./source_identity.ts";
 import { failuresText, inspectTable, PLAIN, splatsText, summaryTable } from "./summary.ts";
 
@@ -28,6 +30,27 @@ const ALLOWED = {
   ...{ pattern: "x", cells: ["*"], reason: "r", link: "l", expires: "2099-01-01" },
   place: "splats.yaml:1",
 };
+const MODE = { overflows: 1, kept: 2, lost: 3, nsPerCall: 4.5 };
+const FACTS: CellFacts = {
+  sandbox: { kind: "none", why: "off" },
+  kernel: { id: "k", version: "6.12" },
+  fuzz: [{ patch: "a", file: "kernel/kcov.c", hunk: null, line: 7, context: [1, 3] }],
+  config: { key: "0123", fragments: ["base"], features: ["kcov"] },
+  build: {
+    ...{ objects: 9, compiled: true, reasons: ["a"], listedWarnings: 1 },
+    cacheUse: { hits: 1, calls: 2, remoteHits: 0 },
+  },
+  inspection: {
+    ...{ calls: { __sanitizer_cov_trace_pc: 12 }, textBytes: 16, guardBytes: null },
+    modules: [{ name: "a/b.ko", calls: {}, textBytes: 1, guards: 0 }],
+  },
+  boot: {
+    ...{ accel: "tcg", durationMs: 1234, phasesMs: { start: 100, kernel: 1134 }, release: "6.12" },
+    overBudget: [{ phase: "start", ms: 900, budgetMs: 800 }],
+  },
+  dedup: { words: 8, bitmapWords: 2, programs: 1, calls: 9, pc: MODE, unique: MODE },
+  cPrograms: { same: ["a"], differing: [], onlyC: ["b"], onlyOurs: [], whole: true },
+};
 /** One of everything that a report can hold. */
 const RUN: RunReport = sampleRun([
   sampleCellReport({
@@ -47,7 +70,7 @@ const RUN: RunReport = sampleRun([
       frames: [{ place: "f+0x1/0x2", source: ["f a.c:1"] }],
     }],
     verdict: { kind: "failed", failures: [FAILURE] },
-    properties: { "build.features": "kcov", "inspect.text.bytes": "16" },
+    facts: FACTS,
     leftOut: { byFlags: ["kernel/a.o"], byAttributes: [], unexplained: ["b.o"] },
     attempts: [{ folder: "k/c", verdict: "failed" }],
   }),
@@ -152,16 +175,19 @@ function show(run: RunReport): void {
   inspectTable(run, PLAIN);
   splatsText(run, PLAIN);
   failuresText(run, PLAIN);
+  dedupTable(run);
+  cProgramTable(run);
+  runJson(run);
 }
 
 Deno.test("a run.json of another version is called that", () => {
   const { format: _, ...older } = RUN;
   assert.throws(
     () => parseRunReport(JSON.stringify(older), "out/run.json"),
-    /^KmatrixError: out\/run\.json: written by another version of kmatrix: its format is none, and this one reads 1$/,
+    /^KmatrixError: out\/run\.json: written by another version of kmatrix: its format is none, and this one reads 2$/,
   );
   assert.throws(
     () => parseRunReport(JSON.stringify({ ...RUN, format: 7 }), "x"),
-    /its format is 7, and this one reads 1$/,
+    /its format is 7, and this one reads 2$/,
   );
 });

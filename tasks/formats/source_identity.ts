@@ -101,35 +101,13 @@ export const sourceIdentityShape: Shape<SourceIdentity> = objectOf<SourceIdentit
   tree: v.nullable(treeIdentityShape),
 });
 
-const short = (id: string) => id.slice(0, 12);
+/** The first characters of a commit or digest, for people. */
+export const shortId = (id: string) => id.slice(0, 12);
 
-function filesText({ files, fileCount }: TreeDiff): string {
+export function filesText({ files, fileCount }: TreeDiff): string {
   const shown = files.slice(0, 5).map(({ path, state }) => `${path} (${state})`);
   const more = fileCount - shown.length;
   return shown.join(", ") + (more > 0 ? ` and ${more} more` : "");
-}
-
-/** JUnit properties of a cell: `source.*`. */
-export function sourceProperties({ spec, patches, tree }: SourceIdentity): Record<string, string> {
-  const commits = spec.kind === "commits" ? spec : null;
-  const git = tree?.git ?? null;
-  const found: Record<string, string | null | undefined> = {
-    "source.tree": tree?.path,
-    "source.commit": git?.commit ?? commits?.commits.at(-1)?.id,
-    "source.describe": git?.describe,
-    "source.branch": git?.branch,
-    "source.diff": git?.diff?.sha256,
-    "source.changed": git?.diff && filesText(git.diff),
-    "source.content": tree?.content?.sha256,
-    "source.range": commits &&
-      `${commits.range} (${short(commits.base)}, ${commits.commits.length} commits)`,
-    "source.series": patches.length === 0
-      ? null
-      : patches.map(({ name, sha256 }) => `${name} ${short(sha256)}`).join(", "),
-  };
-  return Object.fromEntries(
-    Object.entries(found).flatMap(([name, value]) => value ? [[name, value]] : []),
-  );
 }
 
 /** Lines for people: what was judged; none for a kernel of the project without a local tree. */
@@ -139,15 +117,15 @@ export function sourceLines({ kernel, spec, patches, tree }: SourceIdentity): st
     const { commit, describe, branch, diff } = tree.git;
     const named = [describe, branch === null ? "no branch" : `branch ${branch}`].filter(Boolean);
     const files = diff && counted(diff.fileCount, "changed file");
-    lines.push(`commit ${short(commit)} (${named.join(", ")})`);
+    lines.push(`commit ${shortId(commit)} (${named.join(", ")})`);
     if (diff) {
       lines.push(`${files}: ${filesText(diff)}${diff.file ? `; the diff: ${diff.file}` : ""}`);
     }
   }
-  if (tree?.content) lines.push(`files with the SHA-256 ${short(tree.content.sha256)}`);
+  if (tree?.content) lines.push(`files with the SHA-256 ${shortId(tree.content.sha256)}`);
   if (spec.kind === "commits") {
     const last = spec.commits.at(-1);
-    const to = last ? `${short(last.id)} "${last.subject}"` : short(spec.base);
+    const to = last ? `${shortId(last.id)} "${last.subject}"` : shortId(spec.base);
     lines.push(`${spec.range}: ${spec.commits.length} commits up to ${to}`);
   }
   if (lines.length === 0 && tree === null) return [];

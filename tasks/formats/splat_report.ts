@@ -147,16 +147,3 @@ export function groupSplats(cells: readonly CellReport[]): SplatGroup[] {
 export function timesText(times: number): string {
   return times === 1 ? "" : `${times} times`;
 }
-
-/** JUnit properties of a cell: `splat.<fingerprint>`, with when, how often, what and why it may be. */
-export function splatProperties(splats: readonly SplatReport[]): Record<string, string> {
-  const texts = new Map<string, string>();
-  for (const { fingerprint, during, alsoDuring, times, title, root, allowed } of splats) {
-    if (!root || texts.has(fingerprint)) continue;
-    const more = alsoDuring.length === 0 ? "" : ` and ${alsoDuring.length} more`;
-    const notes = [timesText(times), allowed && `allowed by ${allowed.place}: ${allowed.reason}`];
-    const said = notes.filter(Boolean).join("; ");
-    texts.set(fingerprint, `${during}${more}: ${title}${said === "" ? "" : ` (${said})`}`);
-  }
-  return Object.fromEntries([...texts].map(([print, text]) => [`splat.${print}`, text]));
-}

@@ -10,7 +10,6 @@ import {
   NO_SOURCES,
   reportSplats,
   splatDetail,
-  splatProperties,
 } from "./splat_report.ts";
 import { findSplats, type Splat } from "./splats.ts";
 import { sampleCellReport } from "../testing/samples.ts";
@@ -118,22 +117,6 @@ Deno.test("groupSplats() counts cells by fingerprint, roots only", () => {
     ["1a2b3c4d", ["k/d"], true],
   ]);
   assert.equal(groups[0]!.title, "WARNING: at a.c:7 f");
-});
-
-Deno.test("splatProperties() names each complaint once", () => {
-  assert.deepEqual(
-    splatProperties([
-      report({ during: "boot", alsoDuring: ["a.b.c", "a.b.d"], times: 34 }),
-      report(),
-      report({ fingerprint: "0", allowed: ALLOWED }),
-      report({ fingerprint: "f", root: false }),
-    ]),
-    {
-      "splat.1a2b3c4d": "boot and 2 more: WARNING: CPU: 0 PID: 7 at a.c:7 f+0x1/0x2 (34 times)",
-      "splat.0":
-        "a.b.c: WARNING: CPU: 0 PID: 7 at a.c:7 f+0x1/0x2 (allowed by splats.yaml:1: known)",
-    },
-  );
 });
 
 Deno.test("reportSplats() has one entry for each complaint, and a bounded number of them", () => {

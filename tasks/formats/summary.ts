@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** A run as text for people: a table, then each failure with its evidence. */
-import type { Attempt, CellReport, Feature, RunReport } from "../model.ts";
+import type { CellFacts, CellReport, Feature, RunReport } from "../model.ts";
 import type { Failure } from "../errors.ts";
 import { blameOf } from "../failure_kinds.ts";
 import { groupSplats, timesText } from "./splat_report.ts";
-import { rateText } from "./flakes.ts";
+import { attemptsText } from "./flakes.ts";
 import { plainLine } from "./plain_text.ts";
 import { counted } from "./counted.ts";
 
@@ -121,25 +121,26 @@ const INSPECT_HEAD = [
  * one.
  */
 export function inspectTable(report: RunReport, style: SummaryStyle): string {
-  const cells = report.cells.filter((one) => hasFeature(one, "kcov"));
+  const cells = report.cells.flatMap(({ cell, facts: { config, inspection } }): Inspected[] =>
+    config && inspection ? [{ cell, config, inspection }] : []
+  ).filter((one) => hasFeature(one, "kcov"));
   if (cells.length === 0) return "";
   const rows = cells.map((one) => {
+    const { guardBytes, textBytes } = one.inspection;
     const calls = (pattern: RegExp) =>
-      Object.entries(one.properties).filter(([name]) => pattern.test(name))
-        .reduce((sum, [, value]) => sum + Number(value), 0);
-    const pc = calls(/^inspect\.calls\.__sanitizer_cov_trace_pc/);
-    const guards = one.properties["inspect.guard.bytes"];
-    const text = Number(one.properties["inspect.text.bytes"]);
+      Object.entries(one.inspection.calls).filter(([name]) => pattern.test(name))
+        .reduce((sum, [, count]) => sum + count, 0);
+    const pc = calls(/^__sanitizer_cov_trace_pc/);
     const classic = classicOf(one, cells);
-    const base = Number(classic?.properties["inspect.text.bytes"]);
+    const base = classic?.inspection.textBytes ?? NaN;
     return [
       one.cell,
       `${pc}`,
-      `${calls(/^inspect\.calls\.__sanitizer_cov_trace_(const_)?(cmp|switch)/)}`,
-      guards ?? "-",
-      guards === undefined ? "-" : Number(guards) === 4 * pc ? "yes" : "NO",
-      `${text}`,
-      classic ? `${(100 * (text / base - 1)).toFixed(1)} % over ${classic.cell}` : "-",
+      `${calls(/^__sanitizer_cov_trace_(const_)?(cmp|switch)/)}`,
+      `${guardBytes ?? "-"}`,
+      guardBytes === null ? "-" : guardBytes === 4 * pc ? "yes" : "NO",
+      `${textBytes}`,
+      classic ? `${(100 * (textBytes / base - 1)).toFixed(1)} % over ${classic.cell}` : "-",
     ];
   });
   const all = [INSPECT_HEAD, ...rows];
@@ -156,20 +157,27 @@ export function inspectTable(report: RunReport, style: SummaryStyle): string {
   }).join("\n");
 }
 
-function hasFeature(cell: CellReport, feature: Feature): boolean {
-  return (cell.properties["build.features"] ?? "").split(" ").includes(feature);
+/** A cell whose kernel has passed inspection. */
+interface Inspected {
+  readonly cell: CellReport["cell"];
+  readonly config: NonNullable<CellFacts["config"]>;
+  readonly inspection: NonNullable<CellFacts["inspection"]>;
+}
+
+function hasFeature({ config }: Inspected, feature: Feature): boolean {
+  return config.features.includes(feature);
 }
 
 /** The cell without unique mode whose config has the same fragments but one. */
-function classicOf(cell: CellReport, cells: readonly CellReport[]): CellReport | undefined {
-  const unique = (one: CellReport) => hasFeature(one, "unique");
-  const fragments = (one: CellReport) => (one.properties["build.fragments"] ?? "").split(" ");
+function classicOf(cell: Inspected, cells: readonly Inspected[]): Inspected | undefined {
+  const unique = (one: Inspected) => hasFeature(one, "unique");
   if (!unique(cell)) return undefined;
-  const mine = fragments(cell);
-  const fitting = cells.filter((one) =>
-    !unique(one) && fragments(one).length === mine.length - 1 &&
-    fragments(one).every((name) => mine.includes(name))
-  );
+  const mine = cell.config.fragments;
+  const fitting = cells.filter((one) => {
+    const { fragments } = one.config;
+    return !unique(one) && fragments.length === mine.length - 1 &&
+      fragments.every((name) => mine.includes(name));
+  });
   const kernel = cell.cell.split("/")[0];
   return fitting.find((one) => one.cell.startsWith(`${kernel}/`)) ?? fitting[0];
 }
@@ -239,11 +247,6 @@ function unrunText({ tests }: CellReport): string[] {
 /** The failures of one cell, a text each. */
 export function cellFailuresText(failures: readonly Failure[], style: SummaryStyle): string[] {
   return failures.map((one) => failureText(one, style));
-}
-
-/** How many of a cell's boots passed, and how sure that makes. */
-export function attemptsText(attempts: readonly Attempt[]): string {
-  return rateText(attempts.filter(({ verdict }) => verdict === "passed").length, attempts.length);
 }
 
 /** Every failure of a run below the name of its cell, and the command that repeats the cell. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { CellId, CellReport, StageResult, TestOutcome } from "../model.ts";
+import type { CellId, CellReport, Feature, StageResult, TestOutcome } from "../model.ts";
 import type { Failure } from "../errors.ts";
+import { NO_FACTS } from "./cell_facts.ts";
 import { sampleCellReport, sampleRun } from "../testing/samples.ts";
 import {
   countLine,
@@ -120,28 +121,43 @@ repeat with: repeat a/c`,
 });
 
 Deno.test("inspectTable() compares unique mode with the cell that differs only by it", () => {
-  const inspected = (id: string, features: string, fragments: string, text: number, other = {}) =>
+  const inspected = (
+    id: string,
+    features: readonly Feature[],
+    fragments: readonly string[],
+    textBytes: number,
+    calls: Readonly<Record<string, number>> = {},
+    guardBytes: number | null = null,
+  ) =>
     cell(id, {
-      properties: {
-        "build.features": features,
-        "build.fragments": fragments,
-        "inspect.text.bytes": `${text}`,
-        ...other,
+      facts: {
+        ...NO_FACTS,
+        config: { key: "0", features, fragments },
+        inspection: { calls, textBytes, guardBytes, modules: [] },
       },
     });
-  const guards = (bytes: number) => ({
-    "inspect.calls.__sanitizer_cov_trace_pc_guard": "10",
-    "inspect.guard.bytes": `${bytes}`,
-  });
+  const guards = { __sanitizer_cov_trace_pc_guard: 10 };
+  const unfinished = { key: "0", features: ["kcov"], fragments: [] } as const;
   const text = inspectTable(
     sampleRun([
-      inspected("a/kcov", "kcov", "base kcov", 1000, {
-        "inspect.calls.__sanitizer_cov_trace_pc": "12",
-      }),
-      inspected("b/kcov", "kcov unique-ioctl", "base kcov", 2000),
-      inspected("b/unique", "kcov unique", "base kcov kcov-unique", 2200, guards(40)),
-      inspected("b/debug", "kcov unique", "base kcov kcov-unique debug", 3000, guards(36)),
-      cell("b/nokcov"),
+      inspected("a/kcov", ["kcov"], ["base", "kcov"], 1000, { __sanitizer_cov_trace_pc: 12 }),
+      inspected("b/kcov", ["kcov", "unique-ioctl"], ["base", "kcov"], 2000),
+      inspected(
+        ...[
+          "b/unique",
+          ["kcov", "unique"],
+          ["base", "kcov", "kcov-unique"],
+          2200,
+          guards,
+          40,
+        ] as const,
+      ),
+      inspected(
+        ...["b/debug", ["kcov", "unique"], ["base", "kcov", "kcov-unique", "debug"]] as const,
+        ...[3000, guards, 36] as const,
+      ),
+      inspected("b/nokcov", [], ["base"], 900),
+      cell("b/no-build", { facts: { ...NO_FACTS, config: unfinished } }),
     ]),
     PLAIN,
   );

@@ -25,6 +25,7 @@ import { extractDiffs } from "../host/diffs.ts";
 import { BUNDLE_FORMAT, type BundleManifest, MANIFEST } from "../formats/bundle.ts";
 import { limitsFor } from "../formats/limits.ts";
 import { plainLine } from "../formats/plain_text.ts";
+import { cellProperties } from "../formats/properties.ts";
 import { patchName } from "../formats/series.ts";
 import {
   expectedTests,
@@ -212,7 +213,7 @@ export async function leaveBundle(
       source: { spec: input.kernel.source, version: input.version, identity: input.source },
       tools,
       qemu: boot.record.argv,
-      properties: report.properties,
+      properties: cellProperties(report, input.source ? [input.source] : []),
       verdict: boot.verdict,
       digests: {
         vmlinux: await fileSha256(`${root}/${folder}/vmlinux`, host),

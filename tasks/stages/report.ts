@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
 import type { RunReport } from "../model.ts";
 import { failureFrom, KmatrixError } from "../errors.ts";
 import { junitXml } from "../formats/junit.ts";
-import { parseRunReport } from "../formats/run_report.ts";
+import { parseRunReport, runJson } from "../formats/run_report.ts";
 
 export interface ReportFiles {
   readonly runDir: string;
@@ -16,7 +16,7 @@ export interface ReportFiles {
 /** @throws KmatrixError "infra" (report-unwritten, disk-full) */
 export async function report(run: RunReport, files: ReportFiles, host: Host): Promise<void> {
   const xml = junitXml(run);
-  const json = `${JSON.stringify(run, null, 2)}\n`;
+  const json = runJson(run);
   await write(`${files.runDir}/run.json`, json, host);
   await write(`${files.runDir}/junit.xml`, xml, host);
   if (files.junit !== null) await write(files.junit, xml, host);

@@ -90,7 +90,7 @@ async function crashed(
 /** A green boot: how long it took, in ms. The slowest so far is kept. */
 async function greenBoot(cell: string, dir: string): Promise<number> {
   const report = await run(cell, [], `${out}/green/${cell}`, dir);
-  const bootMs = Number(report.properties["boot.ms"]);
+  const bootMs = report.facts.boot?.durationMs ?? 0;
   if (report.verdict.kind !== "passed" || !(bootMs > 0)) {
     throw new Error(`${cell} is not green without a crash: ${JSON.stringify(report.verdict)}`);
   }

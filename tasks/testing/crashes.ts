@@ -132,7 +132,7 @@ export function outcomeOf(crash: Crash, report: CellReport): Outcome {
     after: word(AFTER),
     others: report.tests.map(({ id }) => id).filter((id) => !known.includes(id)),
     text: failures.map(({ message, detail }) => `${message}\n${detail}`).join("\n"),
-    bootMs: Number(report.properties["boot.ms"] ?? NaN),
+    bootMs: report.facts.boot?.durationMs ?? NaN,
   };
 }
 

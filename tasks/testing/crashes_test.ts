@@ -77,7 +77,7 @@ function reportWith(boot: StageOutcome, tests: Readonly<Record<string, TestOutco
   return {
     stages: [{ stage: "boot", outcome: boot, durationMs: 0, note: "" }],
     tests: Object.entries(tests).map(([id, outcome]) => ({ id, outcome })),
-    properties: { "boot.ms": "1234" },
+    facts: { boot: { durationMs: 1234 } },
   } as unknown as CellReport;
 }
 

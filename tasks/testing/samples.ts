@@ -14,6 +14,7 @@ import {
   type RunReport,
   type Toolchain,
 } from "../model.ts";
+import { NO_FACTS } from "../formats/cell_facts.ts";
 
 export const CLANG: Toolchain = { id: "clang-22", llvm: "-22" };
 export const UNI: Machine = { id: "uni", cpus: 1, memoryMiB: 256, type: "microvm", cmdline: "" };
@@ -74,7 +75,7 @@ export function sampleCellReport(other: Partial<CellReport> = {}): CellReport {
     tests: [],
     splats: [],
     verdict: { kind: "passed", note: "" },
-    properties: {},
+    facts: NO_FACTS,
     consoleTail: "",
     repeat: "npx --yes deno task matrix 'linux-6.12/kcov'",
     ...other,
