@@ -130,6 +130,8 @@ export class CellStages {
   /** @throws KmatrixError as fetch and patch do. */
   async source(kernel: KernelSpec, run: RunStage): Promise<SourceTree> {
     const archive = await run("fetch", () => fetch(kernel, ...this.#tools));
+    const { version } = archive;
+    this.#host.emit({ event: "kernel-found", kernel: kernel.id, version });
     return await run("patch", () => patch(archive, kernel, ...this.#tools));
   }
 
@@ -147,6 +149,9 @@ export class CellStages {
     const config = await run("configure", () => configure(source, cell, plan, ...this.#tools));
     onConfigured?.(config);
     const kernel = await run("build", () => build(config, plan.settings, ...this.#tools));
+    const { key } = config;
+    const { compiled, objects, durationMs } = kernel;
+    this.#host.emit({ event: "kernel-built", key, compiled, objects, durationMs });
     try {
       await run("inspect", () => inspect(kernel, cell.kernel, ...this.#tools));
     } catch (error) {
@@ -163,12 +168,20 @@ export class CellStages {
    * @throws KmatrixError "infra" where the recordings cannot be kept, "interrupted".
    */
   async boot(ready: ReadyCell, request: BootRequest, run: RunStage): Promise<Booted> {
+    const told = { cell: ready.cell.id, folder: request.dir };
     const record = await run("boot", async () => {
       const record = await boot(await this.#input(ready, request), this.#host);
       this.#stopIfBrokenOff();
       return record;
     });
-    return { record, result: await run("parse", () => this.#judge(ready, request, record)) };
+    const result = await run("parse", () => this.#judge(ready, request, record));
+    for (const { id, title, during, times, root, fingerprint, allowed } of result.splats) {
+      this.#host.emit({
+        ...{ event: "splat", ...told, id, title, during, times, root, fingerprint },
+        allowed: allowed !== null,
+      });
+    }
+    return { record, result };
   }
 
   /** Boots with the user's terminal as the console; gives QEMU's exit code. */

@@ -36,7 +36,7 @@ async function run(invocation: Invocation, root: string): Promise<number> {
   );
   try {
     const host = denoHost({
-      log: terminal.log,
+      emit: (event) => terminal.show(event),
       signal: abort.signal,
       sandbox: options.sandbox ?? "off",
     });

@@ -4,6 +4,8 @@
  * command, blind to the sources, and prints who caught it. Then it boots the unchanged kernel again
  * and again: nobody may notice anything there.
  */
+import { eventText } from "./formats/event_text.ts";
+import type { RunEvent } from "./formats/run_event.ts";
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { parseRunReport } from "./formats/run_report.ts";
 import type { RunReport } from "./model.ts";
@@ -57,12 +59,13 @@ for (const [name, exit] of [["SIGINT", EXIT.sigint], ["SIGTERM", EXIT.sigterm]] 
     abort.abort();
   });
 }
-const log = (level: string, text: string) => {
-  if (level !== "debug") console.error(text);
+const emit = (event: RunEvent) => {
+  const line = eventText(event);
+  if (line && line.level !== "debug") console.error(line.text);
 };
-const host = denoHost({ log, signal: abort.signal });
+const host = denoHost({ emit, signal: abort.signal });
 /** For what has to be put back, also after Ctrl-C. */
-const restoring = denoHost({ log, signal: new AbortController().signal });
+const restoring = denoHost({ emit, signal: new AbortController().signal });
 
 const rows: MutantRow[] = [];
 let falseAlarms = 0;

@@ -21,8 +21,9 @@ import {
   type ReadyCell,
   type RunStage,
 } from "./cell_stages.ts";
-import { KmatrixError } from "./errors.ts";
+import { type Failure, failureFrom, KmatrixError } from "./errors.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
+import { failureFacts } from "./formats/run_event.ts";
 import { guestFeatures } from "./formats/guest_layout.ts";
 import type { AttendOptions } from "./stages/boot.ts";
 
@@ -76,10 +77,25 @@ export class OneCell {
   #runner(cell: Cell): RunStage {
     return async (stage, body) => {
       this.#stopIfBrokenOff();
-      // Judging takes no time that a person would notice.
-      if (stage !== "parse") this.#host.log("info", `${stage} ${cell.id}`);
+      const told = { stage, cells: [cell.id] };
+      this.#host.emit({ event: "stage-started", ...told, remainingMs: null });
+      const startedAt = this.#host.now();
+      const ended = (failure: Failure | null) =>
+        this.#host.emit({
+          ...{ event: "stage-ended", ...told, durationMs: this.#host.now() - startedAt },
+          ...(this.#host.signal.aborted
+            ? { outcome: "interrupted", failure: null }
+            : failure === null
+            ? { outcome: "passed", failure }
+            : { outcome: "failed", failure: failureFacts(failure) }),
+        });
       try {
-        return await body();
+        const value = await body();
+        ended(null);
+        return value;
+      } catch (error) {
+        ended(failureFrom(error));
+        throw error;
       } finally {
         this.#stopIfBrokenOff();
       }

@@ -32,7 +32,8 @@ import { isRepeatable } from "./failure_kinds.ts";
 import { comesTo, isLong, isShownByMake } from "./stage_table.ts";
 import { describeFuzz } from "./formats/series.ts";
 import { groupByBuild, isAsDeclared } from "./formats/plan.ts";
-import { type Build, remainingText } from "./formats/schedule.ts";
+import { failureFacts } from "./formats/run_event.ts";
+import type { Build } from "./formats/schedule.ts";
 import { Schedule } from "./schedule.ts";
 import { judgeWarnings } from "./formats/build_log.ts";
 import {
@@ -95,6 +96,8 @@ class Run {
   readonly #stages: CellStages;
   readonly #startedAt: number;
   readonly #cells: readonly CellProgress[];
+  /** Those of which it is told that they have ended. */
+  readonly #told = new Set<CellProgress>();
   readonly #failures: Failure[] = [];
   readonly #sources: SourceIdentity[] = [];
   readonly #schedule: Schedule;
@@ -133,12 +136,32 @@ class Run {
     };
   }
 
+  /** Tells of a cell whose verdict stands. */
+  #ended(cell: CellProgress): void {
+    if (this.#told.has(cell)) return;
+    this.#told.add(cell);
+    const { verdict } = this.#reportOf(cell);
+    const failures = "failures" in verdict ? verdict.failures : [];
+    this.#host.emit({
+      ...{ event: "cell-ended", cell: cell.cell.id, verdict: verdict.kind },
+      failure: failures[0] === undefined ? null : failureFacts(failures[0]),
+    });
+  }
+
   #reportOf(cell: CellProgress): CellReport {
     const { until, repeat } = this.#options;
     return cell.report(until, repeat(cell.cell.id), this.#plan.settings);
   }
 
   async go(): Promise<void> {
+    const ids = this.#cells.map(({ cell }) => cell.id);
+    const builds = groupByBuild(this.#plan.cells).length;
+    this.#host.emit({ event: "cells-planned", cells: ids, builds });
+    await this.#go();
+    for (const cell of this.#cells) this.#ended(cell);
+  }
+
+  async #go(): Promise<void> {
     await this.#changed();
     try {
       const { cells, settings } = this.#plan;
@@ -319,15 +342,21 @@ class Run {
       throw new Stopped();
     }
     const startedAt = this.#host.now();
-    const names = cells.map((one) => one.cell.id).join(", ");
-    const left = isLong(stage) ? remainingText(this.#schedule.remainingMs) : "";
-    this.#host.log("info", `${stage} ${names}${left === "" ? "" : ` (${left})`}`);
+    const ids = cells.map((one) => one.cell.id);
+    const remainingMs = isLong(stage) ? Math.round(this.#schedule.remainingMs) : null;
+    this.#host.emit({ event: "stage-started", stage, cells: ids, remainingMs });
+    const ended = (outcome: "passed" | "failed" | "interrupted", failure: Failure | null) =>
+      this.#host.emit({
+        ...{ event: "stage-ended", stage, cells: ids, outcome },
+        ...{ durationMs: this.#host.now() - startedAt, failure: failure && failureFacts(failure) },
+      });
     try {
       const value = await body();
       const durationMs = this.#host.now() - startedAt;
       for (const cell of cells) {
         cell.stages.push({ stage, outcome: { kind: "passed" }, durationMs, note: "" });
       }
+      ended("passed", null);
       return value;
     } catch (error) {
       const failure = this.#failureOf(error);
@@ -339,10 +368,13 @@ class Run {
         cell.stages.push({ stage, outcome, durationMs, note: "" });
         cell.block(until, this.#stopWord(stage));
       }
-      if (failure.kind !== "interrupted") {
+      if (failure.kind === "interrupted") ended("interrupted", null);
+      else {
+        ended("failed", failure);
         this.#host.log("warn", `${stage} failed: ${failure.message}`);
         for (const cell of cells) await this.#handOver(cell);
       }
+      for (const cell of cells) this.#ended(cell);
       await this.#changed();
       throw new Stopped();
     }
@@ -372,7 +404,10 @@ class Run {
         }
         await this.#keepBuildFiles(cells, made.value);
         const clean = this.#judgeWarnings(cells, made.value);
-        for (const one of cells) if (!clean.includes(one)) await this.#handOver(one);
+        for (const one of cells.filter((each) => !clean.includes(each))) {
+          await this.#handOver(one);
+          this.#ended(one);
+        }
         return clean;
       }
       case "inspect":
@@ -439,6 +474,7 @@ class Run {
     const text = `no test of ${testFilter.join(" ")} can pass in ${one.cell.id}: it lacks ` +
       lacking.join(", ");
     one.fail("configure", failure("no-match", "nothing-ran", text), this.#options.until);
+    this.#ended(one);
     this.#host.log("warn", `configure failed: ${text}`);
     return false;
   }
@@ -495,6 +531,7 @@ class Run {
     const shown = one.attempts.find((each) => one.verdictOf(each).kind !== "passed");
     const dir = `${this.#options.runDir}/${(shown ?? one.attempts.at(-1)!).folder}`;
     one.consoleTail = await this.#host.fs.readTail(`${dir}/console.log`, 4096);
+    this.#ended(one);
     await this.#changed();
   }
 

@@ -23,7 +23,7 @@ export interface Bench {
 }
 
 export const jobs = navigator.hardwareConcurrency;
-export const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+export const host = denoHost({ emit: () => {}, signal: new AbortController().signal });
 export const paths = pathsFor(ROOT, CACHE, null);
 
 /** The program name of a cell's clang. */

@@ -67,7 +67,7 @@ async function parsed(
     });
     let printed = "";
     const terminal = {
-      ...{ style: PLAIN, width: 160, log: () => {}, error: () => {} },
+      ...{ style: PLAIN, width: 160, show: () => {}, error: () => {} },
       print: (text: string) => void (printed += `${text}\n`),
     };
     const failures = await parseConsoleCommand(

@@ -68,6 +68,8 @@ export function condenseLog(log: Text): string {
   return [...free, ...rest].map((line) => `${line}\n`).join("");
 }
 
+const OBJECT = /^ {2}CC +(?:\[M\] +)?([^/\s]\S*\.o)$/;
+
 /**
  * How many C objects of the kernel the log shows as compiled. Host tools do not count: theirs have
  * HOSTCC in front, or an absolute path below tools/.
@@ -75,10 +77,31 @@ export function condenseLog(log: Text): string {
 export function countObjects(log: Text): number {
   const objects = new Set<string>();
   for (const line of linesOf(log)) {
-    const object = /^ {2}CC +(?:\[M\] +)?([^/\s]\S*\.o)$/.exec(line);
+    const object = OBJECT.exec(line);
     if (object) objects.add(object[1]!);
   }
   return objects.size;
+}
+
+/** Counts the same while make prints. */
+export class ObjectCounter {
+  readonly #objects = new Set<string>();
+  readonly #decoder = new TextDecoder();
+  #rest = "";
+
+  get count(): number {
+    return this.#objects.size;
+  }
+
+  feed(chunk: Uint8Array): void {
+    const lines = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split("\n");
+    // No line of make's is as long.
+    this.#rest = lines.pop()!.slice(0, 4096);
+    for (const line of lines) {
+      const object = OBJECT.exec(line);
+      if (object) this.#objects.add(object[1]!);
+    }
+  }
 }
 
 /** Whether any compiler, assembler or linker ran in the log's last make call. */

@@ -22,7 +22,7 @@ Deno.test("git of the tool sees no setting of the user, the system or the reposi
     await Deno.writeTextFile(`${dir}/.gitconfig`, settings);
     await Deno.mkdir(`${dir}/git`);
     await Deno.writeTextFile(`${dir}/git/config`, settings);
-    const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+    const host = denoHost({ emit: () => {}, signal: new AbortController().signal });
     const ambient: Record<string, string> = {
       ...{ HOME: dir, XDG_CONFIG_HOME: dir, GIT_CONFIG_SYSTEM: `${dir}/.gitconfig` },
       ...{ GIT_CONFIG_PARAMETERS: "'user.name'='else'", GIT_AUTHOR_NAME: "x" },

@@ -5,7 +5,7 @@ import { rejectionOf } from "../testing/errors.ts";
 import { archive } from "./archive.ts";
 import { denoHost } from "./deno_host.ts";
 
-const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+const host = denoHost({ emit: () => {}, signal: new AbortController().signal });
 
 /** cpio is not on every machine that runs these tests: this one writes the names that it reads. */
 async function withCpio(body: (dir: string) => Promise<void>): Promise<void> {

@@ -6,7 +6,7 @@ import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
 import { layFiles } from "../testing/temp_dir.ts";
 import { denoHost } from "./deno_host.ts";
 
-const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+const host = denoHost({ emit: () => {}, signal: new AbortController().signal });
 
 Deno.test("dropUnfinished() removes what is younger than its finished command, and nothing else", () =>
   withTempDir(async (dir) => {

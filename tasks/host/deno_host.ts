@@ -10,6 +10,7 @@ import { Tail } from "./tail.ts";
 import { denoFileSystem } from "./deno_fs.ts";
 import { KmatrixError } from "../errors.ts";
 import { childEnvironment } from "../formats/environment.ts";
+import type { RunEvent } from "../formats/run_event.ts";
 import { formatCommand } from "../formats/shell.ts";
 import {
   type Confinement,
@@ -32,7 +33,7 @@ const NOT_STARTED = 130;
 const MARK = "KMATRIX_CHILD";
 
 export interface DenoHostOptions {
-  readonly log: (level: Level, text: string) => void;
+  readonly emit: (event: RunEvent) => void;
   readonly signal: AbortSignal;
   /** --sandbox; "off" where nothing is said. */
   readonly sandbox?: SandboxChoice;
@@ -44,7 +45,7 @@ export function denoHost(options: DenoHostOptions): Host {
 }
 
 /** The first way of {@linkcode CONTAINMENTS} that works here. */
-async function findContainment(log: DenoHostOptions["log"]): Promise<readonly string[]> {
+async function findContainment(log: Host["log"]): Promise<readonly string[]> {
   for (const [name, prefix] of Object.entries(CONTAINMENTS)) {
     if (prefix.length === 0) break;
     const code = await $`${wrappedArgv(prefix, ["true"], {})}`.noThrow().quiet().then(
@@ -61,7 +62,7 @@ async function findContainment(log: DenoHostOptions["log"]): Promise<readonly st
 class DenoHost implements Host {
   readonly fs = denoFileSystem;
   readonly signal: AbortSignal;
-  readonly log: (level: Level, text: string) => void;
+  readonly emit: (event: RunEvent) => void;
   #containment: Promise<readonly string[]> | undefined;
   readonly #programsMs: Record<string, number> = {};
   readonly #sandboxChoice: SandboxChoice;
@@ -70,8 +71,10 @@ class DenoHost implements Host {
   constructor(options: DenoHostOptions) {
     this.#sandboxChoice = options.sandbox ?? "off";
     this.signal = options.signal;
-    this.log = options.log;
+    this.emit = options.emit;
   }
+
+  log = (level: Level, text: string): void => this.emit({ event: "notice", level, text });
 
   env = (name: string): string | undefined => Deno.env.get(name);
   environment = (): Readonly<Record<string, string>> => Deno.env.toObject();
@@ -197,7 +200,11 @@ class DenoHost implements Host {
     try {
       const [result] = await Promise.all([
         withoutLeftovers(child, mark),
-        read(child.stdout(), (chunk) => log === null ? stdout.add(chunk) : log.write(chunk)),
+        read(child.stdout(), (chunk) => {
+          if (log === null) return stdout.add(chunk);
+          log.write(chunk);
+          command.onOutput?.(chunk);
+        }),
         read(child.stderr(), (chunk) => stderr.add(chunk)),
       ]);
       const leftOut = log?.leftOut ?? 0;

@@ -9,7 +9,7 @@ import { CONTAINMENTS, unwrapCode, WRAPPED_OK, wrappedArgv } from "./containment
 function makeHost(): { host: Host; abort: () => void } {
   const controller = new AbortController();
   return {
-    host: denoHost({ log: () => {}, signal: controller.signal }),
+    host: denoHost({ emit: () => {}, signal: controller.signal }),
     abort: () => controller.abort(),
   };
 }
@@ -115,7 +115,7 @@ Deno.test("run() leaves nothing of a command that has ended, with a namespace an
       try {
         const said: string[] = [];
         const fresh = denoHost({
-          log: (_, text) => said.push(text),
+          emit: (event) => event.event === "notice" && said.push(event.text),
           signal: new AbortController().signal,
         });
         const marked = { KMATRIX_TEST: dir };

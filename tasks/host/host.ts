@@ -3,6 +3,7 @@
 
 import type { Parts } from "../formats/elf.ts";
 import type { Usage } from "../model.ts";
+import type { RunEvent } from "../formats/run_event.ts";
 import type { Reach } from "../formats/environment.ts";
 import type { Confinement, SandboxUse } from "../formats/sandbox.ts";
 
@@ -19,6 +20,8 @@ export interface Command {
    * beginning and end with a mark between them (host/capped_log.ts). Of spawn() standard error.
    */
   readonly log?: string;
+  /** Told of what goes into the log as it comes. */
+  readonly onOutput?: (chunk: Uint8Array) => void;
   readonly timeoutMs?: number;
   /** Set where it runs what strangers wrote; without a sandbox on this machine it has no effect. */
   readonly confine?: Confinement;
@@ -67,6 +70,9 @@ export interface Host {
   now(): number;
   /** Resolves after that time, or at once when the run is interrupted. */
   sleep(ms: number): Promise<void>;
+  /** Tells all who read along what happens. */
+  emit(event: RunEvent): void;
+  /** Emits a notice. */
   log(level: Level, text: string): void;
   readonly env: (name: string) => string | undefined;
   /** All variables of this process. */

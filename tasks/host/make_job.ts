@@ -29,6 +29,8 @@ export interface Job {
   readonly cache: CompilerCache | null;
   readonly confine: Confinement;
   readonly source: MakeRequest["source"];
+  /** Told of make's output as it comes. */
+  readonly onOutput?: (chunk: Uint8Array) => void;
   /** Runs before make. */
   readonly prepare?: () => Promise<void>;
   /** Paths below the build folder; asked for when make is done. */
@@ -117,7 +119,7 @@ export async function checkInside(
  *   where the machine broke it: a killed compiler, a full disk.
  */
 export async function runMake(
-  { argv, cache, confine }: Pick<Job, "argv" | "cache" | "confine">,
+  { argv, cache, confine, onOutput }: Pick<Job, "argv" | "cache" | "confine" | "onOutput">,
   log: string,
   host: Host,
 ): Promise<void> {
@@ -126,6 +128,7 @@ export async function runMake(
   const result = await host.run({
     argv,
     log,
+    ...(onOutput ? { onOutput } : {}),
     ...throughCache(confine, cache),
   });
   if (host.signal.aborted) throw new KmatrixError("interrupted", "interrupted", "interrupted");

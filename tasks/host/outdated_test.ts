@@ -5,7 +5,7 @@ import { layFiles } from "../testing/temp_dir.ts";
 import { denoHost } from "./deno_host.ts";
 import { dropOutdated } from "./outdated.ts";
 
-const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+const host = denoHost({ emit: () => {}, signal: new AbortController().signal });
 
 Deno.test("dropOutdated() removes what names a file that changed behind its time, and nothing else", () =>
   withTempDir(async (dir) => {

@@ -12,7 +12,7 @@ import { denoHost } from "./deno_host.ts";
 import { treeState } from "./kernel_tree.ts";
 import { identifySource } from "./source_identity.ts";
 
-const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+const host = denoHost({ emit: () => {}, signal: new AbortController().signal });
 
 async function sh(cwd: string, script: string): Promise<string> {
   const args = ["-ec", `export GIT_CONFIG_GLOBAL=/dev/null; ${script}`];

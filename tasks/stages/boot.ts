@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Boots one cell, keeps what it says byte for byte, and stops it when a limit is hit. */
+import { FrameReader, type TestNews, testNews } from "../formats/frames.ts";
 import type { Child, Host } from "../host/host.ts";
 import type {
   Accel,
@@ -72,6 +73,8 @@ async function recorded(input: BootInput, host: Host): Promise<BootRecord> {
     accel: input.accel,
   });
   const startedAt = host.now();
+  const told = { cell: input.cell, folder: dir };
+  host.emit({ event: "boot-started", ...told });
   const child = await host.spawn({ argv, log: `${dir}/qemu.log` });
   const { end, ...watched } = await watch(child, input, startedAt, host);
   const vmlinux = await host.fs.stat(input.vmlinux);
@@ -97,6 +100,8 @@ async function recorded(input: BootInput, host: Host): Promise<BootRecord> {
     }),
   };
   await host.fs.writeText(`${dir}/${RECORDINGS.record}`, `${JSON.stringify(record, null, 2)}\n`);
+  const how = record.end.kind === "limit" ? record.end.rung : record.end.kind;
+  host.emit({ event: "boot-ended", ...told, end: how, durationMs: record.durationMs });
   return record;
 }
 
@@ -240,6 +245,8 @@ async function watch(
   const exit = child.exit.then((value) => {
     code = value;
   });
+  const told = { cell: input.cell, folder: dir };
+  const news = new FrameReader();
   let resultBytes = 0;
   let resultAt = startedAt;
   let limit: BootEnd | null = null;
@@ -251,9 +258,14 @@ async function watch(
     const size = (await host.fs.stat(`${dir}/${RECORDINGS.results}`))?.size ?? 0;
     if (size > 0) {
       firstByteMs.results ??= now - startedAt;
-      if (firstByteMs.test === undefined && await hasTest(dir, host)) {
-        firstByteMs.test = now - startedAt;
-      }
+    }
+    for (const one of await newsOf(news, resultBytes, size, dir, host)) {
+      if (one.kind === "started") firstByteMs.test ??= now - startedAt;
+      host.emit(
+        one.kind === "started"
+          ? { event: "test-started", ...told, test: one.test }
+          : { event: "test-ended", ...told, test: one.test, said: one.said },
+      );
     }
     if (size !== resultBytes) {
       if (resultBytes > 0) silentMs = Math.max(silentMs, now - resultAt);
@@ -291,10 +303,22 @@ async function watch(
   };
 }
 
-/** KTAP says so before each test (selftests/harness/ktap.ts). */
-async function hasTest(dir: string, host: Host): Promise<boolean> {
-  const text = await host.fs.readTail(`${dir}/${RECORDINGS.results}`, 64 << 10);
-  return text.includes(" # RUN ");
+/** What the bytes from..to of the results say of tests. */
+async function newsOf(
+  reader: FrameReader,
+  from: number,
+  to: number,
+  dir: string,
+  host: Host,
+): Promise<TestNews[]> {
+  if (to <= from) return [];
+  const parts = await host.fs.openParts(`${dir}/${RECORDINGS.results}`);
+  try {
+    const frames = reader.feed(parts.read(from, to - from));
+    return frames.map(testNews).filter((one) => one !== null);
+  } finally {
+    parts.close();
+  }
 }
 
 /** For the report, on a full disk: what can be made again, and most of what the guest has printed. */

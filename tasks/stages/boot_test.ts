@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import type { Child, FileSystem } from "../host/host.ts";
 import { denoFileSystem } from "../host/deno_fs.ts";
 import type { BootRecord } from "../model.ts";
+import type { RunEvent } from "../formats/run_event.ts";
+import { encodeFrame } from "../../selftests/harness/frames.ts";
 import { bootTimes, type Limits } from "../formats/limits.ts";
 import { FakeClock, FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { rejectionOf } from "../testing/errors.ts";
@@ -24,8 +26,8 @@ const LIMITS: Limits = {
 interface Script {
   readonly prints?: readonly (readonly [atMs: number, text: string])[];
   readonly reports?: readonly number[];
-  /** When the first test begins. */
-  readonly testAtMs?: number;
+  /** A line of KTAP in the place of what else is reported then. */
+  readonly ktap?: Readonly<Record<number, string>>;
   readonly ends?: { readonly atMs: number; readonly code: number };
   /** What QEMU says on standard error. */
   readonly says?: string;
@@ -35,6 +37,7 @@ interface Booted {
   readonly record: BootRecord;
   readonly killed: boolean;
   readonly console: string;
+  readonly events: readonly RunEvent[];
   readonly dir: string;
 }
 
@@ -46,6 +49,7 @@ async function bootWith(
 ): Promise<void> {
   await withTempDir(async (dir) => {
     let killed = false;
+    let seq = 0;
     const spawn = (command: { argv: readonly string[]; log?: string }, clock: FakeClock): Child => {
       const exit = Promise.withResolvers<number>();
       const stream = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 100 });
@@ -59,8 +63,11 @@ async function bootWith(
       }
       for (const atMs of script.reports ?? []) {
         clock.after(atMs, () => {
-          const frame = atMs === script.testAtMs ? "K1 7 00000000 # RUN a.b\n" : "frame\n";
-          Deno.writeTextFileSync(`${dir}/boot/results.log`, frame, { append: true });
+          const payload = script.ktap?.[atMs];
+          const frame = script.ktap
+            ? encodeFrame({ kind: payload ? "K" : "H", payload: payload ?? "", seq: seq++ })
+            : new TextEncoder().encode("frame\n");
+          Deno.writeFileSync(`${dir}/boot/results.log`, frame, { append: true });
         });
       }
       if (script.says) Deno.writeTextFileSync(command.log!, script.says);
@@ -103,7 +110,8 @@ async function bootWith(
       ...other,
     }, host);
     const console = await Deno.readTextFile(`${dir}/boot/console.log`);
-    await look({ record, killed, console, dir: `${dir}/boot` });
+    const { events } = host;
+    await look({ record, killed, console, events, dir: `${dir}/boot` });
   });
 }
 
@@ -136,10 +144,18 @@ Deno.test("boot() measures the phases, for the limits of later boots", async () 
   const script: Script = {
     prints: [[150, "Linux\n"]],
     reports: [1000, 1200, 2900, 3000],
-    testAtMs: 1200,
+    ktap: { 1200: "# RUN a.b", 2900: "ok 1 a.b # SKIP none", 3000: "# RUN a.c" },
     ends: { atMs: 3500, code: 33 },
   };
-  await bootWith(script, ({ record }) => {
+  await bootWith(script, ({ record, events, dir }) => {
+    const told = { cell: "linux-6.12/kcov", folder: dir };
+    assert.deepEqual(events, [
+      { event: "boot-started", ...told },
+      { event: "test-started", ...told, test: "a.b" },
+      { event: "test-ended", ...told, test: "a.b", said: "skip" },
+      { event: "test-started", ...told, test: "a.c" },
+      { event: "boot-ended", ...told, end: "exited", durationMs: 3500 },
+    ]);
     const { firstOutputMs, initMs, silentMs, bootMs } = bootTimes(record);
     // Looked at every 100 ms.
     assert.ok(firstOutputMs >= 150 && firstOutputMs <= 300, `${firstOutputMs}`);

@@ -7,7 +7,7 @@ import type { KernelSpec } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { bring, type BringRequest } from "./bring.ts";
 
-const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+const host = denoHost({ emit: () => {}, signal: new AbortController().signal });
 
 const KERNEL: KernelSpec = {
   id: "linux-6.12",

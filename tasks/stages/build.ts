@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Compiles a configured kernel, unless its build folder already holds the result. */
+import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import { moduleFolder, type Paths } from "../paths.ts";
 import type { KernelBuild, KernelConfig, RunSettings } from "../model.ts";
-import { collectWarnings, countObjects } from "../formats/build_log.ts";
+import { collectWarnings, countObjects, ObjectCounter } from "../formats/build_log.ts";
 import { buildConfinement, makeArgv, type MakeRequest, moduleArgv } from "../formats/make.ts";
 import {
   type BuildReason,
@@ -68,6 +69,7 @@ export async function build(
       argv: makeArgv(request, buildTargets(config)),
       cache,
       confine,
+      onOutput: await objectsTold(config, before, log, host),
       prepare: () => dropOutdated(buildDir, config.source, host),
       source: config.source,
       products: async () => [
@@ -132,6 +134,31 @@ export async function build(
     durationMs: host.now() - startedAt,
   };
 }
+
+/** Emits how many objects make has compiled, some times a second. */
+async function objectsTold(
+  { key, buildDir }: KernelConfig,
+  before: { readonly dir: string } | null,
+  log: string,
+  host: Host,
+): Promise<(chunk: Uint8Array) => void> {
+  // What an edited file leads to is not known; a whole build has as many as the one before.
+  const whole = before !== null && !(await host.fs.exists(`${buildDir}/vmlinux`));
+  const last = whole ? await readLog(`${before.dir}/${basename(log)}`, host, countObjects) : 0;
+  const total = last > 0 ? last : null;
+  const counter = new ObjectCounter();
+  let [toldCount, toldAt] = [0, 0];
+  return (chunk) => {
+    counter.feed(chunk);
+    const now = host.now();
+    const done = counter.count;
+    if (done === toldCount || (now - toldAt < OBJECTS_EVERY_MS && done !== total)) return;
+    [toldCount, toldAt] = [done, now];
+    host.emit({ event: "objects-compiled", key, done, total });
+  };
+}
+
+const OBJECTS_EVERY_MS = 500;
 
 /** Whether build() would find the kernel as it left it, and start no compiler for it. */
 export async function isBuilt(

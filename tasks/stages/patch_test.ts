@@ -7,7 +7,7 @@ import type { KernelSpec, SourceArchive } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { patch } from "./patch.ts";
 
-const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+const host = denoHost({ emit: () => {}, signal: new AbortController().signal });
 
 const BASE: Readonly<Record<string, string>> = {
   "Makefile": "all:\n",

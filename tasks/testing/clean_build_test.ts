@@ -7,7 +7,7 @@ import { withTempDir } from "./project_copy.ts";
 const LONG_AGO = new Date("2001-02-03T04:05:06.789Z");
 
 Deno.test("a saved build folder comes back with content and times, without what was added", async () => {
-  const host = denoHost({ log: () => {}, signal: new AbortController().signal });
+  const host = denoHost({ emit: () => {}, signal: new AbortController().signal });
   await withTempDir(async (dir) => {
     const folder = `${dir}/builds/key`;
     await Deno.mkdir(`${folder}/kernel`, { recursive: true });

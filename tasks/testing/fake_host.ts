@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** A host whose clock, commands and children are a test's own; its files are those of the disk. */
+import { eventText } from "../formats/event_text.ts";
+import type { RunEvent } from "../formats/run_event.ts";
 import type { Child, Command, CommandResult, FileSystem, Host, Level } from "../host/host.ts";
 import type { SandboxUse } from "../formats/sandbox.ts";
 import { denoFileSystem } from "../host/deno_fs.ts";
@@ -46,6 +48,8 @@ export class FakeHost implements Host {
   readonly clock = new FakeClock();
   /** Every command, as words. */
   readonly commands: (readonly string[])[] = [];
+  readonly events: RunEvent[] = [];
+  /** What a screen would show of them. */
   readonly messages: string[] = [];
   readonly #options: FakeHostOptions;
 
@@ -88,8 +92,14 @@ export class FakeHost implements Host {
     return this.clock.sleep(ms);
   }
 
+  emit(event: RunEvent): void {
+    this.events.push(event);
+    const line = eventText(event);
+    if (line) this.messages.push(`${line.level}: ${line.text}`);
+  }
+
   log(level: Level, text: string): void {
-    this.messages.push(`${level}: ${text}`);
+    this.emit({ event: "notice", level, text });
   }
 
   env = (): undefined => undefined;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Small trees, what `git am` makes of them, and what kmatrix does: for tests that compare the two. */
+import { eventText } from "../formats/event_text.ts";
 import $ from "dax";
 import { childEnvironment } from "../formats/environment.ts";
 import { gitEnvironment } from "../formats/git.ts";
@@ -106,8 +107,9 @@ export class Intake {
   readonly messages: string[] = [];
   readonly cache: string;
   readonly #host = denoHost({
-    log: (level, text) => {
-      if (level !== "debug") this.messages.push(`${level}: ${text}`);
+    emit: (event) => {
+      const line = eventText(event);
+      if (line && line.level !== "debug") this.messages.push(`${line.level}: ${line.text}`);
     },
     signal: new AbortController().signal,
   });

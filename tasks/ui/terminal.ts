@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** The screen: progress on standard error, results on standard output. */
-import type { Level } from "../host/host.ts";
+import { type EventText, eventText } from "../formats/event_text.ts";
 import { plainText } from "../formats/plain_text.ts";
+import type { RunEvent } from "../formats/run_event.ts";
 import { PLAIN, type SummaryStyle } from "../formats/summary.ts";
 
 export interface Terminal {
   readonly style: SummaryStyle;
   readonly width: number;
-  log(level: Level, text: string): void;
+  /** What is worth a line. */
+  show(event: RunEvent): void;
   /** A result. */
   print(text: string): void;
   error(text: string): void;
@@ -46,13 +48,15 @@ export function openTerminal(options: { verbose: boolean; quiet: boolean }): Ter
   const startedAt = performance.now();
   const colours = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
   const { style, shown } = makePaint(colours, crypto.randomUUID().replaceAll("-", ""));
-  const isShown = (level: Level) =>
+  const isShown = (level: EventText["level"]) =>
     level === "warn" || (level === "debug" ? options.verbose : !options.quiet);
   return {
     style,
     width: Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 160,
-    log(level, text) {
-      if (!isShown(level)) return;
+    show(event) {
+      const line = eventText(event);
+      if (line === null || !isShown(line.level)) return;
+      const { level, text } = line;
       const time = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6);
       const sign = level === "warn" || level === "notice" ? "! " : "";
       console.error(`[${time}s] ${sign}${shown(text)}`);
