@@ -11,6 +11,7 @@ import {
   judgeWarnings,
   logCutMark,
   MAKE_CALL_MARK,
+  ObjectCounter,
 } from "./build_log.ts";
 
 /* What kbuild, clang 22, ld.lld 22, objtool and GNU make 4.3 print; the paths are shortened. */
@@ -316,4 +317,16 @@ Deno.test("isCutLog() knows the mark of a log that lacks something", () => {
   assert.equal(isCutLog(START + SELECT), false);
   assert.equal(isCutLog(START + logCutMark(7) + SELECT), true);
   assert.equal(isCutLog("echo '[kmatrix: 7 bytes of the log left out]'"), false);
+});
+
+Deno.test("ObjectCounter counts as countObjects() does, however the output is cut", () => {
+  const log =
+    "  CC      a.o\n  CC [M]  b/c.o\n  HOSTCC  scripts/x\n  AS      d.o\n  CC      a.o\n  CC      e.o";
+  const bytes = new TextEncoder().encode(`${log}\n`);
+  for (const size of [1, 3, 1000]) {
+    const counter = new ObjectCounter();
+    for (let at = 0; at < bytes.length; at += size) counter.feed(bytes.subarray(at, at + size));
+    assert.equal(counter.count, countObjects(log));
+    assert.equal(counter.count, 3);
+  }
 });

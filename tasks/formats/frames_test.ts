@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { encodeFrame, FrameWriter, utf8Bytes } from "../../selftests/harness/frames.ts";
-import { decodeFrames } from "./frames.ts";
+import { decodeFrames, FrameReader, testNews } from "./frames.ts";
 
 const PAYLOADS = ["{}", "KTAP version 1", "# ß 😀", "", "ok 1 a.b.c"];
 
@@ -104,4 +104,30 @@ Deno.test("decodeFrames() never throws, whatever the bytes", () => {
     decodeFrames(bytes);
     decodeFrames(Uint8Array.from([...stream(), ...bytes, ...utf8Bytes("\n")]));
   }));
+});
+
+Deno.test("FrameReader gives each frame once, however the stream is cut", () => {
+  const payloads = ["# RUN a.b", "# a note", "ok 1 a.b # SKIP ß is missing", "not ok 2 a.c"];
+  const bytes = Uint8Array.from(
+    payloads.flatMap((payload, seq) => [...encodeFrame({ kind: "K", seq, payload })]),
+  );
+  for (let size = 1; size <= bytes.length; size += 7) {
+    const reader = new FrameReader();
+    const frames = [];
+    for (let at = 0; at < bytes.length; at += size) {
+      frames.push(...reader.feed(bytes.subarray(at, at + size)));
+    }
+    assert.deepEqual(frames.map(({ payload }) => payload), payloads);
+    assert.equal(reader.damage, null);
+    assert.deepEqual(frames.map(testNews), [
+      { kind: "started", test: "a.b" },
+      null,
+      { kind: "ended", test: "a.b", said: "skip" },
+      { kind: "ended", test: "a.c", said: "not ok" },
+    ]);
+  }
+  const torn = new FrameReader();
+  assert.deepEqual(torn.feed(bytes.subarray(0, 5)), []);
+  assert.match(torn.damage!, /ends inside frame 0/);
+  assert.equal(testNews({ kind: "J", seq: 0, payload: "# RUN a.b" }), null);
 });
