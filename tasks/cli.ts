@@ -27,6 +27,8 @@ export interface RunOptions extends CommonOptions {
   readonly filter: readonly string[];
   readonly junit?: string | undefined;
   readonly json?: string | undefined;
+  /** A file, or "-" for standard output. */
+  readonly events?: string | undefined;
   readonly shard?: { part: number; of: number } | undefined;
   readonly list: boolean;
   /** plan: what is built already. */
@@ -208,6 +210,7 @@ export function makeProgram(perform: (invocation: Invocation) => Promise<void>):
       .option("-n, --dry-run", "print every command instead of running it", false)
       .option("--junit <file>", "a copy of junit.xml")
       .option("--json <file>", "a copy of run.json")
+      .option("--events <file>", "what happens, as it happens, a JSON text a line; - is stdout")
       .option("-v, --verbose", "print every command that runs", false)
       .option("-q, --quiet", "print only the table and failures", false)
       .configureOutput({ outputError: (text, write) => write(`kmatrix: ${text}`) })

@@ -7,11 +7,14 @@ import { EXIT, exitCodeOfCommander } from "./exit_codes.ts";
 import { failureFrom } from "./errors.ts";
 import { exitCodeOfAll } from "./failure_kinds.ts";
 import { failureText } from "./formats/summary.ts";
-import { openTerminal } from "./ui/terminal.ts";
+import type { RunEvent } from "./formats/run_event.ts";
+import { openTerminal, type Terminal } from "./ui/terminal.ts";
 import { denoHost } from "./host/deno_host.ts";
+import { type EventFile, openEventFile } from "./host/event_file.ts";
 import { checkOutputs, outputsOf } from "./host/outputs.ts";
 import { pathsFor } from "./paths.ts";
-import { perform } from "./commands/mod.ts";
+import { type Stage, STAGES } from "./model.ts";
+import { perform as performCommand } from "./commands/mod.ts";
 
 const abort = new AbortController();
 let interrupted: "SIGINT" | "SIGTERM" | null = null;
@@ -22,9 +25,39 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+/** Does it, and tells of it as `--events` wants. */
 async function run(invocation: Invocation, root: string): Promise<number> {
+  const { options, kind } = invocation;
+  const results = options.events === "-" ? "standard error" : "standard output";
+  const terminal = openTerminal({ ...options, results });
+  const startedAt = Date.now();
+  let file: EventFile | null = null;
+  const emit = (event: RunEvent) => {
+    terminal.show(event);
+    file?.write(event);
+  };
+  const code = await perform(invocation, root, terminal, emit, () => {
+    if (options.events !== undefined) file = openEventFile(options.events, startedAt);
+    emit({ event: "run-started", command: kind === "run" ? commandOf(invocation.until) : kind });
+  });
+  const durationMs = Date.now() - startedAt;
+  emit({ event: "run-ended", exitCode: code, durationMs, interrupted });
+  (file as EventFile | null)?.close();
+  return code;
+}
+
+/** `matrix` is the command that goes through all stages. */
+const commandOf = (until: Stage) => until === STAGES.at(-1) ? "matrix" : until;
+
+/** @param begin Called once it is sure that what is to be written can be. */
+async function perform(
+  invocation: Invocation,
+  root: string,
+  terminal: Terminal,
+  emit: (event: RunEvent) => void,
+  begin: () => void,
+): Promise<number> {
   const options: RunOptions = invocation.options;
-  const terminal = openTerminal(options);
   // One name for one folder, whatever it is called: paths are part of what a build is known by.
   const absolute = (path: string) => resolve(path);
   const cacheName = Deno.env.get("O") ? "O" : "KMATRIX_CACHE";
@@ -35,14 +68,11 @@ async function run(invocation: Invocation, root: string): Promise<number> {
     options.outputDir === undefined ? null : absolute(options.outputDir),
   );
   try {
-    const host = denoHost({
-      emit: (event) => terminal.show(event),
-      signal: abort.signal,
-      sandbox: options.sandbox ?? "off",
-    });
+    const host = denoHost({ emit, signal: abort.signal, sandbox: options.sandbox ?? "off" });
     const outputs = outputsOf(invocation, paths, cacheName, absolute);
     await checkOutputs(outputs, [root, Deno.cwd()], host);
-    const failures = await perform(invocation, {
+    begin();
+    const failures = await performCommand(invocation, {
       paths,
       host,
       terminal,

@@ -30,7 +30,7 @@ export function outputsOf(
   absolute: (path: string) => string,
 ): Output[] {
   const use = options.list || options.dryRun ? "nothing" : USES[kind];
-  const { outputDir, junit, json, status, tree, series, range } = options;
+  const { outputDir, junit, json, events, status, tree, series, range } = options;
   // A plain plan only reads.
   const looks = status || [tree, series, range].some((one) => one !== undefined);
   const file = (name: string, given: string | undefined): Output[] =>
@@ -50,6 +50,7 @@ export function outputsOf(
       : []),
     ...file("--junit", junit),
     ...file("--json", json),
+    ...file("--events", events === "-" ? undefined : events),
   ];
 }
 

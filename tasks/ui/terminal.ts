@@ -43,8 +43,15 @@ export function makePaint(colours: boolean, secret: string): Paint {
   };
 }
 
+export interface TerminalOptions {
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+  /** Where results go: standard output may be a program's. */
+  readonly results: "standard output" | "standard error";
+}
+
 /** Colours only on a terminal and without NO_COLOR; times since the start in front of progress. */
-export function openTerminal(options: { verbose: boolean; quiet: boolean }): Terminal {
+export function openTerminal(options: TerminalOptions): Terminal {
   const startedAt = performance.now();
   const colours = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
   const { style, shown } = makePaint(colours, crypto.randomUUID().replaceAll("-", ""));
@@ -61,7 +68,10 @@ export function openTerminal(options: { verbose: boolean; quiet: boolean }): Ter
       const sign = level === "warn" || level === "notice" ? "! " : "";
       console.error(`[${time}s] ${sign}${shown(text)}`);
     },
-    print: (text) => console.log(shown(text)),
+    print: (text) => {
+      if (options.results === "standard error") console.error(shown(text));
+      else console.log(shown(text));
+    },
     error: (text) => console.error(shown(`kmatrix: ${text}`)),
   };
 }
