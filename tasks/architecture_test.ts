@@ -5,12 +5,18 @@ import assert from "node:assert/strict";
 const TASKS = new URL(".", import.meta.url);
 
 async function filesOf(folder: string): Promise<URL[]> {
+  const files = await filesIn(folder);
+  assert.ok(files.length > 5, folder);
+  return files;
+}
+
+async function filesIn(folder: string): Promise<URL[]> {
   const dir = new URL(`${folder}/`, TASKS);
   const files: URL[] = [];
   for await (const { name } of Deno.readDir(dir)) {
     if (name.endsWith(".ts") && !name.endsWith("_test.ts")) files.push(new URL(name, dir));
   }
-  assert.ok(files.length > 5, folder);
+  assert.notEqual(files.length, 0, folder);
   return files;
 }
 
@@ -77,6 +83,27 @@ Deno.test("stages reach the machine through their host alone", async () => {
       assert.notEqual(nameOf(imported), "tasks/host/deno_host.ts", nameOf(file));
     }
   }
+});
+
+Deno.test("the command line stays in its own rooms: nothing that it calls knows of it", async () => {
+  const folders = [".", "bench", "commands", "formats", "host", "stages", "testing", "ui"];
+  const found: string[] = [];
+  for (const folder of folders) {
+    for (const file of await filesIn(folder)) {
+      for (const { file: imported } of importsOf(file, await Deno.readTextFile(file))) {
+        if (nameOf(imported) === "tasks/cli.ts") found.push(`${nameOf(file)} imports cli.ts`);
+        if (!below(imported, "commands") || below(file, "commands")) continue;
+        // The fake project tells the commands where to write.
+        if (nameOf(file) === "tasks/testing/fake_project.ts") continue;
+        found.push(`${nameOf(file)} imports commands`);
+      }
+    }
+  }
+  assert.deepEqual([...new Set(found)].sort(), [
+    "tasks/cli.ts imports commands",
+    "tasks/main.ts imports cli.ts",
+    "tasks/main.ts imports commands",
+  ]);
 });
 
 Deno.test("one file takes cells through their stages", async () => {

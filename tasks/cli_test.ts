@@ -1,17 +1,31 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { CommanderError } from "commander";
-import { type Invocation, makeProgram } from "./cli.ts";
+import { CommanderError, Option } from "commander";
+import { makeProgram, whoHasOption } from "./cli.ts";
+import { type Command, factsOf, flagsOf } from "./commands/command.ts";
+import { COMMANDS } from "./commands/mod.ts";
+import { HEADINGS } from "./commands/options.ts";
 import { EXIT } from "./exit_codes.ts";
 import { STAGES } from "./model.ts";
 
+interface Asked {
+  readonly command: string;
+  readonly words: readonly string[];
+  /** What was given, by the name of its option. */
+  readonly given: Readonly<Record<string, unknown>>;
+}
+
 /** What a command line asks for, or the error that it gets. */
-async function invoke(...args: readonly string[]): Promise<Invocation | CommanderError> {
-  let invocation: Invocation | undefined;
-  const program = makeProgram((asked) => {
-    invocation = asked;
-    return Promise.resolve();
-  });
+async function invoke(...args: readonly string[]): Promise<Asked | CommanderError> {
+  let asked: Asked | undefined;
+  const watched = COMMANDS.map((command): Command => ({
+    ...command,
+    invoke(words, given) {
+      asked = { command: command.name, words, given };
+      return command.invoke(words, given);
+    },
+  }));
+  const program = makeProgram(() => Promise.resolve(), watched);
   for (const command of [program, ...program.commands]) {
     command.configureOutput({ writeErr: () => {}, writeOut: () => {} });
   }
@@ -21,79 +35,150 @@ async function invoke(...args: readonly string[]): Promise<Invocation | Commande
     assert.ok(error instanceof CommanderError, String(error));
     return error;
   }
-  assert.ok(invocation);
-  return invocation;
+  assert.ok(asked);
+  return asked;
 }
 
-async function asked(...args: readonly string[]): Promise<Invocation> {
-  const invocation = await invoke(...args);
-  assert.ok(!(invocation instanceof CommanderError), `${invocation}`);
-  return invocation;
+async function asked(...args: readonly string[]): Promise<Asked> {
+  const found = await invoke(...args);
+  assert.ok(!(found instanceof CommanderError), `${args.join(" ")}: ${found}`);
+  return found;
 }
 
-Deno.test("makeProgram() runs the whole matrix up to parse, with the defaults", async () => {
-  const invocation = await asked("matrix");
-  assert.ok(invocation.kind === "run");
-  assert.equal(invocation.until, "parse");
-  assert.deepEqual(invocation.globs, []);
-  const { options } = invocation;
-  assert.equal(options.matrix, "matrix.yaml");
-  assert.equal(options.accel, "auto");
-  assert.equal(options.install, true);
-  assert.equal(options.kvm, true);
-  assert.deepEqual([options.failFast, options.dryRun, options.list, options.verbose], [
-    ...[false, false, false, false],
-  ]);
-});
+/** A whole run of the tool on this project. */
+async function ran(...words: readonly string[]) {
+  const args = ["run", "--allow-all", "--no-check", `${import.meta.dirname}/main.ts`, ...words];
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), err: text.decode(stderr) };
+}
 
-Deno.test("makeProgram() has a command for each stage, which takes cells", async () => {
-  for (const stage of STAGES.filter((stage) => stage !== "parse")) {
-    const invocation = await asked(stage, "a/b", "c/*");
-    assert.ok(invocation.kind === "run");
-    assert.equal(invocation.until, stage);
-    assert.deepEqual(invocation.globs, ["a/b", "c/*"]);
+Deno.test("each command gets its words", async () => {
+  const cases: readonly (readonly [readonly string[], readonly string[]])[] = [
+    [["matrix"], []],
+    ...STAGES.filter((stage) => stage !== "parse").map((stage) =>
+      [[stage, "a/b", "c/*"], ["a/b", "c/*"]] as const
+    ),
+    [["parse", "out/a", "out/b"], ["out/a", "out/b"]],
+    [["report"], []],
+    [["report", "out/a"], ["out/a"]],
+    [["repro", "a/b", "--smp", "2", "--", "ls", "-l"], ["a/b", "ls", "-l"]],
+    [["cover", "a/b", "--", "read", "-1", "0"], ["a/b", "read", "-1", "0"]],
+    [["cover", "a/b", "getpid"], ["a/b", "getpid"]],
+    [["complete", "--", "repro", "--li"], ["repro", "--li"]],
+  ];
+  for (const [args, words] of cases) {
+    const found = await asked(...args);
+    assert.equal(found.command, args[0]);
+    assert.deepEqual(found.words, words);
   }
 });
 
-Deno.test("makeProgram() reads every option", async () => {
-  const invocation = await asked(
+Deno.test("makeProgram() reads every option of matrix", async () => {
+  const args = [
     ...["matrix", "a/*", "-j", "3", "-t", "90", "-o", "dir", "--accel", "kvm", "--no-kvm", "-n"],
     ...["--kconfig-add", "CONFIG_A=y", "--kconfig-add", "CONFIG_B=n", "--filter", "kcov.*"],
     ...["--shard", "2/3", "--fail-fast", "--no-install", "--junit", "j", "--json", "r", "-q"],
-  );
-  const { options } = invocation;
-  assert.equal(options.jobs, 3);
-  assert.equal(options.timeout, 90);
-  assert.equal(options.outputDir, "dir");
-  assert.deepEqual([options.accel, options.kvm], ["kvm", false]);
-  assert.deepEqual(options.kconfigAdd, ["CONFIG_A=y", "CONFIG_B=n"]);
-  assert.deepEqual(options.filter, ["kcov.*"]);
-  assert.deepEqual(options.shard, { part: 2, of: 3 });
-  assert.deepEqual([options.failFast, options.install, options.dryRun, options.quiet], [
-    ...[true, false, true, true],
-  ]);
-  assert.deepEqual([options.junit, options.json], ["j", "r"]);
+    ...["--matrix", "m", "--tree", "t", "--series", "s", "--kernel", "k", "--range", "a..b"],
+    ...["--fuzz", "--partial", "--sandbox", "off", "--retries", "2", "--repeat", "4", "--list"],
+    ...["--allow-flaky", "--bundle", "-v", "--events", "e"],
+  ];
+  const { given } = await asked(...args);
+  assert.deepEqual({ ...given }, {
+    ...{ jobs: 3, timeout: 90, outputDir: "dir", accel: "kvm", kvm: false, dryRun: true },
+    ...{ kconfigAdd: ["CONFIG_A=y", "CONFIG_B=n"], filter: ["kcov.*"], shard: { part: 2, of: 3 } },
+    ...{ failFast: true, install: false, junit: "j", json: "r", quiet: true, matrix: "m" },
+    ...{ tree: "t", series: "s", kernel: "k", range: "a..b", fuzz: true, partial: true },
+    ...{ sandbox: "off", retries: 2, repeat: 4, list: true, allowFlaky: true, bundle: true },
+    ...{ verbose: true, events: "e" },
+  });
+  const { options } = COMMANDS.find(({ name }) => name === "matrix")!;
+  assert.deepEqual(Object.keys(given).sort(), Object.keys(options).sort());
 });
 
-Deno.test("makeProgram() hands folders to parse and report", async () => {
-  const parse = await asked("parse", "out/a", "out/b");
-  assert.ok(parse.kind === "parse");
-  assert.deepEqual(parse.dirs, ["out/a", "out/b"]);
-  const report = await asked("report");
-  assert.ok(report.kind === "report");
-  assert.equal(report.dir, undefined);
-});
-
-Deno.test("makeProgram() hands repro its cell and what it changes of the boot", async () => {
-  const repro = await asked(
+Deno.test("makeProgram() hands repro what it changes of the boot", async () => {
+  const { given } = await asked(
     ...["repro", "a/b", "--test", "x.*", "--smp", "2", "--memory", "64", "--cmdline", "a b"],
     ...["--qemu-arg=-d", "--qemu-arg", "int"],
   );
-  assert.ok(repro.kind === "repro");
-  assert.equal(repro.cell, "a/b");
-  const { test, smp, memory, cmdline, qemuArg } = repro.options;
-  assert.deepEqual([test, smp, memory, cmdline, qemuArg], [
-    ...[["x.*"], 2, 64, "a b", ["-d", "int"]],
+  const { test, smp, memory, cmdline, qemuArg } = given;
+  assert.deepEqual([test, smp, memory, cmdline, qemuArg], [["x.*"], 2, 64, "a b", ["-d", "int"]]);
+  assert.equal((await asked("repro", "a/b", "--gdb")).given.gdb, true);
+  assert.equal((await asked("repro", "a/b", "--gdb", "99")).given.gdb, 99);
+});
+
+Deno.test("an option is named as commander names it, and means one thing in one group", () => {
+  const seen = new Map<string, unknown>();
+  for (const { name: command, options } of COMMANDS) {
+    for (const [name, { flags, heading, initial }] of Object.entries(options)) {
+      assert.equal(new Option(flags).attributeName(), name, command);
+      if (!HEADINGS.includes(heading)) continue;
+      const before = seen.get(name) ?? initial;
+      assert.deepEqual(initial, before, `${command} ${name}`);
+      seen.set(name, initial);
+    }
+  }
+  assert.ok(seen.size > 20);
+});
+
+Deno.test("a command has no option that it does not honour", async () => {
+  const cells = ["--matrix", "--shard", "--list", "--tree", "--kernel"];
+  const builds = ["--jobs", "--sandbox", "--no-install", "--kconfig-add"];
+  const boots = ["--accel", "--no-kvm", "--timeout"];
+  const again = ["--retries", "--repeat", "--allow-flaky", "--bundle"];
+  const none: Readonly<Record<string, readonly string[]>> = {
+    completion: [...cells, ...builds, ...boots, ...again, "--output-dir", "--verbose"],
+    complete: ["--list", ...builds, ...boots, ...again, "--output-dir", "--verbose"],
+    tests: [...cells, ...builds, ...boots, ...again, "--output-dir", "--filter"],
+    cache: [...cells, ...builds, ...boots, ...again, "--output-dir", "--junit"],
+    report: [...cells, ...builds, ...boots, ...again, "--dry-run"],
+    parse: ["--shard", "--list", "--tree", ...builds, ...boots, ...again, "--output-dir"],
+    plan: ["--list", "--dry-run", "--jobs", ...boots, ...again, "--output-dir", "--junit"],
+    doctor: ["--list", "--dry-run", "--jobs", "--kconfig-add", ...boots, ...again, "--filter"],
+    replay: [...cells, ...builds, ...again, "--dry-run", "--junit", "--filter"],
+    fetch: ["--kconfig-add", "--jobs", ...boots, ...again, "--filter"],
+    patch: ["--kconfig-add", "--jobs", ...boots, ...again, "--filter"],
+    build: [...boots, ...again, "--filter"],
+    boot: again,
+    repro: ["--shard", "--fail-fast"],
+    cover: ["--shard", "--list", ...again, "--dry-run", "--junit", "--filter"],
+    series: ["--shard", "--list", ...again, "--dry-run", "--junit", "--json"],
+    bisect: ["--series", "--range", "--kernel", "--shard", "--list", ...again, "--json"],
+    "bisect-config": ["--shard", "--list", ...again, "--dry-run", "--junit", "--json"],
+  };
+  for (const [name, flags] of Object.entries(none)) {
+    const { options } = COMMANDS.find((command) => command.name === name)!;
+    const known = Object.values(options).flatMap(flagsOf);
+    assert.deepEqual(flags.filter((one) => known.includes(one)), [], name);
+    const error = await invoke(name, flags[0]!);
+    assert.ok(error instanceof CommanderError, name);
+    // Commander looks for missing ones first.
+    const wanted = name === "bisect" ? "missingMandatoryOptionValue" : "unknownOption";
+    assert.equal(error.code, `commander.${wanted}`, name);
+  }
+});
+
+Deno.test("an option of other commands is refused with their names, before anything is done", async () => {
+  const { code, err } = await ran("cache", "prune", "--older-than", "99", "--sandbox", "off");
+  assert.equal(code, EXIT.usage);
+  assert.match(err, /^kmatrix: error: unknown option '--sandbox'$/m);
+  assert.match(
+    err,
+    /^kmatrix: cache has no use for --sandbox; it is an option of matrix, repro, /m,
+  );
+  assert.match(
+    whoHasOption(["plan", "-t", "9"])!,
+    /^plan has no use for -t; .* matrix, repro, replay/,
+  );
+  assert.match(whoHasOption(["fetch", "a/b", "--junit=x", "--repeat=3"])!, /fetch .* --repeat; /);
+  assert.match(whoHasOption(["fetch", "a/b", "-j4"])!, /^fetch has no use for -j; .* configure, /);
+  assert.match(whoHasOption(["--tree", "x", "matrix"])!, /^options stand behind a command; --tree/);
+  assert.equal(whoHasOption(["matrix", "--no-such-option"]), null);
+  assert.equal(whoHasOption(["tests", "--", "--tree"]), null);
+  const suggests = async (...args: readonly string[]) =>
+    /Did you mean/.test((await invoke(...args) as CommanderError).message);
+  assert.deepEqual([await suggests("plan", "--retries", "2"), await suggests("plan", "--seris")], [
+    ...[false, true],
   ]);
 });
 
@@ -108,12 +193,13 @@ Deno.test("makeProgram() refuses what it does not understand, and says what it w
     [["matrix", "--fail-fsat"], /Did you mean --fail-fast\?/],
     [["matrlx"], /unknown command 'matrlx'.*Did you mean matrix\?/s],
     [["build"], /missing required argument 'cells'/],
-    [["parse"], /parse needs folders of recorded boots, or --console FILE/],
-    [["parse", "a", "--console", "b"], /folders or --console, not both/],
-    [["parse", "a", "--vmlinux", "b"], /--vmlinux belongs to --console/],
     [["repro"], /missing required argument 'cell'/],
     [["repro", "a/b", "c/d"], /repro takes one cell; a command for its guest goes behind --/],
-    [["completion", "tcsh"], /completion is for bash, zsh, fish; not "tcsh"/],
+    [
+      ["bisect", "a/b", "--good", "x", "--bad", "y"],
+      /required option '--tree <dir>' not specified/,
+    ],
+    [["cache", "prune", "--older-than", "soon"], /a number of days is wanted/],
     [["repro", "a/b", "--smp", "0"], /a whole number above 0 is wanted/],
   ];
   for (const [args, message] of cases) {
@@ -122,6 +208,42 @@ Deno.test("makeProgram() refuses what it does not understand, and says what it w
     assert.match(error.message, message);
     assert.notEqual(error.exitCode, 0);
   }
+});
+
+Deno.test("what does not go together is a user's mistake", async () => {
+  const cases: readonly [readonly string[], RegExp][] = [
+    [["parse"], /parse needs folders of recorded boots, or --console FILE/],
+    [["parse", "a", "--console", "b"], /folders or --console, not both/],
+    [["parse", "a", "--vmlinux", "b"], /--vmlinux belongs to --console/],
+    [["completion", "tcsh"], /completion is for bash, zsh, fish; not "tcsh"/],
+    [["cache", "empty"], /list or prune is wanted/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, out, err } = await ran(...args);
+    assert.deepEqual([code, out], [EXIT.usage, ""], args.join(" "));
+    assert.match(err, message);
+  }
+});
+
+Deno.test("command lines of the documentation are understood", async () => {
+  const root = new URL("../", import.meta.url);
+  const pages = ["README.md", "CONTRIBUTING.md"];
+  for await (const { name } of Deno.readDir(new URL("docs/", root))) {
+    if (name.endsWith(".md")) pages.push(`docs/${name}`);
+  }
+  let seen = 0;
+  for (const page of pages) {
+    const text = (await Deno.readTextFile(new URL(page, root))).replaceAll("\\\n", " ");
+    for (const [, line] of text.matchAll(/^[A-Z_a-z=/. ]*npx --yes deno task (.+)$/gm)) {
+      const words = line!.replace(/ (#|>|2>|\||&&).*/, "").match(/'[^']*'|\S+/g)!
+        .map((word) => word.replace(/^'(.*)'$/, "$1"));
+      if (!COMMANDS.some(({ name }) => name === words[0])) continue;
+      const found = await invoke(...words);
+      assert.ok(!(found instanceof CommanderError), `${page}: ${line}: ${found}`);
+      seen++;
+    }
+  }
+  assert.ok(seen > 30, `${seen}`);
 });
 
 Deno.test("makeProgram() has a help page for each command, with an example", async () => {
@@ -137,6 +259,12 @@ Deno.test("makeProgram() has a help page for each command, with an example", asy
     command.outputHelp();
     assert.match(page, new RegExp(`Usage: kmatrix ${command.name()}`));
     assert.notEqual(command.description(), "");
+    // Every option stands in a group, with those of the command first.
+    assert.doesNotMatch(page, /^Options:$/m);
+    const headings = [...page.matchAll(/^([A-Z].*):$/gm)].map(([, heading]) => heading!);
+    const shared = headings.filter((one) => HEADINGS.includes(one));
+    assert.deepEqual(headings.slice(-shared.length), shared, command.name());
+    assert.deepEqual(shared, HEADINGS.filter((one) => shared.includes(one)), command.name());
     // It is a command line of that very command, and one that is understood.
     const example = /^Example: deno task (.+)$/m.exec(page)?.[1]?.replace(/ >> .*/, "");
     assert.ok(example, command.name());
@@ -192,6 +320,31 @@ Deno.test("complete offers every task, commands of the tool or not", async () =>
     "test:crash",
   ]);
   assert.deepEqual(await complete("comp"), ["completion"]);
+});
+
+Deno.test("complete offers a command its own options, which are those that it is read with", async () => {
+  const offered = async (...words: readonly string[]) =>
+    (await ran("complete", "--", ...words)).out.trim().split("\n");
+  assert.deepEqual(await offered("completion", "-"), [""]);
+  assert.deepEqual(await offered("cache", "prune", "--"), [
+    ...["--older-than", "--dry-run", "--events", "--verbose", "--quiet"],
+  ]);
+  assert.deepEqual(await offered("cover", "a/b", "--mode", ""), ["pc", "unique"]);
+  const program = makeProgram(() => Promise.resolve());
+  for (const command of COMMANDS) {
+    const parser = program.commands.find((one) => one.name() === command.name)!;
+    const { args, options } = factsOf(command);
+    assert.deepEqual(args, parser.registeredArguments.map((one) => one.name()), command.name);
+    const read = parser.options.map(({ short, long, flags, argChoices }) => ({
+      names: [short, long].filter((name) => name !== undefined),
+      value: /[<[](.+?)[>\]]/.exec(flags)?.[1] ?? null,
+      choices: argChoices ?? [],
+    }));
+    const byName = (a: { names: string[] }, b: { names: string[] }) =>
+      a.names.join().localeCompare(b.names.join());
+    const told = options.map((one) => ({ ...one, names: [...one.names] }));
+    assert.deepEqual(told.sort(byName), read.sort(byName), command.name);
+  }
 });
 
 Deno.test("deno.json has a task for every command", async () => {

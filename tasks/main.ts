@@ -2,7 +2,8 @@
 /** Entry point of every `deno task`: reads the command line, runs, and turns the end into a code. */
 import { dirname, resolve } from "node:path";
 import { CommanderError } from "commander";
-import { type Invocation, makeProgram, type RunOptions } from "./cli.ts";
+import { makeProgram, whoHasOption } from "./cli.ts";
+import type { Invocation } from "./commands/command.ts";
 import { EXIT, exitCodeOfCommander } from "./exit_codes.ts";
 import { failureFrom } from "./errors.ts";
 import { exitCodeOfAll } from "./failure_kinds.ts";
@@ -13,8 +14,6 @@ import { denoHost } from "./host/deno_host.ts";
 import { type EventFile, openEventFile } from "./host/event_file.ts";
 import { checkOutputs, outputsOf } from "./host/outputs.ts";
 import { pathsFor } from "./paths.ts";
-import { type Stage, STAGES } from "./model.ts";
-import { perform as performCommand } from "./commands/mod.ts";
 
 const abort = new AbortController();
 let interrupted: "SIGINT" | "SIGTERM" | null = null;
@@ -27,9 +26,9 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 
 /** Does it, and tells of it as `--events` wants. */
 async function run(invocation: Invocation, root: string): Promise<number> {
-  const { options, kind } = invocation;
-  const results = options.events === "-" ? "standard error" : "standard output";
-  const terminal = openTerminal({ ...options, results });
+  const { command, outputs: { events } } = invocation;
+  const results = events === "-" ? "standard error" : "standard output";
+  const terminal = openTerminal({ ...invocation, results });
   const startedAt = Date.now();
   let file: EventFile | null = null;
   const emit = (event: RunEvent) => {
@@ -37,17 +36,14 @@ async function run(invocation: Invocation, root: string): Promise<number> {
     file?.write(event);
   };
   const code = await perform(invocation, root, terminal, emit, () => {
-    if (options.events !== undefined) file = openEventFile(options.events, startedAt);
-    emit({ event: "run-started", command: kind === "run" ? commandOf(invocation.until) : kind });
+    if (events !== undefined) file = openEventFile(events, startedAt);
+    emit({ event: "run-started", command });
   });
   const durationMs = Date.now() - startedAt;
   emit({ event: "run-ended", exitCode: code, durationMs, interrupted });
   (file as EventFile | null)?.close();
   return code;
 }
-
-/** `matrix` is the command that goes through all stages. */
-const commandOf = (until: Stage) => until === STAGES.at(-1) ? "matrix" : until;
 
 /** @param begin Called once it is sure that what is to be written can be. */
 async function perform(
@@ -57,7 +53,7 @@ async function perform(
   emit: (event: RunEvent) => void,
   begin: () => void,
 ): Promise<number> {
-  const options: RunOptions = invocation.options;
+  const { outputs, sandbox } = invocation;
   // One name for one folder, whatever it is called: paths are part of what a build is known by.
   const absolute = (path: string) => resolve(path);
   const cacheName = Deno.env.get("O") ? "O" : "KMATRIX_CACHE";
@@ -65,14 +61,13 @@ async function perform(
   const paths = pathsFor(
     root,
     cache === null ? null : absolute(cache),
-    options.outputDir === undefined ? null : absolute(options.outputDir),
+    outputs.outputDir === undefined ? null : absolute(outputs.outputDir),
   );
   try {
-    const host = denoHost({ emit, signal: abort.signal, sandbox: options.sandbox ?? "off" });
-    const outputs = outputsOf(invocation, paths, cacheName, absolute);
-    await checkOutputs(outputs, [root, Deno.cwd()], host);
+    const host = denoHost({ emit, signal: abort.signal, sandbox });
+    await checkOutputs(outputsOf(outputs, paths, cacheName, absolute), [root, Deno.cwd()], host);
     begin();
-    const failures = await performCommand(invocation, {
+    const failures = await invocation.perform({
       paths,
       host,
       terminal,
@@ -106,8 +101,10 @@ export async function main(args: readonly string[], root: string): Promise<numbe
     await program.parseAsync([...args], { from: "user" });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return exitCodeOfCommander(error);
-    throw error;
+    if (!(error instanceof CommanderError)) throw error;
+    const owners = error.code === "commander.unknownOption" ? whoHasOption(args) : null;
+    if (owners !== null) console.error(`kmatrix: ${owners}`);
+    return exitCodeOfCommander(error);
   }
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** `deno task bisect`: the commit that made a cell fail. docs/bisect.md says how it decides. */
-import type { BisectOptions } from "../cli.ts";
 import type { Cell, Matrix } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
 import { declaredTests } from "../declared_tests.ts";
@@ -14,33 +13,52 @@ import { loadMatrix, makePlan } from "../project.ts";
 import { bring } from "../stages/bring.ts";
 import { ensureReady } from "../stages/setup.ts";
 import { type CommitFacts, type Worktree, worktree, worktreeName } from "../stages/worktree.ts";
+import { checkTests, type Context, makeRunDir, matrixFile, settingsOf } from "./context.ts";
+import { defineCommand, type Words } from "./command.ts";
 import {
-  checkTests,
-  type Context,
-  makeRunDir,
-  matrixFile,
-  refuseOptions,
-  settingsOf,
-} from "./context.ts";
+  BOOT,
+  FILTER,
+  group,
+  JUDGING,
+  MAKING,
+  MATRIX,
+  required,
+  RUN_FOLDER,
+  type Values,
+  WATCHING,
+} from "./options.ts";
+
+const OPTIONS = {
+  ...group("Search", {
+    tree: required("--tree <dir>", "the git checkout that --good and --bad are commits of"),
+    good: required("--good <commit>", "a commit of --tree without the failure"),
+    bad: required("--bad <commit>", "a commit of --tree with it"),
+  }),
+  ...JUDGING,
+  ...{ ...MATRIX, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER, ...WATCHING },
+};
+
+export const bisect = defineCommand({
+  name: "bisect",
+  group: "Search",
+  help:
+    "find the commit of --tree that made a cell fail; flakes and broken builds do not mislead it",
+  example: "deno task bisect linux/kcov --tree ../linux --good v6.12 --bad HEAD --test 'kcov.*'",
+  arguments: "<cell>",
+  options: OPTIONS,
+  writes: () => "cache and runs",
+  perform: searchCommits,
+});
 
 type RowStep = Step & CommitFacts;
 type SubjectOf = (commit: string, name: string) => Subject;
 
-export async function bisectCommand(
-  cellName: string,
-  options: BisectOptions,
+async function searchCommits(
+  [cellName]: Words<"<cell>">,
+  options: Values<typeof OPTIONS>,
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, absolute } = context;
-  refuseOptions("bisect", options, ["--json", "--kernel", "--fuzz", "--partial"]);
-  if (options.range !== undefined || options.series !== undefined) {
-    const text = "bisect searches the commits of --tree; --series and --range go with `series`";
-    throw new KmatrixError("usage", "bad-usage", text);
-  }
-  if (options.tree === undefined) {
-    const text = "bisect needs --tree, the git checkout that --good and --bad are commits of";
-    throw new KmatrixError("usage", "bad-usage", text);
-  }
   await checkTests([...options.test, ...options.filter]);
   const tree = absolute(options.tree).replace(/\/+$/, "");
   const matrix = await loadMatrix(matrixFile(options, context), paths, host);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** `deno task bisect-config`: the fewest requested options with which a cell still fails. */
-import type { BisectConfigOptions } from "../cli.ts";
 import type { Cell, Feature, KernelConfig, SourceTree } from "../model.ts";
 import { declaredTests } from "../declared_tests.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
@@ -13,18 +12,50 @@ import { withKernelLock } from "../cell_stages.ts";
 import { OneCell } from "../one_cell.ts";
 import { requestOf } from "../stages/configure.ts";
 import { ensureReady } from "../stages/setup.ts";
-import { checkTests, type Context, makeRunDir, planOf, refuseOptions } from "./context.ts";
+import { checkTests, type Context, makeRunDir, planOf } from "./context.ts";
+import { defineCommand, type Words } from "./command.ts";
+import {
+  BOOT,
+  FILTER,
+  flag,
+  group,
+  JUDGING,
+  KERNEL,
+  MAKING,
+  MATRIX,
+  RUN_FOLDER,
+  type Values,
+  WATCHING,
+} from "./options.ts";
+
+const OPTIONS = {
+  ...JUDGING,
+  ...group("Search", {
+    all: flag("--all", "try to leave out the lines of configs/base.config too"),
+  }),
+  ...{ ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER, ...WATCHING },
+};
+
+export const bisectConfig = defineCommand({
+  name: "bisect-config",
+  group: "Search",
+  help: "the fewest of the options a cell asks for with which it still fails",
+  example: "deno task bisect-config linux-6.12-unique/kcov-unique-kasan --test 'kcov*'",
+  arguments: "<cell>",
+  options: OPTIONS,
+  writes: () => "cache and runs",
+  perform: searchOptions,
+});
 
 /** The fragment that a guest cannot boot without; its lines are left alone unless --all is given. */
 const BASE_FRAGMENT = "configs/base.config";
 
-export async function bisectConfigCommand(
-  name: string,
-  options: BisectConfigOptions,
+async function searchOptions(
+  [name]: Words<"<cell>">,
+  options: Values<typeof OPTIONS>,
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host } = context;
-  refuseOptions("bisect-config", options, ["--json"]);
   const plan = await planOf([name], options, context);
   const [cell] = plan.cells;
   if (cell === undefined || plan.cells.length > 1) {

@@ -1,20 +1,41 @@
 // SPDX-License-Identifier: MIT
 /** `deno task cache`: what lies in the cache, and how to get rid of what nobody uses. */
 import type { Host } from "../host/host.ts";
-import type { RunOptions } from "../cli.ts";
 import type { Paths } from "../paths.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
 import { formatBuildReason } from "../formats/build_inputs.ts";
 import { type KeptBuild, keptBuilds } from "../host/build_store.ts";
 import type { Context } from "./context.ts";
+import { defineCommand, type Words } from "./command.ts";
+import { days, flag, group, type Values, WATCHING, withDefault } from "./options.ts";
+
+const OPTIONS = {
+  ...group("Prune", {
+    olderThan: withDefault("--older-than <days>", "not used for so many days", 30, days),
+    dryRun: flag("-n, --dry-run", "print what would be removed instead of removing it"),
+  }),
+  ...WATCHING,
+};
+type CacheValues = Values<typeof OPTIONS>;
+
+export const cache = defineCommand({
+  name: "cache",
+  group: "Machine",
+  help: "list what the cache holds, or prune builds that nobody uses",
+  example: "deno task cache prune --older-than 7",
+  arguments: "[action]",
+  options: OPTIONS,
+  writes: () => "nothing",
+  perform: listOrPrune,
+});
 
 const DAY_MS = 86_400_000;
 const MIB = 1 << 20;
 
 /** Lists the cache, or prunes it. */
-export async function cacheCommand(
-  action: string,
-  options: RunOptions,
+async function listOrPrune(
+  [action = "list"]: Words<"[action]">,
+  options: CacheValues,
   context: Context,
 ): Promise<readonly Failure[]> {
   switch (action) {
@@ -104,8 +125,8 @@ async function broughtKernels(paths: Paths, host: Host): Promise<string[]> {
  * Then patched trees and the ccache of kernels that have no build any more and are as old. A kernel
  * that another run is working on waits for it.
  */
-async function prune(options: RunOptions, { terminal, paths, host }: Context): Promise<void> {
-  const limitMs = host.now() - (options.olderThan ?? 30) * DAY_MS;
+async function prune(options: CacheValues, { terminal, paths, host }: Context): Promise<void> {
+  const limitMs = host.now() - options.olderThan * DAY_MS;
   const unused = (build: KeptBuild) => build.usedMs <= limitMs;
   const sizes = await sizesOf(paths, host);
   let bytes = 0;

@@ -1,34 +1,55 @@
 // SPDX-License-Identifier: MIT
 /** `deno task completion` prints a script for a shell, `deno task complete` answers it. */
 import * as v from "valibot";
-import type { RunOptions } from "../cli.ts";
-import type { Failure } from "../errors.ts";
+import { type Failure, KmatrixError } from "../errors.ts";
 import { declaredTestsIfAny } from "../declared_tests.ts";
-import {
-  candidates,
-  type CommandFacts,
-  completionScript,
-  type Shell,
-} from "../formats/completion.ts";
+import { candidates, type CommandFacts, completionScript, SHELLS } from "../formats/completion.ts";
 import { cachedJson } from "../formats/shape.ts";
 import { loadMatrix } from "../project.ts";
 import { type Context, matrixFile } from "./context.ts";
+import { type Command, defineCommand, factsOf } from "./command.ts";
+import { MATRIX, type Values } from "./options.ts";
+
+export const completion = defineCommand({
+  name: "completion",
+  group: "Machine",
+  help: "print a script that completes commands, options, cells and tests: bash, zsh or fish",
+  example: "deno task completion bash >> ~/.bashrc",
+  arguments: "<shell>",
+  options: {},
+  writes: () => "nothing",
+  perform([word], _options, { terminal }) {
+    const shell = SHELLS.find((one) => one === word);
+    if (shell === undefined) {
+      const text = `completion is for ${SHELLS.join(", ")}; not "${word}"`;
+      throw new KmatrixError("usage", "bad-usage", text);
+    }
+    terminal.print(completionScript(shell).trimEnd());
+    return Promise.resolve([]);
+  },
+});
+
+/** @param commands What it completes: all others. */
+export const completeFor = (commands: readonly Command[]): Command =>
+  defineCommand({
+    name: "complete",
+    group: "Machine",
+    help:
+      "what a shell may offer for the last of these words (the scripts of `completion` call it)",
+    example: "deno task complete -- repro linux-6.12/k",
+    arguments: "[words...]",
+    options: MATRIX,
+    writes: () => "nothing",
+    perform: (words, options, context) => answer(words, commands.map(factsOf), options, context),
+  });
 
 /** deno.json, of which nothing is offered where it is damaged. */
 const projectShape = v.looseObject({ tasks: v.record(v.string(), v.unknown()) });
 
-export function completionCommand(
-  shell: Shell,
-  { terminal }: Context,
-): Promise<readonly Failure[]> {
-  terminal.print(completionScript(shell).trimEnd());
-  return Promise.resolve([]);
-}
-
-export async function completeCommand(
+async function answer(
   words: readonly string[],
   commands: readonly CommandFacts[],
-  options: RunOptions,
+  options: Values<typeof MATRIX>,
   context: Context,
 ): Promise<readonly Failure[]> {
   const found = await candidates(words, commands, {

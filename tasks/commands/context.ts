@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What every command has at hand, and what several of them do alike. */
 import type { Host } from "../host/host.ts";
-import type { RunOptions } from "../cli.ts";
 import { DEFAULT_SETTINGS, type Plan, type RunReport, type Settings } from "../model.ts";
 import type { Paths } from "../paths.ts";
 import type { Terminal } from "../ui/terminal.ts";
@@ -15,6 +14,7 @@ import { dedupTable } from "../formats/dedup_table.ts";
 import { sourceLines } from "../formats/source_identity.ts";
 import { failuresText, inspectTable, splatsText, summaryTable } from "../formats/summary.ts";
 import { declaredTests } from "../declared_tests.ts";
+import { PROJECT_MATRIX, type RunValues } from "./options.ts";
 import { loadMatrix, makePlan, type TreeLook, withOwnKernel } from "../project.ts";
 
 export interface Context {
@@ -27,8 +27,11 @@ export interface Context {
 }
 
 /** --matrix, or the project's own. */
-export function matrixFile(options: RunOptions, { paths, absolute }: Context): string {
-  return options.matrix === "matrix.yaml" ? `${paths.root}/matrix.yaml` : absolute(options.matrix);
+export function matrixFile(
+  { matrix = PROJECT_MATRIX }: RunValues,
+  { paths, absolute }: Context,
+): string {
+  return matrix === PROJECT_MATRIX ? `${paths.root}/${PROJECT_MATRIX}` : absolute(matrix);
 }
 
 /**
@@ -38,11 +41,11 @@ export function matrixFile(options: RunOptions, { paths, absolute }: Context): s
  */
 export async function planOf(
   globs: readonly string[],
-  options: RunOptions,
+  options: RunValues,
   context: Context,
 ): Promise<Plan> {
   const { paths, host, absolute } = context;
-  await checkTests(options.filter);
+  await checkTests(options.filter ?? []);
   const matrix = await loadMatrix(matrixFile(options, context), paths, host);
   const { tree, series, kernel, range, fuzz, partial } = options;
   const brought = {
@@ -63,76 +66,38 @@ export async function planOf(
 }
 
 /** Whoever only asks what a run would do gets nothing installed. */
-function lookOf({ dryRun, install, list, sandbox }: RunOptions): TreeLook {
+function lookOf(
+  { dryRun, install, list, sandbox = DEFAULT_SETTINGS.sandbox }: RunValues,
+): TreeLook {
   if (dryRun) return { kind: "none" };
   return install && !list ? { kind: "made-ready", sandbox } : { kind: "as-is" };
 }
 
 /** What the options ask of a run. @throws KmatrixError "usage" for two that exclude each other. */
-export function settingsOf(options: RunOptions): Settings {
+export function settingsOf(options: RunValues): Settings {
+  const usual = DEFAULT_SETTINGS;
   return {
-    ...DEFAULT_SETTINGS,
-    jobs: options.jobs ?? null,
-    accel: options.kvm ? options.accel : "tcg",
-    sandbox: options.sandbox,
-    failFast: options.failFast,
-    install: options.install,
-    kconfigAdd: options.kconfigAdd,
-    timeoutSeconds: options.timeout ?? null,
-    testFilter: options.filter,
+    jobs: options.jobs ?? usual.jobs,
+    accel: options.kvm === false ? "tcg" : options.accel ?? usual.accel,
+    sandbox: options.sandbox ?? usual.sandbox,
+    failFast: options.failFast ?? usual.failFast,
+    install: options.install ?? usual.install,
+    kconfigAdd: options.kconfigAdd ?? usual.kconfigAdd,
+    timeoutSeconds: options.timeout ?? usual.timeoutSeconds,
+    testFilter: options.filter ?? usual.testFilter,
     attempts: attemptsOf(options),
-    allowFlaky: options.allowFlaky,
-    bundle: options.bundle,
+    allowFlaky: options.allowFlaky ?? false,
+    bundle: options.bundle ?? false,
   };
 }
 
-function attemptsOf({ retries, repeat }: RunOptions): Settings["attempts"] {
+function attemptsOf({ retries, repeat }: RunValues): Settings["attempts"] {
   if (retries !== undefined && repeat !== undefined) {
     const text = "--retries boots again what failed, --repeat everything: take one";
     throw new KmatrixError("usage", "bad-usage", text);
   }
   if (retries !== undefined) return { kind: "retries", most: retries };
   return repeat === undefined ? undefined : { kind: "repeat", count: repeat };
-}
-
-/** Options that every command knows and not every one has a use for, and whether one is given. */
-const GIVEN = {
-  "--dry-run": ({ dryRun }: RunOptions) => dryRun,
-  "--list": ({ list }: RunOptions) => list,
-  "--shard": ({ shard }: RunOptions) => shard !== undefined,
-  "--fail-fast": ({ failFast }: RunOptions) => failFast,
-  "--junit": ({ junit }: RunOptions) => junit !== undefined,
-  "--json": ({ json }: RunOptions) => json !== undefined,
-  "--retries": ({ retries }: RunOptions) => retries !== undefined,
-  "--repeat": ({ repeat }: RunOptions) => repeat !== undefined,
-  "--allow-flaky": ({ allowFlaky }: RunOptions) => allowFlaky,
-  "--bundle": ({ bundle }: RunOptions) => bundle,
-  "--tree": ({ tree }: RunOptions) => tree !== undefined,
-  "--series": ({ series }: RunOptions) => series !== undefined,
-  "--kernel": ({ kernel }: RunOptions) => kernel !== undefined,
-  "--range": ({ range }: RunOptions) => range !== undefined,
-  "--fuzz": ({ fuzz }: RunOptions) => fuzz ?? false,
-  "--partial": ({ partial }: RunOptions) => partial ?? false,
-  "--kconfig-add": ({ kconfigAdd }: RunOptions) => kconfigAdd.length > 0,
-  "--filter": ({ filter }: RunOptions) => filter.length > 0,
-} as const;
-type OptionName = keyof typeof GIVEN;
-
-/** What only commands with a report of cells have a use for. */
-const OF_REPORTS: readonly OptionName[] = [
-  ...["--dry-run", "--list", "--shard", "--fail-fast", "--junit"] as const,
-  ...["--retries", "--repeat", "--allow-flaky", "--bundle"] as const,
-];
-
-/** @param more Beyond what belongs to reports. @throws KmatrixError "usage" for one that is given. */
-export function refuseOptions(
-  command: string,
-  options: RunOptions,
-  more: readonly OptionName[] = [],
-): void {
-  const given = [...OF_REPORTS, ...more].filter((name) => GIVEN[name](options));
-  if (given.length === 0) return;
-  throw new KmatrixError("usage", "bad-usage", `${command} knows no ${given.join(", ")}`);
 }
 
 /**
@@ -206,22 +171,24 @@ export function printRun(
 export function repeatCommand(
   command: string,
   cell: string,
-  options: RunOptions,
+  options: RunValues,
   more: readonly string[] = [],
 ): string {
+  const { kconfigAdd = [], filter = [], matrix = PROJECT_MATRIX } = options;
+  const { accel = "auto", kvm = true, sandbox = "auto", timeout } = options;
   const flags = [
     ...more,
-    ...options.kconfigAdd.flatMap((value) => ["--kconfig-add", value]),
-    ...options.filter.flatMap((value) => ["--filter", value]),
+    ...kconfigAdd.flatMap((value) => ["--kconfig-add", value]),
+    ...filter.flatMap((value) => ["--filter", value]),
     ...(["tree", "series", "kernel", "range"] as const).flatMap((name) =>
       options[name] === undefined ? [] : [`--${name}`, options[name]]
     ),
     ...(["fuzz", "partial"] as const).flatMap((name) => options[name] ? [`--${name}`] : []),
-    ...(options.matrix === "matrix.yaml" ? [] : ["--matrix", options.matrix]),
-    ...(options.accel === "auto" ? [] : ["--accel", options.accel]),
-    ...(options.kvm ? [] : ["--no-kvm"]),
-    ...(options.sandbox === "auto" ? [] : ["--sandbox", options.sandbox]),
-    ...(options.timeout === undefined ? [] : ["--timeout", `${options.timeout}`]),
+    ...(matrix === PROJECT_MATRIX ? [] : ["--matrix", matrix]),
+    ...(accel === "auto" ? [] : ["--accel", accel]),
+    ...(kvm ? [] : ["--no-kvm"]),
+    ...(sandbox === "auto" ? [] : ["--sandbox", sandbox]),
+    ...(timeout === undefined ? [] : ["--timeout", `${timeout}`]),
   ];
   return formatCommand({ argv: ["npx", "--yes", "deno", "task", command, cell, ...flags] });
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** `deno task cover`: what a system call or the selftests cover, as functions and lines. */
 import { constants } from "node:os";
-import type { CoverOptions } from "../cli.ts";
 import type { Cell, CellResult, CoverRequest, Plan } from "../model.ts";
 import { type Failure, failure, KmatrixError } from "../errors.ts";
 import { declaredTests } from "../declared_tests.ts";
 import {
   attachedPcs,
   callText,
+  COVER_MODES,
   type Covered,
   coveredLines,
   type CoverMode,
@@ -26,7 +26,47 @@ import { OneCell } from "../one_cell.ts";
 import { cellFolder } from "../paths.ts";
 import { ensureReady } from "../stages/setup.ts";
 import { symbolize } from "../stages/symbolize.ts";
-import { checkTests, type Context, makeRunDir, planOf, refuseOptions } from "./context.ts";
+import { checkTests, type Context, makeRunDir, planOf } from "./context.ts";
+import { defineCommand, type Words } from "./command.ts";
+import {
+  BOOT,
+  choiceIfAny,
+  flag,
+  group,
+  KERNEL,
+  list,
+  MAKING,
+  MATRIX,
+  RUN_FOLDER,
+  text,
+  type Values,
+  WATCHING,
+} from "./options.ts";
+
+const OPTIONS = {
+  ...group("Coverage", {
+    test: list("--test <glob>", "the PCs that matching tests read, instead of a call"),
+    mode: choiceIfAny("--mode <mode>", "one mode (default: each that the cell has)", COVER_MODES),
+    unique: flag("--unique", "list each PC once, where it came first"),
+    diff: flag("--diff", "only what mode pc and unique mode do not have in common"),
+    against: text("--against <cell>", "compare with another cell, by function and line"),
+  }),
+  ...{ ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...RUN_FOLDER },
+  ...group("Output", { json: text("--json <file>", "every entry with its functions, as JSON") }),
+  ...WATCHING,
+};
+type CoverValues = Values<typeof OPTIONS>;
+
+export const cover = defineCommand({
+  name: "cover",
+  group: "Search",
+  help: "what a system call (behind --) or the tests cover: functions and lines, inlined ones too",
+  example: "deno task cover linux-6.12-unique/kcov-unique -- read -1 0 0",
+  arguments: "<cell> [call...]",
+  options: OPTIONS,
+  writes: () => "cache and runs",
+  perform: coverCells,
+});
 
 /** What one cell's boot has covered. */
 interface Coverage {
@@ -38,14 +78,12 @@ interface Coverage {
   readonly failures: readonly Failure[];
 }
 
-export async function coverCommand(
-  cell: string,
-  call: readonly string[],
-  options: CoverOptions,
+async function coverCells(
+  [cell, ...call]: Words<"<cell> [call...]">,
+  options: CoverValues,
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, terminal } = context;
-  refuseOptions("cover", options, ["--filter"]);
   await checkUsage(call, options);
   const cells = options.against === undefined ? [cell] : [cell, options.against];
   const plan = await planOf(cells, options, context);
@@ -77,7 +115,7 @@ export async function coverCommand(
   return covered.flatMap((one) => one.failures);
 }
 
-async function checkUsage(call: readonly string[], options: CoverOptions): Promise<void> {
+async function checkUsage(call: readonly string[], options: CoverValues): Promise<void> {
   const bad = (text: string) => new KmatrixError("usage", "bad-usage", text);
   if (call.length > 0 && options.test.length > 0) {
     throw bad("cover takes a system call behind --, or --test, not both");
@@ -98,7 +136,7 @@ async function coverCell(
   cell: Cell,
   plan: Plan,
   call: readonly string[],
-  options: CoverOptions,
+  options: CoverValues,
   runDir: () => Promise<string>,
   { paths, host }: Context,
 ): Promise<Coverage> {
@@ -164,7 +202,7 @@ function returned(result: number): string {
 function reportLines(
   covered: readonly Coverage[],
   call: readonly string[],
-  options: CoverOptions,
+  options: CoverValues,
 ): string[] {
   const what = call.length === 0 ? `tests ${options.test.join(" ")}` : callText(call);
   const lines: string[] = [];

@@ -1,14 +1,29 @@
 // SPDX-License-Identifier: MIT
 /** `deno task doctor`: what the cells need of this machine. */
-import type { RunOptions } from "../cli.ts";
 import type { Failure } from "../errors.ts";
 import { requirementsFor } from "../formats/requirements.ts";
 import { examine } from "../host/doctor.ts";
 import { type Context, planOf } from "./context.ts";
+import { defineCommand } from "./command.ts";
+import { KERNEL, MATRIX, SANDBOX, SHARD, type Values, WATCHING } from "./options.ts";
 
-export async function doctorCommand(
+const OPTIONS = { ...MATRIX, ...SHARD, ...KERNEL, ...SANDBOX, ...WATCHING };
+type DoctorValues = Values<typeof OPTIONS>;
+
+export const doctor = defineCommand({
+  name: "doctor",
+  group: "Machine",
+  help: "list what the cells need of this machine, and what was found",
+  example: "deno task doctor",
+  arguments: "[cells...]",
+  options: OPTIONS,
+  writes: () => "cache",
+  perform: examinePlan,
+});
+
+async function examinePlan(
   globs: readonly string[],
-  options: RunOptions,
+  options: DoctorValues,
   context: Context,
 ): Promise<readonly Failure[]> {
   const { terminal, paths, host } = context;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** `deno task matrix` and the commands of its stages. */
-import type { RunOptions } from "../cli.ts";
 import type { Plan, Stage } from "../model.ts";
 import { type Failure, failureFrom } from "../errors.ts";
 import { declaredTests } from "../declared_tests.ts";
@@ -9,7 +8,7 @@ import { keyedVariables, makeVariables } from "../formats/environment.ts";
 import { quoteWord } from "../formats/shell.ts";
 import type { Host } from "../host/host.ts";
 import { runPipeline } from "../pipeline.ts";
-import { comesTo } from "../stage_table.ts";
+import { comesTo, STAGE_TABLE } from "../stage_table.ts";
 import { report, type ReportFiles } from "../stages/report.ts";
 import {
   type Context,
@@ -19,11 +18,80 @@ import {
   printRun,
   repeatCommand,
 } from "./context.ts";
+import { type Command, defineCommand } from "./command.ts";
+import {
+  ATTEMPTS,
+  BOOT,
+  BUNDLE,
+  DRY_RUN,
+  FAIL_FAST,
+  FILTER,
+  INSTALL,
+  JSON_COPY,
+  JUNIT,
+  KERNEL,
+  LIST,
+  MAKING,
+  MATRIX,
+  RUN_FOLDER,
+  type RunValues,
+  SANDBOX,
+  SHARD,
+  WATCHING,
+} from "./options.ts";
 
-export async function runCommand(
+const CELLS = { ...MATRIX, ...LIST, ...SHARD, ...KERNEL };
+const OF_RUN = { ...FAIL_FAST, ...DRY_RUN, ...RUN_FOLDER, ...JUNIT, ...JSON_COPY, ...WATCHING };
+
+export const matrix = defineCommand({
+  name: "matrix",
+  group: "Runs",
+  help: "build, boot and judge every cell, or those that match the globs",
+  example: "deno task matrix 'linux-6.12/kcov*'",
+  arguments: "[cells...]",
+  options: { ...CELLS, ...MAKING, ...BOOT, ...FILTER, ...ATTEMPTS, ...BUNDLE, ...OF_RUN },
+  writes: () => "cache and runs",
+  perform: (globs, options, context) => run(globs, "parse", options, context),
+});
+
+const BEFORE_MAKE = { ...CELLS, ...SANDBOX, ...INSTALL, ...OF_RUN };
+const WITH_MAKE = { ...CELLS, ...MAKING, ...OF_RUN };
+/** Without a verdict on tests there is nothing to boot again, or to bundle. */
+const WITH_BOOT = { ...CELLS, ...MAKING, ...BOOT, ...FILTER, ...OF_RUN };
+
+/** One command for each stage but `parse`, which judges what was recorded. */
+export const stages: readonly Command[] = [
+  stageCommand("fetch", BEFORE_MAKE, "linux-6.12/kcov"),
+  stageCommand("patch", BEFORE_MAKE, "linux-6.12/kcov"),
+  stageCommand("configure", WITH_MAKE, "linux-6.12/kcov --kconfig-add CONFIG_KASAN=y"),
+  stageCommand("build", WITH_MAKE, "'linux-6.12/*' --jobs 4"),
+  stageCommand("inspect", WITH_MAKE, "'*/kcov'"),
+  stageCommand("pack", WITH_MAKE, "linux-6.12/kcov"),
+  stageCommand("boot", WITH_BOOT, "linux-6.12/kcov --accel tcg"),
+];
+
+/** @param example The words behind the command. */
+function stageCommand(
+  stage: Exclude<Stage, "parse">,
+  options: typeof BEFORE_MAKE | typeof WITH_MAKE | typeof WITH_BOOT,
+  example: string,
+): Command {
+  return defineCommand({
+    name: stage,
+    group: "Stages",
+    help: STAGE_TABLE[stage].help,
+    example: `deno task ${stage} ${example}`,
+    arguments: "<cells...>",
+    options,
+    writes: () => "cache and runs",
+    perform: (globs, options, context) => run(globs, stage, options, context),
+  });
+}
+
+async function run(
   globs: readonly string[],
   until: Stage,
-  options: RunOptions,
+  options: RunValues,
   context: Context,
 ): Promise<readonly Failure[]> {
   const plan = await planOf(globs, options, context);
@@ -40,7 +108,7 @@ export async function runCommand(
 export async function runPlan(
   plan: Plan,
   until: Stage,
-  options: RunOptions,
+  options: RunValues,
   repeat: (cell: string) => string,
   context: Context,
 ): Promise<readonly Failure[]> {

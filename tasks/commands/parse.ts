@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** `deno task parse`: judges recorded boots. */
-import type { ParseOptions, RunOptions } from "../cli.ts";
 import type { Host } from "../host/host.ts";
 import {
   type CellReport,
@@ -25,12 +24,38 @@ import { parse } from "../stages/parse.ts";
 import { symbolizeFrames } from "../stages/symbolize.ts";
 import { parseConsoleCommand } from "./parse_console.ts";
 import { type Context, failuresOf, matrixFile, printRun, repeatCommand } from "./context.ts";
+import { defineCommand } from "./command.ts";
+import { group, JSON_COPY, JUNIT, MATRIX, text, type Values, WATCHING } from "./options.ts";
 
-export async function parseCommand(
+const OPTIONS = {
+  ...group("A kernel log", {
+    console: text(
+      "--console <file>",
+      "a kernel log of anybody's, .gz, .xz and .zst too; - for stdin",
+    ),
+    vmlinux: text("--vmlinux <file>", "the log's kernel: source lines beside its stacks"),
+  }),
+  ...{ ...MATRIX, ...JUNIT, ...JSON_COPY, ...WATCHING },
+};
+type ParseValues = Values<typeof OPTIONS>;
+
+export const parseCommand = defineCommand({
+  name: "parse",
+  group: "Reports",
+  help: "judge recorded boots (console.log and results.log), or with --console any kernel log",
+  example: "deno task parse --console dmesg.txt --vmlinux ../linux/vmlinux",
+  arguments: "[folders...]",
+  options: OPTIONS,
+  writes: () => "nothing",
+  perform: judgeRecordings,
+});
+
+async function judgeRecordings(
   dirs: readonly string[],
-  options: ParseOptions,
+  options: ParseValues,
   context: Context,
 ): Promise<readonly Failure[]> {
+  checkUsage(dirs, options);
   if (options.console !== undefined) {
     return await parseConsoleCommand(options.console, options, context);
   }
@@ -113,10 +138,21 @@ async function symbolizeAgain(
   return await symbolizeFrames(frames, kernel, toolchain, dir, host);
 }
 
+function checkUsage(dirs: readonly string[], { console, vmlinux }: ParseValues): void {
+  const wrong = dirs.length === 0 && console === undefined
+    ? "parse needs folders of recorded boots, or --console FILE"
+    : dirs.length > 0 && console !== undefined
+    ? "parse takes folders or --console, not both"
+    : console === undefined && vmlinux !== undefined
+    ? "--vmlinux belongs to --console; a recorded boot knows its kernel"
+    : null;
+  if (wrong !== null) throw new KmatrixError("usage", "bad-usage", wrong);
+}
+
 /** --junit and --json of a command that keeps no run folder. */
 async function writeCopies(
   run: RunReport,
-  options: RunOptions,
+  options: ParseValues,
   { host, absolute }: Context,
 ): Promise<void> {
   if (options.junit !== undefined) {

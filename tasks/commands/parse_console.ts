@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** `deno task parse --console FILE`: judges a kernel log of anybody's. */
-import type { ParseOptions } from "../cli.ts";
 import type { AllowedSplat, Toolchain } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
 import {
@@ -18,18 +17,20 @@ import { findSplats } from "../formats/splats.ts";
 import { loadMatrix } from "../project.ts";
 import { readConsole, STDIN } from "../stages/read_console.ts";
 import { kernelFit, symbolizeFrames } from "../stages/symbolize.ts";
-import { type Context, matrixFile, refuseOptions } from "./context.ts";
+import { type Context, matrixFile } from "./context.ts";
+import type { RunValues } from "./options.ts";
+
+/** Of the options of `parse`. */
+export type ConsoleValues = Pick<RunValues, "matrix" | "junit" | "json"> & {
+  readonly vmlinux?: string | undefined;
+};
 
 export async function parseConsoleCommand(
   name: string,
-  options: ParseOptions,
+  options: ConsoleValues,
   context: Context,
 ): Promise<readonly Failure[]> {
   const { host, absolute, terminal, paths } = context;
-  // A report of it can be written as JUnit, unlike those of other commands without cells.
-  refuseOptions("parse --console", { ...options, junit: undefined }, [
-    ...["--tree", "--series", "--kernel", "--range", "--kconfig-add", "--filter"] as const,
-  ]);
   const startedAt = host.now();
   const { splats: allow, toolchains } = await loadMatrix(matrixFile(options, context), paths, host);
   const report = await judge(name, options, { allow, toolchain: toolchains[0]! }, context);
@@ -53,7 +54,7 @@ interface Known {
 
 async function judge(
   name: string,
-  options: ParseOptions,
+  options: ConsoleValues,
   { allow, toolchain }: Known,
   { host, absolute }: Context,
 ): Promise<ConsoleReport> {

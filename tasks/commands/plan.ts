@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** `deno task plan`: what a run would do. */
-import type { RunOptions } from "../cli.ts";
 import type { Failure } from "../errors.ts";
 import type { SourceArchive } from "../model.ts";
 import { counted } from "../formats/counted.ts";
@@ -8,13 +7,46 @@ import { groupByBuild } from "../formats/plan.ts";
 import { fetch } from "../stages/fetch.ts";
 import { buildStatus } from "./build_status.ts";
 import { type Context, planOf } from "./context.ts";
+import { defineCommand } from "./command.ts";
+import {
+  FILTER,
+  flag,
+  group,
+  KCONFIG,
+  KERNEL,
+  MATRIX,
+  SHARD,
+  type Values,
+  WATCHING,
+} from "./options.ts";
 
-export async function planCommand(
+const OPTIONS = {
+  ...group("Plan", {
+    status: flag("--status", "say what is built already, and why the rest is not"),
+  }),
+  // Which tests run changes no line; a misspelt one is said.
+  ...{ ...MATRIX, ...SHARD, ...KERNEL, ...KCONFIG, ...FILTER, ...WATCHING },
+};
+
+export const plan = defineCommand({
+  name: "plan",
+  group: "Runs",
+  help: "show what a run would do: cells, shared builds, expectations",
+  example: "deno task plan '*kasan*'",
+  arguments: "[cells...]",
+  options: OPTIONS,
+  // A plain plan only reads.
+  writes: ({ status, tree, series, range }) =>
+    status || [tree, series, range].some((one) => one !== undefined) ? "cache" : "nothing",
+  perform: showPlan,
+});
+
+async function showPlan(
   globs: readonly string[],
-  options: RunOptions,
+  options: Values<typeof OPTIONS>,
   context: Context,
 ): Promise<readonly Failure[]> {
-  const plan = await planOf(globs, { ...options, install: false }, context);
+  const plan = await planOf(globs, options, context);
   const groups = groupByBuild(plan.cells);
   const archives = new Map<string, SourceArchive>();
   for (const cells of groups) {

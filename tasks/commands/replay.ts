@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** `deno task replay`: boots what another machine has packed, and compares the verdicts. */
-import type { RunOptions } from "../cli.ts";
 import type { Host } from "../host/host.ts";
 import type { Accel, CellVerdict } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
@@ -19,26 +18,30 @@ import { cellFolder } from "../paths.ts";
 import { boot, type BootInput } from "../stages/boot.ts";
 import { chooseAccel } from "../stages/accel.ts";
 import { parse } from "../stages/parse.ts";
-import { type Context, fillRunDir, refuseOptions } from "./context.ts";
+import { type Context, fillRunDir } from "./context.ts";
+import { defineCommand, type Words } from "./command.ts";
+import { BOOT, RUN_FOLDER, type Values, WATCHING } from "./options.ts";
 
-export async function replayCommand(
-  bundle: string,
-  options: RunOptions,
+const OPTIONS = { ...BOOT, ...RUN_FOLDER, ...WATCHING };
+type ReplayValues = Values<typeof OPTIONS>;
+
+export const replay = defineCommand({
+  name: "replay",
+  group: "Runs",
+  help: "boot a bundle and say whether its verdict is the recorded one (exit 3 where it is not)",
+  example: "deno task replay linux-6.12-kcov.tar.xz",
+  arguments: "<bundle>",
+  options: OPTIONS,
+  writes: () => "cache and runs",
+  perform: bootBundle,
+});
+
+async function bootBundle(
+  [bundle]: Words<"<bundle>">,
+  options: ReplayValues,
   context: Context,
 ): Promise<readonly Failure[]> {
   const { host, paths, terminal, absolute } = context;
-  // What is booted, and what of it, is in the bundle.
-  refuseOptions("replay", options, [
-    ...[
-      "--json",
-      "--tree",
-      "--series",
-      "--kernel",
-      "--range",
-      "--kconfig-add",
-      "--filter",
-    ] as const,
-  ]);
   if (await host.fs.which("qemu-system-x86_64") === null) {
     const text = "missing on this machine: qemu-system-x86_64, which boots the bundle";
     throw new KmatrixError("infra", "missing-tool", text, "Debian's package: qemu-system-x86");
@@ -155,7 +158,7 @@ async function checkDigests(
 /** The recorded accelerator where nothing else is asked for and it works. */
 function accelOf(
   manifest: BundleManifest,
-  options: RunOptions,
+  options: ReplayValues,
   guest: Omit<BootInput, "cell" | "accel" | "features" | "filter" | "limits" | "dir">,
   { host, paths }: Context,
 ): Promise<Accel> {

@@ -1,13 +1,27 @@
 // SPDX-License-Identifier: MIT
 /** `deno task report`: the files and the table of a run, again. */
-import type { RunOptions } from "../cli.ts";
 import type { Failure } from "../errors.ts";
 import { readRun, report } from "../stages/report.ts";
 import { type Context, failuresOf, printRun } from "./context.ts";
+import { defineCommand, type Words } from "./command.ts";
+import { JSON_COPY, JUNIT, RUN_FOLDER, type Values } from "./options.ts";
 
-export async function reportCommand(
-  dir: string | undefined,
-  options: RunOptions,
+const OPTIONS = { ...RUN_FOLDER, ...JUNIT, ...JSON_COPY };
+
+export const reportCommand = defineCommand({
+  name: "report",
+  group: "Reports",
+  help: "write junit.xml of a run again and print its table (default: out/latest)",
+  example: "deno task report out/latest --junit /tmp/junit.xml",
+  arguments: "[folder]",
+  options: OPTIONS,
+  writes: () => "nothing",
+  perform: reportAgain,
+});
+
+async function reportAgain(
+  [dir]: Words<"[folder]">,
+  options: Values<typeof OPTIONS>,
   context: Context,
 ): Promise<readonly Failure[]> {
   const { host, paths, absolute } = context;

@@ -1,21 +1,80 @@
 // SPDX-License-Identifier: MIT
 /** `deno task repro`: one cell again, as it was or changed for this boot. */
-import type { ReproOptions } from "../cli.ts";
 import type { Plan } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
 import { changedMachine, changeFlags } from "../formats/boot_change.ts";
 import { checkTests, type Context, planOf, repeatCommand } from "./context.ts";
 import { runPlan } from "./matrix.ts";
 import { attendCommand } from "./session.ts";
+import { defineCommand, givenFlags, type Words } from "./command.ts";
+import {
+  ATTEMPTS,
+  BOOT,
+  BUNDLE,
+  DRY_RUN,
+  FILTER,
+  flag,
+  group,
+  JSON_COPY,
+  JUNIT,
+  KERNEL,
+  LIST,
+  list,
+  MAKING,
+  MATRIX,
+  portIfAny,
+  positive,
+  read,
+  RUN_FOLDER,
+  text,
+  type Values,
+  WATCHING,
+} from "./options.ts";
 
-export async function reproCommand(
-  cell: string,
-  command: readonly string[],
-  options: ReproOptions,
+/** Of no use to a boot that a person attends. */
+const OF_REPORTS = {
+  ...ATTEMPTS,
+  ...group("Boots again", {
+    untilFail: flag("--until-fail", "boot again and again until it fails"),
+    keepGoing: flag("--keep-going", "boot again for tests that a crash kept from running"),
+  }),
+  ...{ ...LIST, ...DRY_RUN, ...BUNDLE, ...JUNIT, ...JSON_COPY },
+};
+const OPTIONS = {
+  ...group("This boot", {
+    test: list("--test <glob>", "only tests whose id matches; replaces --filter"),
+    shell: flag("--shell", "an interactive shell in the guest: JavaScript"),
+    gdb: portIfAny("--gdb [port]", "wait for gdb (port 1234), with full debug information"),
+    cmdline: text("--cmdline <text>", "appended to the kernel command line"),
+    smp: read("--smp <n>", "another number of CPUs", positive),
+    memory: read("--memory <MiB>", "another size of memory", positive),
+    qemuArg: list("--qemu-arg <word>", "one more argument of QEMU (--qemu-arg=-d)"),
+  }),
+  ...{ ...OF_REPORTS, ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER },
+  ...WATCHING,
+};
+export type ReproValues = Values<typeof OPTIONS>;
+
+export const repro = defineCommand({
+  name: "repro",
+  group: "Runs",
+  help: "one cell again: builds what it needs, boots it, judges it; or runs a command in its guest",
+  example: "deno task repro linux-6.12/kcov --test '*kcov_basic_syscall_coverage' --smp 4",
+  arguments: "<cell> [command...]",
+  wantsDashes: "repro takes one cell; a command for its guest goes behind --",
+  options: OPTIONS,
+  writes: () => "cache and runs",
+  perform: bootAgain,
+});
+
+async function bootAgain(
+  [cell, ...command]: Words<"<cell> [command...]">,
+  options: ReproValues,
   context: Context,
 ): Promise<readonly Failure[]> {
   const plan = await reproPlan(cell, options, context);
   if (options.shell || options.gdb !== undefined || command.length > 0) {
+    checkAttended(options);
     return await attendCommand(plan, command, options, context);
   }
   const own = [...options.test.flatMap((glob) => ["--test", glob]), ...changeFlags(options)];
@@ -23,12 +82,20 @@ export async function reproCommand(
   return await runPlan(plan, "parse", options, repeat, context);
 }
 
+/** A boot that a person attends is done once and has no report. */
+function checkAttended(options: ReproValues): void {
+  const useless = givenFlags(OF_REPORTS, options);
+  if (useless.length === 0) return;
+  const text = `repro with --shell, --gdb or a command knows no ${useless.join(", ")}`;
+  throw new KmatrixError("usage", "bad-usage", text);
+}
+
 /**
  * The plan of one cell with what the command line changes of its boot.
  * @throws KmatrixError "usage" where a glob names several cells, "no-match" for a test or a cell
  *   that does not exist.
  */
-async function reproPlan(cell: string, options: ReproOptions, context: Context): Promise<Plan> {
+async function reproPlan(cell: string, options: ReproValues, context: Context): Promise<Plan> {
   const plan = await planOf([cell], options, context);
   if (plan.cells.length > 1) {
     const names = plan.cells.map((one) => one.id).join(", ");

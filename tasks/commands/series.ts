@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** `deno task series`: each patch of a series against cells. docs/bisect.md */
-import type { RunOptions } from "../cli.ts";
 import type { Cell, KernelSpec, Plan, SourceArchive } from "../model.ts";
 import { type Failure, failureFrom, KmatrixError } from "../errors.ts";
 import { declaredTests } from "../declared_tests.ts";
@@ -24,15 +23,40 @@ import { kconfigSymbols, lackingOptions } from "../project.ts";
 import { fetch } from "../stages/fetch.ts";
 import { patch } from "../stages/patch.ts";
 import { ensureReady } from "../stages/setup.ts";
-import { type Context, makeRunDir, planOf, refuseOptions } from "./context.ts";
+import { type Context, makeRunDir, planOf } from "./context.ts";
+import { defineCommand } from "./command.ts";
+import {
+  BOOT,
+  FILTER,
+  KERNEL,
+  MAKING,
+  MATRIX,
+  RUN_FOLDER,
+  type Values,
+  WATCHING,
+} from "./options.ts";
 
-export async function seriesCommand(
+const OPTIONS = {
+  ...{ ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER, ...WATCHING },
+};
+
+export const series = defineCommand({
+  name: "series",
+  group: "Search",
+  help: "each patch of a series against cells of one kernel, and the first patch that breaks each",
+  example: "deno task series linux-6.12-unique/kcov linux-6.12-unique/kcov-unique",
+  arguments: "[cells...]",
+  options: OPTIONS,
+  writes: () => "cache and runs",
+  perform: walkSeries,
+});
+
+async function walkSeries(
   globs: readonly string[],
-  options: RunOptions,
+  options: Values<typeof OPTIONS>,
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, terminal } = context;
-  refuseOptions("series", options, ["--json"]);
   const plan = await planOf(globs, options, context);
   const kernels = [...new Map(plan.cells.map(({ kernel }) => [kernel.id, kernel])).values()];
   const [kernel] = kernels;

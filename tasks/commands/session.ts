@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** `deno task repro` with --shell, --gdb or a command: boots that a person attends. */
-import type { ReproOptions } from "../cli.ts";
 import type { Host } from "../host/host.ts";
 import type { Cell, Plan, Session } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
@@ -16,7 +15,13 @@ import { type ReadyCell, withKernelLock } from "../cell_stages.ts";
 import { OneCell } from "../one_cell.ts";
 import { cellFolder, RECORDINGS } from "../paths.ts";
 import { ensureReady } from "../stages/setup.ts";
-import { type Context, makeRunDir, refuseOptions } from "./context.ts";
+import { type Context, makeRunDir } from "./context.ts";
+
+/** Of the options of `repro`; a port for gdb, or true for the usual one. */
+export interface SessionValues {
+  readonly shell: boolean;
+  readonly gdb: number | true | undefined;
+}
 
 /**
  * What a debugger needs beyond a cell's own kernel. It is another build: full debug information
@@ -40,11 +45,10 @@ export function planForGdb(plan: Plan): Plan {
 export async function attendCommand(
   plan: Plan,
   command: readonly string[],
-  options: ReproOptions,
+  options: SessionValues,
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, absolute } = context;
-  refuseOptions("repro with --shell, --gdb or a command", options, ["--json"]);
   const gdbPort = options.gdb === true ? 1234 : options.gdb || undefined;
   if ([options.shell, gdbPort !== undefined, command.length > 0].filter(Boolean).length > 1) {
     throw new KmatrixError("usage", "bad-usage", "take one of --shell, --gdb and a command");

@@ -3,8 +3,20 @@
 import type { Failure } from "../errors.ts";
 import { declaredTests } from "../declared_tests.ts";
 import type { Context } from "./context.ts";
+import { defineCommand } from "./command.ts";
 
-export async function testsCommand({ terminal }: Context): Promise<readonly Failure[]> {
+export const tests = defineCommand({
+  name: "tests",
+  group: "Reports",
+  help: "list the selftests and what each needs of a cell",
+  example: "deno task tests",
+  arguments: "",
+  options: {},
+  writes: () => "nothing",
+  perform: (_words, _options, context) => listTests(context),
+});
+
+async function listTests({ terminal }: Context): Promise<readonly Failure[]> {
   for (const test of await declaredTests()) {
     const needs = test.requires.join(", ") || "nothing";
     terminal.print(`${test.id}  (needs ${needs}; ${test.timeoutMs / 1000} s; ${test.file})`);

@@ -7,7 +7,8 @@ import { nearest } from "./nearest.ts";
 import { addressText, frameText, type SourceFrame } from "./symbolizer.ts";
 
 /** The two ways of collection that have PCs. */
-export type CoverMode = "pc" | "unique";
+export const COVER_MODES = ["pc", "unique"] as const;
+export type CoverMode = typeof COVER_MODES[number];
 
 /** Where a tree has the numbers of its system calls, below the source. */
 export const SYSCALL_TABLE = "arch/x86/entry/syscalls/syscall_64.tbl";

@@ -3,7 +3,6 @@
 import { dirname } from "node:path/posix";
 import type { Host } from "./host.ts";
 import type { Paths } from "../paths.ts";
-import type { Invocation } from "../cli.ts";
 import { KmatrixError } from "../errors.ts";
 
 /** One place that the user, or a default, names. */
@@ -19,27 +18,35 @@ export interface Output {
   readonly told?: boolean;
 }
 
+/** What a command writes beside the files that its options name. */
+export type Writes = "nothing" | "cache" | "cache and runs";
+
+/** What a command is to write, paths as they were given. */
+export interface Outputs {
+  readonly writes: Writes;
+  readonly outputDir?: string | undefined;
+  readonly junit?: string | undefined;
+  readonly json?: string | undefined;
+  readonly events?: string | undefined;
+}
+
 /**
  * Every place that a command is to write.
  * @param cacheName The variable that names the cache.
  */
 export function outputsOf(
-  { kind, options }: Invocation,
+  { writes, outputDir, junit, json, events }: Outputs,
   paths: Paths,
   cacheName: string,
   absolute: (path: string) => string,
 ): Output[] {
-  const use = options.list || options.dryRun ? "nothing" : USES[kind];
-  const { outputDir, junit, json, events, status, tree, series, range } = options;
-  // A plain plan only reads.
-  const looks = status || [tree, series, range].some((one) => one !== undefined);
   const file = (name: string, given: string | undefined): Output[] =>
     given === undefined ? [] : [{ name, given, path: absolute(given), kind: "file" }];
   return [
-    ...(use === "nothing" || (kind === "plan" && !looks)
+    ...(writes === "nothing"
       ? []
       : [{ name: cacheName, given: paths.cache, path: paths.cache, kind: "folder" as const }]),
-    ...(use === "cache and runs" || outputDir === ""
+    ...(writes === "cache and runs" || outputDir === ""
       ? [{
         name: "--output-dir",
         given: outputDir ?? paths.out,
@@ -53,25 +60,6 @@ export function outputsOf(
     ...file("--events", events === "-" ? undefined : events),
   ];
 }
-
-/** What each command writes beside the files that its options name. */
-const USES: Readonly<Record<Invocation["kind"], "nothing" | "cache" | "cache and runs">> = {
-  "run": "cache and runs",
-  "repro": "cache and runs",
-  "replay": "cache and runs",
-  "cover": "cache and runs",
-  "series": "cache and runs",
-  "bisect": "cache and runs",
-  "bisect-config": "cache and runs",
-  "plan": "cache",
-  "doctor": "cache",
-  "cache": "nothing",
-  "parse": "nothing",
-  "report": "nothing",
-  "tests": "nothing",
-  "completion": "nothing",
-  "complete": "nothing",
-};
 
 /**
  * Looks whether each place can be written, by a file that is removed again. Makes nothing that stays; a

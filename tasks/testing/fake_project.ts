@@ -10,6 +10,8 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { declaredTests } from "../../selftests/main.ts";
+import { flagsOf } from "../commands/command.ts";
+import { COMMANDS } from "../commands/mod.ts";
 import type { Feature } from "../model.ts";
 import { record, type Recording, type Script, scripted } from "./recorder.ts";
 import { tinyKernel } from "./tiny_elf.ts";
@@ -231,10 +233,13 @@ export class FakeProject {
 
   #runArguments(args: readonly string[]): string[] {
     // The fakes note what they do in folders that no sandbox lets them write.
-    const sandbox = args.includes("--sandbox") ? [] : ["--sandbox", "off"];
+    const sandbox = args.includes("--sandbox") ? "" : "off";
     // What stands behind "--" is for the guest.
     const at = args.includes("--") ? args.indexOf("--") : args.length;
-    const own = ["--output-dir", this.out, "--accel", "tcg", ...sandbox];
+    const known = COMMANDS.find(({ name }) => name === args[0])?.options ?? {};
+    const own = Object.entries({ outputDir: this.out, accel: "tcg", sandbox })
+      .filter(([name, value]) => name in known && value !== "")
+      .flatMap(([name, value]) => [flagsOf(known[name]!).at(-1)!, value]);
     return [...args.slice(0, at), ...own, ...args.slice(at)];
   }
 

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/** What a command is: its name, its words and options, its help and what it does. */
+import type { Failure } from "../errors.ts";
+import type { CommandFacts } from "../formats/completion.ts";
+import type { Outputs, Writes } from "../host/outputs.ts";
+import type { SandboxChoice } from "../model.ts";
+import type { Context } from "./context.ts";
+import {
+  DRY_RUN,
+  JSON_COPY,
+  JUNIT,
+  LIST,
+  type Options,
+  type OptionSpec,
+  RUN_FOLDER,
+  SANDBOX,
+  type Values,
+  WATCHING,
+} from "./options.ts";
+
+/** Options that are read before a command begins; each means the same wherever it is offered. */
+const SHARED = {
+  ...{ ...WATCHING, ...RUN_FOLDER, ...SANDBOX, ...LIST, ...DRY_RUN },
+  ...{ ...JUNIT, ...JSON_COPY },
+};
+
+/** The words behind a command: `<cell> [call...]` is `[string, ...string[]]`. */
+export type Words<A extends string> = A extends "" ? readonly []
+  : A extends `${infer First} ${infer Rest}` ? readonly [...Words<First>, ...Words<Rest>]
+  : A extends `${string}...${string}` ? readonly string[]
+  : A extends `<${string}>` ? readonly [string]
+  : readonly [string?];
+
+/** The headings under which the help page lists commands. */
+export type CommandGroup = "Runs" | "Stages" | "Search" | "Reports" | "Machine";
+
+interface CommandSpec<A extends string, O extends Options> {
+  readonly name: string;
+  readonly group: CommandGroup;
+  readonly help: string;
+  /** A command line that is understood. */
+  readonly example: string;
+  /** As commander takes them: `<cell> [command...]`. */
+  readonly arguments: A;
+  /** Said where words beyond the first do not stand behind `--`; without it, they need not. */
+  readonly wantsDashes?: string;
+  readonly options: O;
+  /** Beside the files that options name. */
+  writes(options: Values<O>): Writes;
+  /** @returns The failures that decide the exit code. */
+  perform(words: Words<A>, options: Values<O>, context: Context): Promise<readonly Failure[]>;
+}
+
+/** What is asked for, ready to be done. */
+export interface Invocation {
+  readonly command: string;
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+  readonly sandbox: SandboxChoice;
+  readonly outputs: Outputs;
+  perform(context: Context): Promise<readonly Failure[]>;
+}
+
+/** A command without the types of its options. */
+export interface Command {
+  readonly name: string;
+  readonly group: CommandGroup;
+  readonly help: string;
+  readonly example: string;
+  readonly arguments: string;
+  readonly wantsDashes: string | null;
+  readonly options: Options;
+  /**
+   * @param words Of the number that `arguments` says.
+   * @param given What was read by the options' own readers, by name.
+   */
+  invoke(words: readonly string[], given: Readonly<Record<string, unknown>>): Invocation;
+}
+
+export function defineCommand<const A extends string, O extends Options & Partial<typeof SHARED>>(
+  spec: CommandSpec<A, O>,
+): Command {
+  return {
+    ...spec,
+    wantsDashes: spec.wantsDashes ?? null,
+    invoke(words, given) {
+      const options = valuesOf(spec.options, given);
+      const { verbose, quiet, events, sandbox, outputDir, junit, json, list, dryRun } = valuesOf(
+        SHARED,
+        given,
+      );
+      return {
+        command: spec.name,
+        ...{ verbose, quiet, sandbox },
+        outputs: {
+          writes: list || dryRun ? "nothing" : spec.writes(options),
+          ...{ outputDir, junit, json, events },
+        },
+        // Their number is what commander was told.
+        perform: (context) => spec.perform(words as unknown as Words<A>, options, context),
+      };
+    },
+  };
+}
+
+function valuesOf<O extends Options>(
+  options: O,
+  given: Readonly<Record<string, unknown>>,
+): Values<O> {
+  const values = Object.entries(options).map((
+    [name, { initial }],
+  ) => [name, given[name] ?? initial]);
+  // Each value is that of its option's own reader, or its initial one.
+  return Object.fromEntries(values) as Values<O>;
+}
+
+/** The long flags of those options that are given. */
+export function givenFlags<O extends Options>(options: O, values: Values<O>): string[] {
+  return Object.entries(options).filter(([name, { initial }]) =>
+    JSON.stringify(values[name]) !== JSON.stringify(initial)
+  ).map(([, option]) => flagsOf(option).at(-1)!);
+}
+
+/** `-j` and `--jobs` of `-j, --jobs <n>`. */
+export function flagsOf({ flags }: OptionSpec<unknown>): string[] {
+  return flags.split(/[ ,]+/).filter((word) => word.startsWith("-"));
+}
+
+/** What completion has to know of a command. */
+export function factsOf({ name, arguments: words, options }: Command): CommandFacts {
+  const placeholder = (text: string) => /[<[](.+?)(?:\.\.\.)?[>\]]/.exec(text)?.[1] ?? null;
+  return {
+    name,
+    args: words.split(" ").map(placeholder).filter((one) => one !== null),
+    options: Object.values(options).map((option) => ({
+      names: flagsOf(option),
+      value: placeholder(option.flags),
+      choices: option.choices ?? [],
+    })),
+  };
+}
