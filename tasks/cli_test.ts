@@ -350,7 +350,12 @@ Deno.test("complete offers a command its own options, which are those that it is
 Deno.test("deno.json has a task for every command", async () => {
   const text = await Deno.readTextFile(new URL("../deno.json", import.meta.url));
   const { tasks } = JSON.parse(text);
-  for (const command of makeProgram(() => Promise.resolve()).commands) {
-    assert.match(tasks[command.name()]?.command ?? "", new RegExp(`main\\.ts ${command.name()}$`));
+  // The copies of one command line; docs/architecture.md says why there are copies.
+  for (const { name } of COMMANDS) {
+    assert.equal(tasks[name]?.command, `${tasks.help.command} ${name}`);
   }
+  const copies = Object.values<{ command: string }>(tasks).filter(({ command }) =>
+    command.includes("tasks/main.ts")
+  );
+  assert.equal(copies.length, COMMANDS.length + 1);
 });
