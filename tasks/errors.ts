@@ -4,6 +4,7 @@
  * first throw to the exit code. What a kind means for people, JUnit and the shell stands in the table
  * of failure_kinds.ts.
  */
+import type { Evidence } from "./evidence.ts";
 import type { FailureKind } from "./failure_kinds.ts";
 import type { Stage } from "./stage_table.ts";
 
@@ -34,6 +35,8 @@ export interface Failure {
   /** Of the failures of a verdict. */
   readonly subject?: FailureSubject;
   readonly complaint?: Complaint;
+  /** What else tells it from others of its id. */
+  readonly evidence?: Evidence;
 }
 
 /** A {@linkcode Failure} that is found out and not thrown. */
@@ -47,25 +50,42 @@ export class KmatrixError extends Error implements Failure {
   readonly kind: FailureKind;
   readonly id: string;
   readonly detail: string;
+  readonly evidence?: Evidence;
 
-  constructor(kind: FailureKind, id: string, message: string, detail = "") {
+  constructor(
+    kind: FailureKind,
+    id: string,
+    message: string,
+    detail = "",
+    evidence?: Evidence | undefined,
+  ) {
     super(message);
     this.kind = kind;
     this.id = id;
     this.detail = detail;
+    if (evidence !== undefined) this.evidence = evidence;
   }
 
   /** A plain value of the same content, fit for JSON. */
   toFailure(): Failure {
-    return { kind: this.kind, id: this.id, message: this.message, detail: this.detail };
+    const { kind, id, message, detail, evidence } = this;
+    return { kind, id, message, detail, ...(evidence === undefined ? {} : { evidence }) };
   }
+}
+
+/** Errors of Deno and of Node.js both have the system's code. */
+function isDiskFull(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause) {
+    if ("code" in one && one.code === "ENOSPC") return true;
+  }
+  return false;
 }
 
 /** Any thrown value as a {@linkcode Failure}; what nobody foresaw is a bug of this tool. */
 export function failureFrom(error: unknown): Failure {
   if (error instanceof KmatrixError) return error.toFailure();
   if (error instanceof Error) {
-    if (/No space left on device|ENOSPC|os error 28/.test(error.message)) {
+    if (isDiskFull(error)) {
       return { kind: "infra", id: "disk-full", message: error.message, detail: "" };
     }
     return { kind: "bug", id: "bug", message: error.message, detail: error.stack ?? "" };

@@ -5,6 +5,7 @@
  */
 import type { CellResult } from "../model.ts";
 import type { Failure } from "../errors.ts";
+import { evidenceKey, withoutNumbers } from "../evidence.ts";
 import { counted } from "./counted.ts";
 
 /** A failure as something that can be recognised in another boot or build. */
@@ -30,13 +31,7 @@ export function symptomKey({ where, id, what }: Symptom): string {
   return [where, id, what].filter(Boolean).join(" ");
 }
 
-/** Addresses, offsets, times, process ids, file positions: what changes from run to run. */
-function withoutNumbers(text: string): string {
-  return text.replace(/0x[0-9a-f]+|\b[0-9a-f]{8,}\b/gi, "N").replace(/\+N\/N/g, "")
-    .replace(/\d+/g, "N").trim();
-}
-
-function symptomOf(where: string, { kind, id, message, complaint }: Failure): Symptom {
+function symptomOf(where: string, { kind, id, complaint, evidence }: Failure): Symptom {
   switch (kind) {
     case "kernel":
       // A crash can come in any test, and where a guest falls silent is chance.
@@ -44,7 +39,7 @@ function symptomOf(where: string, { kind, id, message, complaint }: Failure): Sy
     case "test":
       return { where, id, what: "" };
     default:
-      return { where, id, what: withoutNumbers(message.replace(/^\S*\//, "")) };
+      return { where, id, what: evidence ? evidenceKey(evidence) : "" };
   }
 }
 

@@ -161,8 +161,10 @@ Deno.test("judgeStep() goes on until it is certain", () => {
 });
 
 Deno.test("judgeFailedBuild() blames a build only for the error that is hunted", () => {
-  const error = (line: number, text: string) =>
-    failure("build", "compile-error", `/src/kernel/kcov.c:${line}:9: error: ${text}`);
+  const error = (line: number, text: string): Failure => ({
+    ...failure("build", "compile-error", "in words"),
+    evidence: { kind: "output", line: `/src/kernel/kcov.c:${line}:9: error: ${text}` },
+  });
   const hunted = target([showingOfFailure(error(3, "no member"))]);
   assert.equal(judgeFailedBuild(hunted, error(7, "no member")).kind, "bad");
   assert.equal(judgeFailedBuild(hunted, error(3, "broken")).kind, "skip");
@@ -173,6 +175,18 @@ Deno.test("judgeFailedBuild() blames a build only for the error that is hunted",
   assert.equal(words("config", "option-dropped"), "refused by the config gate: it says so");
   assert.equal(words("config", "hunted-test-skips"), "it says so");
   assert.equal(judgeBoot(hunted, clean), "clean");
+});
+
+Deno.test("judgeFailedBuild() knows an option that is dropped, and what stands against it", () => {
+  const dropped = (option: string, cause: string, message: string): Failure => ({
+    ...failure("config", "option-dropped", message),
+    evidence: { kind: "options", dropped: [{ option, cause }] },
+  });
+  const hunted = target([showingOfFailure(dropped("CONFIG_KCOV", "depends", "one way"))]);
+  const judged = (failed: Failure) => judgeFailedBuild(hunted, failed).kind;
+  assert.equal(judged(dropped("CONFIG_KCOV", "depends", "said in another way")), "bad");
+  assert.equal(judged(dropped("CONFIG_KCOV", "probe", "one way")), "skip");
+  assert.equal(judged(dropped("CONFIG_KASAN", "depends", "one way")), "skip");
 });
 
 const SHA = "0123456789abcdef0123456789abcdef01234567";

@@ -14,7 +14,7 @@ import type {
   TestResult,
 } from "../model.ts";
 import { objectOf, type Shape, strings } from "./shape.ts";
-import { type KtapCase, type KtapReport, parseKtap } from "./ktap.ts";
+import { type KtapCase, ktapProblemText, type KtapReport, parseKtap } from "./ktap.ts";
 import {
   C_FIXTURE,
   C_SELFTEST_SOURCE,
@@ -139,7 +139,7 @@ function readTap(lines: readonly string[]): KtapReport {
   return {
     ...report,
     cases: report.cases.filter(({ name }, index) => names.indexOf(name) === index),
-    problems: [...report.problems, `there are two results for ${twice}`],
+    problems: [...report.problems, { kind: "twice", name: twice }],
   };
 }
 
@@ -168,7 +168,11 @@ function troubleOf(
     return failed("c-crashed", `${name} ended with code ${code}${where}${why}`, detail);
   }
   if (problems.length > 0) {
-    return failed("c-bad-tap", `the TAP of ${name} is wrong: ${problems[0]}`, detail);
+    return failed(
+      "c-bad-tap",
+      `the TAP of ${name} is wrong: ${ktapProblemText(problems[0]!)}`,
+      detail,
+    );
   }
   if (code === 0 && cases.some(isRed)) {
     return failed("c-bad-tap", `${name} ended with code 0 although a test of it failed`, detail);

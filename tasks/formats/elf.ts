@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** As much of ELF64 little-endian as the inspect stage reads (System V ABI, AMD64 supplement). */
+import { basename } from "node:path/posix";
 import { KmatrixError } from "../errors.ts";
 
 export interface Section {
@@ -66,18 +67,14 @@ export class Elf {
       header.byteLength < 64 || header.getUint32(0, false) !== 0x7f454c46 ||
       header.getUint8(4) !== 2 || header.getUint8(5) !== 1
     ) {
-      throw new KmatrixError("inspect", "no-elf", `${file} is no 64-bit little-endian ELF file`);
+      throw broken(file, "is no 64-bit little-endian ELF file");
     }
     const table = Number(header.getBigUint64(0x28, true));
     const entry = header.getUint16(0x3a, true);
     const count = header.getUint16(0x3c, true);
     const names = header.getUint16(0x3e, true);
     if (entry < SECTION_BYTES || table + entry * count > parts.size) {
-      throw new KmatrixError(
-        "inspect",
-        "no-elf",
-        `${file} is cut off: its section table is missing`,
-      );
+      throw broken(file, "is cut off: its section table is missing");
     }
     const view = viewOf(parts.read(table, entry * count));
     const raw = Array.from({ length: count }, (_, index) => readSection(view, index * entry));
@@ -92,8 +89,7 @@ export class Elf {
     const outside = raw.findIndex((section) => !isInside(section));
     if (outside >= 0) {
       const { name } = this.sections[outside]!;
-      const text = `${file} is damaged: section "${name}" lies outside the file`;
-      throw new KmatrixError("inspect", "no-elf", text);
+      throw broken(file, `is damaged: section "${name}" lies outside the file`);
     }
   }
 
@@ -232,4 +228,9 @@ export function whyNotRunnable(file: Parts): string | null {
   const types = Array.from({ length: count }, (_, index) => table.getUint32(index * bytes, true));
   if (!types.includes(PT_INTERP)) return null;
   return "it is linked dynamically, and the guest has no libraries; link it with -static";
+}
+
+function broken(file: string, why: string): KmatrixError {
+  const evidence = { kind: "file", name: basename(file) } as const;
+  return new KmatrixError("inspect", "no-elf", `${file} ${why}`, "", evidence);
 }

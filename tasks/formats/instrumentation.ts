@@ -4,6 +4,7 @@
  * from the code or from relocations, never derived from the guards, so that the two can disagree.
  */
 import type { Feature, ModuleInspection } from "../model.ts";
+import type { Finding } from "../evidence.ts";
 import { type Elf, type Relocation, type Section, SHF_ALLOC, SHF_EXECINSTR } from "./elf.ts";
 
 /** The callbacks that clang calls (SanitizerCoverage: trace-pc, trace-pc-guard, trace-cmp). */
@@ -15,6 +16,23 @@ const COMPARE = /^__sanitizer_cov_trace_((const_)?cmp[1248]|switch)$/;
 
 /** One u32 a call site (kcov.rst; the guard variables of SanitizerCoverage). */
 export const GUARD_BYTES = 4;
+
+/** A finding with the line for people. */
+export interface Problem {
+  readonly finding: Finding;
+  readonly text: string;
+}
+
+export function problem(rule: string, of: string, what: string, text: string): Problem {
+  return { finding: { rule, of, what }, text };
+}
+
+/** Where the guards of an image or a module are kept. */
+const ownSection = (where: string, section: string) =>
+  problem(
+    ...["guards-apart", where, section] as const,
+    `${where} has a section ${section} of its own; guards belong into .bss`,
+  );
 
 /**
  * A KCOV kernel of any size has thousands of call sites. A handful would mean that only some
@@ -31,7 +49,7 @@ export interface ImageFigures {
   /** null where the image has no guards. */
   readonly guardBytes: number | null;
   readonly returns: ReturnAddresses;
-  readonly problems: readonly string[];
+  readonly problems: readonly Problem[];
 }
 
 /** Addresses behind the calls of the callbacks, ascending, without their upper 32 bits of ones. */
@@ -100,8 +118,8 @@ export function inspectImage(
       ...callProblems("vmlinux", calls, features, { pcs: fewest, comparisons: fewest }),
       ...(features.includes("unique") ? guardProblems(elf, calls, guards) : []),
       ...(features.includes("unique") ? constructorProblems("vmlinux", elf) : []),
-      ...elf.sections.filter((section) => section.name.startsWith("__sancov")).map((section) =>
-        `vmlinux has a section ${section.name} of its own; guards belong into .bss`
+      ...elf.sections.filter(({ name }) => name.startsWith("__sancov")).map(({ name }) =>
+        ownSection("vmlinux", name)
       ),
     ],
   };
@@ -112,7 +130,7 @@ function callProblems(
   calls: Calls,
   features: readonly Feature[],
   due: { readonly pcs: number; readonly comparisons: number },
-): string[] {
+): Problem[] {
   const has = (feature: Feature) => features.includes(feature);
   const comparisons = "the comparison callbacks";
   const checks: readonly [string, (name: string) => boolean, boolean, number][] = [
@@ -123,10 +141,12 @@ function callProblems(
   return checks.flatMap(([name, matches, wanted, fewest]) => {
     const found = sum(calls, matches);
     if (wanted && found < fewest) {
-      return [`${where} calls ${name} ${found} times; at least ${fewest} are due`];
+      const text = `${where} calls ${name} ${found} times; at least ${fewest} are due`;
+      return [problem("calls-missing", where, name, text)];
     }
-    if (!wanted && found > 0) return [`${where} calls ${name} ${found} times, and must not at all`];
-    return [];
+    if (wanted || found === 0) return [];
+    const text = `${where} calls ${name} ${found} times, and must not at all`;
+    return [problem("calls-unasked", where, name, text)];
   });
 }
 
@@ -141,29 +161,37 @@ function guardProblems(
   elf: Elf,
   calls: Calls,
   guards: { start: number; bytes: number } | null,
-): string[] {
-  if (!guards) return ["vmlinux lacks __start___sancov_guards or __stop___sancov_guards"];
-  const problems: string[] = [];
+): Problem[] {
+  if (!guards) {
+    const text = "vmlinux lacks __start___sancov_guards or __stop___sancov_guards";
+    return [problem("guards-unmarked", "vmlinux", "", text)];
+  }
+  const problems: Problem[] = [];
   const wanted = GUARD_BYTES * (calls[GUARD] ?? 0);
   if (guards.bytes !== wanted) {
-    problems.push(
-      `vmlinux has ${guards.bytes} bytes of guards for ${calls[GUARD]} calls; ${wanted} are due`,
-    );
+    const text = `vmlinux has ${guards.bytes} bytes of guards for ${
+      calls[GUARD]
+    } calls; ${wanted} are due`;
+    problems.push(problem("guard-bytes", "vmlinux", "", text));
   }
   const bss = elf.sections.find((section) => section.name === ".bss");
   const inside = bss && guards.start >= bss.address &&
     guards.start + guards.bytes <= bss.address + bss.size;
-  if (!inside) problems.push("the guards of vmlinux do not lie inside .bss");
+  if (!inside) {
+    const text = "the guards of vmlinux do not lie inside .bss";
+    problems.push(problem("guards-outside", "vmlinux", ".bss", text));
+  }
   return problems;
 }
 
 /** Constructors of SanitizerCoverage, which `-sanitizer-coverage-drop-ctors` leaves out. */
-function constructorProblems(where: string, elf: Elf): string[] {
+function constructorProblems(where: string, elf: Elf): Problem[] {
   const symbols = elf.symbols((name) => name.startsWith("sancov.module_ctor"));
   if (symbols.length === 0) return [];
-  return [
-    `${where} holds ${symbols.length} constructors of SanitizerCoverage (${symbols[0]!.name})`,
-  ];
+  const text = `${where} holds ${symbols.length} constructors of SanitizerCoverage (${
+    symbols[0]!.name
+  })`;
+  return [problem("constructors", where, "", text)];
 }
 
 // ── modules ─────────────────────────────────────────────────────────────────────────────────────
@@ -196,17 +224,20 @@ export function inspectModule(
   elf: Elf,
   features: readonly Feature[],
   fewestPcs: number,
-): { figures: ModuleInspection; problems: readonly string[] } {
-  const problems: string[] = [];
+): { figures: ModuleInspection; problems: readonly Problem[] } {
+  const problems: Problem[] = [];
   const allocated = elf.sections.filter((section) => section.flags & SHF_ALLOC);
   for (const [section, count] of countBy(allocated.map((one) => one.name))) {
-    if (count > 1) problems.push(`${name} has ${count} allocated sections named ${section}`);
+    if (count === 1) continue;
+    const text = `${name} has ${count} allocated sections named ${section}`;
+    problems.push(problem("section-twice", name, section, text));
   }
   for (const section of elf.sections.filter(isCode)) {
     const base = ONCE.find((once) => section.name.startsWith(`${once}.`));
     if (features.includes("kasan") && KASAN_TEXT.test(section.name)) continue;
     if (base && section.size > 0) {
-      problems.push(`${name} has a section ${section.name} that belongs into ${base}`);
+      const text = `${name} has a section ${section.name} that belongs into ${base}`;
+      problems.push(problem("section-apart", name, section.name, text));
     }
   }
   const calls: Record<string, number> = {};
@@ -217,9 +248,9 @@ export function inspectModule(
     if (section.flags & SHF_ALLOC) {
       for (const { type } of relocations) {
         if (LOADABLE_RELOCATIONS.has(type)) continue;
-        problems.push(
-          `${name}: ${section.name} needs relocation type ${type}, which no loader knows`,
-        );
+        const text =
+          `${name}: ${section.name} needs relocation type ${type}, which no loader knows`;
+        problems.push(problem("relocation", name, `${section.name} type ${type}`, text));
         break;
       }
     }
@@ -239,7 +270,7 @@ export function inspectModule(
     problems.push(...operandProblems(name, calls[GUARD] ?? 0, operands));
     for (const section of elf.sections) {
       if (section.name.startsWith("__sancov_guards")) {
-        problems.push(`${name} has a section ${section.name} of its own; guards belong into .bss`);
+        problems.push(ownSection(name, section.name));
       }
     }
   }
@@ -286,16 +317,20 @@ function guardOperand(
   return null;
 }
 
-function operandProblems(name: string, calls: number, operands: readonly number[]): string[] {
+function operandProblems(name: string, calls: number, operands: readonly number[]): Problem[] {
   const distinct = new Set(operands);
-  const problems: string[] = [];
+  const problems: Problem[] = [];
+  const add = (rule: string, text: string) => problems.push(problem(rule, name, "", text));
   if (operands.length < calls) {
-    problems.push(`${name}: ${calls - operands.length} of ${calls} calls have no guard operand`);
+    add(
+      "guard-missing",
+      `${name}: ${calls - operands.length} of ${calls} calls have no guard operand`,
+    );
   }
   if (distinct.size < operands.length) {
-    problems.push(`${name}: ${operands.length} calls share ${distinct.size} guards`);
+    add("guards-shared", `${name}: ${operands.length} calls share ${distinct.size} guards`);
   }
   const odd = [...distinct].find((place) => place % GUARD_BYTES !== 0);
-  if (odd !== undefined) problems.push(`${name}: a guard at ${odd} is not aligned`);
+  if (odd !== undefined) add("guard-unaligned", `${name}: a guard at ${odd} is not aligned`);
   return problems;
 }

@@ -3,14 +3,22 @@ import assert from "node:assert/strict";
 import type { Feature } from "../model.ts";
 import { type TinyKernel, tinyKernel, type TinyModule, tinyModule } from "../testing/tiny_elf.ts";
 import { Elf } from "./elf.ts";
-import { CALLBACK, callsInImage, inspectImage, inspectModule } from "./instrumentation.ts";
+import {
+  CALLBACK,
+  callsInImage,
+  inspectImage,
+  inspectModule,
+  type Problem,
+} from "./instrumentation.ts";
+
+const textOf = ({ text }: Problem) => text;
 
 const PC = "__sanitizer_cov_trace_pc";
 const GUARD = "__sanitizer_cov_trace_pc_guard";
 const CMP = "__sanitizer_cov_trace_const_cmp4";
 
 const imageProblems = (kernel: TinyKernel, ...features: Feature[]) =>
-  inspectImage(new Elf(tinyKernel(kernel), "vmlinux"), features).problems.join("; ");
+  inspectImage(new Elf(tinyKernel(kernel), "vmlinux"), features).problems.map(textOf).join("; ");
 const moduleOf = (module: Partial<TinyModule>, ...features: Feature[]) => {
   const bytes = tinyModule({ calls: [0, 4], callback: GUARD, ...module });
   return inspectModule("lib/x.ko", new Elf(bytes, "x.ko"), features, 1);
@@ -107,7 +115,8 @@ Deno.test("inspectModule() counts calls by their relocations, and guards by thei
 });
 
 Deno.test("inspectModule() says what is wrong with a module's guards", () => {
-  const first = (module: Partial<TinyModule>) => moduleOf(module, "kcov", "unique").problems[0];
+  const first = (module: Partial<TinyModule>) =>
+    moduleOf(module, "kcov", "unique").problems[0]?.text;
   assert.match(first({ calls: [0, 0] })!, /^lib\/x\.ko: 2 calls share 1 guards$/);
   assert.match(first({ calls: [null, 0, 4] })!, /^lib\/x\.ko: 1 of 3 calls have no guard operand$/);
   assert.match(first({ calls: [0, 6] })!, /^lib\/x\.ko: a guard at 6 is not aligned$/);
@@ -119,7 +128,8 @@ Deno.test("inspectModule() says what is wrong with a module's guards", () => {
 });
 
 Deno.test("inspectModule() says what a loader would choke on", () => {
-  const first = (module: Partial<TinyModule>) => moduleOf(module, "kcov", "unique").problems[0];
+  const first = (module: Partial<TinyModule>) =>
+    moduleOf(module, "kcov", "unique").problems[0]?.text;
   const again = { name: ".text", type: 1, flags: 6, content: new Uint8Array(4) };
   assert.match(first({ sections: [again] })!, /^lib\/x\.ko has 2 allocated sections named \.text$/);
   const split = { ...again, name: ".text.hot" };
@@ -133,7 +143,7 @@ Deno.test("inspectModule() says what a loader would choke on", () => {
 
 Deno.test("inspectModule() refuses guards in a module of a kernel without unique mode", () => {
   assert.match(
-    moduleOf({}, "kcov").problems.join("; "),
+    moduleOf({}, "kcov").problems.map(textOf).join("; "),
     /calls __sanitizer_cov_trace_pc 0 times; .*trace_pc_guard 2 times, and must not at all/,
   );
   assert.deepEqual(moduleOf({ callback: PC, calls: [null, null] }, "kcov").problems, []);
@@ -144,7 +154,10 @@ Deno.test("inspectModule() wants as many calls as are due, and no comparison", (
   const problems = (fewest: number) =>
     inspectModule("x.ko", new Elf(bytes, "x.ko"), ["kcov", "cmp"], fewest).problems;
   assert.deepEqual(problems(0), []);
-  assert.match(problems(1).join(), /^x\.ko calls __sanitizer_cov_trace_pc 0 times; [^,]*$/);
+  assert.match(
+    problems(1).map(textOf).join(),
+    /^x\.ko calls __sanitizer_cov_trace_pc 0 times; [^,]*$/,
+  );
 });
 
 Deno.test("inspectImage() wants few calls where chosen folders alone are instrumented", () => {

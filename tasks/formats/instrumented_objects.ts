@@ -5,7 +5,7 @@
  */
 import type { LeftOut } from "../model.ts";
 import { type Elf, type Parts, SHF_ALLOC, SHF_EXECINSTR, STT_FUNC } from "./elf.ts";
-import { CALLBACK } from "./instrumentation.ts";
+import { CALLBACK, type Problem, problem } from "./instrumentation.ts";
 import {
   type Coverage,
   COVERAGE_FLAGS,
@@ -88,31 +88,35 @@ export function isSilent({ hasCode, calls, coverage }: ObjectFacts): boolean {
 }
 
 /** A line for each kind of call that the compiler was not told to add. */
-export function unaskedCalls({ path, calls, coverage }: ObjectFacts): string[] {
+export function unaskedCalls({ path, calls, coverage }: ObjectFacts): Problem[] {
   if (calls === null || coverage === null) return [];
   const kinds = (Object.keys(calls) as CoverageKind[]).filter((kind) =>
     calls[kind] > 0 && !coverage.kinds.has(kind)
   );
-  return kinds.map((kind) =>
-    `${path} has ${calls[kind]} calls that -fsanitize-coverage=${
-      COVERAGE_FLAGS[kind]
-    } brings, and was ` +
-    "compiled without it"
-  );
+  return kinds.map((kind) => {
+    const flag = `-fsanitize-coverage=${COVERAGE_FLAGS[kind]}`;
+    const text = `${path} has ${
+      calls[kind]
+    } calls that ${flag} brings, and was compiled without it`;
+    return problem("calls-unasked", path, flag, text);
+  });
 }
 
 /** A line where an object tells of PCs and was not to tell of comparisons, in a kernel that does. */
-export function lackOfComparisons({ path, coverage }: ObjectFacts): string[] {
+export function lackOfComparisons({ path, coverage }: ObjectFacts): Problem[] {
   const kinds = coverage?.kinds;
   if (!kinds || kinds.size === 0 || kinds.has("cmp")) return [];
-  return [`${path} was compiled without -fsanitize-coverage=${COVERAGE_FLAGS.cmp}`];
+  const flag = `-fsanitize-coverage=${COVERAGE_FLAGS.cmp}`;
+  return [problem("flag-missing", path, flag, `${path} was compiled without ${flag}`)];
 }
 
 /** The line for a silent object; `functions` are those of it that nothing excuses. */
-export function silentObject(path: string, functions: readonly string[]): string {
+export function silentObject(path: string, functions: readonly string[]): Problem {
   const more = functions.length > 1 ? ` and ${functions.length - 1} more` : "";
-  return `${path} was compiled with -fsanitize-coverage and has no call of a callback, not even in ` +
+  const text =
+    `${path} was compiled with -fsanitize-coverage and has no call of a callback, not even in ` +
     `${functions[0]}()${more}`;
+  return problem("object-silent", path, "", text);
 }
 
 /**
@@ -124,17 +128,23 @@ export function listProblems(
   objects: readonly ObjectFacts[],
   declared: readonly string[],
   incomplete: boolean,
-): string[] {
+): Problem[] {
   const names = new Set(declared);
   return [
     ...objects.filter((one) => isLeftOut(one) && !isDeclared(one, declared)).map(({ path }) =>
-      `${path} has code and no call of a callback, and the tree does not declare it (uninstrumented.list)`
+      problem(
+        ...["object-undeclared", path, ""] as const,
+        `${path} has code and no call of a callback, and the tree does not declare it (uninstrumented.list)`,
+      )
     ),
     // A glob may cover more than it declares.
     ...objects.filter((one) => !incomplete && callsAny(one) && names.has(one.path)).map((
       { path },
     ) =>
-      `${path} calls callbacks, and the tree declares it as uninstrumented (uninstrumented.list)`
+      problem(
+        ...["object-declared", path, ""] as const,
+        `${path} calls callbacks, and the tree declares it as uninstrumented (uninstrumented.list)`,
+      )
     ),
   ];
 }

@@ -17,13 +17,51 @@ export interface KtapCase {
   readonly diagnostics: readonly string[];
 }
 
+/** What of a stream is not as KTAP wants it. */
+export type KtapProblem =
+  | { readonly kind: "no-version" }
+  | { readonly kind: "no-plan" }
+  /** The outermost plan, beside how many results there are. */
+  | { readonly kind: "wrong-plan"; readonly planned: number; readonly found: number }
+  | { readonly kind: "wrong-nested-plan"; readonly planned: number; readonly found: number }
+  | { readonly kind: "second-plan"; readonly line: string }
+  | { readonly kind: "given-up"; readonly reason: string }
+  | { readonly kind: "out-of-order"; readonly number: number; readonly due: number }
+  | { readonly kind: "twice"; readonly name: string }
+  /** The beginning of a line that is none of KTAP's. */
+  | { readonly kind: "no-ktap"; readonly text: string };
+
+/** For people. */
+export function ktapProblemText(problem: KtapProblem): string {
+  switch (problem.kind) {
+    case "no-version":
+      return "no KTAP version line";
+    case "no-plan":
+      return "no plan";
+    case "wrong-plan":
+      return `the plan is ${problem.planned} tests, ${problem.found} have a result`;
+    case "wrong-nested-plan":
+      return `a nested plan of ${problem.planned} has ${problem.found} results`;
+    case "second-plan":
+      return `a second plan: ${problem.line}`;
+    case "given-up":
+      return `the stream was given up: ${problem.reason}`;
+    case "out-of-order":
+      return `result ${problem.number} came where ${problem.due} was due`;
+    case "twice":
+      return `there are two results for ${problem.name}`;
+    case "no-ktap":
+      return `no KTAP: ${JSON.stringify(problem.text)}`;
+  }
+}
+
 export interface KtapReport {
   readonly cases: readonly KtapCase[];
   /** Number of the outermost plan; null where there is none. */
   readonly planned: number | null;
   /** The test whose `# RUN` line has come and whose result has not. */
   readonly running: string | null;
-  readonly problems: readonly string[];
+  readonly problems: readonly KtapProblem[];
 }
 
 const VERSION = /^(KTAP version 1|TAP version 1[34])\s*$/;
@@ -45,7 +83,7 @@ interface Level {
 /** Reads the lines of one stream, oldest first. */
 export function parseKtap(lines: readonly string[]): KtapReport {
   const cases: KtapCase[] = [];
-  const problems: string[] = [];
+  const problems: KtapProblem[] = [];
   const levels: Level[] = [{ depth: 0, planned: null, seen: 0 }];
   /** Cases of a nested level wait here until the line with their suite's name comes. */
   const pending: KtapCase[][] = [[]];
@@ -64,7 +102,8 @@ export function parseKtap(lines: readonly string[]): KtapReport {
     while (levels.length - 1 > index) {
       const level = levels.pop()!;
       if (level.planned !== null && level.planned !== level.seen) {
-        problems.push(`a nested plan of ${level.planned} has ${level.seen} results`);
+        const { planned, seen: found } = level;
+        problems.push({ kind: "wrong-nested-plan", planned, found });
       }
     }
   };
@@ -80,7 +119,7 @@ export function parseKtap(lines: readonly string[]): KtapReport {
     if (plan) {
       open(depth);
       const level = levels[levelAt(depth)]!;
-      if (level.planned !== null) problems.push(`a second plan: ${text}`);
+      if (level.planned !== null) problems.push({ kind: "second-plan", line: text });
       level.planned = Number(plan[1]);
       continue;
     }
@@ -91,13 +130,13 @@ export function parseKtap(lines: readonly string[]): KtapReport {
     }
     const bail = BAIL_OUT.exec(text);
     if (bail) {
-      problems.push(`the stream was given up: ${bail[1]}`);
+      problems.push({ kind: "given-up", reason: bail[1]! });
       continue;
     }
     const result = RESULT.exec(text);
     if (!result) {
       if (text.startsWith("#")) diagnostics.push(text.replace(/^#\s?/, ""));
-      else if (text.trim() !== "") problems.push(`no KTAP: ${JSON.stringify(text.slice(0, 80))}`);
+      else if (text.trim() !== "") problems.push({ kind: "no-ktap", text: text.slice(0, 80) });
       continue;
     }
     const at = levelAt(depth);
@@ -105,7 +144,7 @@ export function parseKtap(lines: readonly string[]): KtapReport {
     const level = levels[at]!;
     level.seen++;
     const number = result[2] === undefined ? level.seen : Number(result[2]);
-    if (number !== level.seen) problems.push(`result ${number} came where ${level.seen} was due`);
+    if (number !== level.seen) problems.push({ kind: "out-of-order", number, due: level.seen });
     const found = readCase(result[1]!, number, result[3]!, diagnostics);
     diagnostics = [];
     if (running === found.name) running = null;
@@ -124,10 +163,10 @@ export function parseKtap(lines: readonly string[]): KtapReport {
   closeTo(0);
   cases.push(...pending.flat());
   const top = levels[0]!;
-  if (!sawVersion) problems.push("no KTAP version line");
-  if (top.planned === null) problems.push("no plan");
+  if (!sawVersion) problems.push({ kind: "no-version" });
+  if (top.planned === null) problems.push({ kind: "no-plan" });
   else if (top.planned !== top.seen) {
-    problems.push(`the plan is ${top.planned} tests, ${top.seen} have a result`);
+    problems.push({ kind: "wrong-plan", planned: top.planned, found: top.seen });
   }
   return { cases, planned: top.planned, running, problems };
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseKtap } from "./ktap.ts";
+import { ktapProblemText, parseKtap } from "./ktap.ts";
 
 const parse = (text: string) => parseKtap(text.split("\n").filter((line) => line !== ""));
 /** "name status" for each case, and what is wrong with the stream. */
 const outcome = (text: string) => {
   const { cases, problems } = parse(text);
-  return { cases: cases.map(({ name, status }) => `${name} ${status}`), problems };
+  return {
+    cases: cases.map(({ name, status }) => `${name} ${status}`),
+    problems: problems.map(ktapProblemText),
+  };
 };
 
 Deno.test("parseKtap() reads what our guest writes", () => {

@@ -16,6 +16,7 @@ import {
   type TestResult,
 } from "../model.ts";
 import { type Failure, KmatrixError } from "../errors.ts";
+import type { Evidence } from "../evidence.ts";
 import { FAILURE_KINDS } from "../failure_kinds.ts";
 import { cellFactsShape } from "./cell_facts.ts";
 import { cellProperties } from "./properties.ts";
@@ -23,6 +24,26 @@ import { sourceIdentityShape } from "./source_identity.ts";
 import { count, givenJson, ms, objectOf, readJson, type Shape, strings } from "./shape.ts";
 
 const stage = v.picklist(STAGES);
+
+const evidenceShape: Shape<Evidence> = v.variant("kind", [
+  v.looseObject({ kind: v.literal("output"), line: v.string() }),
+  v.looseObject({ kind: v.literal("make"), targets: strings, endless: v.boolean() }),
+  v.looseObject({
+    kind: v.literal("options"),
+    dropped: v.array(v.looseObject({ option: v.string(), cause: v.nullable(v.string()) })),
+  }),
+  v.looseObject({ kind: v.literal("compiler-feature"), feature: v.string() }),
+  v.looseObject({
+    kind: v.literal("findings"),
+    findings: v.array(v.looseObject({ rule: v.string(), of: v.string(), what: v.string() })),
+  }),
+  v.looseObject({
+    kind: v.literal("patch"),
+    patch: v.string(),
+    problems: v.array(v.looseObject({ kind: v.string(), file: v.nullable(v.string()) })),
+  }),
+  v.looseObject({ kind: v.literal("file"), name: v.string() }),
+]);
 
 export const failureShape: Shape<Failure> = objectOf<Failure>()({
   kind: v.picklist(FAILURE_KINDS),
@@ -35,6 +56,7 @@ export const failureShape: Shape<Failure> = objectOf<Failure>()({
   complaint: v.exactOptional(
     v.looseObject({ fingerprint: v.string(), title: v.string(), times: count }),
   ),
+  evidence: v.exactOptional(evidenceShape),
 });
 const failures = v.array(failureShape);
 

@@ -24,7 +24,7 @@ import { type Failure, failure, type FailureSubject } from "../errors.ts";
 import { mayBeExpected } from "../failure_kinds.ts";
 import { judgeEnding, lastLines } from "./boot_ending.ts";
 import { decodeFrames, type Frame, payloadOf } from "./frames.ts";
-import { type KtapCase, parseKtap } from "./ktap.ts";
+import { type KtapCase, type KtapProblem, ktapProblemText, parseKtap } from "./ktap.ts";
 import {
   allowanceOf,
   NO_SOURCES,
@@ -151,23 +151,21 @@ function judgeRecordings({ console, results, sizes, record }: Recordings): Failu
   return failure("infra", "recording-damaged", text);
 }
 
-/** As formats/ktap.ts says it. */
-const SHORT_PLAN = /^the plan is (\d+) tests, (\d+) have a result/;
-
 /** A whole stream whose content does not add up. */
 function judgeStream(
-  problems: readonly string[],
+  problems: readonly KtapProblem[],
   stray: readonly KtapCase[],
   end: Record<string, unknown> | null,
   cases: readonly KtapCase[],
 ): Failure | null {
-  if (problems.length > 0) {
-    const short = SHORT_PLAN.exec(problems[0]!);
+  const [first] = problems;
+  if (first !== undefined) {
+    const isShort = first.kind === "wrong-plan" && first.found < first.planned;
     return failure(
       "test",
-      short && Number(short[2]) < Number(short[1]) ? "short-plan" : "bad-ktap",
-      `the guest's KTAP is wrong: ${problems[0]}`,
-      problems.join("\n"),
+      isShort ? "short-plan" : "bad-ktap",
+      `the guest's KTAP is wrong: ${ktapProblemText(first)}`,
+      problems.map(ktapProblemText).join("\n"),
     );
   }
   if (stray.length > 0) {

@@ -133,5 +133,10 @@ async function doesNotApply(
     "does-not-apply",
     describeProblems(patchName(patch), told),
     detail,
+    {
+      kind: "patch",
+      patch: patchName(patch),
+      problems: told.map((one) => ({ kind: one.kind, file: "file" in one ? one.file : null })),
+    },
   );
 }

@@ -83,7 +83,10 @@ async function programsOf(
   const programs = [...new Set(names)].filter((name) => built.includes(name));
   if (result.code === 0 && programs.length > 0) return programs;
   const text = "its Makefile builds no program (TEST_GEN_PROGS)";
-  throw new KmatrixError("build", "make-error", text, result.stderr);
+  throw new KmatrixError("build", "make-error", text, result.stderr, {
+    kind: "file",
+    name: `${C_SELFTEST_SOURCE}/Makefile`,
+  });
 }
 
 /** The guest has no dynamic linker. */
@@ -91,7 +94,8 @@ async function checkStatic(program: string, host: Host): Promise<void> {
   const { sections } = new Elf(await host.fs.readBytes(program), program);
   if (!sections.some(({ name }) => name === ".interp")) return;
   const text = `${program} is not linked statically: its Makefile drops USERLDFLAGS=-static`;
-  throw new KmatrixError("build", "selftest-build-error", text);
+  const name = program.slice(program.lastIndexOf("/") + 1);
+  throw new KmatrixError("build", "selftest-build-error", text, "", { kind: "file", name });
 }
 
 /** What is no fault of its code keeps its name. */
@@ -105,6 +109,6 @@ async function blamed<T>(body: () => Promise<T>): Promise<T> {
     if (!(error instanceof KmatrixError) || error.kind !== "build") throw error;
     const text = `${C_SELFTEST_SOURCE} does not build: ${error.message}`;
     const id = OWN_IDS.includes(error.id) ? error.id : "selftest-build-error";
-    throw new KmatrixError("build", id, text, error.detail);
+    throw new KmatrixError("build", id, text, error.detail, error.evidence);
   }
 }

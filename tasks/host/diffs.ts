@@ -95,7 +95,10 @@ export async function extractDiffs(
 }
 
 function refused(patch: SeriesPatch, why: string, detail = ""): KmatrixError {
-  return new KmatrixError("patch", "does-not-apply", `${patchName(patch)} ${why}`, detail.trim());
+  const name = patchName(patch);
+  return new KmatrixError("patch", "does-not-apply", `${name} ${why}`, detail.trim(), {
+    ...{ kind: "patch", patch: name, problems: [] },
+  });
 }
 
 /** Why git sees no diff, or a damaged one. */

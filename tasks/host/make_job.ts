@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A make call that is made once: a stamp beside its products tells that nothing has changed. */
+import { basename } from "node:path/posix";
 import type { Host } from "./host.ts";
 import type { MakeRequest } from "../formats/make.ts";
 import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
@@ -109,7 +110,7 @@ export async function checkInside(
     const real = await host.fs.realPath(`${buildDir}/${name}`);
     if (real === null || real.startsWith(inside)) continue;
     const text = `the build left ${buildDir}/${name}, which leads to ${real}`;
-    throw new KmatrixError("build", "points-outside", text);
+    throw new KmatrixError("build", "points-outside", text, "", { kind: "file", name });
   }
 }
 
@@ -150,7 +151,8 @@ export async function runMake(
     const text = `make was killed by signal ${result.code - 128}`;
     throw new KmatrixError("infra", "compiler-killed", text, cause.tail);
   }
-  throw new KmatrixError(cause.kind, cause.id, cause.line, evidence);
+  const output = { kind: "output", line: cause.line } as const;
+  throw new KmatrixError(cause.kind, cause.id, cause.line, evidence, output);
 }
 
 /** A log of many calls is made shorter beyond this. */
@@ -205,7 +207,11 @@ async function readStamp(file: string, host: Host): Promise<MakeStamp | null> {
 
 export async function statOf(path: string, host: Host): Promise<{ size: number; mtimeMs: number }> {
   const stat = await host.fs.stat(path);
-  if (!stat) throw new KmatrixError("build", "no-product", `make succeeded and left no ${path}`);
+  if (!stat) {
+    const name = basename(path);
+    const text = `make succeeded and left no ${path}`;
+    throw new KmatrixError("build", "no-product", text, "", { kind: "file", name });
+  }
   return { size: stat.size, mtimeMs: stat.mtimeMs };
 }
 

@@ -188,6 +188,7 @@ async function checkToolchain(cell: Cell, paths: Paths, host: Host): Promise<voi
       `config ${cell.config.id} requires the compiler feature "${feature}", which toolchain ` +
         `${cell.toolchain.id} (${clangOf(cell.toolchain)}) does not have`,
       answer.stderr.trim(),
+      { kind: "compiler-feature", feature },
     );
   }
 }
@@ -308,13 +309,19 @@ async function mustMake(
   const cause = findBuildFailure(result.stdout + result.stderr, confined);
   if (result.endless) {
     const text = `make ${targets.join(" ")} printed without end, and was stopped`;
-    throw new KmatrixError("config", "make-config-failed", text, cause.tail);
+    throw new KmatrixError("config", "make-config-failed", text, cause.tail, {
+      ...{ kind: "make", targets, endless: true },
+    });
   }
   if (result.code > 128) throw new KmatrixError("infra", "compiler-killed", what, cause.tail);
   if (cause.kind === "infra" || cause.id === "sandbox-denied") {
-    throw new KmatrixError(cause.kind, cause.id, `${what}: ${cause.line}`, cause.tail);
+    throw new KmatrixError(cause.kind, cause.id, `${what}: ${cause.line}`, cause.tail, {
+      ...{ kind: "output", line: cause.line },
+    });
   }
-  throw new KmatrixError("config", "make-config-failed", what, cause.tail);
+  throw new KmatrixError("config", "make-config-failed", what, cause.tail, {
+    ...{ kind: "make", targets, endless: false },
+  });
 }
 
 /** The gate is shut: asks the tree's own Kconfig parser why, and says it. */
@@ -356,7 +363,10 @@ async function gateError(
     const reason = compile.stderr ||
       await host.fs.readTail(`${buildDir}/${SYMBOL_DUMP.messages}`, 2000);
     plain.push("(the reason could not be found out: the Kconfig dump failed)", reason);
-    return new KmatrixError("config", "option-dropped", `dropped: ${names}`, plain.join("\n"));
+    return new KmatrixError("config", "option-dropped", `dropped: ${names}`, plain.join("\n"), {
+      kind: "options",
+      dropped: dropped.map(({ request }) => ({ option: request.option, cause: null })),
+    });
   }
   const dump = parseSymbolDump(text);
   const origins = originsOf(request.lines, parseDotConfig(tiny));
@@ -367,5 +377,9 @@ async function gateError(
     explanations[0]!.summary,
     // The first summary is the message itself.
     explanations.map(formatExplanation).join("\n").split("\n").slice(1).join("\n"),
+    {
+      kind: "options",
+      dropped: explanations.map(({ option, cause }) => ({ option, cause })),
+    },
   );
 }

@@ -8,7 +8,12 @@ import { keptInspectionShape } from "../formats/cache_files.ts";
 import { cachedJson } from "../formats/shape.ts";
 import { sha256 } from "../formats/digest.ts";
 import { Elf } from "../formats/elf.ts";
-import { inspectImage, inspectModule, type ReturnAddresses } from "../formats/instrumentation.ts";
+import {
+  inspectImage,
+  inspectModule,
+  type Problem,
+  type ReturnAddresses,
+} from "../formats/instrumentation.ts";
 import {
   isSilent,
   lackOfComparisons,
@@ -114,7 +119,7 @@ async function lookInside(
     ? await objectsOf(kernel, spec, host)
     : NO_OBJECTS;
   const modules: ModuleInspection[] = [];
-  const inModules: string[] = [];
+  const inModules: Problem[] = [];
   for (const name of kernel.modules) {
     const path = `${buildDir}/${name}`;
     const fewest = isKnown(name) ? 0 : 1;
@@ -125,7 +130,10 @@ async function lookInside(
   const all = [...image.problems, ...problems, ...inModules];
   if (all.length > 0) {
     const more = all.length > 1 ? ` (+${all.length - 1} more)` : "";
-    throw new KmatrixError("inspect", "not-as-asked", all[0]! + more, all.join("\n"));
+    const detail = all.map(({ text }) => text).join("\n");
+    throw new KmatrixError("inspect", "not-as-asked", all[0]!.text + more, detail, {
+      ...{ kind: "findings", findings: all.map(({ finding }) => finding) },
+    });
   }
   const { calls, textBytes, guardBytes } = image;
   return { calls, textBytes, guardBytes, modules, leftOut };
@@ -142,7 +150,7 @@ async function withElf<T>(path: string, host: Host, body: (elf: Elf) => T): Prom
 
 /** What the objects of a kernel and its modules tell. */
 interface Objects {
-  readonly problems: readonly string[];
+  readonly problems: readonly Problem[];
   readonly leftOut: Inspection["leftOut"];
   /** Whether each object of a module was judged by itself, so that none is due of the whole. */
   isKnown(module: string): boolean;
@@ -189,8 +197,8 @@ const ASKED_AT_ONCE = 4;
 async function silentObjects(
   objects: readonly KernelObject[],
   reader: KernelObjects,
-): Promise<{ problems: readonly string[]; unexplained: readonly string[] }> {
-  const [problems, unexplained]: [string[], string[]] = [[], []];
+): Promise<{ problems: readonly Problem[]; unexplained: readonly string[] }> {
+  const [problems, unexplained]: [Problem[], string[]] = [[], []];
   const silent = objects.filter(isSilent);
   for (let at = 0; at < silent.length; at += ASKED_AT_ONCE) {
     const some = silent.slice(at, at + ASKED_AT_ONCE);

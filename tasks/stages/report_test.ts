@@ -17,6 +17,9 @@ const RUN: RunReport = {
   interrupted: null,
 };
 
+/** As Deno and Node.js both throw it. */
+const DISK_FULL = Object.assign(new Error("x"), { code: "ENOSPC" });
+
 Deno.test("report() blames the machine for a report that cannot be written any more", () =>
   withTempDir(async (dir) => {
     const files = { runDir: dir, junit: null, json: "/proc/x.json" };
@@ -24,6 +27,6 @@ Deno.test("report() blames the machine for a report that cannot be written any m
     assert.deepEqual([error.kind, error.id], ["infra", "report-unwritten"]);
     assert.match(error.message, /^\/proc\/x\.json cannot be written: /);
     assert.ok(Deno.statSync(`${dir}/run.json`).isFile, "what can be written is");
-    const full = new FakeHost({ fs: { writeText: () => Promise.reject(new Error("ENOSPC")) } });
+    const full = new FakeHost({ fs: { writeText: () => Promise.reject(DISK_FULL) } });
     assert.equal((await rejectionOf(report(RUN, files, full))).id, "disk-full");
   }));
