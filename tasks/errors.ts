@@ -39,7 +39,7 @@ export interface Failure {
   readonly evidence?: Evidence;
 }
 
-/** A {@linkcode Failure} that is found out and not thrown. */
+/** Makes a {@linkcode Failure} that is found out and not thrown. */
 export function failure(kind: FailureKind, id: string, message: string, detail = ""): Failure {
   return { kind, id, message, detail };
 }
@@ -86,9 +86,9 @@ export function failureFrom(error: unknown): Failure {
   if (error instanceof KmatrixError) return error.toFailure();
   if (error instanceof Error) {
     if (isDiskFull(error)) {
-      return { kind: "infra", id: "disk-full", message: error.message, detail: "" };
+      return failure("infra", "disk-full", error.message);
     }
-    return { kind: "bug", id: "bug", message: error.message, detail: error.stack ?? "" };
+    return failure("bug", "bug", error.message, error.stack ?? "");
   }
-  return { kind: "bug", id: "bug", message: String(error), detail: "" };
+  return failure("bug", "bug", String(error));
 }

@@ -309,8 +309,7 @@ class Run {
 
   #failureOf(error: unknown): Failure {
     if (this.#host.signal.aborted) {
-      const message = "the run was interrupted";
-      return { kind: "interrupted", id: "interrupted", message, detail: "" };
+      return failure("interrupted", "interrupted", "the run was interrupted");
     }
     return failureFrom(error);
   }
@@ -487,14 +486,10 @@ class Run {
       one.warnings = { listed: listed.length, used };
       if (unlisted.length === 0) return true;
       const lines = unlisted.map((warning) => warning.text);
-      const failure: Failure = {
-        kind: "build",
-        id: "new-warning",
-        message: `${unlisted.length} warnings that the matrix does not list; first: ${lines[0]}`,
-        detail: lines.slice(0, 50).join("\n"),
-      };
-      one.fail("build", failure, this.#options.until);
-      this.#host.log("warn", `build failed: ${failure.message}`);
+      const text = `${unlisted.length} warnings that the matrix does not list; first: ${lines[0]}`;
+      const detail = lines.slice(0, 50).join("\n");
+      one.fail("build", failure("build", "new-warning", text, detail), this.#options.until);
+      this.#host.log("warn", `build failed: ${text}`);
       return false;
     });
   }

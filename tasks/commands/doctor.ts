@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `deno task doctor`: what the cells need of this machine. */
-import type { Failure } from "../errors.ts";
+import { type Failure, failure } from "../errors.ts";
 import { requirementsFor } from "../formats/requirements.ts";
 import { examine } from "../host/doctor.ts";
 import { type Context, planOf } from "./context.ts";
@@ -36,10 +36,7 @@ async function examinePlan(
       `${found.padEnd(foundWidth)}  ${requirement.why}`;
     terminal.print(ok ? line : terminal.style.bad(line));
   }
-  return findings.filter((one) => !one.ok).map(({ requirement, found }) => ({
-    kind: "infra",
-    id: "missing-tool",
-    message: `${requirement.id}: ${found}`,
-    detail: "",
-  }));
+  return findings.filter((one) => !one.ok).map(({ requirement, found }) =>
+    failure("infra", "missing-tool", `${requirement.id}: ${found}`)
+  );
 }

@@ -2,7 +2,7 @@
 /** `deno task replay`: boots what another machine has packed, and compares the verdicts. */
 import type { Host } from "../host/host.ts";
 import type { Accel, CellVerdict } from "../model.ts";
-import { type Failure, KmatrixError } from "../errors.ts";
+import { type Failure, failure, KmatrixError } from "../errors.ts";
 import {
   type BundleManifest,
   MANIFEST,
@@ -102,7 +102,7 @@ async function bootBundle(
   for (const line of differences) terminal.print(terminal.style.bad(line));
   const message = `${manifest.cell}: another verdict than recorded`;
   terminal.print(terminal.style.bad(message));
-  return [{ kind: "test", id: "replay-differs", message, detail: differences.join("\n") }];
+  return [failure("test", "replay-differs", message, differences.join("\n"))];
 }
 
 function word(verdict: CellVerdict): string {

@@ -2,7 +2,7 @@
 /** `deno task repro` with --shell, --gdb or a command: boots that a person attends. */
 import type { Host } from "../host/host.ts";
 import type { Cell, Plan, Session } from "../model.ts";
-import { type Failure, KmatrixError } from "../errors.ts";
+import { type Failure, failure, KmatrixError } from "../errors.ts";
 import { declaredTests } from "../declared_tests.ts";
 import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "../../selftests/harness/frames.ts";
 import { buildConfinement, makeArgv, type MakeRequest } from "../formats/make.ts";
@@ -186,18 +186,20 @@ async function judge(
   { host, terminal }: Context,
 ): Promise<Failure[]> {
   const text = await host.fs.readTextIfAny(`${dir}/${RECORDINGS.console}`) ?? "";
-  const failures: Failure[] = findSplats(text).filter(({ root }) => root).map((splat) => ({
-    kind: "kernel",
-    id: `splat-${splat.id}`,
-    message: `the kernel complained: ${splat.title}`,
-    detail: linesShown(splat.lines).join("\n"),
-  }));
+  const failures: Failure[] = findSplats(text).filter(({ root }) => root).map((splat) =>
+    failure(
+      "kernel",
+      `splat-${splat.id}`,
+      `the kernel complained: ${splat.title}`,
+      linesShown(splat.lines).join("\n"),
+    )
+  );
   if (code === qemuExitCode(EXIT_COMMAND_FAILED)) {
     const message = `failed in the guest: ${what}`;
-    failures.push({ kind: "test", id: "command-failed", message, detail: "" });
+    failures.push(failure("test", "command-failed", message));
   } else if (code !== qemuExitCode(EXIT_FINISHED) && failures.length === 0) {
     const message = `the guest ended before the command did (QEMU's exit code ${code})`;
-    failures.push({ kind: "kernel", id: "ended-early", message, detail: "" });
+    failures.push(failure("kernel", "ended-early", message));
   }
   for (const { message } of failures) terminal.error(message);
   return failures;

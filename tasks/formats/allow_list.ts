@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** splats.yaml: complaints of a kernel that are known, each with a reason and an end. */
 import type { AllowedSplat, Cell, CellId, CellResult, KnownWarning } from "../model.ts";
-import type { Failure } from "../errors.ts";
+import { type Failure, failure } from "../errors.ts";
 import { globMatcher } from "./cells.ts";
 import { checkExpiry } from "./matrix.ts";
 import { nearest } from "./nearest.ts";
@@ -94,12 +94,14 @@ export function unusedEntries(
 ): Failure[] {
   return entries.filter(({ place, cells: globs }) =>
     isUnused(place, cells.filter(globMatcher(globs)), uses)
-  ).map(({ place, pattern, reason, link }) => ({
-    kind: "usage",
-    id: "unused-splat",
-    message: `${place}: no kernel complained of ${JSON.stringify(pattern)}: remove the entry`,
-    detail: `all of its cells ran; it is there because: ${reason} (${link})`,
-  }));
+  ).map(({ place, pattern, reason, link }) =>
+    failure(
+      "usage",
+      "unused-splat",
+      `${place}: no kernel complained of ${JSON.stringify(pattern)}: remove the entry`,
+      `all of its cells ran; it is there because: ${reason} (${link})`,
+    )
+  );
 }
 
 /** The same for known warnings of builds; a cell tells about them once it is built. */
@@ -110,12 +112,14 @@ export function unusedWarnings(
 ): Failure[] {
   return known.filter(({ place, cells: globs }) =>
     isUnused(place, cells.filter(globMatcher(globs)), uses)
-  ).map(({ place, match, reason }) => ({
-    kind: "usage",
-    id: "unused-warning",
-    message: `${place}: no build warned of ${JSON.stringify(match)}: remove the entry`,
-    detail: `all of its cells were built; it is there because: ${reason}`,
-  }));
+  ).map(({ place, match, reason }) =>
+    failure(
+      "usage",
+      "unused-warning",
+      `${place}: no build warned of ${JSON.stringify(match)}: remove the entry`,
+      `all of its cells were built; it is there because: ${reason}`,
+    )
+  );
 }
 
 /** A glob of an expectation, among what is used of a list. */
@@ -139,13 +143,13 @@ export function unusedExpectations(
     if (expect.kind !== "fail" || expect.place === undefined) return [];
     const { place, reason, link } = expect;
     const mine = cells.filter((cell) => cell.expect === expect).map(({ id }) => id);
-    return expect.tests.filter((glob) => isUnused(globKey(place, glob), mine, uses)).map((
-      glob,
-    ) => ({
-      kind: "usage",
-      id: "unused-expectation",
-      message: `${place}: no test of its cells matches ${JSON.stringify(glob)}: remove the glob`,
-      detail: `all of its cells ran; it is there because: ${reason} (${link})`,
-    }));
+    return expect.tests.filter((glob) => isUnused(globKey(place, glob), mine, uses)).map((glob) =>
+      failure(
+        "usage",
+        "unused-expectation",
+        `${place}: no test of its cells matches ${JSON.stringify(glob)}: remove the glob`,
+        `all of its cells ran; it is there because: ${reason} (${link})`,
+      )
+    );
   });
 }

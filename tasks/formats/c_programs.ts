@@ -13,6 +13,7 @@ import type {
   TestOutcome,
   TestResult,
 } from "../model.ts";
+import { failure } from "../errors.ts";
 import { objectOf, type Shape, strings } from "./shape.ts";
 import { type KtapCase, ktapProblemText, type KtapReport, parseKtap } from "./ktap.ts";
 import {
@@ -53,7 +54,7 @@ const KSFT_SKIP = 4;
 const DETAIL_LINES = 30;
 
 function failed(id: string, message: string, detail = ""): TestOutcome {
-  return { kind: "failed", failure: { kind: "test", id, message, detail } };
+  return { kind: "failed", failure: failure("test", id, message, detail) };
 }
 
 /**

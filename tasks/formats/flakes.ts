@@ -8,7 +8,7 @@ import type {
   TestOutcome,
   TestResult,
 } from "../model.ts";
-import type { Failure } from "../errors.ts";
+import { type Failure, failure } from "../errors.ts";
 import { mergeSplats } from "./splat_report.ts";
 
 /** How often a cell is booted. */
@@ -96,12 +96,8 @@ export const FLAKY = "flaky";
 /** How often something failed, as a failure of its own: `flaky`. */
 export function flakyFailure(failures: readonly Failure[], runs: number): Failure {
   const first = failures[0]!;
-  return {
-    kind: "test",
-    id: FLAKY,
-    message: `flaky, failed in ${failures.length} of ${runs} boots: ${first.message}`,
-    detail: first.detail,
-  };
+  const text = `flaky, failed in ${failures.length} of ${runs} boots: ${first.message}`;
+  return failure("test", FLAKY, text, first.detail);
 }
 
 /**

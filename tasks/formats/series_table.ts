@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `deno task series`: what each patch did to each cell, and which of them broke it first. */
-import type { Failure } from "../errors.ts";
+import { type Failure, failure } from "../errors.ts";
 import { counted } from "./counted.ts";
 
 /** One cell with the first k patches of a series. */
@@ -70,12 +70,10 @@ export function firstBreaks(rows: readonly SeriesRow[]): Break[] {
 function failuresOf(now: SeriesCell, before: SeriesCell | undefined, isBase: boolean): Failure[] {
   const { outcome } = now;
   const added = isBase ? [] : newWarnings(now, before);
-  const warned: Failure[] = added.length === 0 ? [] : [{
-    kind: "build",
-    id: "new-warning",
-    message: `${counted(added.length, "new warning")}; first: ${added[0]}`,
-    detail: added.join("\n"),
-  }];
+  const words = `${counted(added.length, "new warning")}; first: ${added[0]}`;
+  const warned = added.length === 0
+    ? []
+    : [failure("build", "new-warning", words, added.join("\n"))];
   switch (outcome.kind) {
     case "failed":
       return [...outcome.failures, ...warned];
@@ -83,7 +81,7 @@ function failuresOf(now: SeriesCell, before: SeriesCell | undefined, isBase: boo
       const had = before !== undefined && before.outcome.kind !== "not-offered";
       if (!had) return [];
       const text = `the tree has no ${outcome.options.join(", ")} any more`;
-      return [{ kind: "config", id: "option-dropped", message: text, detail: "" }];
+      return [failure("config", "option-dropped", text)];
     }
     case "passed":
     case "blocked":

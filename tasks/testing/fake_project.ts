@@ -13,6 +13,7 @@ import { declaredTests } from "../../selftests/main.ts";
 import { flagsOf } from "../commands/command.ts";
 import { COMMANDS } from "../commands/mod.ts";
 import type { Feature } from "../model.ts";
+import { mutedImports } from "./muted.ts";
 import { record, type Recording, type Script, scripted } from "./recorder.ts";
 import { tinyKernel } from "./tiny_elf.ts";
 
@@ -39,6 +40,8 @@ export interface FakeBoot {
   /** Exit code, or how it ends by something else. */
   readonly end: number | "killed" | "hangs" | "refuses" | { readonly floodMiB: number };
 }
+
+const MUTED_IMPORTS = "muted-imports.json";
 
 /** Programs that the tool and kbuild take from the system; nothing else of it is on the PATH. */
 const SYSTEM_PROGRAMS = [
@@ -77,6 +80,8 @@ export class FakeProject {
   readonly dir: string;
   /** Variables of the user, beside those of every run. */
   environment: Readonly<Record<string, string>> = {};
+  /** Whether the tool runs with ids in the place of all words of failures (muted.ts). */
+  muted = false;
 
   private constructor(dir: string) {
     this.dir = dir;
@@ -115,6 +120,7 @@ export class FakeProject {
     await Deno.symlink(`${real}/selftests`, `${this.root}/selftests`);
     await Deno.mkdir(`${this.root}/tasks`);
     await Deno.symlink(`${real}/tasks/kconfig`, `${this.root}/tasks/kconfig`);
+    await this.write(MUTED_IMPORTS, await mutedImports());
     for (const [name, text] of Object.entries(programs(this.dir))) {
       await this.write(`bin/${name}`, `#!/bin/sh\n${text}`);
       await Deno.chmod(`${this.dir}/bin/${name}`, 0o755);
@@ -210,7 +216,9 @@ export class FakeProject {
   /** The command that runs kmatrix over this project, as the leader of a process group. */
   command(args: readonly string[]): Deno.Command {
     const entry = `${import.meta.dirname}/fake_main.ts`;
-    const argv = [Deno.execPath(), "run", "--allow-all", "--no-check", entry, this.root, ...args];
+    const words = this.muted ? [`--import-map=${this.dir}/${MUTED_IMPORTS}`] : [];
+    const flags = ["--allow-all", "--no-check", ...words];
+    const argv = [Deno.execPath(), "run", ...flags, entry, this.root, ...args];
     // Of the environment that the tests run in, nothing may reach make.
     const unset = ["LLVM", "CC", "O", "ARCH", "W", "V", "KCFLAGS", "MAKEFLAGS"];
     return new Deno.Command(`${this.dir}/bin/setsid`, {

@@ -45,6 +45,24 @@ export function junitCases(xml: string): Record<string, JunitCase[]> {
   );
 }
 
+/**
+ * Everything of a file but its texts, times and the values of its properties: suites with their
+ * counts and names of properties, cases with their elements and the types of these.
+ */
+export function junitSkeleton(xml: string): unknown {
+  const parser = new XMLParser({ ignoreAttributes: false, parseAttributeValue: false });
+  const texts = ["#text", "@_message", "@_time", "@_timestamp", "@_value"];
+  const bare = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(bare);
+    if (typeof value !== "object" || value === null) return "";
+    return Object.fromEntries(
+      Object.entries(value).filter(([key]) => !texts.includes(key))
+        .map(([key, inner]) => [key, key.startsWith("@_") ? inner : bare(inner)]),
+    );
+  };
+  return bare(parser.parse(xml));
+}
+
 function readCase(suite: string, one: Record<string, unknown>): JunitCase {
   const classname = String(one["@_classname"]).replace(`${suite}.`, "");
   const kind = ["failure", "error", "skipped"].find((kind) => kind in one);

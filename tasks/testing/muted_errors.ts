@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Stands in for errors.ts in a run in which no failure has words of its own: each message is the id
+ * of its failure, and there is no detail (fake_project.ts, `muted`). What is decided must not change.
+ */
+import * as real from "../errors.ts";
+import type { Evidence } from "../evidence.ts";
+import type { FailureKind } from "../failure_kinds.ts";
+
+export type * from "../errors.ts";
+
+export class KmatrixError extends real.KmatrixError {
+  constructor(
+    kind: FailureKind,
+    id: string,
+    _message: string,
+    _detail = "",
+    evidence?: Evidence | undefined,
+  ) {
+    super(kind, id, id, "", evidence);
+  }
+}
+
+export function failure(kind: FailureKind, id: string): real.Failure {
+  return real.failure(kind, id, id);
+}
+
+export function failureFrom(error: unknown): real.Failure {
+  const found = real.failureFrom(error);
+  return { ...found, message: found.id, detail: "" };
+}

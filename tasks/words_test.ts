@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Words decide nothing: with ids in the place of all messages and notes, every verdict, exit code,
+ * JUnit element, count, decision of bisect and row of series is the same. Tier 1 takes the words from
+ * recordings between any two steps of judging; tier 2 runs the whole tool twice over the fake
+ * project, once with muted_errors.ts in the place of errors.ts.
+ */
+import assert from "node:assert/strict";
+import type { BootRecord, CellResult, Expectation } from "./model.ts";
+import { exitCodeOfAll } from "./failure_kinds.ts";
+import { failuresOf } from "./commands/context.ts";
+import { judgeBoot as judgeShowing, showingOf, type Target } from "./formats/bisect.ts";
+import { verdictDifferences } from "./formats/bundle.ts";
+import { NO_FACTS, testFacts } from "./formats/cell_facts.ts";
+import { bootsAgain, mergeAttempts, testsLeft } from "./formats/flakes.ts";
+import { junitXml } from "./formats/junit.ts";
+import { judgeMutant, type Mutant } from "./formats/mutant.ts";
+import { parseRunReport, runJson } from "./formats/run_report.ts";
+import { countLine, PLAIN, summaryTable } from "./formats/summary.ts";
+import { bootStage, judgeBoot, judgeCell } from "./formats/verdict.ts";
+import {
+  type FakeBehaviour,
+  FLAKY,
+  HUNTED,
+  installHistoryPrograms,
+  makeHistory,
+} from "./testing/fake_history.ts";
+import { FakeProject, type Switch } from "./testing/fake_project.ts";
+import { junitSkeleton } from "./testing/junit.ts";
+import { muted } from "./testing/muted.ts";
+import { bootRecord, record, type Recording, scripted } from "./testing/recorder.ts";
+import { readSituations } from "./testing/recordings.ts";
+import { sampleCellReport, sampleRun } from "./testing/samples.ts";
+
+// ── recordings ──────────────────────────────────────────────────────────────────────────────────
+
+/** Given every value between two steps. */
+type Between = <T>(value: T) => T;
+const asIs: Between = (value) => value;
+
+const EXPECTATIONS: readonly Expectation[] = [
+  { kind: "pass" },
+  { kind: "skip" },
+  { kind: "fail", tests: ["*basic*"], reason: "r", link: "l", expires: "2099-01-01" },
+  { kind: "fail", tests: [], reason: "r", link: "l", expires: "2099-01-01" },
+];
+
+const MUTANT: Mutant = {
+  ...{ name: "m", cell: "k/c", also: [], why: "w", rebuildsAll: false, files: ["a"] },
+  catcher: { kind: "stage", stage: "boot" },
+};
+
+/** A test that fails, another complaint, and the end of a boot: what a second boot may show. */
+const SECOND = record({
+  tests: [scripted("a.b.c"), scripted("a.b.d", { do: "fail", message: "expected 1" })],
+});
+
+interface Boot {
+  readonly recording: Recording;
+  readonly record: BootRecord | null;
+}
+
+/** Everything that is decided about a cell and its run after these boots. */
+function decisions(boots: readonly Boot[], expect: Expectation, between: Between): unknown {
+  const results = boots.map(({ recording, record }): CellResult =>
+    between(judgeBoot({ ...recording, record }))
+  );
+  const { result, boot } = between(mergeAttempts(results));
+  const stages = between([{ ...bootStage(result, 0, "a note"), outcome: boot }]);
+  const { tests, verdict } = between(judgeCell(expect, stages, result));
+  const report = sampleCellReport({
+    ...{ stages, tests, verdict, splats: result.splats },
+    facts: { ...NO_FACTS, ...testFacts(tests) },
+  });
+  const run = parseRunReport(runJson(between(sampleRun([report]))), "run.json");
+  const target: Target = { symptoms: showingOf(results[0]!).symptoms, seen: 3, boots: 3 };
+  return {
+    verdict: muted(verdict),
+    exitCode: exitCodeOfAll(failuresOf(run)),
+    junit: junitSkeleton(junitXml(run)),
+    counts: countLine(run, PLAIN),
+    rows: summaryTable(run, 10_000, PLAIN).split("\n").map((line) =>
+      line.trim().split(/ {2,}/).slice(0, 7)
+    ),
+    showings: results.map((one) => [showingOf(one), judgeShowing(target, showingOf(one))]),
+    mutant: judgeMutant(MUTANT, report).kind,
+    again: bootsAgain({ kind: "retries", most: 9 }, [verdict]),
+    left: testsLeft(results),
+    // A bundle's verdict beside one of the same boot.
+    differs: verdictDifferences(verdict, verdict),
+  };
+}
+
+for (const { name, recording, record } of await readSituations()) {
+  Deno.test(`words decide nothing of the recording "${name}"`, () => {
+    const second = { recording: SECOND, record: bootRecord(SECOND) };
+    for (const expect of EXPECTATIONS) {
+      for (const first of [{ recording, record }, { recording, record: null }]) {
+        for (const boots of [[first], [first, second], [second, first]]) {
+          const said = decisions(boots, expect, asIs);
+          assert.deepEqual(decisions(boots, expect, muted), said, expect.kind);
+        }
+      }
+    }
+  });
+}
+
+// ── the whole tool ──────────────────────────────────────────────────────────────────────────────
+
+const MATRIX = ["matrix", "--filter", "kcov.*"];
+// One compiler after the other: which of two is killed first must not be chance.
+const KCOV = [...MATRIX, "fake/kcov", "--jobs", "1"];
+const BASIC = "kcov.mode_trace_pc.kcov_basic_syscall_coverage";
+
+let project: FakeProject;
+Deno.test.beforeAll(async () => {
+  project = await FakeProject.create();
+});
+Deno.test.afterAll(() => project.remove());
+
+/** Fields that are another in each run. */
+const VOLATILE: ReadonlySet<string> = new Set([
+  ...["durationMs", "startedAt", "usage", "ms", "consoleTail", "properties"],
+]);
+
+/** What is left of a JSON file without words, times and the folder of the project. */
+function shapeOf(text: string): unknown {
+  const plain = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(plain);
+    if (typeof value === "string") return value.replaceAll(project.dir, "/dir");
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).filter(([key]) => !VOLATILE.has(key)).map(([key, inner]) => // How long a phase took, and whether that was too long, is chance.
+      [key, key === "phasesMs" ? Object.keys(inner) : key === "overBudget" ? [] : plain(inner)]),
+    );
+  };
+  return plain(muted(JSON.parse(text)));
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) {
+      names.push(...(await filesBelow(`${folder}/${name}`)).map((one) => `${name}/${one}`));
+    } else names.push(name);
+  }
+  return names.sort();
+}
+
+/** What a run has come to, apart from its words. */
+async function outcomeOf(args: readonly string[]): Promise<Record<string, unknown>> {
+  const { code, out, err } = await project.run(...args);
+  const outcome: Record<string, unknown> = { code };
+  // A run that has begun leaves a folder.
+  const files = await filesBelow(`${project.out}/latest/`).catch((): string[] => []);
+  outcome.files = files;
+  if (files.includes("junit.xml")) outcome.junit = junitSkeleton(await project.read("junit.xml"));
+  for (const name of ["run.json", "series.json", "bisect.json"]) {
+    if (files.includes(name)) outcome[name] = shapeOf(await project.read(name));
+  }
+  outcome.counts = /^\d+ cells?: .*(?= in )/m.exec(out)?.[0];
+  const ids = [...(out + err).matchAll(/\[([a-z-]+, [a-z]+)\]$/gm)].map(([, id]) => id);
+  outcome.ids = ids;
+  // "panic [panic, kernel]": its words are gone indeed.
+  const isMuted = /\b([a-z-]+) \[\1, [a-z]+\]$/m.test(out + err);
+  if (ids.length > 0) assert.equal(isMuted, project.muted, out + err);
+  return outcome;
+}
+
+/** Runs the tool with and without words, each time from the same start. */
+async function sameWithoutWords(
+  args: readonly string[],
+  prepare: () => Promise<unknown>,
+  due: number,
+): Promise<void> {
+  const outcomes: Record<string, unknown>[] = [];
+  for (const isMuted of [false, true]) {
+    await project.reset();
+    await project.forgetBuilds();
+    await prepare();
+    project.muted = isMuted;
+    try {
+      outcomes.push(await outcomeOf(args));
+    } finally {
+      project.muted = false;
+    }
+  }
+  const [said, silent] = outcomes;
+  assert.equal(said!.code, due, JSON.stringify(said!.ids));
+  assert.deepEqual(silent, said);
+}
+
+async function setBoot(
+  cell: string,
+  [act, more]: [Parameters<typeof scripted>[1]?, Parameters<typeof scripted>[2]?],
+  end: Parameters<FakeProject["setBoot"]>[1]["end"] = 33,
+): Promise<void> {
+  const recording = project.soundBoot(cell, (script) => ({
+    ...script,
+    tests: script.tests.map((test) =>
+      test.declared.id === BASIC ? { ...scripted(BASIC, act, more), declared: test.declared } : test
+    ),
+  }));
+  await project.setBoot(cell, { recording, end });
+}
+
+const on = (name: Switch) => () => project.turnOn(name);
+const PANIC = "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300";
+const WARNING = "WARNING: CPU: 1 PID: 7 at kernel/kcov.c:412 kcov_ioctl+0x1/0x9";
+
+const WORLDS: readonly [string, readonly string[], () => Promise<unknown>, number][] = [
+  ["all as declared", MATRIX, () => Promise.resolve(), 0],
+  ["a dropped option", KCOV, on("drop-option"), 5],
+  ["a compile error", KCOV, on("compile-error"), 5],
+  ["a killed compiler", KCOV, on("compiler-killed"), 6],
+  ["a new warning", KCOV, on("new-warning"), 5],
+  ["a kernel that is not instrumented", KCOV, on("not-instrumented"), 5],
+  ["a filter without a test", [...MATRIX, "--filter", "no.such"], () => Promise.resolve(), 4],
+  ["a failed test, a panic and a kernel that complains", MATRIX, async () => {
+    await setBoot("fake/nokcov", [{ do: "pass" }, { console: [WARNING] }]);
+    await setBoot("fake/kcov", [{ do: "fail", message: "expected 1" }]);
+    await setBoot("fake/kcov/smp4", [{ do: "vanish" }, { console: [PANIC] }], 0);
+  }, 3],
+  ["a skip without leave and a killed QEMU", MATRIX, async () => {
+    await setBoot("fake/kcov", [{ do: "skip", reason: "skipped as declared" }]);
+    await setBoot("fake/kcov/smp4", [], "killed");
+  }, 6],
+  ["a flaky test, with --retries", [...KCOV, "--retries", "2", "--bundle"], async () => {
+    await setBoot("fake/kcov", [{ do: "fail", message: "now and then" }]);
+    for (const attempt of [2, 3]) await setBoot(`fake/kcov/attempt-${attempt}`, [{ do: "pass" }]);
+  }, 3],
+];
+
+for (const [name, args, prepare, due] of WORLDS) {
+  Deno.test(`words decide nothing in a run with ${name}`, () =>
+    sameWithoutWords(args, prepare, due));
+}
+
+const BEHAVIOURS: readonly FakeBehaviour[] = [
+  { image: "good", boots: ["fine", "fine", "flaky"] },
+  { image: "bad", boots: ["broken", "both", "broken"] },
+  { image: "panics", boots: ["panics"] },
+];
+
+Deno.test("words decide nothing of what bisect and series find", async () => {
+  await installHistoryPrograms(project, BEHAVIOURS);
+  const commits = ["good0", "good1", "panics2", "bad3", "bad4", "bad5"].map((image, index) => ({
+    ...{ image, subject: `commit ${index}`, broken: index === 4 },
+    kconfig: "config KCOV\nconfig PRINTK\nconfig OTHER\n",
+  }));
+  const { tree, ids } = await makeHistory(project, commits);
+  const booted = () => Deno.remove(`${project.dir}/booted`, { recursive: true }).catch(() => {});
+  const tests = ["--test", HUNTED, "--test", FLAKY];
+  const ends = ["--good", ids[0]!, "--bad", ids[5]!];
+  const bisect = ["bisect", "tree/kcov", "--tree", tree, ...tests];
+  // Two of the commits between are skipped: one panics, one does not compile.
+  await sameWithoutWords([...bisect, ...ends], booted, 4);
+  // The failure of a build is hunted.
+  const build = ["bisect", "tree/kcov", "--tree", tree, "--good", ids[0]!, "--bad", ids[4]!];
+  await sameWithoutWords(build, booted, 0);
+  const range = ["--tree", tree, "--range", `${ids[0]}..`];
+  const filters = ["--filter", HUNTED, "--filter", FLAKY];
+  await sameWithoutWords(
+    ["series", `tree+${ids[0]}../kcov`, ...range, ...filters],
+    booted,
+    3,
+  );
+});
