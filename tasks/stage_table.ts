@@ -52,8 +52,13 @@ export function stagesUntil(until: Stage): readonly Stage[] {
   return STAGES.filter((stage) => comesTo(stage, until));
 }
 
+/** A stage whose failure make shows again, without a boot. */
+export type ShownByMake = {
+  [S in Stage]: typeof STAGE_TABLE[S]["shownBy"] extends "make" ? S : never;
+}[Stage];
+
 /** Whether make shows its failure again, without a boot. */
-export function isShownByMake(stage: Stage): boolean {
+export function isShownByMake(stage: Stage): stage is ShownByMake {
   return factsOf(stage).shownBy === "make";
 }
 

@@ -3,6 +3,7 @@
 import type { BootRecord } from "../model.ts";
 import { type Failure, failure } from "../errors.ts";
 import type { FailureKind } from "../failure_kinds.ts";
+import type { OutsideTests } from "./run_marks.ts";
 import { type DecodedFrames, payloadOf } from "./frames.ts";
 import { kernelLog } from "./kernel_log.ts";
 import { rungText } from "./limits.ts";
@@ -64,7 +65,12 @@ export function judgeEnding(
   const gone = machineGone(console, hostEnd);
   if (gone) return failure(gone.kind, gone.id, gone.text(where), tail);
   const capped = hostEnd?.kind === "limit" && CAPS.has(hostEnd.rung);
-  const during = running ?? (begin === null ? "boot" : end === null ? "between tests" : "teardown");
+  const outside: OutsideTests = begin === null
+    ? "boot"
+    : end === null
+    ? "between tests"
+    : "teardown";
+  const during = running ?? outside;
   const stall = capped ? undefined : stallIn(splats, during);
   const why = stall ? `: ${splatText(stall)}` : "";
   const evidence = stall ? `${splatDetail(stall, sources)}\n${tail}` : tail;

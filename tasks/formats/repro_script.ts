@@ -17,6 +17,7 @@ import type {
   TestOutcome,
   TreeIdentity,
 } from "../model.ts";
+import { isShownByMake, type ShownByMake } from "../stage_table.ts";
 import { globMatcher } from "./cells.ts";
 import { EXIT_FINISHED } from "../../selftests/harness/frames.ts";
 import { makeArgv, type MakeRequest } from "./make.ts";
@@ -337,37 +338,63 @@ function buildFunction(facts: ReproFacts): string[] {
 /** The end of a script whose cell never booted. */
 function buildPart(facts: ReproFacts): string[] {
   const { stage } = facts;
-  if (stage === "patch") {
-    return [
-      'if unpack; then echo "passed: the series applies"; exit 0; fi',
-      'echo "FAILED: the series does not apply"',
-      "exit 1",
-    ];
+  if (!isShownByMake(stage)) {
+    throw new Error(`no script shows a failure of ${stage} without a boot`);
   }
-  if (facts.config === null) {
-    return [
-      "unpack || stop 'the source cannot be prepared'",
-      `${makeLine(facts, ["tinyconfig"])} || stop 'make tinyconfig failed'`,
-      'cat "$here/request.config" >> "$build/.config"',
-      `${makeLine(facts, ["olddefconfig"])} || stop 'make olddefconfig failed'`,
-      "failed=0",
-      "while read -r line; do",
-      "\tcase $line in",
-      "\t*' is not set' | *=n)",
-      "\t\toption=${line#\\# } option=${option%% *} option=${option%%=*}",
-      '\t\tgrep -q "^$option=" "$build/.config" || continue',
-      "\t\t;;",
-      '\t*) grep -qxF "$line" "$build/.config" && continue ;;',
-      "\tesac",
-      '\techo "not in the final .config: $line"',
-      "\tfailed=1",
-      "done << 'END'",
-      ...facts.request,
-      "END",
-      '[ $failed = 0 ] && echo "passed: every request is in the .config"',
-      "exit $failed",
-    ];
-  }
+  return BUILD_PARTS[stage](facts);
+}
+
+const BUILD_PARTS: Readonly<Record<ShownByMake, (facts: ReproFacts) => string[]>> = {
+  patch: () => [
+    'if unpack; then echo "passed: the series applies"; exit 0; fi',
+    'echo "FAILED: the series does not apply"',
+    "exit 1",
+  ],
+  configure: (facts) => facts.config === null ? configPart(facts) : compilePart(LOOK_INSIDE),
+  build: (facts) =>
+    facts.config === null ? configPart(facts) : compilePart([
+      '[ "$(grep -c "warning: " "$work/build.log")" = 0 ] || {',
+      '\techo "FAILED: it builds with warnings; the recorded ones stand above"',
+      "\texit 1",
+      "}",
+      'echo "passed: it builds"',
+    ]),
+  inspect: (facts) => facts.config === null ? configPart(facts) : compilePart(LOOK_INSIDE),
+};
+
+const LOOK_INSIDE = [
+  'echo "it builds; what was recorded is to be looked for in $build/vmlinux"',
+  "exit 1",
+];
+
+/** Makes the .config, and holds it against what was asked. */
+function configPart(facts: ReproFacts): string[] {
+  return [
+    "unpack || stop 'the source cannot be prepared'",
+    `${makeLine(facts, ["tinyconfig"])} || stop 'make tinyconfig failed'`,
+    'cat "$here/request.config" >> "$build/.config"',
+    `${makeLine(facts, ["olddefconfig"])} || stop 'make olddefconfig failed'`,
+    "failed=0",
+    "while read -r line; do",
+    "\tcase $line in",
+    "\t*' is not set' | *=n)",
+    "\t\toption=${line#\\# } option=${option%% *} option=${option%%=*}",
+    '\t\tgrep -q "^$option=" "$build/.config" || continue',
+    "\t\t;;",
+    '\t*) grep -qxF "$line" "$build/.config" && continue ;;',
+    "\tesac",
+    '\techo "not in the final .config: $line"',
+    "\tfailed=1",
+    "done << 'END'",
+    ...facts.request,
+    "END",
+    '[ $failed = 0 ] && echo "passed: every request is in the .config"',
+    "exit $failed",
+  ];
+}
+
+/** @param ending What is done once it has compiled. */
+function compilePart(ending: readonly string[]): string[] {
   return [
     "unpack || stop 'the source cannot be prepared'",
     'if ! compile > "$work/build.log" 2>&1; then',
@@ -376,18 +403,7 @@ function buildPart(facts: ReproFacts): string[] {
     "\texit 1",
     "fi",
     'grep -E "warning: " "$work/build.log" | head -n 20',
-    ...(stage === "build"
-      ? [
-        '[ "$(grep -c "warning: " "$work/build.log")" = 0 ] || {',
-        '\techo "FAILED: it builds with warnings; the recorded ones stand above"',
-        "\texit 1",
-        "}",
-        'echo "passed: it builds"',
-      ]
-      : [
-        'echo "it builds; what was recorded is to be looked for in $build/vmlinux"',
-        "exit 1",
-      ]),
+    ...ending,
   ];
 }
 

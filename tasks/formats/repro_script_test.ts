@@ -183,7 +183,7 @@ Deno.test("repro.sh boots nothing but what was recorded", async () => {
 });
 
 Deno.test("repro.sh holds the make lines, with the folders of its own", () => {
-  const text = reproScript(FACTS);
+  const text = reproScript({ ...FACTS, stage: "build" });
   assert.match(text, /take -p1 "\$here\/series\/0001-a\.patch"/);
   assert.match(text, /make \\\n\t+-C \\\n\t+"\$source"/);
   assert.match(text, /"O=\$build" \\\n\t+LLVM=-22 /);

@@ -3,11 +3,24 @@
 
 const RUN_MARK = /^kmatrix: (RUN|END|DONE)(?: (\S+))?$/;
 
+/** When no test runs, as people read it: before the first, behind the last, or else. */
+const OUTSIDE_TESTS = {
+  boot: "during boot",
+  teardown: "during teardown",
+  "between tests": "between tests",
+} as const;
+export type OutsideTests = keyof typeof OUTSIDE_TESTS;
+
+/** "during boot"; null for the id of a test. */
+export function outsideText(during: string): string | null {
+  return Object.hasOwn(OUTSIDE_TESTS, during) ? OUTSIDE_TESTS[during as OutsideTests] : null;
+}
+
 /** Where the marks say that the guest is. */
 export class RunMarks {
   readonly #order: readonly string[] | null;
-  /** The test that runs, "boot" before the first, "teardown" behind the last, or "between tests". */
-  during = "boot";
+  /** The test that runs, or one of {@linkcode OutsideTests}. */
+  during: OutsideTests | string = "boot";
   #at = -1;
 
   /** @param order As of {@linkcode findSplats}. */

@@ -35,6 +35,7 @@ import {
 } from "./splat_report.ts";
 import { findSplats, isWhole, type Splat, splatText } from "./splats.ts";
 import { globMatcher } from "./cells.ts";
+import { outsideText } from "./run_marks.ts";
 import { withCPrograms } from "./c_programs.ts";
 import { flakyFailure } from "./flakes.ts";
 import { appliesTo } from "../../selftests/harness/fixtures.ts";
@@ -195,11 +196,9 @@ function judgeSurroundings(
   complaints: readonly Splat[],
   sources: SplatSources,
 ): Failure | null {
-  const outside = complaints.find((splat) =>
-    ["boot", "teardown", "between tests"].includes(splat.during)
-  );
+  const outside = complaints.find((splat) => outsideText(splat.during) !== null);
   if (!outside) return null;
-  const when = outside.during === "between tests" ? outside.during : `during ${outside.during}`;
+  const when = outsideText(outside.during);
   const alike = complaints.filter(({ during, fingerprint }) =>
     during === outside.during && fingerprint === outside.fingerprint
   );

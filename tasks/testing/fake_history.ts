@@ -15,8 +15,8 @@ export interface FakeCommit {
   readonly subject: string;
   /** Commits of one word build the same kernel. */
   readonly image: string;
-  /** kernel/fork.c does not compile. */
-  readonly broken?: boolean;
+  /** kernel/fork.c does not compile, for this reason: "broken" without one. */
+  readonly broken?: boolean | string;
   /** Of the tree's Kconfig file; without it, the tree has none. */
   readonly kconfig?: string;
 }
@@ -126,7 +126,10 @@ async function makeCommits(
       data(subject),
       file("Makefile", makefile),
       file("kernel/kcov.c", `int kcov; /* image=${image} */\n`),
-      file("kernel/fork.c", broken ? "#error\n" : "int fork;\n"),
+      file(
+        "kernel/fork.c",
+        broken ? `#error ${broken === true ? "broken" : broken}\n` : "int fork;\n",
+      ),
       file("note", `${index}\n`),
       kconfig === undefined ? "" : file("Kconfig", kconfig),
     ].join("")
@@ -153,7 +156,7 @@ async function installPrograms(
   await prepend(
     "clang-22",
     `case "$*" in *kernel/fork.c*) if grep -q '#error' kernel/fork.c; then
-  echo "$PWD/kernel/fork.c:1:2: error: broken" >&2; exit 1; fi;;
+  echo "$PWD/kernel/fork.c:1:2: error: $(sed 's/#error //' kernel/fork.c)" >&2; exit 1; fi;;
 esac
 `,
   );
