@@ -204,36 +204,84 @@ async function setBoot(
   await project.setBoot(cell, { recording, end });
 }
 
-const on = (name: Switch) => () => project.turnOn(name);
+const on = (name: Switch) => async () => {
+  // What the compiler was asked once is remembered.
+  await Deno.remove(`${project.cache}/probes`, { recursive: true }).catch(() => {});
+  await project.turnOn(name);
+};
 const PANIC = "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300";
 const WARNING = "WARNING: CPU: 1 PID: 7 at kernel/kcov.c:412 kcov_ioctl+0x1/0x9";
 
-const WORLDS: readonly [string, readonly string[], () => Promise<unknown>, number][] = [
-  ["all as declared", MATRIX, () => Promise.resolve(), 0],
-  ["a dropped option", KCOV, on("drop-option"), 5],
-  ["a compile error", KCOV, on("compile-error"), 5],
-  ["a killed compiler", KCOV, on("compiler-killed"), 6],
-  ["a new warning", KCOV, on("new-warning"), 5],
-  ["a kernel that is not instrumented", KCOV, on("not-instrumented"), 5],
-  ["a filter without a test", [...MATRIX, "--filter", "no.such"], () => Promise.resolve(), 4],
-  ["a failed test, a panic and a kernel that complains", MATRIX, async () => {
-    await setBoot("fake/nokcov", [{ do: "pass" }, { console: [WARNING] }]);
-    await setBoot("fake/kcov", [{ do: "fail", message: "expected 1" }]);
-    await setBoot("fake/kcov/smp4", [{ do: "vanish" }, { console: [PANIC] }], 0);
-  }, 3],
-  ["a skip without leave and a killed QEMU", MATRIX, async () => {
-    await setBoot("fake/kcov", [{ do: "skip", reason: "skipped as declared" }]);
-    await setBoot("fake/kcov/smp4", [], "killed");
-  }, 6],
-  ["a flaky test, with --retries", [...KCOV, "--retries", "2", "--bundle"], async () => {
-    await setBoot("fake/kcov", [{ do: "fail", message: "now and then" }]);
-    for (const attempt of [2, 3]) await setBoot(`fake/kcov/attempt-${attempt}`, [{ do: "pass" }]);
-  }, 3],
+interface World {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly prepare: () => Promise<unknown>;
+  /** The exit code that is due. */
+  readonly due: number;
+  /** What the failure of a stage before the boot carries; none for other worlds. */
+  readonly evidence?: string;
+}
+
+const nothing = () => Promise.resolve();
+
+const WORLDS: readonly World[] = [
+  { name: "all as declared", args: MATRIX, prepare: nothing, due: 0 },
+  ...([
+    ["a dropped option", "drop-option", 5, "options"],
+    ["a compiler without a feature", "no-trace-pc", 5, "compiler-feature"],
+    ["a compile error", "compile-error", 5, "output"],
+    ["a killed compiler", "compiler-killed", 6, "output"],
+    ["a kernel that is not instrumented", "not-instrumented", 5, "findings"],
+  ] as const).map(([name, what, due, evidence]): World => (
+    { name, args: KCOV, prepare: on(what), due, evidence }
+  )),
+  { name: "a new warning", args: KCOV, prepare: on("new-warning"), due: 5 },
+  {
+    name: "a filter without a test",
+    args: [...MATRIX, "--filter", "no.such"],
+    prepare: nothing,
+    due: 4,
+  },
+  {
+    name: "a failed test, a panic and a kernel that complains",
+    args: MATRIX,
+    async prepare() {
+      await setBoot("fake/nokcov", [{ do: "pass" }, { console: [WARNING] }]);
+      await setBoot("fake/kcov", [{ do: "fail", message: "expected 1" }]);
+      await setBoot("fake/kcov/smp4", [{ do: "vanish" }, { console: [PANIC] }], 0);
+    },
+    due: 3,
+  },
+  {
+    name: "a skip without leave and a killed QEMU",
+    args: MATRIX,
+    async prepare() {
+      await setBoot("fake/kcov", [{ do: "skip", reason: "skipped as declared" }]);
+      await setBoot("fake/kcov/smp4", [], "killed");
+    },
+    due: 6,
+  },
+  {
+    name: "a flaky test, with --retries",
+    args: [...KCOV, "--retries", "2", "--bundle"],
+    async prepare() {
+      await setBoot("fake/kcov", [{ do: "fail", message: "now and then" }]);
+      for (const attempt of [2, 3]) await setBoot(`fake/kcov/attempt-${attempt}`, [{ do: "pass" }]);
+    },
+    due: 3,
+  },
 ];
 
-for (const [name, args, prepare, due] of WORLDS) {
-  Deno.test(`words decide nothing in a run with ${name}`, () =>
-    sameWithoutWords(args, prepare, due));
+for (const { name, args, prepare, due, evidence } of WORLDS) {
+  Deno.test(`words decide nothing in a run with ${name}`, async () => {
+    await sameWithoutWords(args, prepare, due);
+    if (evidence === undefined) return;
+    const { cells } = parseRunReport(await project.read("run.json"), "run.json");
+    const found = cells[0]!.stages.flatMap(({ outcome }) =>
+      outcome.kind === "failed" ? [outcome.failure.evidence?.kind] : []
+    );
+    assert.deepEqual(found, [evidence]);
+  });
 }
 
 const BEHAVIOURS: readonly FakeBehaviour[] = [

@@ -194,6 +194,7 @@ Deno.test("patch() refuses a series that names files outside of the tree, or lin
       await assert.rejects(apply(text), (error: KmatrixError) => {
         assert.equal(error.id, "does-not-apply");
         assert.match(error.message, message);
+        assert.equal(error.evidence?.kind, "patch");
         return true;
       });
     }
