@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Where everything lies. Only this file knows folder names. */
+/** Where the project, the cache and a run's results lie. */
 
 export interface Paths {
   /** The project itself. */

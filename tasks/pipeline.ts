@@ -85,7 +85,7 @@ export async function runPipeline(
   return run.report();
 }
 
-/** Ends the way of cells that have no further to go; what came of them is in their progress. */
+/** Thrown to stop cells whose outcome is already recorded. */
 class Stopped extends Error {}
 
 class Run {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What all parts of the benchmark measure with. */
+import { clangOf } from "../formats/make.ts";
 import $ from "dax";
 import { parseRunReport } from "../formats/run_report.ts";
 import { type BootRecord, type Cell, DEFAULT_SETTINGS, type RunReport } from "../model.ts";
@@ -26,8 +27,8 @@ export const jobs = navigator.hardwareConcurrency;
 export const host = denoHost({ emit: () => {}, signal: new AbortController().signal });
 export const paths = pathsFor(ROOT, CACHE, null);
 
-/** The program name of a cell's clang. */
-export const clang = ({ toolchain: { llvm } }: Cell) => llvm === "1" ? "clang" : `clang${llvm}`;
+/** The program name, or path, of a cell's clang. */
+export const clang = ({ toolchain }: Cell) => clangOf(toolchain);
 
 /** A line of progress. */
 export const say = (text: string) => console.error(`bench: ${text}`);

@@ -200,8 +200,8 @@ export async function makeRunDir(paths: Paths, host: Host): Promise<string> {
 }
 
 /**
- * The same with what the user has given already in it; where that throws, there was no such run.
- * @returns The folder, and what `fill` has made of it.
+ * As makeRunDir(), with what `fill` puts into it; if that throws, the folder is removed.
+ * @returns The folder, and what `fill` gave.
  */
 export async function fillRunDir<T>(
   fill: (runDir: string) => Promise<T>,

@@ -36,7 +36,7 @@ export function bootTimes(
   };
 }
 
-/** How many times as long as it has been seen to last a phase may last. */
+/** A phase may last this many times its longest measured time. */
 const MARGIN = 10;
 
 /** Boots are alike in their limits where they run on the same accelerator under the same sanitizer. */

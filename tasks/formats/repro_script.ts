@@ -4,6 +4,7 @@
  * people who do not have this tool. What it judges by is written into it: which test is to pass,
  * which is to skip, and which failed.
  */
+import judgeText from "./repro_judge.sh" with { type: "text" };
 import type {
   Accel,
   BootRecord,
@@ -138,7 +139,7 @@ export function reproScript(facts: ReproFacts): string {
   const body = facts.boot !== null
     ? [...buildFunction(facts), ...bootPart(facts.boot)]
     : [...buildFunction(facts), ...buildPart(facts)];
-  const used = (name: string) => body.some((line) => new RegExp(`\\b${name} `).test(line));
+  const used = (name: string) => body.some((line) => new RegExp(`\\b${name}(?: |$)`).test(line));
   const functions = Object.entries(FUNCTIONS).flatMap(([name, lines]) => used(name) ? lines : []);
   return [...head(facts, functions), ...body].join("\n") + "\n";
 }
@@ -148,13 +149,22 @@ const CALLERS = ["HOME", "TMPDIR", "LD_LIBRARY_PATH", "QEMU", "http_proxy", "htt
 
 const comment = (text: string) => `# ${text.replace(/\s+/g, " ")}`.trimEnd();
 
-const FUNCTIONS = {
+/** Functions of repro_judge.sh by their names, each with its comment, which begins a paragraph. */
+const JUDGE = Object.fromEntries(
+  judgeText.trimEnd().split("\n\n").slice(1).map((text) => [
+    /^(\w+)\(\)/m.exec(text)![1]!,
+    ["", ...text.split("\n")],
+  ]),
+);
+
+const FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
   stop: ['stop() { echo "$*" >&2; exit 2; }'],
   has_digest: [
     "has_digest() { # file, sha256",
     '\t[ -f "$1" ] && [ "$(sha256sum < "$1" | cut -c 1-64)" = "$2" ]',
     "}",
   ],
+  ...JUDGE,
 };
 
 function head(
@@ -451,73 +461,27 @@ function bootPart(boot: BootFacts): string[] {
     "cat > \"$work/expected.txt\" << 'END'",
     ...boot.expected.map(({ id, want }) => `${want} ${id}`),
     "END",
-    "# Frames of the results channel: kind and number, length, checksum, text. K is a line of KTAP.",
-    'grep -aE "^K[0-9]+ [0-9]+ [0-9a-f]{8} " "$work/results.log" 2> /dev/null |',
-    '\tcut -d " " -f 4- > "$work/ktap.txt"',
-    'awk -v failed="$work/failed.txt" \'',
-    '\tBEGIN { printf "" > failed }',
-    "\tNR == FNR { want[$2] = $1; order[++count] = $2; next }",
-    '\t/^# RUN / { notes = ""; next }',
-    '\t/^# / { if (length(notes) < 2000) notes = notes "    " substr($0, 3) "\\n"; next }',
-    "\t/^(not )?ok [0-9]+ / {",
-    '\t\tfailing = $1 == "not"',
-    "\t\tid = failing ? $4 : $3",
-    '\t\tgot[id] = failing ? "not ok" : / # SKIP/ ? "skip" : "ok"',
-    "\t\tsaid[id] = notes",
-    '\t\tnotes = ""',
-    "\t}",
-    "\tEND {",
-    "\t\tfor (i = 1; i <= count; i++) {",
-    "\t\t\tid = order[i]",
-    '\t\t\tif (want[id] == "any" || got[id] == want[id]) continue',
-    "\t\t\tprint id >> failed",
-    '\t\t\tif (got[id] == "" && ++missing > 3) continue',
-    '\t\t\tword = got[id] == "" ? "no result" : got[id]',
-    '\t\t\tif (word != "not ok") word = word ", not " want[id]',
-    '\t\t\tprintf "%s: %s\\n%s", word, id, said[id]',
-    "\t\t}",
-    '\t\tif (missing > 3) print missing - 3 " more tests have no result"',
-    "\t}",
-    '\' "$work/expected.txt" "$work/ktap.txt"',
-    "# What the kernel complained of, without the times in front.",
-    'tr -d "\\r" < "$work/console.log" |',
-    "\tsed 's/^\\[ *[0-9.]*\\]\\(\\[ *[CT][0-9]*\\]\\)\\{0,1\\} //' |",
-    `\tgrep -aE '^(${COMPLAINT})' > "$work/complaints.txt"`,
-    ...(boot.allowed.length === 0 ? [] : [
-      "cat > \"$work/allowed.txt\" << 'END'",
-      ...new Set(boot.allowed.map(firstWords)),
-      "END",
-      'grep -vFf "$work/allowed.txt" "$work/complaints.txt" > "$work/unlisted.txt"',
-      'mv "$work/unlisted.txt" "$work/complaints.txt"',
-    ]),
-    'head -n 20 "$work/complaints.txt"',
-    "",
-    "complete=yes",
-    `if ! grep -aqE "^E[0-9]+ " "$work/results.log" 2> /dev/null || [ $code != ${
+    "judge_tests",
+    `list_complaints ${quoteWord(COMPLAINT)} ${linesWord(new Set(boot.allowed.map(firstWords)))}`,
+    `if came_to_end "$code" ${
       qemuExitCode(EXIT_FINISHED)
-    } ]; then`,
-    "\tcomplete=no",
-    '\tgrep -aE "^X[0-9]+ " "$work/results.log" 2> /dev/null | cut -d " " -f 4-',
-    '\techo "the guest did not come to its end (QEMU: $code); the last lines of the console:"',
-    '\ttail -n 8 "$work/console.log"',
-    "fi",
+    }; then complete=yes; else complete=no; fi`,
     "",
     "cat > \"$work/recorded.txt\" << 'END'",
     ...boot.failed,
     "END",
     ...(boot.complained.length === 0 ? [] : [
       "# What these reported says little: the kernel complained meanwhile.",
-      "cat > \"$work/complained.txt\" << 'END'",
-      ...boot.complained,
-      "END",
-      'grep -vxFf "$work/complained.txt" "$work/failed.txt" > "$work/failed-alone.txt"',
-      'mv "$work/failed-alone.txt" "$work/failed.txt"',
+      `drop_complained ${linesWord(new Set(boot.complained))}`,
     ]),
     `complaints=no; [ ! -s "$work/complaints.txt" ] || complaints=yes`,
     'echo "console, results: $work"',
     ...ending(boot),
   ];
 }
+
+/** Lines as one word of the shell. */
+const linesWord = (lines: Iterable<string>) => quoteWord([...lines].join("\n"));
 
 function ending(boot: BootFacts): string[] {
   if (boot.beyond.length > 0 && boot.failed.length === 0) {

@@ -86,8 +86,8 @@ function order(a: number, b: number): number {
 }
 
 /**
- * How long it takes until everything is done, if each job takes as long as it is expected to: the
- * schedule is gone through in the mind. What already takes longer ends now.
+ * How long it takes until everything is done, if each job takes as long as it is expected to.
+ * Simulates the schedule; an overdue job counts as ending now.
  */
 export function remainingMs(
   waiting: readonly Job[],

@@ -76,7 +76,7 @@ export const denoFileSystem: FileSystem = {
       throw error;
     }
   },
-  async appender(path) {
+  async writer(path) {
     const file = await Deno.open(path, { write: true, create: true, truncate: true });
     return {
       // deno-lint-ignore require-await

@@ -48,10 +48,10 @@ Deno.test("readTail() gives the last bytes, or all of a short file", async () =>
   });
 });
 
-Deno.test("appender() empties the file first, and writes in order", async () => {
+Deno.test("writer() empties the file first, and writes in order", async () => {
   await withTempDir(async (dir) => {
     await Deno.writeTextFile(`${dir}/f`, "old");
-    const file = await fs.appender(`${dir}/f`);
+    const file = await fs.writer(`${dir}/f`);
     for (const text of ["a", "b", "c"]) await file.write(new TextEncoder().encode(text));
     file.close();
     assert.equal(await fs.readText(`${dir}/f`), "abc");

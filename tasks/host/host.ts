@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** What stages may ask of the machine. Only tasks/host/ implements it; only stages/ hold one. */
+/**
+ * The machine as the rest of the tool sees it: commands, files, time, events. deno_host.ts implements
+ * it, testing/fake_host.ts stands in for it; pure code never holds one.
+ */
 
 import type { Parts } from "../formats/elf.ts";
 import type { Usage } from "../model.ts";
@@ -106,8 +109,8 @@ export interface FileSystem {
   append(path: string, text: string): Promise<void>;
   /** All or nothing: written beside, then renamed into place. */
   writeText(path: string, text: string): Promise<void>;
-  /** Truncates the file and gives a writer for appending. */
-  appender(path: string): Promise<{ write(data: Uint8Array): Promise<void>; close(): void }>;
+  /** Opens a file for writing, emptied; what is written comes in order. */
+  writer(path: string): Promise<{ write(data: Uint8Array): Promise<void>; close(): void }>;
   exists(path: string): Promise<boolean>;
   /** What a path is, links followed; null where there is nothing. */
   kind(path: string): Promise<FileKind | null>;

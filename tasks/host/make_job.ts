@@ -157,7 +157,7 @@ export async function runMake(
 
 /** A log of many calls is made shorter beyond this. */
 const LONG_LOG_BYTES = 8 << 20;
-/** More than one call leaves behind one that was made shorter. */
+/** Upper bound: one call's output after a condensed log. */
 const LOG_BYTES = 64 << 20;
 
 /** What `read` makes of a log, or of its end where it is longer than any of ours. */

@@ -153,7 +153,7 @@ async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
   }
   const small = `${dir}/cell.cpio`;
   await archive(`${dir}/initramfs`, cellArchiveFiles({ ...file, symbols }), small, host);
-  const whole = await host.fs.appender(`${dir}/${INITRAMFS}`);
+  const whole = await host.fs.writer(`${dir}/${INITRAMFS}`);
   try {
     for (const part of [input.initramfs.path, small]) {
       await whole.write(await host.fs.readBytes(part));
@@ -175,7 +175,7 @@ async function writeSymbols(path: string, vmlinux: string, host: Host): Promise<
   const systemMap = await host.fs.readTextIfAny(`${folder}/System.map`);
   const packed = systemMap === null ? null : packSymbols(systemMap);
   if (packed === null) return false;
-  const out = await host.fs.appender(path);
+  const out = await host.fs.writer(path);
   try {
     await out.write(packed);
   } finally {
@@ -220,7 +220,7 @@ async function watch(
   const firstByteMs: { console?: number; results?: number; test?: number } = {};
   let silentMs = 0;
   let consoleBytes = 0;
-  const console = await host.fs.appender(`${dir}/${RECORDINGS.console}`);
+  const console = await host.fs.writer(`${dir}/${RECORDINGS.console}`);
   let unwritten: unknown = null;
   const keep = async (data: Uint8Array) => {
     if (unwritten !== null) return;

@@ -83,10 +83,10 @@ async function bootWith(
       spawn,
       fs: {
         ...fs,
-        appender: (path) =>
-          fs.appender && path.endsWith("/console.log")
-            ? fs.appender(path)
-            : denoFileSystem.appender(path),
+        writer: (path) =>
+          fs.writer && path.endsWith("/console.log")
+            ? fs.writer(path)
+            : denoFileSystem.writer(path),
       },
       // cpio writes its archive to the file that the shell script names first.
       answer: ({ argv }) => {
@@ -254,9 +254,9 @@ Deno.test("boot() stops a guest that reports too much, as results-cap", async ()
 Deno.test("boot() blames the disk where the console cannot be kept or no room is left", async () => {
   const full = Promise.reject(Object.assign(new Error("full"), { code: "ENOSPC" }));
   full.catch(() => {});
-  const appender = () => Promise.resolve({ write: () => full, close: () => {} });
+  const writer = () => Promise.resolve({ write: () => full, close: () => {} });
   const script: Script = { prints: [[100, "text"]], reports: [150] };
-  const failure = bootWith(script, () => assert.fail("it has booted"), {}, { appender });
+  const failure = bootWith(script, () => assert.fail("it has booted"), {}, { writer });
   await assert.rejects(failure, { code: "ENOSPC" });
 
   const ended = { ends: { atMs: 100, code: 33 } };

@@ -26,7 +26,7 @@ import {
 import { type KernelObject, KernelObjects } from "../host/kernel_objects.ts";
 
 /** The files that decide what is found; a change of one of them makes every kernel unknown. */
-const RULES = [
+export const RULES = [
   "formats/elf.ts",
   "formats/instrumentation.ts",
   "formats/instrumented_objects.ts",
@@ -92,7 +92,7 @@ async function writeTables(
   const tables = callTables(buildDir);
   for (const kind of ["pc", "cmp"] as const) {
     await host.fs.makeDir(tables[kind].slice(0, tables[kind].lastIndexOf("/")));
-    const file = await host.fs.appender(tables[kind]);
+    const file = await host.fs.writer(tables[kind]);
     try {
       await file.write(new Uint8Array(returns[kind].buffer));
     } finally {

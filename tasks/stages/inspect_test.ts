@@ -7,7 +7,7 @@ import { pathsFor } from "../paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { tinyKernel, tinyModule } from "../testing/tiny_elf.ts";
-import { inspect } from "./inspect.ts";
+import { inspect, RULES } from "./inspect.ts";
 
 const PC = "__sanitizer_cov_trace_pc";
 const CMP = "__sanitizer_cov_trace_cmp4";
@@ -245,4 +245,10 @@ Deno.test("inspect() finds the objects of a tree from before 6.1, or says that t
   const none = await rejectionOf(look({ spec: OWN, archive: "other.a" }));
   assert.match(none.message, / has no archive of the objects that vmlinux is linked from$/);
   await look({ spec: { uninstrumented: null }, archive: "other.a" });
+});
+
+Deno.test("the code that decides what an inspection finds is where it is looked for", async () => {
+  for (const name of RULES) {
+    assert.ok((await Deno.stat(new URL(`../${name}`, import.meta.url))).isFile, name);
+  }
 });

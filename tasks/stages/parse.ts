@@ -10,7 +10,7 @@ import type { StackFrame } from "../formats/stack_trace.ts";
 import { judgeBoot, RECORDING_BYTES } from "../formats/verdict.ts";
 import { RECORDINGS } from "../paths.ts";
 
-/** What is known besides the recordings, of which none needs it for a verdict. */
+/** Optional extras; a verdict needs only the recordings. */
 export interface ParseOptions {
   readonly allow?: readonly AllowedSplat[];
   /** Asked for source lines where there is a stack. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task test`: installs what the matrix needs, then format, lint, types, the fast tiers and the
- * real tier (real clang, kernel and QEMU). `--fast` is `deno task ok`: it installs nothing and leaves
+ * `deno task test`: installs what the matrix needs, then format, lint, types, ShellCheck where it is
+ * installed, the fast tiers and the real tier (real clang, kernel and QEMU). `--fast` is `deno task ok`: it installs nothing and leaves
  * the real tier out. Results are kept as JUnit XML in out/test/; the last line counts what ran.
  */
 import { Command } from "@commander-js/extra-typings";
@@ -54,6 +54,10 @@ if (!isFast) {
   await run("setup", ["deno", "run", "--allow-all", `${ROOT}/tasks/main.ts`, ...fetch]);
 }
 for (const { name, argv } of CHECKS) await run(name, argv);
+if (await $.commandExists("shellcheck")) {
+  const scripts = await $`git -C ${ROOT} ls-files -- *.sh .ci/run`.lines();
+  await run("shell", ["shellcheck", ...scripts.map((name) => `${ROOT}/${name}`)]);
+} else console.log("shell: left out, for ShellCheck is not installed");
 await runTests("fast", FAST);
 if (!isFast) await runTests("real", REAL);
 console.log(`${passed} passed, ${failed} failed`);
