@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Boots one cell, keeps what it says byte for byte, and stops it when a limit is hit. */
-import { FrameReader, type TestNews, testNews } from "../formats/frames.ts";
-import type { Child, Host } from "../host/host.ts";
+import { watchBoot } from "../host/boot_watch.ts";
+import type { Host } from "../host/host.ts";
 import type {
   Accel,
   BootEnd,
@@ -14,7 +14,7 @@ import type {
 } from "../model.ts";
 import { failureFrom, KmatrixError } from "../errors.ts";
 import { cellArchiveFiles, type CellFile } from "../formats/guest_layout.ts";
-import { firedRung, type Limits, rungLimitMs } from "../formats/limits.ts";
+import type { Limits } from "../formats/limits.ts";
 import { exitCause, qemuArgv } from "../formats/qemu.ts";
 import { archive } from "../host/archive.ts";
 import { RECORDINGS } from "../paths.ts";
@@ -76,7 +76,7 @@ async function recorded(input: BootInput, host: Host): Promise<BootRecord> {
   const told = { cell: input.cell, folder: dir };
   host.emit({ event: "boot-started", ...told });
   const child = await host.spawn({ argv, log: `${dir}/qemu.log` });
-  const { end, ...watched } = await watch(child, input, startedAt, host);
+  const { end, ...watched } = await watchBoot(child, input, startedAt, host);
   const vmlinux = await host.fs.stat(input.vmlinux);
   await checkRoom(dir, host);
   const size = async (name: string) => (await host.fs.stat(`${dir}/${name}`))?.size ?? 0;
@@ -196,130 +196,8 @@ async function copyInto(folder: string, paths: readonly string[], host: Host): P
 
 const INITRAMFS = "initramfs.cpio";
 
-const POLL_MS = 100;
-/** Until the first test, so that its time is worth something. */
-const FIRST_POLL_MS = 20;
-
-interface Watched {
-  readonly end: BootEnd;
-  readonly firstByteMs: NonNullable<BootRecord["firstByteMs"]>;
-  readonly lastByteMs?: number;
-  readonly silentMs: number;
-}
-
 /** Below this a boot may have lost results. */
 const MIN_FREE_BYTES = 64 << 10;
-
-async function watch(
-  child: Child,
-  input: BootInput,
-  startedAt: number,
-  host: Host,
-): Promise<Watched> {
-  const { dir, limits } = input;
-  const firstByteMs: { console?: number; results?: number; test?: number } = {};
-  let silentMs = 0;
-  let consoleBytes = 0;
-  const console = await host.fs.writer(`${dir}/${RECORDINGS.console}`);
-  let unwritten: unknown = null;
-  const keep = async (data: Uint8Array) => {
-    if (unwritten !== null) return;
-    try {
-      await console.write(data);
-    } catch (error) {
-      unwritten = error;
-    }
-  };
-  const full = Promise.withResolvers<void>();
-  const copying = (async () => {
-    for await (const chunk of child.stdout) {
-      firstByteMs.console ??= host.now() - startedAt;
-      const room = limits.consoleBytes - consoleBytes;
-      consoleBytes += chunk.length;
-      // What is over the cap is read and dropped, so that the guest's end is still seen.
-      if (room > 0) await keep(chunk.subarray(0, room));
-      if (consoleBytes > limits.consoleBytes) full.resolve();
-    }
-  })();
-  let code: number | null = null;
-  const exit = child.exit.then((value) => {
-    code = value;
-  });
-  const told = { cell: input.cell, folder: dir };
-  const news = new FrameReader();
-  let resultBytes = 0;
-  let resultAt = startedAt;
-  let limit: BootEnd | null = null;
-  while (code === null && limit === null) {
-    const pause = host.sleep(firstByteMs.test === undefined ? FIRST_POLL_MS : POLL_MS);
-    await Promise.race([exit, full.promise, pause]);
-    if (host.signal.aborted || unwritten !== null) break;
-    const now = host.now();
-    const size = (await host.fs.stat(`${dir}/${RECORDINGS.results}`))?.size ?? 0;
-    if (size > 0) {
-      firstByteMs.results ??= now - startedAt;
-    }
-    for (const one of await newsOf(news, resultBytes, size, dir, host)) {
-      if (one.kind === "started") firstByteMs.test ??= now - startedAt;
-      host.emit(
-        one.kind === "started"
-          ? { event: "test-started", ...told, test: one.test }
-          : { event: "test-ended", ...told, test: one.test, said: one.said },
-      );
-    }
-    if (size !== resultBytes) {
-      if (resultBytes > 0) silentMs = Math.max(silentMs, now - resultAt);
-      [resultBytes, resultAt] = [size, now];
-    }
-    const rung = firedRung(limits, {
-      elapsedMs: now - startedAt,
-      consoleBytes,
-      resultBytes,
-      sinceResultMs: now - resultAt,
-    });
-    if (rung && code === null) {
-      const limitMs = rungLimitMs(rung, limits);
-      limit = { kind: "limit", rung, afterMs: now - startedAt, limitMs };
-    }
-  }
-  if (code === null) child.kill();
-  await exit;
-  await copying;
-  if (consoleBytes > limits.consoleBytes) {
-    const cut = `\n[kmatrix: ${consoleBytes - limits.consoleBytes} bytes of console left out]\n`;
-    await keep(new TextEncoder().encode(cut));
-  }
-  console.close();
-  if (unwritten !== null) throw unwritten;
-  // Also where the guest has ended before it could be stopped: what is left out may be a complaint.
-  if (limit === null && consoleBytes > limits.consoleBytes) {
-    limit = { kind: "limit", rung: "console-cap", afterMs: host.now() - startedAt };
-  }
-  return {
-    end: limit ?? { kind: "exited", code: code ?? 0 },
-    firstByteMs,
-    ...(resultBytes > 0 ? { lastByteMs: resultAt - startedAt } : {}),
-    silentMs,
-  };
-}
-
-/** What the bytes from..to of the results say of tests. */
-async function newsOf(
-  reader: FrameReader,
-  from: number,
-  to: number,
-  dir: string,
-  host: Host,
-): Promise<TestNews[]> {
-  if (to <= from) return [];
-  const parts = await host.fs.openParts(`${dir}/${RECORDINGS.results}`);
-  try {
-    const frames = reader.feed(parts.read(from, to - from));
-    return frames.map(testNews).filter((one) => one !== null);
-  } finally {
-    parts.close();
-  }
-}
 
 /** For the report, on a full disk: what can be made again, and most of what the guest has printed. */
 async function makeRoom(dir: string, host: Host): Promise<void> {

@@ -17,7 +17,15 @@ import { parseCcacheLog } from "../formats/ccache_log.ts";
 import { dropOutdated } from "../host/outdated.ts";
 import { compilerCache } from "../host/compiler_cache.ts";
 import { sha256 } from "../formats/digest.ts";
-import { checkInside, isMade, perform, readLog, statOf } from "../host/make_job.ts";
+import {
+  checkInside,
+  isMade,
+  type Job,
+  type Made,
+  perform,
+  readLog,
+  statOf,
+} from "../host/make_job.ts";
 import { buildSelftests } from "../host/c_selftests.ts";
 
 /** What is built: with modules, also those of the selected options. */
@@ -84,31 +92,11 @@ export async function build(
   );
   const modules = [...await modulesOf(config, host)];
   if (config.features.includes("modules")) {
-    const kernel = await statOf(`${buildDir}/vmlinux`, host);
-    for (const { name, source } of await ownModules(config, paths, host)) {
-      const folder = moduleFolder(name);
-      const product = `${folder}/${name}.ko`;
-      const made = await perform(
-        {
-          stamp: `${folder}.json`,
-          // The kernel's source as well: it has the scripts that modules are linked by.
-          content: [...content, JSON.stringify(kernel), await contentOf(source, host)],
-          argv: moduleArgv(request, `${buildDir}/${folder}`),
-          cache,
-          confine,
-          prepare: async () => {
-            await checkInside(buildDir, ["kmatrix-modules", folder], host);
-            await copyFolder(source, `${buildDir}/${folder}`, host);
-          },
-          source: config.source,
-          products: () => Promise.resolve([product]),
-        },
-        buildDir,
-        log,
-        host,
-      );
+    const common = { content, cache, confine, source: config.source };
+    for (const own of await ownModules(config, paths, host)) {
+      const made = await buildModule(own, common, request, log, host);
       compiled ||= made.compiled;
-      modules.push(product);
+      modules.push(...made.products);
     }
   }
   const selftests = await buildSelftests(config, request, content, host);
@@ -182,12 +170,44 @@ function kernelContent(
   return [key, source.digest, dotConfig];
 }
 
+/** Builds one of our modules, out of tree, in a folder of the build folder. */
+async function buildModule(
+  { name, source }: OwnModule,
+  { content, ...common }: Pick<Job, "content" | "cache" | "confine" | "source">,
+  request: MakeRequest,
+  log: string,
+  host: Host,
+): Promise<Made> {
+  const { buildDir } = request;
+  const folder = moduleFolder(name);
+  const kernel = await statOf(`${buildDir}/vmlinux`, host);
+  const job: Job = {
+    ...common,
+    stamp: `${folder}.json`,
+    // The kernel's source as well: it has the scripts that modules are linked by.
+    content: [...content, JSON.stringify(kernel), await contentOf(source, host)],
+    argv: moduleArgv(request, `${buildDir}/${folder}`),
+    prepare: async () => {
+      await checkInside(buildDir, ["kmatrix-modules", folder], host);
+      await copyFolder(source, `${buildDir}/${folder}`, host);
+    },
+    products: () => Promise.resolve([`${folder}/${name}.ko`]),
+  };
+  return await perform(job, buildDir, log, host);
+}
+
+interface OwnModule {
+  readonly name: string;
+  /** Its folder. */
+  readonly source: string;
+}
+
 /** The modules of ours that this kernel gets, with the folders of their sources. */
 async function ownModules(
   { features }: KernelConfig,
   paths: Paths,
   host: Host,
-): Promise<{ name: string; source: string }[]> {
+): Promise<OwnModule[]> {
   const folders = [paths.testModules, ...features.includes("crash") ? [paths.crashModules] : []];
   const lists = folders.map(async (folder) =>
     (await host.fs.list(folder)).map((name) => ({ name, source: `${folder}/${name}` }))
