@@ -32,28 +32,9 @@ export async function dryRun(
   const command = (...argv: string[]) => lines.push(formatCommand({ argv }));
   for (const cells of groupByBuild(plan.cells)) {
     const { kernel, config, toolchain } = cells[0]!;
-    const ofCommits = kernel.source.kind === "commits";
-    const own = kernel.series.length > 0 || ofCommits;
-    const base = kernel.source.kind === "tree"
-      ? kernel.source.path
-      : `${paths.sources}/base-<source>`;
-    const source = own ? `${paths.sources}/${kernel.id}` : base;
+    const { path: source, commands } = sourceCommands(kernel, paths);
     lines.push(`# ${cells.map((cell) => cell.id).join(", ")}`);
-    if (reached("patch") && kernel.source.kind === "commits") {
-      const { commits } = kernel.source;
-      command("git", `--work-tree=${source}`, "read-tree", "--reset", "-u", commits.at(-1)!.id);
-    } else if (reached("patch") && kernel.source.kind !== "tree") {
-      const archive = kernel.source.kind === "debian"
-        ? debianSourceTar(kernel.source.package)
-        : "<archive>";
-      command("tar", "--extract", "-f", archive, "-C", base, "--strip-components=1");
-    }
-    if (reached("patch") && own) {
-      if (!ofCommits) command("cp", "--archive", base, source);
-      for (const { file, strip = 1 } of kernel.series) {
-        command("git", "-C", source, "apply", `-p${strip}`, "--", file);
-      }
-    }
+    if (reached("patch")) { for (const argv of commands) command(...argv); }
     const buildDir = `${paths.builds}/<key>`;
     const request: MakeRequest = {
       source: { path: source, digest: "" },
@@ -118,4 +99,32 @@ async function bringsSelftest({ source, series }: KernelSpec, host: Host): Promi
     if ((await host.fs.readText(file)).includes(`+++ b/${makefile}`)) return true;
   }
   return false;
+}
+
+/** How the tree of a kernel is made, and where. */
+function sourceCommands(
+  { id, source, series }: KernelSpec,
+  paths: Paths,
+): { readonly path: string; readonly commands: readonly (readonly string[])[] } {
+  const base = source.kind === "tree" ? source.path : `${paths.sources}/base-<source>`;
+  const own = series.length > 0 || source.kind === "commits";
+  const path = own ? `${paths.sources}/${id}` : base;
+  const apply = series.map((
+    { file, strip = 1 },
+  ) => ["git", "-C", path, "apply", `-p${strip}`, "--", file]);
+  if (source.kind === "commits") {
+    const { id: head } = source.commits.at(-1)!;
+    const checkout = ["git", `--work-tree=${path}`, "read-tree", "--reset", "-u", head];
+    return { path, commands: [checkout, ...apply] };
+  }
+  const archive = source.kind === "debian" ? debianSourceTar(source.package) : "<archive>";
+  const unpack = ["tar", "--extract", "-f", archive, "-C", base, "--strip-components=1"];
+  return {
+    path,
+    commands: [
+      ...(source.kind === "tree" ? [] : [unpack]),
+      ...(own ? [["cp", "--archive", base, path]] : []),
+      ...apply,
+    ],
+  };
 }

@@ -6,7 +6,7 @@ import { KmatrixError } from "../errors.ts";
 import { bytesAsText, type DiffFacts, scanDiff } from "../formats/diff.ts";
 import { hasEndlessHeaders, isMail } from "../formats/mail.ts";
 import { namesOf, patchName, refusal } from "../formats/series.ts";
-import { gitScript } from "./git.ts";
+import { gitScript, NO_REPOSITORY } from "./git.ts";
 
 /** A patch as git apply takes it. */
 export interface Diff {
@@ -159,7 +159,8 @@ async function kindOf(
 }
 
 async function run(script: string, words: readonly string[], host: Host): Promise<void> {
-  const { code, stderr } = await gitScript(["sh", "-c", script, "sh", ...words], host);
+  const argv = ["sh", "-c", script, "sh", ...words];
+  const { code, stderr } = await gitScript(argv, host, { env: NO_REPOSITORY });
   if (code === 0) return;
   throw new KmatrixError("infra", "git-failed", "the patches of a series cannot be read", stderr);
 }

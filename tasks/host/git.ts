@@ -9,6 +9,12 @@ export interface GitOptions extends GitUse {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/**
+ * For commands that need no repository: that of the caller's folder, with its settings and its way of
+ * leaving out what is not below that folder, is none of their business.
+ */
+export const NO_REPOSITORY = { GIT_DIR: "/dev/null" } as const;
+
 /** @throws KmatrixError "infra" (missing-tool); any other end is the caller's to judge. */
 export async function git(
   argv: readonly string[],

@@ -7,7 +7,7 @@ import { bytesAsText, holdsDiff } from "../formats/diff.ts";
 import { sha256 } from "../formats/digest.ts";
 import { hasEndlessHeaders, isHtmlOnly, isMail, readHeaders } from "../formats/mail.ts";
 import type { Mail } from "../formats/thread.ts";
-import { gitScript } from "./git.ts";
+import { gitScript, NO_REPOSITORY } from "./git.ts";
 
 /** A mail as a file. */
 export interface FiledMail extends Mail {
@@ -111,7 +111,7 @@ export async function fileMails(
   for (const file of mailboxes) count += await countMails(file, host);
   if (count > MAX_MAILS) throw tooMany(mailboxes, count);
   const argv = ["git", "mailsplit", "-b", "--keep-cr", "-d6", `-o${dir}`, "--", ...mailboxes];
-  const split = await gitScript(argv, host);
+  const split = await gitScript(argv, host, { env: NO_REPOSITORY });
   if (split.code !== 0) {
     const text = `${mailboxes.join(", ")}: git cannot split it into mails`;
     throw new KmatrixError("usage", "bad-mail", text, split.stderr.trim());
@@ -125,7 +125,8 @@ export async function fileMails(
     return readMail(file, name, host);
   }));
   const holding = files.filter((_, index) => mails[index]!.holdsDiff);
-  const made = await gitScript(["sh", "-c", DIFFS, `${dir}/message`, ...holding], host);
+  const diffs = ["sh", "-c", DIFFS, `${dir}/message`, ...holding];
+  const made = await gitScript(diffs, host, { env: NO_REPOSITORY });
   if (made.code !== 0) {
     throw new KmatrixError("infra", "git-failed", "mails cannot be read", made.stderr.trim());
   }

@@ -251,3 +251,17 @@ Deno.test("patch() takes nothing of a tree for old whose kernel was a range of c
     assert.ok((await mtimes(path))["b.c"]! > 1_000_000, "older than what was made of the commit");
   });
 });
+
+Deno.test("patch() is the same in a folder of somebody's repository", async () => {
+  await withTree(async (apply) => {
+    const here = Deno.cwd();
+    // A folder of this project's own checkout, or of whatever it lies in.
+    Deno.chdir(new URL(".", import.meta.url));
+    try {
+      const path = await apply(TWO, NEW);
+      assert.equal(await Deno.readTextFile(`${path}/a.c`), "one\nTWO\nthree\n");
+    } finally {
+      Deno.chdir(here);
+    }
+  });
+});
