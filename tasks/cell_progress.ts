@@ -26,8 +26,8 @@ import {
   inspectionFacts,
   testFacts,
 } from "./formats/cell_facts.ts";
-import { type AttemptPlan, bootsAgain, mergeAttempts, testsLeft } from "./formats/flakes.ts";
-import type { SandboxUse } from "./formats/sandbox.ts";
+import { bootsAgain, mergeAttempts, testsLeft } from "./formats/flakes.ts";
+import type { AttemptPlan, SandboxUse } from "./model.ts";
 import { bootStage, judgeCell } from "./formats/verdict.ts";
 
 /** One boot of a cell. */

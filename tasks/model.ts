@@ -7,13 +7,7 @@
  *   ─parse→ CellResult ─report→ files and an exit code
  */
 import type { Failure } from "./errors.ts";
-import type { BootPhase, OverBudget } from "./formats/boot_phases.ts";
-import type { BuildInputs } from "./formats/build_inputs.ts";
-import type { Comparison } from "./formats/c_programs.ts";
-import type { CacheUse } from "./formats/ccache_log.ts";
 import type { FragmentLine } from "./formats/kconfig.ts";
-import type { AttemptPlan } from "./formats/flakes.ts";
-import type { SandboxUse } from "./formats/sandbox.ts";
 import type { Stage } from "./stage_table.ts";
 import type { DedupFigures } from "../selftests/kcov/dedup.ts";
 import type { CoverRequest, DeclaredTest, Session } from "../selftests/main.ts";
@@ -699,4 +693,66 @@ export interface RunReport {
   /** A source each kernel, as far as the run came. */
   readonly sources: readonly SourceIdentity[];
   readonly usage: Usage;
+}
+
+/** How often a cell is booted. */
+export type AttemptPlan =
+  /** Once more after each failed boot, up to so many times. */
+  | { readonly kind: "retries"; readonly most: number }
+  | { readonly kind: "repeat"; readonly count: number }
+  | { readonly kind: "until-fail" }
+  /** Again with the tests that did not run because one before them ended the boot. */
+  | { readonly kind: "keep-going" };
+
+export interface BuildInputs {
+  /** Ids of what the matrix calls kernel, config and toolchain. */
+  readonly kernel: string;
+  readonly config: string;
+  readonly toolchain: string;
+  readonly source: Pick<SourceTree, "path" | "version" | "digest" | "patches">;
+  /** tinyconfig plus this: a line each option. */
+  readonly fragment: string;
+  /** What compiler and linker say of themselves. */
+  readonly compiler: string;
+  /** What they consist of: a digest of each file, by its path. Older versions kept none. */
+  readonly toolchainFiles?: Readonly<Record<string, string>>;
+  /** The caller's variables that decide about a build. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+export interface CacheUse {
+  readonly hits: number;
+  /** Compilations that could be cached. */
+  readonly calls: number;
+  /** Hits that came from CCACHE_REMOTE_STORAGE. */
+  readonly remoteHits: number;
+}
+
+/** How this run's builds are confined. */
+export type SandboxUse =
+  | { readonly kind: "bubblewrap" }
+  /** `why` is for people: "off", or what is missing. */
+  | { readonly kind: "none"; readonly why: string };
+
+export const BOOT_PHASES = ["start", "kernel", "init", "tests", "exit"] as const;
+
+export type BootPhase = typeof BOOT_PHASES[number];
+
+/** A phase that took longer than is due. */
+export interface OverBudget {
+  readonly phase: BootPhase;
+  readonly ms: number;
+  readonly budgetMs: number;
+}
+
+/** Names of results, `<fixture>.<variant>.<test>`, of the programs and of our port. */
+export interface Comparison {
+  /** On both sides, with the same outcome where ours ran. */
+  readonly same: readonly string[];
+  readonly differing: readonly string[];
+  readonly onlyC: readonly string[];
+  /** Nothing is said of them where a program did not come to its end. */
+  readonly onlyOurs: readonly string[];
+  /** Whether every program came to its end. */
+  readonly whole: boolean;
 }

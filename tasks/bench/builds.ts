@@ -2,8 +2,7 @@
 /** What is built: a cell from nothing, in a second clone, with one file edited. */
 import $ from "dax";
 import { parseBootRecord } from "../formats/boot_record.ts";
-import type { Cell } from "../model.ts";
-import type { CacheUse } from "../formats/ccache_log.ts";
+import type { CacheUse, Cell } from "../model.ts";
 import type { Comparison } from "../formats/bench_table.ts";
 import { makeArgv, type MakeRequest } from "../formats/make.ts";
 import { CACHE } from "../testing/project_copy.ts";

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Where the time of a boot went, as far as the host sees it, and where it was more than is due. */
-import type { Accel, BootRecord, Feature } from "../model.ts";
-
-export const BOOT_PHASES = ["start", "kernel", "init", "tests", "exit"] as const;
-export type BootPhase = typeof BOOT_PHASES[number];
+import type { Accel, BootPhase, BootRecord, Feature, OverBudget } from "../model.ts";
+import { BOOT_PHASES } from "../model.ts";
 
 /**
  * How long each phase lasted, in ms; together they are the whole boot: `start` until the first byte
@@ -57,13 +55,6 @@ const PHASE_TEXT: Record<BootPhase, string> = {
   tests: "first to last test",
   exit: "last test to QEMU's end",
 };
-
-/** A phase that took longer than is due. */
-export interface OverBudget {
-  readonly phase: BootPhase;
-  readonly ms: number;
-  readonly budgetMs: number;
-}
 
 /** Phases over their budget: a warning, never a failure. */
 export function overBudget(

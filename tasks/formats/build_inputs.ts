@@ -1,27 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** What a build was made from, kept in its folder, and what is different about the next one. */
+import type { BuildInputs } from "../model.ts";
 import * as v from "valibot";
-import type { SourceTree } from "../model.ts";
 import { cachedJson, objectOf, type Shape, strings } from "./shape.ts";
 
 /** The name of the file below the build folder. */
 export const INPUTS_FILE = "kmatrix-inputs.json";
-
-export interface BuildInputs {
-  /** Ids of what the matrix calls kernel, config and toolchain. */
-  readonly kernel: string;
-  readonly config: string;
-  readonly toolchain: string;
-  readonly source: Pick<SourceTree, "path" | "version" | "digest" | "patches">;
-  /** tinyconfig plus this: a line each option. */
-  readonly fragment: string;
-  /** What compiler and linker say of themselves. */
-  readonly compiler: string;
-  /** What they consist of: a digest of each file, by its path. Older versions kept none. */
-  readonly toolchainFiles?: Readonly<Record<string, string>>;
-  /** The caller's variables that decide about a build. */
-  readonly variables: Readonly<Record<string, string>>;
-}
 
 /** The name of the file that says when and why it was compiled last. */
 export const WHY_FILE = "kmatrix-why.json";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import {
-  type BuildInputs,
   explainChanges,
   formatBuildReason,
   isSameBuild,
@@ -9,6 +8,7 @@ import {
   parseBuildReason,
   toolchainChanges,
 } from "./build_inputs.ts";
+import type { BuildInputs } from "../model.ts";
 
 const INPUTS: BuildInputs = {
   kernel: "linux-6.12-unique",

@@ -4,15 +4,16 @@
  * judges each of its results, and holds its names against ours. What counts as what:
  * docs/verdicts.md.
  */
-import * as v from "valibot";
 import type {
   CellReport,
+  Comparison,
   DeclaredTest,
   Feature,
   RunReport,
   TestOutcome,
   TestResult,
 } from "../model.ts";
+import * as v from "valibot";
 import { failure } from "../errors.ts";
 import { objectOf, type Shape, strings } from "./shape.ts";
 import { type KtapCase, ktapProblemText, type KtapReport, parseKtap } from "./ktap.ts";
@@ -25,18 +26,6 @@ import {
   readPrograms,
   referenceTests,
 } from "../../selftests/kcov/c_programs.ts";
-
-/** Names of results, `<fixture>.<variant>.<test>`, of the programs and of our port. */
-export interface Comparison {
-  /** On both sides, with the same outcome where ours ran. */
-  readonly same: readonly string[];
-  readonly differing: readonly string[];
-  readonly onlyC: readonly string[];
-  /** Nothing is said of them where a program did not come to its end. */
-  readonly onlyOurs: readonly string[];
-  /** Whether every program came to its end. */
-  readonly whole: boolean;
-}
 
 export const comparisonShape: Shape<Comparison> = objectOf<Comparison>()({
   same: strings,

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What ccache appends to CCACHE_STATSLOG: "# <source file>", then a line for each counter. */
-
-export interface CacheUse {
-  readonly hits: number;
-  /** Compilations that could be cached. */
-  readonly calls: number;
-  /** Hits that came from CCACHE_REMOTE_STORAGE. */
-  readonly remoteHits: number;
-}
+import type { CacheUse } from "../model.ts";
 
 /**
  * Counts the compilations of a log. What cannot be cached (linking) is left out, and so are kbuild's

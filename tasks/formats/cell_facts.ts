@@ -12,11 +12,11 @@ import {
   type ModuleInspection,
   type TestResult,
 } from "../model.ts";
-import { BOOT_PHASES, bootPhases, type OverBudget, overBudget } from "./boot_phases.ts";
+import { bootPhases, overBudget } from "./boot_phases.ts";
+import type { CacheUse, OverBudget, SandboxUse } from "../model.ts";
+import { BOOT_PHASES } from "../model.ts";
 import { comparisonOf, comparisonShape } from "./c_programs.ts";
-import type { CacheUse } from "./ccache_log.ts";
 import { dedupOf } from "./dedup_table.ts";
-import type { SandboxUse } from "./sandbox.ts";
 import { count, ms, objectOf, type Shape, strings } from "./shape.ts";
 import type { DedupFigures, DedupMode } from "../../selftests/kcov/dedup.ts";
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** As much of ELF64 little-endian as the inspect stage reads (System V ABI, AMD64 supplement). */
+import type { Parts } from "./lines.ts";
 import { basename } from "node:path/posix";
 import { KmatrixError } from "../errors.ts";
 
@@ -39,14 +40,6 @@ export const SHT_NOBITS = 8;
 export const SHF_ALLOC = 2;
 export const STT_FUNC = 2;
 export const SHF_EXECINSTR = 4;
-
-/** A file that is read in parts: most of a kernel's objects is debug information. */
-export interface Parts {
-  /** In bytes. */
-  readonly size: number;
-  /** `length` bytes from `offset` on; fewer at the end of the file. */
-  read(offset: number, length: number): Uint8Array;
-}
 
 function partsOf(bytes: Uint8Array): Parts {
   return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };

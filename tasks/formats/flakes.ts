@@ -2,6 +2,7 @@
 /** Several boots of one cell as one result: what always fails, and what fails only sometimes. */
 import type {
   Attempt,
+  AttemptPlan,
   CellResult,
   CellVerdict,
   StageOutcome,
@@ -10,15 +11,6 @@ import type {
 } from "../model.ts";
 import { type Failure, failure } from "../errors.ts";
 import { mergeSplats } from "./splat_report.ts";
-
-/** How often a cell is booted. */
-export type AttemptPlan =
-  /** Once more after each failed boot, up to so many times. */
-  | { readonly kind: "retries"; readonly most: number }
-  | { readonly kind: "repeat"; readonly count: number }
-  | { readonly kind: "until-fail" }
-  /** Again with the tests that did not run because one before them ended the boot. */
-  | { readonly kind: "keep-going" };
 
 /** Whether to boot again after these verdicts. */
 export function bootsAgain(

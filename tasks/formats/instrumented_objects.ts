@@ -4,7 +4,8 @@
  * against what the tree is known to leave out.
  */
 import type { LeftOut } from "../model.ts";
-import { type Elf, type Parts, SHF_ALLOC, SHF_EXECINSTR, STT_FUNC } from "./elf.ts";
+import { type Elf, SHF_ALLOC, SHF_EXECINSTR, STT_FUNC } from "./elf.ts";
+import type { Parts } from "./lines.ts";
 import { CALLBACK, type Problem, problem } from "./instrumentation.ts";
 import {
   type Coverage,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** Big logs piece by piece: as one text, or as an array of lines, they would cost many times as much. */
-import type { Parts } from "./elf.ts";
 
 /** A text, or its bytes in UTF-8: in memory, or of a file that is read part by part. */
 export type Text = string | Uint8Array | Parts;
@@ -38,4 +37,12 @@ export function* pieces(text: Text): Generator<string> {
 /** Every line, without its newline. */
 export function* linesOf(text: Text): Generator<string> {
   for (const piece of pieces(text)) yield* piece.split("\n");
+}
+
+/** A file that is read in parts: most of a kernel's objects is debug information. */
+export interface Parts {
+  /** In bytes. */
+  readonly size: number;
+  /** `length` bytes from `offset` on; fewer at the end of the file. */
+  read(offset: number, length: number): Uint8Array;
 }

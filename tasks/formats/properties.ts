@@ -3,9 +3,15 @@
  * Facts as the properties of JUnit, run.json and bundles: texts by name, for people and for viewers.
  * The only way there, and nothing leads back: whoever needs a figure reads the fact.
  */
-import type { CellFacts, CellReport, LeftOut, SourceIdentity, SplatReport } from "../model.ts";
+import type {
+  CellFacts,
+  CellReport,
+  Comparison,
+  LeftOut,
+  SourceIdentity,
+  SplatReport,
+} from "../model.ts";
 import { overBudgetText } from "./boot_phases.ts";
-import type { Comparison } from "./c_programs.ts";
 import { percent } from "./dedup_table.ts";
 import { attemptsText } from "./flakes.ts";
 import { sandboxText } from "./sandbox.ts";

@@ -4,6 +4,7 @@
  * series, so they run under bubblewrap (bwrap(1)): without a network, over a read-only view of the
  * system, with homes and temporary files out of sight.
  */
+import type { SandboxUse } from "../model.ts";
 
 /** What one command may touch, by absolute paths. */
 export interface Confinement {
@@ -23,12 +24,6 @@ export function installationOf(program: string, home: string | undefined): strin
     /^\/home(\/[^/]+)?$/.test(outer);
   return whole ? folder : outer;
 }
-
-/** How this run's builds are confined. */
-export type SandboxUse =
-  | { readonly kind: "bubblewrap" }
-  /** `why` is for people: "off", or what is missing. */
-  | { readonly kind: "none"; readonly why: string };
 
 /** The text of the property `build.sandbox`. */
 export function sandboxText(use: SandboxUse): string {

@@ -5,7 +5,6 @@ import { cachedJson } from "../formats/shape.ts";
 import type { Host } from "./host.ts";
 import type { Paths } from "../paths.ts";
 import {
-  type BuildInputs,
   type BuildReason,
   INPUTS_FILE,
   isSameBuild,
@@ -14,6 +13,7 @@ import {
   toolchainChanges,
   WHY_FILE,
 } from "../formats/build_inputs.ts";
+import type { BuildInputs } from "../model.ts";
 
 export interface KeptBuild {
   readonly key: string;

@@ -2,7 +2,7 @@
 /** The real machine: dax for commands, Deno for files. */
 import $ from "dax";
 import type { Child, Command, CommandResult, Host, Level } from "./host.ts";
-import type { SandboxChoice, Usage } from "../model.ts";
+import type { SandboxChoice, SandboxUse, Usage } from "../model.ts";
 import { CappedLog, ENDLESS_BYTES } from "./capped_log.ts";
 import { CONTAINMENTS, unwrapCode, wrappedArgv } from "./containment.ts";
 import { inPieces } from "./pieces.ts";
@@ -20,7 +20,6 @@ import {
   isBelow,
   sandboxArgv,
   sandboxEnvironment,
-  type SandboxUse,
 } from "../formats/sandbox.ts";
 
 /** Captured output beyond this is dropped from the front; logs on disk are whole. */

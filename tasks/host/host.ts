@@ -4,11 +4,11 @@
  * it, testing/fake_host.ts stands in for it; pure code never holds one.
  */
 
-import type { Parts } from "../formats/elf.ts";
-import type { Usage } from "../model.ts";
+import type { Parts } from "../formats/lines.ts";
+import type { SandboxUse, Usage } from "../model.ts";
 import type { RunEvent } from "../formats/run_event.ts";
 import type { Reach } from "../formats/environment.ts";
-import type { Confinement, SandboxUse } from "../formats/sandbox.ts";
+import type { Confinement } from "../formats/sandbox.ts";
 
 /** An external command as data, built by a pure function and printed before it runs. */
 export interface Command {

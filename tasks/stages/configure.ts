@@ -2,7 +2,7 @@
 /** tinyconfig + fragments → olddefconfig → the gate: every request must have survived. */
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../paths.ts";
-import type { Cell, KernelConfig, Plan, SourceTree, Toolchain } from "../model.ts";
+import type { BuildInputs, Cell, KernelConfig, Plan, SourceTree, Toolchain } from "../model.ts";
 import { KmatrixError } from "../errors.ts";
 import { type ConfigStamp, configStampShape } from "../formats/cache_files.ts";
 import { sha256 } from "../formats/digest.ts";
@@ -39,7 +39,6 @@ import {
   makeArgv,
   type MakeRequest,
 } from "../formats/make.ts";
-import type { BuildInputs } from "../formats/build_inputs.ts";
 import { findBuildFailure } from "../formats/build_log.ts";
 import { featureProbeArgv } from "../formats/requirements.ts";
 import { ioctlFeatures, optionFeatures } from "../formats/features.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Reads a kernel log that somebody brings: as it is, compressed, or from standard input. */
 import type { Host } from "../host/host.ts";
-import type { Parts } from "../formats/elf.ts";
+import type { Parts } from "../formats/lines.ts";
 import { KmatrixError } from "../errors.ts";
 
 /** Bound of a log that is unpacked, or comes from a pipe, and so has to be in memory. */

@@ -3,7 +3,7 @@
 import { eventText } from "../formats/event_text.ts";
 import type { RunEvent } from "../formats/run_event.ts";
 import type { Child, Command, CommandResult, FileSystem, Host, Level } from "../host/host.ts";
-import type { SandboxUse } from "../formats/sandbox.ts";
+import type { SandboxUse } from "../model.ts";
 import { denoFileSystem } from "../host/deno_fs.ts";
 
 export { withTempDir } from "./temp_dir.ts";
