@@ -6,12 +6,12 @@
  */
 
 import { collectTests, type DeclaredTest, type RunnableTest } from "./harness/fixtures.ts";
-import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "./harness/frames.ts";
+import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "./contract/frames.ts";
 import { endMachine, guestPlatform, mountFilesystems, readCell } from "./harness/guest_platform.ts";
 import { type Cell, runTests } from "./harness/runner.ts";
 import { fixtures as crashFixtures } from "./crash/mod.ts";
 import { type CoverRequest, coverTests } from "./kcov/cover.ts";
-import { fixtures as kcovFixtures } from "./kcov/mod.ts";
+import { fixtures as kcovFixtures } from "./kcov/tests/mod.ts";
 import { kernelSymbols } from "./kcov/symbols.ts";
 import { runSession, type Session } from "./session/session.ts";
 

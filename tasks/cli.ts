@@ -4,7 +4,7 @@ import { Command as Program, Option } from "commander";
 import type { Command, Invocation } from "./commands/command.ts";
 import { flagsOf } from "./commands/command.ts";
 import { COMMANDS } from "./commands/mod.ts";
-import { HEADINGS, type Options, type OptionSpec } from "./commands/options.ts";
+import { HEADINGS, type Options, type OptionSpec } from "./cli/options.ts";
 
 const EXIT_HELP = `
 Exit codes: 0 as declared · 1 bug in kmatrix · 2 bad input · 3 test failed or kernel died ·

@@ -4,9 +4,9 @@ import { CommanderError, Option } from "commander";
 import { makeProgram, whoHasOption } from "./cli.ts";
 import { type Command, factsOf, flagsOf } from "./commands/command.ts";
 import { COMMANDS } from "./commands/mod.ts";
-import { HEADINGS } from "./commands/options.ts";
-import { EXIT } from "./exit_codes.ts";
-import { STAGES } from "./model.ts";
+import { HEADINGS } from "./cli/options.ts";
+import { EXIT } from "./core/model/exit_codes.ts";
+import { STAGES } from "./core/model/model.ts";
 
 interface Asked {
   readonly command: string;
@@ -290,7 +290,7 @@ Deno.test("the programs beside the tool have a help page with an example too", a
 });
 
 Deno.test("the tasks that run the tests have a help page, and start nothing for it", async () => {
-  const runner = `${import.meta.dirname}/testing/run_tests.ts`;
+  const runner = `${import.meta.dirname}/programs/run_tests.ts`;
   for (const [name, words] of [["ok", ["--fast"]], ["test", []]] as const) {
     for (const [more, code] of [["--help", 0], ["-h", 0], ["--fsat", 2], ["kcov", 2]] as const) {
       const args = ["run", "--allow-all", "--no-check", runner, ...words, more];

@@ -7,7 +7,7 @@
 
 import { assertEquals } from "../harness/asserts.ts";
 import { type Feature, fixture, type TestContext } from "../harness/fixtures.ts";
-import { encodeFrame } from "../harness/frames.ts";
+import { encodeFrame } from "../contract/frames.ts";
 import { cString, guest, O_WRONLY, open, SYS } from "../harness/guest.ts";
 import { loadUntilEnd } from "../kcov/modules.ts";
 

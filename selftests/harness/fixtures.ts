@@ -6,7 +6,7 @@
  */
 
 import { AssertionError } from "./asserts.ts";
-import { decidesPresence, type Feature } from "./features.ts";
+import { decidesPresence, type Feature } from "../contract/features.ts";
 
 export type { Feature };
 

@@ -3,7 +3,7 @@
 /** The real machine behind the runner: ports, kernel log, mounts, the end. Guest only. */
 
 import { ForkServer } from "./fork_server.ts";
-import { EXIT_PORT } from "./frames.ts";
+import { EXIT_PORT } from "../contract/frames.ts";
 import {
   close,
   ERRNO,

@@ -5,7 +5,7 @@
  * Everything of the machine comes through {@link Platform}, so this runs on the host as well.
  */
 
-import { type FrameKind, PROTOCOL_VERSION } from "./frames.ts";
+import { type FrameKind, PROTOCOL_VERSION } from "../contract/frames.ts";
 import {
   appliesTo,
   type RunnableTest,
@@ -13,7 +13,7 @@ import {
   TestContext,
   type TestMessage,
 } from "./fixtures.ts";
-import { isSelected } from "./glob.ts";
+import { isSelected } from "../contract/glob.ts";
 import {
   diagnosticLines,
   KTAP_VERSION_LINE,

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { collectTests, fixture } from "./fixtures.ts";
-import { decodeFrame, type Frame, FrameWriter } from "./frames.ts";
+import { decodeFrame, type Frame, FrameWriter } from "../contract/frames.ts";
 import { type Cell, type ChildEnd, judge, type Platform, runTests } from "./runner.ts";
 
 const CELL: Cell = { cell: "k/c", features: [], filter: [], timeScale: 1 };

@@ -14,7 +14,7 @@ import {
   KCOV_UNIQUE_ENABLE,
 } from "./kcov.ts";
 import { ModuleFile } from "./module_file.ts";
-import { packSymbols, SymbolTable } from "./symbol_table.ts";
+import { packSymbols, SymbolTable } from "../contract/symbol_table.ts";
 import { KernelSymbols } from "./symbols.ts";
 import { AssertionError, fail } from "../harness/asserts.ts";
 import { undisturbed } from "./windows.ts";

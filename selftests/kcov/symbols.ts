@@ -7,7 +7,7 @@
 
 import { hex } from "../harness/asserts.ts";
 import { close, guest, isSysError, mapFile, O_RDONLY, open, SYS } from "../harness/guest.ts";
-import { packSymbols, SymbolTable, type TextSymbol, textSymbol } from "./symbol_table.ts";
+import { packSymbols, SymbolTable, type TextSymbol, textSymbol } from "../contract/symbol_table.ts";
 
 /** Where the host puts the table. */
 const TABLE_PATH = "/kmatrix/symbols";

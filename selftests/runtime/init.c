@@ -64,7 +64,7 @@ static uint32_t crc32_more(uint32_t crc, const char *data, size_t length)
 	return crc;
 }
 
-/* `<kind><seq> <len> <crc32> <payload>`, see harness/frames.ts. Allocates nothing. */
+/* `<kind><seq> <len> <crc32> <payload>`, see contract/frames.ts. Allocates nothing. */
 static void write_frame(char kind, const char *payload, size_t length)
 {
 	char head[64], crc[16];

@@ -66,7 +66,7 @@ export interface Sys {
   serveForks(requests: number, answers: number, request: Int32Array): void;
 
   /**
-   * Numbers a frame (see `harness/frames.ts`) and writes it to the results channel; PID 1 only. Throws
+   * Numbers a frame (see `contract/frames.ts`) and writes it to the results channel; PID 1 only. Throws
    * a RangeError when the payload holds a line end. Here, because the checksum takes the engine longer
    * than everything else about a result line.
    */

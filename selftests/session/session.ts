@@ -6,7 +6,7 @@
  */
 
 import { inspect } from "../harness/asserts.ts";
-import { utf8Bytes } from "../harness/frames.ts";
+import { utf8Bytes } from "../contract/frames.ts";
 import { guest, O_RDWR, open, SYS } from "../harness/guest.ts";
 import { helpers } from "./helpers.ts";
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 /** `deno task bisect`: the commit that made a cell fail. docs/bisect.md says how it decides. */
-import type { Cell, Matrix } from "../model.ts";
-import { type Failure, KmatrixError } from "../errors.ts";
-import { declaredTests } from "../declared_tests.ts";
-import { BisectSession, type Step, type Subject } from "../bisect_session.ts";
-import { chanceOfWrongGood, type GitAnswer, stepTable, symptomKey } from "../formats/bisect.ts";
-import { splitCellId } from "../formats/cells.ts";
-import { resolveCell, withBroughtKernel } from "../formats/matrix.ts";
-import { withKernelLock } from "../cell_stages.ts";
-import { OneCell } from "../one_cell.ts";
-import { loadMatrix, makePlan } from "../project.ts";
-import { bring } from "../stages/bring.ts";
-import { ensureReady } from "../stages/setup.ts";
-import { type CommitFacts, type Worktree, worktree, worktreeName } from "../stages/worktree.ts";
+import type { Cell, Matrix } from "../core/model/model.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
+import { BisectSession, type Step, type Subject } from "../run/bisect_session.ts";
+import { chanceOfWrongGood, type GitAnswer, stepTable, symptomKey } from "../core/search/bisect.ts";
+import { splitCellId } from "../core/model/cells.ts";
+import { resolveCell, withBroughtKernel } from "../core/matrix/matrix.ts";
+import { withKernelLock } from "../run/cell_stages.ts";
+import { OneCell } from "../run/one_cell.ts";
+import { loadMatrix, makePlan } from "../run/project.ts";
+import { bring } from "../steps/bring.ts";
+import { ensureReady } from "../steps/setup.ts";
+import { type CommitFacts, type Worktree, worktree, worktreeName } from "../steps/worktree.ts";
 import { checkTests, type Context, makeRunDir, matrixFile, settingsOf } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 import {
@@ -26,7 +26,7 @@ import {
   RUN_FOLDER,
   type Values,
   WATCHING,
-} from "./options.ts";
+} from "../cli/options.ts";
 
 const OPTIONS = {
   ...group("Search", {

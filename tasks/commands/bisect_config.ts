@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /** `deno task bisect-config`: the fewest requested options with which a cell still fails. */
-import type { Cell, Feature, KernelConfig, SourceTree } from "../model.ts";
-import { declaredTests } from "../declared_tests.ts";
-import { type Failure, KmatrixError } from "../errors.ts";
-import { BisectSession, type Step, type Subject } from "../bisect_session.ts";
-import { symptomKey } from "../formats/bisect.ts";
-import { ddmin, type Verdict } from "../formats/ddmin.ts";
-import { sha256 } from "../formats/digest.ts";
-import { configLine, type FragmentLine, placeOf } from "../formats/kconfig.ts";
-import { withKernelLock } from "../cell_stages.ts";
-import { OneCell } from "../one_cell.ts";
+import type { Cell, Feature, KernelConfig, SourceTree } from "../core/model/model.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
+import { BisectSession, type Step, type Subject } from "../run/bisect_session.ts";
+import { symptomKey } from "../core/search/bisect.ts";
+import { ddmin, type Verdict } from "../core/search/ddmin.ts";
+import { sha256 } from "../core/text/digest.ts";
+import { configLine, type FragmentLine, placeOf } from "../core/kconfig/kconfig.ts";
+import { withKernelLock } from "../run/cell_stages.ts";
+import { OneCell } from "../run/one_cell.ts";
 import { requestOf } from "../stages/configure.ts";
-import { ensureReady } from "../stages/setup.ts";
+import { ensureReady } from "../steps/setup.ts";
 import { checkTests, type Context, makeRunDir, planOf } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 import {
@@ -26,7 +26,7 @@ import {
   RUN_FOLDER,
   type Values,
   WATCHING,
-} from "./options.ts";
+} from "../cli/options.ts";
 
 const OPTIONS = {
   ...JUDGING,

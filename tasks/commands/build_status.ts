@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** What a run would find built already, and why it would build the rest; makes nothing. */
 import type { Host } from "../host/host.ts";
-import type { Paths } from "../paths.ts";
-import type { Cell, Plan, SourceArchive, SourceTree } from "../model.ts";
-import { previousBuild } from "../host/build_store.ts";
-import { changedSince } from "../host/outdated.ts";
-import { explainChanges } from "../formats/build_inputs.ts";
+import type { Paths } from "../core/model/paths.ts";
+import type { Cell, Plan, SourceArchive, SourceTree } from "../core/model/model.ts";
+import { previousBuild } from "../steps/build_store.ts";
+import { changedSince } from "../steps/outdated.ts";
+import { explainChanges } from "../core/build/build_inputs.ts";
 import { isBuilt } from "../stages/build.ts";
 import { identifyBuild } from "../stages/configure.ts";
 import { sourceTree } from "../stages/patch.ts";

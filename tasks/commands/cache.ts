@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** `deno task cache`: what lies in the cache, and how to get rid of what nobody uses. */
 import type { Host } from "../host/host.ts";
-import type { Paths } from "../paths.ts";
-import { type Failure, KmatrixError } from "../errors.ts";
-import { formatBuildReason } from "../formats/build_inputs.ts";
-import { type KeptBuild, keptBuilds } from "../host/build_store.ts";
+import type { Paths } from "../core/model/paths.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
+import { formatBuildReason } from "../core/build/build_inputs.ts";
+import { type KeptBuild, keptBuilds } from "../steps/build_store.ts";
 import type { Context } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
-import { days, flag, group, type Values, WATCHING, withDefault } from "./options.ts";
+import { days, flag, group, type Values, WATCHING, withDefault } from "../cli/options.ts";
 
 const OPTIONS = {
   ...group("Prune", {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** What a command is: its name, its words and options, its help and what it does. */
-import type { Failure } from "../errors.ts";
-import type { CommandFacts } from "../formats/completion.ts";
-import type { Outputs, Writes } from "../host/outputs.ts";
-import type { SandboxChoice } from "../model.ts";
+import type { Failure } from "../core/model/errors.ts";
+import type { CommandFacts } from "../cli/completion.ts";
+import type { Outputs, Writes } from "../steps/outputs.ts";
+import type { SandboxChoice } from "../core/model/model.ts";
 import type { Context } from "./context.ts";
 import {
   DRY_RUN,
@@ -16,7 +16,7 @@ import {
   SANDBOX,
   type Values,
   WATCHING,
-} from "./options.ts";
+} from "../cli/options.ts";
 
 /** Options that are read before a command begins; each means the same wherever it is offered. */
 const SHARED = {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** `deno task completion` prints a script for a shell, `deno task complete` answers it. */
 import * as v from "valibot";
-import { type Failure, KmatrixError } from "../errors.ts";
-import { declaredTestsIfAny } from "../declared_tests.ts";
-import { candidates, type CommandFacts, completionScript, SHELLS } from "../formats/completion.ts";
-import { cachedJson } from "../formats/shape.ts";
-import { loadMatrix } from "../project.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
+import { declaredTestsIfAny } from "../steps/declared_tests.ts";
+import { candidates, type CommandFacts, completionScript, SHELLS } from "../cli/completion.ts";
+import { cachedJson } from "../core/text/shape.ts";
+import { loadMatrix } from "../run/project.ts";
 import { type Context, matrixFile } from "./context.ts";
 import { type Command, defineCommand, factsOf } from "./command.ts";
-import { MATRIX, type Values } from "./options.ts";
+import { MATRIX, type Values } from "../cli/options.ts";
 
 export const completion = defineCommand({
   name: "completion",

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
 /** What every command has at hand, and what several of them do alike. */
 import type { Host } from "../host/host.ts";
-import { DEFAULT_SETTINGS, type Plan, type RunReport, type Settings } from "../model.ts";
-import type { Paths } from "../paths.ts";
-import type { Terminal } from "../ui/terminal.ts";
-import { type Failure, KmatrixError } from "../errors.ts";
-import { isSelected } from "../../selftests/harness/glob.ts";
+import { DEFAULT_SETTINGS, type Plan, type RunReport, type Settings } from "../core/model/model.ts";
+import type { Paths } from "../core/model/paths.ts";
+import type { Terminal } from "../cli/terminal.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
+import { isSelected } from "../../selftests/contract/glob.ts";
 import { C_FIXTURE, C_TEST } from "../../selftests/kcov/c_programs.ts";
-import { nearest } from "../formats/nearest.ts";
-import { formatCommand } from "../formats/shell.ts";
-import { cProgramTable } from "../formats/c_programs.ts";
-import { dedupTable } from "../formats/dedup_table.ts";
-import { sourceLines } from "../formats/source_identity.ts";
-import { failuresText, inspectTable, splatsText, summaryTable } from "../formats/summary.ts";
-import { declaredTests } from "../declared_tests.ts";
-import { PROJECT_MATRIX, type RunValues } from "./options.ts";
-import { loadMatrix, makePlan, type TreeLook, withOwnKernel } from "../project.ts";
+import { nearest } from "../core/text/nearest.ts";
+import { formatCommand } from "../core/text/shell.ts";
+import { cProgramTable } from "../core/judge/c_programs.ts";
+import { dedupTable } from "../core/report/dedup_table.ts";
+import { sourceLines } from "../core/source/source_identity.ts";
+import { failuresText, inspectTable, splatsText, summaryTable } from "../core/report/summary.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
+import { PROJECT_MATRIX, type RunValues } from "../cli/options.ts";
+import { loadMatrix, makePlan, type TreeLook, withOwnKernel } from "../run/project.ts";
 
 export interface Context {
   readonly paths: Paths;

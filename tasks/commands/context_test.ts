@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { DEFAULT_SETTINGS } from "../model.ts";
+import { DEFAULT_SETTINGS } from "../core/model/model.ts";
 import { errorOf } from "../testing/errors.ts";
 import { repeatCommand, settingsOf } from "./context.ts";
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** `deno task cover`: what a system call or the selftests cover, as functions and lines. */
 import { constants } from "node:os";
-import type { Cell, CellResult, CoverRequest, Plan } from "../model.ts";
-import { type Failure, failure, KmatrixError } from "../errors.ts";
-import { declaredTests } from "../declared_tests.ts";
+import type { Cell, CellResult, CoverRequest, Plan } from "../core/model/model.ts";
+import { type Failure, failure, KmatrixError } from "../core/model/errors.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
 import {
   attachedPcs,
   callText,
@@ -19,13 +19,13 @@ import {
   parseSyscallTable,
   SYSCALL_TABLE,
   traceFacts,
-} from "../formats/cover.ts";
-import { frameText } from "../formats/symbolizer.ts";
-import { withKernelLock } from "../cell_stages.ts";
-import { OneCell } from "../one_cell.ts";
-import { cellFolder } from "../paths.ts";
-import { ensureReady } from "../stages/setup.ts";
-import { symbolize } from "../stages/symbolize.ts";
+} from "../core/report/cover.ts";
+import { frameText } from "../core/inspect/symbolizer.ts";
+import { withKernelLock } from "../run/cell_stages.ts";
+import { OneCell } from "../run/one_cell.ts";
+import { cellFolder } from "../core/model/paths.ts";
+import { ensureReady } from "../steps/setup.ts";
+import { symbolize } from "../steps/symbolize.ts";
 import { checkTests, type Context, makeRunDir, planOf } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 import {
@@ -41,7 +41,7 @@ import {
   text,
   type Values,
   WATCHING,
-} from "./options.ts";
+} from "../cli/options.ts";
 
 const OPTIONS = {
   ...group("Coverage", {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task cover` as a process of its own over the fake project. */
 import assert from "node:assert/strict";
-import type { CoverRequest } from "../model.ts";
+import type { CoverRequest } from "../core/model/model.ts";
 import { declaredTests } from "../../selftests/main.ts";
 import { FakeProject } from "../testing/fake_project.ts";
 import { record, scripted } from "../testing/recorder.ts";

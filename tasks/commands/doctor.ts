@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** `deno task doctor`: what the cells need of this machine. */
-import { type Failure, failure } from "../errors.ts";
-import { requirementsFor } from "../formats/requirements.ts";
-import { examine } from "../host/doctor.ts";
+import { type Failure, failure } from "../core/model/errors.ts";
+import { requirementsFor } from "../core/matrix/requirements.ts";
+import { examine } from "../steps/doctor.ts";
 import { type Context, planOf } from "./context.ts";
 import { defineCommand } from "./command.ts";
-import { KERNEL, MATRIX, SANDBOX, SHARD, type Values, WATCHING } from "./options.ts";
+import { KERNEL, MATRIX, SANDBOX, SHARD, type Values, WATCHING } from "../cli/options.ts";
 
 const OPTIONS = { ...MATRIX, ...SHARD, ...KERNEL, ...SANDBOX, ...WATCHING };
 type DoctorValues = Values<typeof OPTIONS>;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** `deno task matrix` and the commands of its stages. */
-import type { Plan, Stage } from "../model.ts";
-import { type Failure, failureFrom } from "../errors.ts";
-import { declaredTests } from "../declared_tests.ts";
-import { dryRun } from "../dry_run.ts";
-import { keyedVariables, makeVariables } from "../formats/environment.ts";
-import { quoteWord } from "../formats/shell.ts";
+import type { Plan, Stage } from "../core/model/model.ts";
+import { type Failure, failureFrom } from "../core/model/errors.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
+import { dryRun } from "../run/dry_run.ts";
+import { keyedVariables, makeVariables } from "../core/model/environment.ts";
+import { quoteWord } from "../core/text/shell.ts";
 import type { Host } from "../host/host.ts";
-import { runPipeline } from "../pipeline.ts";
-import { comesTo, STAGE_TABLE } from "../stage_table.ts";
+import { runPipeline } from "../run/pipeline.ts";
+import { comesTo, STAGE_TABLE } from "../core/model/stage_table.ts";
 import { report, type ReportFiles } from "../stages/report.ts";
 import {
   type Context,
@@ -38,7 +38,7 @@ import {
   SANDBOX,
   SHARD,
   WATCHING,
-} from "./options.ts";
+} from "../cli/options.ts";
 
 const CELLS = { ...MATRIX, ...LIST, ...SHARD, ...KERNEL };
 const OF_RUN = { ...FAIL_FAST, ...DRY_RUN, ...RUN_FOLDER, ...JUNIT, ...JSON_COPY, ...WATCHING };

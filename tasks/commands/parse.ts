@@ -7,25 +7,25 @@ import {
   RUN_FORMAT,
   type RunReport,
   type Toolchain,
-} from "../model.ts";
-import { type Failure, failureFrom, KmatrixError } from "../errors.ts";
-import { declaredTests } from "../declared_tests.ts";
-import { recallTests } from "../host/known_tests.ts";
-import { parseBootRecord } from "../formats/boot_record.ts";
-import { NO_FACTS, testFacts } from "../formats/cell_facts.ts";
-import { junitXml } from "../formats/junit.ts";
-import { NO_SOURCES, type SplatSources } from "../formats/splat_report.ts";
-import { runJson } from "../formats/run_report.ts";
-import type { StackFrame } from "../formats/stack_trace.ts";
-import { bootStage, judgeCell } from "../formats/verdict.ts";
-import { loadMatrix } from "../project.ts";
-import { RECORDINGS } from "../paths.ts";
+} from "../core/model/model.ts";
+import { type Failure, failureFrom, KmatrixError } from "../core/model/errors.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
+import { recallTests } from "../steps/known_tests.ts";
+import { parseBootRecord } from "../core/boot/boot_record.ts";
+import { NO_FACTS, testFacts } from "../core/report/cell_facts.ts";
+import { junitXml } from "../core/report/junit.ts";
+import { NO_SOURCES, type SplatSources } from "../core/console/splat_report.ts";
+import { runJson } from "../core/report/run_report.ts";
+import type { StackFrame } from "../core/console/stack_trace.ts";
+import { bootStage, judgeCell } from "../core/judge/verdict.ts";
+import { loadMatrix } from "../run/project.ts";
+import { RECORDINGS } from "../core/model/paths.ts";
 import { parse } from "../stages/parse.ts";
-import { symbolizeFrames } from "../stages/symbolize.ts";
+import { symbolizeFrames } from "../steps/symbolize.ts";
 import { parseConsoleCommand } from "./parse_console.ts";
 import { type Context, failuresOf, matrixFile, printRun, repeatCommand } from "./context.ts";
 import { defineCommand } from "./command.ts";
-import { group, JSON_COPY, JUNIT, MATRIX, text, type Values, WATCHING } from "./options.ts";
+import { group, JSON_COPY, JUNIT, MATRIX, text, type Values, WATCHING } from "../cli/options.ts";
 
 const OPTIONS = {
   ...group("A kernel log", {

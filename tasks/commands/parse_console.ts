@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task parse --console FILE`: judges a kernel log of anybody's. */
-import type { AllowedSplat, Toolchain } from "../model.ts";
-import { type Failure, KmatrixError } from "../errors.ts";
+import type { AllowedSplat, Toolchain } from "../core/model/model.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import {
   consoleJson,
   type ConsoleReport,
@@ -9,16 +9,16 @@ import {
   consoleText,
   fits,
   reportConsole,
-} from "../formats/console_report.ts";
-import { junitXml } from "../formats/junit.ts";
-import { holdsKernelLines } from "../formats/kernel_log.ts";
-import { NO_SOURCES } from "../formats/splat_report.ts";
-import { findSplats } from "../formats/splats.ts";
-import { loadMatrix } from "../project.ts";
-import { readConsole, STDIN } from "../stages/read_console.ts";
-import { kernelFit, symbolizeFrames } from "../stages/symbolize.ts";
+} from "../core/report/console_report.ts";
+import { junitXml } from "../core/report/junit.ts";
+import { holdsKernelLines } from "../core/console/kernel_log.ts";
+import { NO_SOURCES } from "../core/console/splat_report.ts";
+import { findSplats } from "../core/console/splats.ts";
+import { loadMatrix } from "../run/project.ts";
+import { readConsole, STDIN } from "../steps/read_console.ts";
+import { kernelFit, symbolizeFrames } from "../steps/symbolize.ts";
 import { type Context, matrixFile } from "./context.ts";
-import type { RunValues } from "./options.ts";
+import type { RunValues } from "../cli/options.ts";
 
 /** Of the options of `parse`. */
 export type ConsoleValues = Pick<RunValues, "matrix" | "junit" | "json"> & {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { Failure } from "../errors.ts";
-import { exitCodeOfAll } from "../failure_kinds.ts";
-import { PLAIN } from "../formats/summary.ts";
-import { pathsFor } from "../paths.ts";
+import type { Failure } from "../core/model/errors.ts";
+import { exitCodeOfAll } from "../core/model/failure_kinds.ts";
+import { PLAIN } from "../core/report/summary.ts";
+import { pathsFor } from "../core/model/paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { assertValidJunit } from "../testing/junit.ts";

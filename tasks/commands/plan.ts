@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** `deno task plan`: what a run would do. */
-import type { Failure } from "../errors.ts";
-import type { SourceArchive } from "../model.ts";
-import { counted } from "../formats/counted.ts";
-import { groupByBuild } from "../formats/plan.ts";
+import type { Failure } from "../core/model/errors.ts";
+import type { SourceArchive } from "../core/model/model.ts";
+import { counted } from "../core/text/counted.ts";
+import { groupByBuild } from "../core/matrix/plan.ts";
 import { fetch } from "../stages/fetch.ts";
 import { buildStatus } from "./build_status.ts";
 import { type Context, planOf } from "./context.ts";
@@ -18,7 +18,7 @@ import {
   SHARD,
   type Values,
   WATCHING,
-} from "./options.ts";
+} from "../cli/options.ts";
 
 const OPTIONS = {
   ...group("Plan", {

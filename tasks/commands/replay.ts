@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
 /** `deno task replay`: boots what another machine has packed, and compares the verdicts. */
 import type { Host } from "../host/host.ts";
-import type { Accel, CellVerdict } from "../model.ts";
-import { type Failure, failure, KmatrixError } from "../errors.ts";
+import type { Accel, CellVerdict } from "../core/model/model.ts";
+import { type Failure, failure, KmatrixError } from "../core/model/errors.ts";
 import {
   type BundleManifest,
   MANIFEST,
   parseManifest,
   verdictDifferences,
-} from "../formats/bundle.ts";
-import { limitsFor } from "../formats/limits.ts";
-import { formatCommand } from "../formats/shell.ts";
-import { sourceLines } from "../formats/source_identity.ts";
-import { cellFailuresText } from "../formats/summary.ts";
-import { bootStage, judgeCell } from "../formats/verdict.ts";
-import { cellFolder } from "../paths.ts";
+} from "../core/report/bundle.ts";
+import { limitsFor } from "../core/model/limits.ts";
+import { formatCommand } from "../core/text/shell.ts";
+import { sourceLines } from "../core/source/source_identity.ts";
+import { cellFailuresText } from "../core/report/summary.ts";
+import { bootStage, judgeCell } from "../core/judge/verdict.ts";
+import { cellFolder } from "../core/model/paths.ts";
 import { boot, type BootInput } from "../stages/boot.ts";
-import { chooseAccel } from "../stages/accel.ts";
+import { chooseAccel } from "../steps/accel.ts";
 import { parse } from "../stages/parse.ts";
 import { type Context, fillRunDir } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
-import { BOOT, RUN_FOLDER, type Values, WATCHING } from "./options.ts";
+import { BOOT, RUN_FOLDER, type Values, WATCHING } from "../cli/options.ts";
 
 const OPTIONS = { ...BOOT, ...RUN_FOLDER, ...WATCHING };
 type ReplayValues = Values<typeof OPTIONS>;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** `deno task report`: the files and the table of a run, again. */
-import type { Failure } from "../errors.ts";
+import type { Failure } from "../core/model/errors.ts";
 import { readRun, report } from "../stages/report.ts";
 import { type Context, failuresOf, printRun } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
-import { JSON_COPY, JUNIT, RUN_FOLDER, type Values } from "./options.ts";
+import { JSON_COPY, JUNIT, RUN_FOLDER, type Values } from "../cli/options.ts";
 
 const OPTIONS = { ...RUN_FOLDER, ...JUNIT, ...JSON_COPY };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** `deno task repro`: one cell again, as it was or changed for this boot. */
-import type { Plan } from "../model.ts";
-import { type Failure, KmatrixError } from "../errors.ts";
-import { changedMachine, changeFlags } from "../formats/boot_change.ts";
+import type { Plan } from "../core/model/model.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
+import { changedMachine, changeFlags } from "../core/boot/boot_change.ts";
 import { checkTests, type Context, planOf, repeatCommand } from "./context.ts";
 import { runPlan } from "./matrix.ts";
 import { attendCommand } from "./session.ts";
@@ -29,7 +29,7 @@ import {
   text,
   type Values,
   WATCHING,
-} from "./options.ts";
+} from "../cli/options.ts";
 
 /** Of no use to a boot that a person attends. */
 const OF_REPORTS = {

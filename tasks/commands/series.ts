@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** `deno task series`: each patch of a series against cells. docs/bisect.md */
-import type { Cell, KernelSpec, Plan, SourceArchive } from "../model.ts";
-import { type Failure, failureFrom, KmatrixError } from "../errors.ts";
-import { declaredTests } from "../declared_tests.ts";
-import { isOfMaking } from "../failure_kinds.ts";
-import { showingOf, symptomKey } from "../formats/bisect.ts";
+import type { Cell, KernelSpec, Plan, SourceArchive } from "../core/model/model.ts";
+import { type Failure, failureFrom, KmatrixError } from "../core/model/errors.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
+import { isOfMaking } from "../core/model/failure_kinds.ts";
+import { showingOf, symptomKey } from "../core/search/bisect.ts";
 import {
   BASE_ROW,
   firstBreaks,
@@ -13,16 +13,16 @@ import {
   type SeriesCell,
   type SeriesRow,
   seriesTable,
-} from "../formats/series_table.ts";
-import { patchName } from "../formats/series.ts";
-import { bootStage, judgeCell } from "../formats/verdict.ts";
-import { withKernelLock } from "../cell_stages.ts";
-import { OneCell } from "../one_cell.ts";
-import { cellFolder } from "../paths.ts";
-import { kconfigSymbols, lackingOptions } from "../project.ts";
+} from "../core/report/series_table.ts";
+import { patchName } from "../core/source/series.ts";
+import { bootStage, judgeCell } from "../core/judge/verdict.ts";
+import { withKernelLock } from "../run/cell_stages.ts";
+import { OneCell } from "../run/one_cell.ts";
+import { cellFolder } from "../core/model/paths.ts";
+import { kconfigSymbols, lackingOptions } from "../run/project.ts";
 import { fetch } from "../stages/fetch.ts";
 import { patch } from "../stages/patch.ts";
-import { ensureReady } from "../stages/setup.ts";
+import { ensureReady } from "../steps/setup.ts";
 import { type Context, makeRunDir, planOf } from "./context.ts";
 import { defineCommand } from "./command.ts";
 import {
@@ -34,7 +34,7 @@ import {
   RUN_FOLDER,
   type Values,
   WATCHING,
-} from "./options.ts";
+} from "../cli/options.ts";
 
 const OPTIONS = {
   ...{ ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER, ...WATCHING },

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 /** `deno task repro` with --shell, --gdb or a command: boots that a person attends. */
 import type { Host } from "../host/host.ts";
-import type { Cell, Plan, Session } from "../model.ts";
-import { type Failure, failure, KmatrixError } from "../errors.ts";
-import { declaredTests } from "../declared_tests.ts";
-import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "../../selftests/harness/frames.ts";
-import { buildConfinement, makeArgv, type MakeRequest } from "../formats/make.ts";
-import { whyNotRunnable } from "../formats/elf.ts";
-import { listensAt } from "../formats/ports.ts";
-import { qemuExitCode } from "../formats/qemu.ts";
-import { formatCommand } from "../formats/shell.ts";
-import { findSplats, linesShown } from "../formats/splats.ts";
-import { type ReadyCell, withKernelLock } from "../cell_stages.ts";
-import { OneCell } from "../one_cell.ts";
-import { cellFolder, RECORDINGS } from "../paths.ts";
-import { ensureReady } from "../stages/setup.ts";
+import type { Cell, Plan, Session } from "../core/model/model.ts";
+import { type Failure, failure, KmatrixError } from "../core/model/errors.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
+import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "../../selftests/contract/frames.ts";
+import { buildConfinement, makeArgv, type MakeRequest } from "../core/build/make.ts";
+import { whyNotRunnable } from "../core/inspect/elf.ts";
+import { listensAt } from "../core/boot/ports.ts";
+import { qemuExitCode } from "../core/boot/qemu.ts";
+import { formatCommand } from "../core/text/shell.ts";
+import { findSplats, linesShown } from "../core/console/splats.ts";
+import { type ReadyCell, withKernelLock } from "../run/cell_stages.ts";
+import { OneCell } from "../run/one_cell.ts";
+import { cellFolder, RECORDINGS } from "../core/model/paths.ts";
+import { ensureReady } from "../steps/setup.ts";
 import { type Context, makeRunDir } from "./context.ts";
 
 /** Of the options of `repro`; a port for gdb, or true for the usual one. */

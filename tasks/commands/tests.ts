@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task tests`: the selftests. */
-import type { Failure } from "../errors.ts";
-import { declaredTests } from "../declared_tests.ts";
+import type { Failure } from "../core/model/errors.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
 import type { Context } from "./context.ts";
 import { defineCommand } from "./command.ts";
 

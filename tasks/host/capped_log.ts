@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A log that a program cannot fill the disk with: its beginning and its end are kept. */
-import { logCutMark } from "../formats/build_log.ts";
+import { logCutMark } from "../core/build/build_log.ts";
 import { Tail } from "./tail.ts";
 
 /** How much is kept of what one command prints, in bytes. */

@@ -2,16 +2,16 @@
 /** The real machine: dax for commands, Deno for files. */
 import $ from "dax";
 import type { Child, Command, CommandResult, Host, Level } from "./host.ts";
-import type { SandboxChoice, SandboxUse, Usage } from "../model.ts";
+import type { SandboxChoice, SandboxUse, Usage } from "../core/model/model.ts";
 import { CappedLog, ENDLESS_BYTES } from "./capped_log.ts";
 import { CONTAINMENTS, unwrapCode, wrappedArgv } from "./containment.ts";
 import { inPieces } from "./pieces.ts";
 import { Tail } from "./tail.ts";
 import { denoFileSystem } from "./deno_fs.ts";
-import { KmatrixError } from "../errors.ts";
-import { childEnvironment } from "../formats/environment.ts";
-import type { RunEvent } from "../formats/run_event.ts";
-import { formatCommand } from "../formats/shell.ts";
+import { KmatrixError } from "../core/model/errors.ts";
+import { childEnvironment } from "../core/model/environment.ts";
+import type { RunEvent } from "../core/model/run_event.ts";
+import { formatCommand } from "../core/text/shell.ts";
 import {
   type Confinement,
   type Hidden,
@@ -20,7 +20,7 @@ import {
   isBelow,
   sandboxArgv,
   sandboxEnvironment,
-} from "../formats/sandbox.ts";
+} from "../core/build/sandbox.ts";
 
 /** Captured output beyond this is dropped from the front; logs on disk are whole. */
 const CAPTURE_BYTES = 1 << 20;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The file, or standard output, that `--events` names: a line an event, written as it happens. */
-import { eventLine, headerLine, type RunEvent } from "../formats/run_event.ts";
+import { eventLine, headerLine, type RunEvent } from "../core/model/run_event.ts";
 
 export interface EventFile {
   /** Each line is with the system when this returns: nothing is lost with the process. */

@@ -4,17 +4,17 @@
  * it, testing/fake_host.ts stands in for it; pure code never holds one.
  */
 
-import type { Parts } from "../formats/lines.ts";
-import type { SandboxUse, Usage } from "../model.ts";
-import type { RunEvent } from "../formats/run_event.ts";
-import type { Reach } from "../formats/environment.ts";
-import type { Confinement } from "../formats/sandbox.ts";
+import type { Parts } from "../core/text/lines.ts";
+import type { SandboxUse, Usage } from "../core/model/model.ts";
+import type { RunEvent } from "../core/model/run_event.ts";
+import type { Reach } from "../core/model/environment.ts";
+import type { Confinement } from "../core/build/sandbox.ts";
 
 /** An external command as data, built by a pure function and printed before it runs. */
 export interface Command {
   readonly argv: readonly string[];
   readonly cwd?: string;
-  /** Added to what formats/environment.ts passes on; "" removes a variable. */
+  /** Added to what core/model/environment.ts passes on; "" removes a variable. */
   readonly env?: Readonly<Record<string, string>>;
   /** "downloads" where it reaches other machines, "whole" where it is this tool itself. */
   readonly reach?: Reach;

@@ -20,7 +20,7 @@
  *
  * and every release adds some. That is why nobody sets them for this program: make itself starts
  * it, through a `$(shell,...)` in the small Kconfig file that KBUILD_KCONFIG names
- * (symbolDumpKconfig() in tasks/formats/symbol_dump.ts). "settled" in the header says that the
+ * (symbolDumpKconfig() in tasks/core/kconfig/symbol_dump.ts). "settled" in the header says that the
  * environment was right: the .config is what olddefconfig would write.
  *
  * Versions. 6.12 is the oldest tree with these structures (symbol::menus, choice members as a list

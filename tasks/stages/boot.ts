@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Boots one cell, keeps what it says byte for byte, and stops it when a limit is hit. */
-import { watchBoot } from "../host/boot_watch.ts";
+import { watchBoot } from "../steps/boot_watch.ts";
 import type { Host } from "../host/host.ts";
 import type {
   Accel,
@@ -11,14 +11,14 @@ import type {
   Initramfs,
   Machine,
   Session,
-} from "../model.ts";
-import { failureFrom, KmatrixError } from "../errors.ts";
-import { cellArchiveFiles, type CellFile } from "../formats/guest_layout.ts";
-import type { Limits } from "../formats/limits.ts";
-import { exitCause, qemuArgv } from "../formats/qemu.ts";
-import { archive } from "../host/archive.ts";
-import { RECORDINGS } from "../paths.ts";
-import { packSymbols } from "../../selftests/kcov/symbol_table.ts";
+} from "../core/model/model.ts";
+import { failureFrom, KmatrixError } from "../core/model/errors.ts";
+import { cellArchiveFiles, type CellFile } from "../core/boot/guest_layout.ts";
+import type { Limits } from "../core/model/limits.ts";
+import { exitCause, qemuArgv } from "../core/boot/qemu.ts";
+import { archive } from "../steps/archive.ts";
+import { RECORDINGS } from "../core/model/paths.ts";
+import { packSymbols } from "../../selftests/contract/symbol_table.ts";
 
 export interface BootInput {
   readonly cell: string;

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import type { Child, FileSystem } from "../host/host.ts";
 import { denoFileSystem } from "../host/deno_fs.ts";
-import type { BootRecord } from "../model.ts";
-import type { RunEvent } from "../formats/run_event.ts";
-import { encodeFrame } from "../../selftests/harness/frames.ts";
-import { bootTimes, type Limits } from "../formats/limits.ts";
+import type { BootRecord } from "../core/model/model.ts";
+import type { RunEvent } from "../core/model/run_event.ts";
+import { encodeFrame } from "../../selftests/contract/frames.ts";
+import { bootTimes, type Limits } from "../core/model/limits.ts";
 import { FakeClock, FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { UNI } from "../testing/samples.ts";

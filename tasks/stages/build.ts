@@ -2,21 +2,21 @@
 /** Compiles a configured kernel, unless its build folder already holds the result. */
 import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
-import { moduleFolder, type Paths } from "../paths.ts";
-import type { KernelBuild, KernelConfig, RunSettings } from "../model.ts";
-import { collectWarnings, countObjects, ObjectCounter } from "../formats/build_log.ts";
-import { buildConfinement, makeArgv, type MakeRequest, moduleArgv } from "../formats/make.ts";
+import { moduleFolder, type Paths } from "../core/model/paths.ts";
+import type { KernelBuild, KernelConfig, RunSettings } from "../core/model/model.ts";
+import { collectWarnings, countObjects, ObjectCounter } from "../core/build/build_log.ts";
+import { buildConfinement, makeArgv, type MakeRequest, moduleArgv } from "../core/build/make.ts";
 import {
   type BuildReason,
   explainChanges,
   INPUTS_FILE,
   WHY_FILE,
-} from "../formats/build_inputs.ts";
-import { previousBuild, toolchainNews } from "../host/build_store.ts";
-import { parseCcacheLog } from "../formats/ccache_log.ts";
-import { dropOutdated } from "../host/outdated.ts";
-import { compilerCache } from "../host/compiler_cache.ts";
-import { sha256 } from "../formats/digest.ts";
+} from "../core/build/build_inputs.ts";
+import { previousBuild, toolchainNews } from "../steps/build_store.ts";
+import { parseCcacheLog } from "../core/build/ccache_log.ts";
+import { dropOutdated } from "../steps/outdated.ts";
+import { compilerCache } from "../steps/compiler_cache.ts";
+import { sha256 } from "../core/text/digest.ts";
 import {
   checkInside,
   isMade,
@@ -25,8 +25,8 @@ import {
   perform,
   readLog,
   statOf,
-} from "../host/make_job.ts";
-import { buildSelftests } from "../host/c_selftests.ts";
+} from "../steps/make_job.ts";
+import { buildSelftests } from "../steps/c_selftests.ts";
 
 /** What is built: with modules, also those of the selected options. */
 export function buildTargets(config: Pick<KernelConfig, "features">): string[] {

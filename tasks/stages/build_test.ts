@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { Command, CommandResult, Host } from "../host/host.ts";
-import type { KernelConfig, RunSettings } from "../model.ts";
-import { pathsFor } from "../paths.ts";
+import type { KernelConfig, RunSettings } from "../core/model/model.ts";
+import { pathsFor } from "../core/model/paths.ts";
 import { CLANG } from "../testing/samples.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { build, buildTargets } from "./build.ts";

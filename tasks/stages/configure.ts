@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 /** tinyconfig + fragments → olddefconfig → the gate: every request must have survived. */
 import type { Host } from "../host/host.ts";
-import type { Paths } from "../paths.ts";
-import type { BuildInputs, Cell, KernelConfig, Plan, SourceTree, Toolchain } from "../model.ts";
-import { KmatrixError } from "../errors.ts";
-import { type ConfigStamp, configStampShape } from "../formats/cache_files.ts";
-import { sha256 } from "../formats/digest.ts";
-import { cachedJson } from "../formats/shape.ts";
+import type { Paths } from "../core/model/paths.ts";
+import type {
+  BuildInputs,
+  Cell,
+  KernelConfig,
+  Plan,
+  SourceTree,
+  Toolchain,
+} from "../core/model/model.ts";
+import { KmatrixError } from "../core/model/errors.ts";
+import { type ConfigStamp, configStampShape } from "../core/cache/cache_files.ts";
+import { sha256 } from "../core/text/digest.ts";
+import { cachedJson } from "../core/text/shape.ts";
 import {
   ContradictionError,
   type Dropped,
@@ -21,16 +28,16 @@ import {
   parseFragment,
   parseKconfigAdd,
   renderFragment,
-} from "../formats/kconfig.ts";
-import { originsOf } from "../formats/kconfig_reasons.ts";
-import { explainDropped, formatExplanation } from "../formats/kconfig_why.ts";
+} from "../core/kconfig/kconfig.ts";
+import { originsOf } from "../core/kconfig/kconfig_reasons.ts";
+import { explainDropped, formatExplanation } from "../core/kconfig/kconfig_why.ts";
 import {
   parseSymbolDump,
   SYMBOL_DUMP,
   symbolDumpCompileCommand,
   symbolDumpKconfig,
   symbolDumpRequest,
-} from "../formats/symbol_dump.ts";
+} from "../core/kconfig/symbol_dump.ts";
 import {
   buildConfinement,
   buildIdentityText,
@@ -38,15 +45,15 @@ import {
   llvmTool,
   makeArgv,
   type MakeRequest,
-} from "../formats/make.ts";
-import { findBuildFailure } from "../formats/build_log.ts";
-import { featureProbeArgv } from "../formats/requirements.ts";
-import { ioctlFeatures, optionFeatures } from "../formats/features.ts";
-import { checkRoom, checkSource } from "../host/cache_guard.ts";
-import { dropOtherToolchain } from "../host/build_store.ts";
-import { type CompilerCache, compilerCache, throughCache } from "../host/compiler_cache.ts";
-import { probeProgram } from "../host/probe_cache.ts";
-import { toolchainFiles } from "../host/toolchain_files.ts";
+} from "../core/build/make.ts";
+import { findBuildFailure } from "../core/build/build_log.ts";
+import { featureProbeArgv } from "../core/matrix/requirements.ts";
+import { ioctlFeatures, optionFeatures } from "../core/model/features.ts";
+import { checkRoom, checkSource } from "../steps/cache_guard.ts";
+import { dropOtherToolchain } from "../steps/build_store.ts";
+import { type CompilerCache, compilerCache, throughCache } from "../steps/compiler_cache.ts";
+import { probeProgram } from "../steps/probe_cache.ts";
+import { toolchainFiles } from "../steps/toolchain_files.ts";
 
 /** Written when the gate is passed; a folder without it is configured anew. */
 const STAMP = "kmatrix-configured.json";

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** Where a kernel's source is, and which version was found. */
 import type { Host } from "../host/host.ts";
-import type { Paths } from "../paths.ts";
-import type { KernelSpec, SourceArchive, SourceSpec } from "../model.ts";
-import { KmatrixError } from "../errors.ts";
-import { git, mustGit } from "../host/git.ts";
-import { openRepository, prepareGitDir } from "../host/git_dir.ts";
-import { sha256 } from "../formats/digest.ts";
-import type { GitUse } from "../formats/git.ts";
-import { unbuildable } from "../formats/make.ts";
-import { debianSourceTar } from "../formats/requirements.ts";
-import { kernelTree, treeState } from "../host/kernel_tree.ts";
+import type { Paths } from "../core/model/paths.ts";
+import type { KernelSpec, SourceArchive, SourceSpec } from "../core/model/model.ts";
+import { KmatrixError } from "../core/model/errors.ts";
+import { git, mustGit } from "../steps/git.ts";
+import { openRepository, prepareGitDir } from "../steps/git_dir.ts";
+import { sha256 } from "../core/text/digest.ts";
+import type { GitUse } from "../core/source/git.ts";
+import { unbuildable } from "../core/build/make.ts";
+import { debianSourceTar } from "../core/matrix/requirements.ts";
+import { kernelTree, treeState } from "../steps/kernel_tree.ts";
 
 /**
  * @throws KmatrixError: "infra" for a missing or damaged source (wrong sha256, failed download),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { KernelSpec, SourceSpec } from "../model.ts";
-import { pathsFor } from "../paths.ts";
+import type { KernelSpec, SourceSpec } from "../core/model/model.ts";
+import { pathsFor } from "../core/model/paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { fetch } from "./fetch.ts";

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /** Looks into the built kernel and its modules: are they instrumented as the configuration says? */
 import type { Host } from "../host/host.ts";
-import { callTables, type Paths } from "../paths.ts";
-import type { Inspection, KernelBuild, KernelSpec, ModuleInspection } from "../model.ts";
-import { KmatrixError } from "../errors.ts";
-import { keptInspectionShape } from "../formats/cache_files.ts";
-import { cachedJson } from "../formats/shape.ts";
-import { sha256 } from "../formats/digest.ts";
-import { Elf } from "../formats/elf.ts";
+import { callTables, type Paths } from "../core/model/paths.ts";
+import type { Inspection, KernelBuild, KernelSpec, ModuleInspection } from "../core/model/model.ts";
+import { KmatrixError } from "../core/model/errors.ts";
+import { keptInspectionShape } from "../core/cache/cache_files.ts";
+import { cachedJson } from "../core/text/shape.ts";
+import { sha256 } from "../core/text/digest.ts";
+import { Elf } from "../core/inspect/elf.ts";
 import {
   inspectImage,
   inspectModule,
   type Problem,
   type ReturnAddresses,
-} from "../formats/instrumentation.ts";
+} from "../core/inspect/instrumentation.ts";
 import {
   isSilent,
   lackOfComparisons,
@@ -22,17 +22,17 @@ import {
   listProblems,
   silentObject,
   unaskedCalls,
-} from "../formats/instrumented_objects.ts";
-import { type KernelObject, KernelObjects } from "../host/kernel_objects.ts";
+} from "../core/inspect/instrumented_objects.ts";
+import { type KernelObject, KernelObjects } from "../steps/kernel_objects.ts";
 
 /** The files that decide what is found; a change of one of them makes every kernel unknown. */
 export const RULES = [
-  "formats/elf.ts",
-  "formats/instrumentation.ts",
-  "formats/instrumented_objects.ts",
-  "formats/kbuild_command.ts",
-  "formats/llvm_ir.ts",
-  "host/kernel_objects.ts",
+  "core/inspect/elf.ts",
+  "core/inspect/instrumentation.ts",
+  "core/inspect/instrumented_objects.ts",
+  "core/build/kbuild_command.ts",
+  "core/inspect/llvm_ir.ts",
+  "steps/kernel_objects.ts",
   "stages/inspect.ts",
 ];
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path/posix";
 import type { Command } from "../host/host.ts";
-import type { KernelBuild, KernelSpec } from "../model.ts";
-import { pathsFor } from "../paths.ts";
+import type { KernelBuild, KernelSpec } from "../core/model/model.ts";
+import { pathsFor } from "../core/model/paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { tinyKernel, tinyModule } from "../testing/tiny_elf.ts";

@@ -2,17 +2,17 @@
 /** Compiles the guest's runtime, bundles the selftests to its bytecode, and packs an initramfs. */
 import { build as bundle } from "esbuild";
 import type { Host } from "../host/host.ts";
-import type { Paths } from "../paths.ts";
-import type { Initramfs, Toolchain } from "../model.ts";
-import { KmatrixError } from "../errors.ts";
-import { sha256 } from "../formats/digest.ts";
-import { clangOf } from "../formats/make.ts";
-import { initramfsFiles } from "../formats/guest_layout.ts";
-import { archive } from "../host/archive.ts";
-import { findQuickjs, type Quickjs } from "../host/quickjs.ts";
-import { probeProgram } from "../host/probe_cache.ts";
-import { declaredTests } from "../declared_tests.ts";
-import { rememberTests } from "../host/known_tests.ts";
+import type { Paths } from "../core/model/paths.ts";
+import type { Initramfs, Toolchain } from "../core/model/model.ts";
+import { KmatrixError } from "../core/model/errors.ts";
+import { sha256 } from "../core/text/digest.ts";
+import { clangOf } from "../core/build/make.ts";
+import { initramfsFiles } from "../core/boot/guest_layout.ts";
+import { archive } from "../steps/archive.ts";
+import { findQuickjs, type Quickjs } from "../steps/quickjs.ts";
+import { probeProgram } from "../steps/probe_cache.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
+import { rememberTests } from "../steps/known_tests.ts";
 
 /**
  * @throws KmatrixError "infra" where the runtime does not compile, "usage" where the selftests do

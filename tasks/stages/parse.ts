@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Judges recorded boots: yesterday's files as well as those of a moment ago. */
 import type { Host } from "../host/host.ts";
-import type { AllowedSplat, CellResult, DeclaredTest } from "../model.ts";
-import { KmatrixError } from "../errors.ts";
-import { parseBootRecord } from "../formats/boot_record.ts";
-import { NO_SOURCES, type SplatSources } from "../formats/splat_report.ts";
-import { findSplats } from "../formats/splats.ts";
-import type { StackFrame } from "../formats/stack_trace.ts";
-import { judgeBoot, RECORDING_BYTES } from "../formats/verdict.ts";
-import { RECORDINGS } from "../paths.ts";
+import type { AllowedSplat, CellResult, DeclaredTest } from "../core/model/model.ts";
+import { KmatrixError } from "../core/model/errors.ts";
+import { parseBootRecord } from "../core/boot/boot_record.ts";
+import { NO_SOURCES, type SplatSources } from "../core/console/splat_report.ts";
+import { findSplats } from "../core/console/splats.ts";
+import type { StackFrame } from "../core/console/stack_trace.ts";
+import { judgeBoot, RECORDING_BYTES } from "../core/judge/verdict.ts";
+import { RECORDINGS } from "../core/model/paths.ts";
 
 /** Optional extras; a verdict needs only the recordings. */
 export interface ParseOptions {

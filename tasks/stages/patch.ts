@@ -5,20 +5,20 @@
  */
 import { dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
-import type { Paths } from "../paths.ts";
-import type { FuzzyHunk, KernelSpec, SourceArchive, SourceTree } from "../model.ts";
-import { KmatrixError } from "../errors.ts";
-import { applyDiffs, type Index } from "../host/apply_series.ts";
-import { checkSource } from "../host/cache_guard.ts";
-import { type Diff, extractDiffs } from "../host/diffs.ts";
-import { git, gitScript } from "../host/git.ts";
-import { layOut, openRepository, prepareGitDir } from "../host/git_dir.ts";
-import { bringOver, layTree, must } from "../host/lay_tree.ts";
-import { type TreeState, treeStateShape } from "../formats/cache_files.ts";
-import { sha256 } from "../formats/digest.ts";
-import { cachedJson } from "../formats/shape.ts";
-import { describeFuzz, patchName } from "../formats/series.ts";
-import { counted } from "../formats/counted.ts";
+import type { Paths } from "../core/model/paths.ts";
+import type { FuzzyHunk, KernelSpec, SourceArchive, SourceTree } from "../core/model/model.ts";
+import { KmatrixError } from "../core/model/errors.ts";
+import { applyDiffs, type Index } from "../steps/apply_series.ts";
+import { checkSource } from "../steps/cache_guard.ts";
+import { type Diff, extractDiffs } from "../steps/diffs.ts";
+import { git, gitScript } from "../steps/git.ts";
+import { layOut, openRepository, prepareGitDir } from "../steps/git_dir.ts";
+import { bringOver, layTree, must } from "../steps/lay_tree.ts";
+import { type TreeState, treeStateShape } from "../core/cache/cache_files.ts";
+import { sha256 } from "../core/text/digest.ts";
+import { cachedJson } from "../core/text/shape.ts";
+import { describeFuzz, patchName } from "../core/source/series.ts";
+import { counted } from "../core/text/counted.ts";
 
 /** A kernel's tree while it is worked on. */
 interface Work {

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import $ from "dax";
 import { denoHost } from "../host/deno_host.ts";
-import { pathsFor } from "../paths.ts";
-import type { KernelSpec, SourceArchive } from "../model.ts";
-import { KmatrixError } from "../errors.ts";
+import { pathsFor } from "../core/model/paths.ts";
+import type { KernelSpec, SourceArchive } from "../core/model/model.ts";
+import { KmatrixError } from "../core/model/errors.ts";
 import { patch } from "./patch.ts";
 
 const host = denoHost({ emit: () => {}, signal: new AbortController().signal });

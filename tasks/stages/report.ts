@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Writes what is known of a run, whole or broken off: run.json and junit.xml, each in one step. */
 import type { Host } from "../host/host.ts";
-import type { RunReport } from "../model.ts";
-import { failureFrom, KmatrixError } from "../errors.ts";
-import { junitXml } from "../formats/junit.ts";
-import { parseRunReport, runJson } from "../formats/run_report.ts";
+import type { RunReport } from "../core/model/model.ts";
+import { failureFrom, KmatrixError } from "../core/model/errors.ts";
+import { junitXml } from "../core/report/junit.ts";
+import { parseRunReport, runJson } from "../core/report/run_report.ts";
 
 export interface ReportFiles {
   readonly runDir: string;
@@ -23,7 +23,7 @@ export async function report(run: RunReport, files: ReportFiles, host: Host): Pr
   if (files.json !== null) await write(files.json, json, host);
 }
 
-/** What could be written when the run began (host/outputs.ts) and cannot now is the machine's. */
+/** What could be written when the run began (steps/outputs.ts) and cannot now is the machine's. */
 async function write(path: string, text: string, host: Host): Promise<void> {
   try {
     await host.fs.writeText(path, text);

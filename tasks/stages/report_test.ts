@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
-import { RUN_FORMAT, type RunReport } from "../model.ts";
+import { RUN_FORMAT, type RunReport } from "../core/model/model.ts";
 import { report } from "./report.ts";
 
 const RUN: RunReport = {

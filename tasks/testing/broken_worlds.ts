@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What must hold after everything that can happen to a run, and a line for each such thing. */
 import assert from "node:assert/strict";
-import { STAGES } from "../model.ts";
+import { STAGES } from "../core/model/model.ts";
 import type { FakeProject } from "./fake_project.ts";
 import { assertValidJunit, junitCases } from "./junit.ts";
 

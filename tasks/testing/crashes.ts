@@ -3,7 +3,7 @@
  * What is due for each crash of selftests/crash/: written down before the run, and compared with the
  * report of the plain matrix command. Pure.
  */
-import type { CellReport, TestOutcome } from "../model.ts";
+import type { CellReport, TestOutcome } from "../core/model/model.ts";
 
 export interface Crash {
   /** Id of the guest test. */

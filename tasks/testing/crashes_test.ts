@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { CellReport, StageOutcome, TestOutcome } from "../model.ts";
+import type { CellReport, StageOutcome, TestOutcome } from "../core/model/model.ts";
 import { declaredTests } from "../../selftests/main.ts";
 import {
   AFTER,

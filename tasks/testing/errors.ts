@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { KmatrixError } from "../errors.ts";
+import { KmatrixError } from "../core/model/errors.ts";
 
 /** The error that `body` throws; fails where it throws none, or one of another class. */
 export function errorOf(body: () => unknown): KmatrixError {

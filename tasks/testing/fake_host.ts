@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** A host whose clock, commands and children are a test's own; its files are those of the disk. */
-import { eventText } from "../formats/event_text.ts";
-import type { RunEvent } from "../formats/run_event.ts";
+import { eventText } from "../core/report/event_text.ts";
+import type { RunEvent } from "../core/model/run_event.ts";
 import type { Child, Command, CommandResult, FileSystem, Host, Level } from "../host/host.ts";
-import type { SandboxUse } from "../model.ts";
+import type { SandboxUse } from "../core/model/model.ts";
 import { denoFileSystem } from "../host/deno_fs.ts";
 
 export { withTempDir } from "./temp_dir.ts";

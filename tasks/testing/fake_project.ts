@@ -12,7 +12,7 @@ import { dirname } from "node:path";
 import { declaredTests } from "../../selftests/main.ts";
 import { flagsOf } from "../commands/command.ts";
 import { COMMANDS } from "../commands/mod.ts";
-import type { Feature } from "../model.ts";
+import type { Feature } from "../core/model/model.ts";
 import { mutedImports } from "./muted.ts";
 import { record, type Recording, type Script, scripted } from "./recorder.ts";
 import { tinyKernel } from "./tiny_elf.ts";

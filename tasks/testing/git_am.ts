@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** Small trees, what `git am` makes of them, and what kmatrix does: for tests that compare the two. */
-import { eventText } from "../formats/event_text.ts";
+import { eventText } from "../core/report/event_text.ts";
 import $ from "dax";
-import { childEnvironment } from "../formats/environment.ts";
-import { gitEnvironment } from "../formats/git.ts";
+import { childEnvironment } from "../core/model/environment.ts";
+import { gitEnvironment } from "../core/source/git.ts";
 import { denoHost } from "../host/deno_host.ts";
-import type { KernelSpec } from "../model.ts";
-import { pathsFor } from "../paths.ts";
-import { bring, type BringRequest } from "../stages/bring.ts";
+import type { KernelSpec } from "../core/model/model.ts";
+import { pathsFor } from "../core/model/paths.ts";
+import { bring, type BringRequest } from "../steps/bring.ts";
 import { fetch } from "../stages/fetch.ts";
 import { patch } from "../stages/patch.ts";
 

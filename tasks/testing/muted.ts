@@ -3,7 +3,7 @@
  * Takes the words away: failures say their ids, and notes and reasons one word each. Whoever decides
  * anything by a sentence decides otherwise then.
  */
-import { FAILURE_KINDS } from "../failure_kinds.ts";
+import { FAILURE_KINDS } from "../core/model/failure_kinds.ts";
 
 /** Texts for people that are no part of a failure. */
 const NOTES: ReadonlySet<string> = new Set(["note", "why", "reason"]);
@@ -26,10 +26,10 @@ function isFailure(value: object): value is { readonly id: string } {
     (FAILURE_KINDS as readonly unknown[]).includes(value.kind);
 }
 
-/** An import map with which the tool takes muted_errors.ts for errors.ts. */
+/** An import map with which the tool takes muted_errors.ts for core/model/errors.ts. */
 export async function mutedImports(): Promise<string> {
   const file = (name: string) => new URL(name, import.meta.url).href;
-  const errors = file("../errors.ts");
+  const errors = file("../core/model/errors.ts");
   const instead = file("muted_errors.ts");
   const config = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
   return JSON.stringify({

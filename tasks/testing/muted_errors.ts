@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /**
- * Stands in for errors.ts in a run in which no failure has words of its own: each message is the id
+ * Stands in for core/model/errors.ts in a run in which no failure has words of its own: each message is the id
  * of its failure, and there is no detail (fake_project.ts, `muted`). What is decided must not change.
  */
-import * as real from "../errors.ts";
-import type { Evidence } from "../evidence.ts";
-import type { FailureKind } from "../failure_kinds.ts";
+import * as real from "../core/model/errors.ts";
+import type { Evidence } from "../core/model/evidence.ts";
+import type { FailureKind } from "../core/model/failure_kinds.ts";
 
-export type * from "../errors.ts";
+export type * from "../core/model/errors.ts";
 
 export class KmatrixError extends real.KmatrixError {
   constructor(

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** Recordings of boots that never were, made by the guest's own runner and encoder. */
-import { encodeFrame, type FrameKind, FrameWriter } from "../../selftests/harness/frames.ts";
+import { encodeFrame, type FrameKind, FrameWriter } from "../../selftests/contract/frames.ts";
 import { AssertionError } from "../../selftests/harness/asserts.ts";
 import { SkipError } from "../../selftests/harness/fixtures.ts";
 import { type ChildEnd, runTests } from "../../selftests/harness/runner.ts";
-import type { BootRecord, DeclaredTest, Feature } from "../model.ts";
-import { decodeFrames } from "../formats/frames.ts";
-import { qemuExitCode } from "../formats/qemu.ts";
+import type { BootRecord, DeclaredTest, Feature } from "../core/model/model.ts";
+import { decodeFrames } from "../core/judge/frames.ts";
+import { qemuExitCode } from "../core/boot/qemu.ts";
 import { sampleTest } from "./samples.ts";
 
 /** What a scripted test does; `end` is how its child process ends by something else than itself. */

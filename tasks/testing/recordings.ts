@@ -4,9 +4,9 @@
  * results.log as QEMU left them, and situation.yaml with the verdict that is due.
  */
 import { parse as parseYaml, stringify } from "yaml";
-import { parseBootRecord } from "../formats/boot_record.ts";
-import type { BootRecord, CellResult, DeclaredTest, Feature } from "../model.ts";
-import { judgeBoot } from "../formats/verdict.ts";
+import { parseBootRecord } from "../core/boot/boot_record.ts";
+import type { BootRecord, CellResult, DeclaredTest, Feature } from "../core/model/model.ts";
+import { judgeBoot } from "../core/judge/verdict.ts";
 import { bootRecord, type Recording } from "./recorder.ts";
 import { sampleTest } from "./samples.ts";
 

@@ -2,8 +2,8 @@
 /** Tier 1: recorded boots get the verdict that is due, and no cut makes a bad one good. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { BootRecord, Expectation } from "../model.ts";
-import { bootStage, judgeBoot, judgeCell } from "../formats/verdict.ts";
+import type { BootRecord, Expectation } from "../core/model/model.ts";
+import { bootStage, judgeBoot, judgeCell } from "../core/judge/verdict.ts";
 import { bootRecord, record, type Recording, scripted } from "./recorder.ts";
 import { dueOf, readSituations } from "./recordings.ts";
 import { C_TEST, endAttachment, printedLine } from "../../selftests/kcov/c_programs.ts";

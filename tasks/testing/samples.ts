@@ -13,8 +13,8 @@ import {
   RUN_FORMAT,
   type RunReport,
   type Toolchain,
-} from "../model.ts";
-import { NO_FACTS } from "../formats/cell_facts.ts";
+} from "../core/model/model.ts";
+import { NO_FACTS } from "../core/report/cell_facts.ts";
 
 export const CLANG: Toolchain = { id: "clang-22", llvm: "-22" };
 export const UNI: Machine = { id: "uni", cpus: 1, memoryMiB: 256, type: "microvm", cmdline: "" };

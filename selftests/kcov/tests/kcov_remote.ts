@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+
+/** KCOV_REMOTE_ENABLE: its argument, its errors and who owns a handle. */
+
+import { assert, assertEquals, assertErrno } from "../../harness/asserts.ts";
+import { Batch } from "../../harness/batch.ts";
+import { spawn } from "../../harness/child.ts";
+import { fixture } from "../../harness/fixtures.ts";
+import { ERRNO, guest, sharedMemory, SYS } from "../../harness/guest.ts";
+import {
+  collects,
+  encodeRemoteArgument,
+  type Kcov,
+  KCOV_ENABLE,
+  KCOV_INIT_TRACE,
+  KCOV_REMOTE_ENABLE,
+  KCOV_REMOTE_MAX_HANDLES,
+  KCOV_TRACE_CMP,
+  KCOV_TRACE_PC,
+  openKcov,
+  openMapped,
+  readNothing,
+  type RemoteArgument,
+} from "../kcov.ts";
+
+const { EBUSY, EEXIST, EFAULT, EINVAL, ENOTSUPP } = ERRNO;
+const BUFFER_WORDS = 4 * 1024;
+
+/** KCOV_SUBSYSTEM_COMMON in the top byte is 0, KCOV_SUBSYSTEM_USB is 1. */
+const usb = (instance: number): bigint => 1n << 56n | BigInt(instance);
+const common = (instance: number): bigint => BigInt(instance);
+
+export const kcovRemote = fixture("kcov_remote", {
+  file: "selftests/kcov/tests/kcov_remote.ts",
+  requires: ["kcov"],
+  variants: { base: {} },
+  setup: (t) => openMapped(t, BUFFER_WORDS),
+});
+
+const DEFAULTS = { traceMode: KCOV_TRACE_PC, areaWords: 1024 };
+
+function enable(device: Kcov, argument: Partial<RemoteArgument>): number {
+  return device.ioctl(KCOV_REMOTE_ENABLE, encodeRemoteArgument({ ...DEFAULTS, ...argument }));
+}
+
+kcovRemote.test("enable_and_disable", (_t, device) => {
+  for (let round = 0; round < 3; round++) {
+    assertErrno(
+      enable(device, { commonHandle: common(42), handles: [usb(1), usb(2)] }),
+      0,
+      "enable",
+    );
+    device.disable();
+  }
+  assertErrno(enable(device, {}), 0, "enable without any handle");
+  device.disable();
+});
+
+kcovRemote.test("the_number_of_handles_is_bounded", (_t, device) => {
+  const handles = Array.from({ length: KCOV_REMOTE_MAX_HANDLES + 1 }, (_, i) => usb(i + 1));
+  assertErrno(enable(device, { handles }), EINVAL, "enable with 0x101 handles");
+  assertErrno(enable(device, { handles: [], numHandles: 0xffffffff }), EINVAL, "2^32 - 1 handles");
+  assertErrno(enable(device, { handles: handles.slice(1) }), 0, "enable with 0x100 handles");
+  device.disable();
+});
+
+kcovRemote.test("a_bad_pointer_is_efault", (_t, device) => {
+  for (const pointer of [null, 4096, 0xffffffff81000000n]) {
+    assertErrno(
+      device.ioctl(KCOV_REMOTE_ENABLE, pointer),
+      EFAULT,
+      `enable with pointer ${pointer}`,
+    );
+  }
+});
+
+kcovRemote.test("bad_handles_are_einval", (t, device) => {
+  const bad: readonly (readonly [string, Partial<RemoteArgument>])[] = [
+    ["unknown subsystem", { handles: [2n << 56n | 1n] }],
+    ["all subsystem bits", { handles: [0xffn << 56n | 1n] }],
+    ["bit 32, between instance and subsystem", { handles: [usb(1) | 1n << 32n] }],
+    ["bit 55, between instance and subsystem", { handles: [usb(1) | 1n << 55n] }],
+    ["common handle among the handles", { handles: [common(1)] }],
+    ["zero among the handles", { handles: [0n] }],
+    ["second handle bad", { handles: [usb(1), 0n] }],
+    ["USB handle as the common one", { commonHandle: usb(1) }],
+    ["bit 32 in the common handle", { commonHandle: common(1) | 1n << 32n }],
+    ["unknown trace mode", { traceMode: 2, handles: [usb(1)] }],
+    ["trace mode of all ones", { traceMode: 0xffffffff, handles: [usb(1)] }],
+  ];
+  for (const [what, argument] of bad) {
+    assertErrno(enable(device, argument), EINVAL, what);
+    // A failure leaves nothing behind: neither the thread nor the descriptor nor the handle is taken.
+    const other = openMapped(t, BUFFER_WORDS);
+    assertErrno(enable(other, { commonHandle: common(1), handles: [usb(1)] }), 0, `after: ${what}`);
+    other.disable();
+    device.enable(KCOV_TRACE_PC);
+    assert(collects(device), `nothing is collected after: ${what}`);
+    device.disable();
+  }
+});
+
+kcovRemote.test("comparisons_are_there_or_errno_524", (_t, device) => {
+  const result = enable(device, { traceMode: KCOV_TRACE_CMP, handles: [usb(1)] });
+  if (result !== 0) assertErrno(result, ENOTSUPP, "enable of KCOV_TRACE_CMP");
+});
+
+kcovRemote.test("states_are_those_of_enable", (t, device) => {
+  const argument = encodeRemoteArgument({ ...DEFAULTS, handles: [usb(1)] });
+  const fresh = openKcov(t);
+  assertErrno(fresh.ioctl(KCOV_REMOTE_ENABLE, argument), EINVAL, "before KCOV_INIT_TRACE");
+  device.enable(KCOV_TRACE_PC);
+  assertErrno(device.ioctl(KCOV_REMOTE_ENABLE, argument), EINVAL, "enabled already");
+  assertErrno(fresh.ioctl(KCOV_REMOTE_ENABLE, argument), EINVAL, "before init, in a busy thread");
+  fresh.init(BUFFER_WORDS);
+  // A thread collects through one descriptor, or (7.3) through one of each kind at the same time.
+  const beside = fresh.ioctl(KCOV_REMOTE_ENABLE, argument);
+  if (beside === 0) {
+    const third = openKcov(t).init(BUFFER_WORDS);
+    assertErrno(enable(third, { traceMode: 77 }), EBUSY, "thread that does both, unknown mode");
+    fresh.disable();
+  } else {
+    assertErrno(beside, EBUSY, "in a thread that collects");
+    assertErrno(enable(fresh, { traceMode: 77 }), EBUSY, "busy thread and unknown mode");
+  }
+  device.disable();
+
+  device.enableRemote({ ...DEFAULTS, handles: [usb(1)] });
+  assertErrno(device.ioctl(KCOV_ENABLE, KCOV_TRACE_PC), EINVAL, "KCOV_ENABLE while remote");
+  assertErrno(device.ioctl(KCOV_INIT_TRACE, BUFFER_WORDS), EBUSY, "KCOV_INIT_TRACE while remote");
+  const own = fresh.ioctl(KCOV_ENABLE, KCOV_TRACE_PC);
+  assertErrno(own, beside === 0 ? 0 : EBUSY, "KCOV_ENABLE of another while remote");
+  if (own === 0) fresh.disable();
+  device.disable();
+  device.enable(KCOV_TRACE_PC);
+  assert(collects(device), "nothing is collected in mode PC after a remote turn");
+});
+
+kcovRemote.test("the_calls_of_the_thread_itself_are_not_collected", (_t, device) => {
+  device.enableRemote({ ...DEFAULTS, commonHandle: common(7), handles: [usb(7)] });
+  const batch = new Batch();
+  readNothing(batch, 1000);
+  batch.run();
+  device.disable();
+  const used = device.buffer.findIndex((word) => word !== 0n);
+  assertEquals(used, -1, "first word that is not zero");
+});
+
+kcovRemote.test("a_handle_has_one_owner", (t, device) => {
+  assertErrno(enable(device, { handles: [usb(1), usb(1)] }), EEXIST, "the same handle twice");
+
+  const flags = new BigUint64Array(sharedMemory(16));
+  const waitFor = (flag: number) => {
+    while (flags[flag] === 0n) guest().call(SYS.schedYield);
+  };
+  const owner = spawn(() => {
+    device.enableRemote({ ...DEFAULTS, commonHandle: common(9), handles: [usb(1), usb(2)] });
+    flags[0] = 1n;
+    waitFor(1);
+    return true; // the exit gives the handles back
+  });
+  waitFor(0);
+  const other = openMapped(t, BUFFER_WORDS);
+  const taken = [
+    enable(other, { handles: [usb(2)] }),
+    enable(other, { handles: [usb(3), usb(1)] }),
+    enable(other, { commonHandle: common(9) }),
+  ];
+  const free = enable(other, { commonHandle: common(10), handles: [usb(3)] });
+  if (free === 0) other.disable();
+  flags[1] = 1n;
+  assert(owner.join(), "the owner could not enable");
+  taken.forEach((result, i) => assertErrno(result, EEXIST, `handle of another process, try ${i}`));
+  assertErrno(free, 0, "handles that nobody owns");
+  assertErrno(
+    enable(other, { commonHandle: common(9), handles: [usb(1), usb(2)] }),
+    0,
+    "handles of a process that has exited",
+  );
+});

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The options that several commands have, in the groups of their help pages. A command takes the
+ * groups that it honours and gets their values, and no others, with their types.
+ */
+import { InvalidArgumentError } from "commander";
+import type { AccelChoice, SandboxChoice, Shard } from "../core/model/model.ts";
+
+/** The shared groups of help pages, in their order; a command's own stand in front of them. */
+export const HEADINGS: readonly string[] = [
+  ...["Cells", "A kernel of your own", "Build", "Boot", "Tests", "Boots again", "Run", "Output"],
+];
+
+/** One option: how it is written, what the help page says, and how its value is read. */
+export interface OptionSpec<T> {
+  /** As commander takes it: `-j, --jobs <n>`. */
+  readonly flags: string;
+  readonly help: string;
+  /** Of its group on the help page. */
+  readonly heading: string;
+  /** The value where it is not given. */
+  readonly initial: T;
+  /** Whether the help page names the value where it is not given. */
+  readonly isShown?: boolean;
+  readonly isRequired?: boolean;
+  readonly choices?: readonly string[];
+  /** @throws InvalidArgumentError with what is wanted. */
+  read?(text: string, before: T): T;
+}
+
+/** By the name that commander makes of the long flag: `outputDir` of `--output-dir`. */
+export type Options = Readonly<Record<string, OptionSpec<unknown>>>;
+
+/** What a command gets of its options. */
+export type Values<O extends Options> = { readonly [Name in keyof O]: O[Name]["initial"] };
+
+type Unplaced<T> = Omit<OptionSpec<T>, "heading">;
+
+/** A switch: off where it is not given. */
+export const flag = (flags: string, help: string): Unplaced<boolean> => ({
+  ...{ flags, help, initial: false },
+});
+
+/** A switch that turns something off: `--no-install`. */
+const off = (flags: string, help: string): Unplaced<boolean> => ({ flags, help, initial: true });
+
+export const text = (flags: string, help: string): Unplaced<string | undefined> => ({
+  ...{ flags, help, initial: undefined },
+});
+
+/** An option without which the command does not start. */
+export const required = (flags: string, help: string): Unplaced<string> => ({
+  ...{ flags, help, initial: "", isRequired: true },
+});
+
+/** May be given several times. */
+export const list = (flags: string, help: string): Unplaced<readonly string[]> => ({
+  ...{ flags, help, initial: [], read: (value, before) => [...before, value] },
+});
+
+export const read = <T>(
+  flags: string,
+  help: string,
+  reader: (text: string) => T,
+): Unplaced<T | undefined> => ({ flags, help, initial: undefined, read: reader });
+
+/** The help page names what holds where it is not given. */
+export const withDefault = <T>(
+  flags: string,
+  help: string,
+  initial: T,
+  reader: (text: string) => T,
+): Unplaced<T> => ({ flags, help, initial, isShown: true, read: reader });
+
+function choice<T extends string>(
+  flags: string,
+  help: string,
+  choices: readonly T[],
+  initial: T,
+): Unplaced<T> {
+  return { flags, help, choices, initial, isShown: true };
+}
+
+/** A switch that may have a number: true without one. */
+export const portIfAny = (
+  flags: string,
+  help: string,
+): Unplaced<number | true | undefined> => ({ flags, help, initial: undefined, read: positive });
+
+/** One of several words, or none. */
+export const choiceIfAny = <T extends string>(
+  flags: string,
+  help: string,
+  choices: readonly T[],
+): Unplaced<T | undefined> => ({ flags, help, choices, initial: undefined });
+
+export function group<G extends Readonly<Record<string, Unplaced<unknown>>>>(
+  heading: string,
+  options: G,
+): { readonly [Name in keyof G]: G[Name] & { readonly heading: string } };
+export function group(heading: string, options: Readonly<Record<string, Unplaced<unknown>>>) {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, option]) => [name, { ...option, heading }]),
+  );
+}
+
+export function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("a whole number above 0 is wanted.");
+}
+
+export function days(text: string): number {
+  const value = Number(text);
+  if (text !== "" && value >= 0) return value;
+  throw new InvalidArgumentError("a number of days is wanted.");
+}
+
+export function probability(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value < 1) return value;
+  throw new InvalidArgumentError("a number between 0 and 1 is wanted.");
+}
+
+function shard(text: string): Shard {
+  const match = /^(\d+)\/(\d+)$/.exec(text);
+  const [part, of] = [Number(match?.[1]), Number(match?.[2])];
+  if (match && part >= 1 && part <= of) return { part, of };
+  throw new InvalidArgumentError("m/n is wanted, with 1 <= m <= n.");
+}
+
+export const PROJECT_MATRIX = "matrix.yaml";
+
+export const MATRIX = group("Cells", {
+  matrix: withDefault("--matrix <file>", "the matrix", PROJECT_MATRIX, (file) => file),
+});
+
+export const SHARD = group("Cells", {
+  shard: read("--shard <m/n>", "part m of n of the matrix, by builds", shard),
+});
+
+export const LIST = group("Cells", {
+  list: flag("--list", "print the ids of the chosen cells and stop"),
+});
+
+export const KERNEL = group("A kernel of your own", {
+  tree: text("--tree <dir>", "a kernel tree of your own, dirty or not; it is not modified"),
+  series: text("--series <path>", "an mbox, a folder of patches, a diff, or a message id"),
+  fuzz: flag("--fuzz", "let hunks of --series apply with one line of context; warned of"),
+  partial: flag("--partial", "take a series of which patches are missing"),
+  kernel: text("--kernel <id>", "what --series goes on top of (default: linux-6.12)"),
+  range: text("--range <A..B>", "commits of --tree: what B holds; `series` goes from A to it"),
+});
+
+export const KCONFIG = group("Build", {
+  kconfigAdd: list("--kconfig-add <CONFIG_X=y>", "one more option, for this run"),
+});
+
+export const JOBS = group("Build", {
+  jobs: read("-j, --jobs <n>", "cores for builds and boots (default: all)", positive),
+});
+
+export const SANDBOX = group("Build", {
+  sandbox: choice<SandboxChoice>(
+    "--sandbox <when>",
+    "run the kernel's Makefiles under bubblewrap",
+    ["auto", "require", "off"],
+    "auto",
+  ),
+});
+
+export const INSTALL = group("Build", {
+  install: off("--no-install", "refuse (exit 6) instead of installing missing packages"),
+});
+
+export const BOOT = group("Boot", {
+  accel: choice<AccelChoice>("--accel <name>", "how guests run", ["auto", "kvm", "tcg"], "auto"),
+  kvm: off("--no-kvm", "the same as --accel tcg"),
+  timeout: read(
+    "-t, --timeout <seconds>",
+    "limit of each boot (default: by accelerator)",
+    positive,
+  ),
+});
+
+export const FILTER = group("Tests", {
+  filter: list("--filter <glob>", "only tests whose <fixture>.<variant>.<test> matches"),
+});
+
+export const ATTEMPTS = group("Boots again", {
+  retries: read("--retries <n>", "boot a failing cell again, up to n times", positive),
+  repeat: read("--repeat <n>", "boot each cell n times", positive),
+  allowFlaky: flag("--allow-flaky", "a cell that passed at last does not fail the run"),
+});
+
+export const FAIL_FAST = group("Run", {
+  failFast: flag("--fail-fast", "stop at the first failed cell"),
+});
+
+export const DRY_RUN = group("Run", {
+  dryRun: flag("-n, --dry-run", "print every command instead of running it"),
+});
+
+export const BUNDLE = group("Output", {
+  bundle: flag("--bundle", "pack each failing cell into one archive for `replay`"),
+});
+
+export const RUN_FOLDER = group("Output", {
+  outputDir: text("-o, --output-dir <dir>", "where runs are kept (default: out)"),
+});
+
+export const JUNIT = group("Output", { junit: text("--junit <file>", "a copy of junit.xml") });
+export const JSON_COPY = group("Output", { json: text("--json <file>", "a copy of run.json") });
+
+/** Of every command that does something which can be watched. */
+export const WATCHING = group("Output", {
+  events: text("--events <file>", "what happens, as it happens, a JSON text a line; - is stdout"),
+  verbose: flag("-v, --verbose", "print every command that runs"),
+  quiet: flag("-q, --quiet", "print only the table and failures"),
+});
+
+/** Of the commands that call kernels good or bad. */
+export const JUDGING = group("Search", {
+  test: list("--test <glob>", "only these tests count"),
+  confidence: withDefault(
+    "--confidence <p>",
+    "how sure a good verdict is to be",
+    0.99,
+    probability,
+  ),
+  maxBoots: withDefault("--max-boots <n>", "bound of the boots of one kernel", 30, positive),
+});
+
+/** What it takes to make kernels, whatever is done with them. */
+export const MAKING = { ...KCONFIG, ...JOBS, ...SANDBOX, ...INSTALL };
+
+/** What a command may have of the options above: nothing, or their values. */
+export type RunValues = Partial<
+  Values<
+    & typeof MATRIX
+    & typeof SHARD
+    & typeof LIST
+    & typeof KERNEL
+    & typeof MAKING
+    & typeof BOOT
+    & typeof FILTER
+    & typeof ATTEMPTS
+    & typeof FAIL_FAST
+    & typeof DRY_RUN
+    & typeof BUNDLE
+    & typeof RUN_FOLDER
+    & typeof JUNIT
+    & typeof JSON_COPY
+    & typeof WATCHING
+  >
+>;

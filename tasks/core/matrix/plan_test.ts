@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { errorOf } from "../../testing/errors.ts";
+import { sampleCell, sampleMatrix } from "../../testing/samples.ts";
+import { groupByBuild, selectCells, shardCells } from "./plan.ts";
+
+const MATRIX = sampleMatrix(
+  ...["linux-6.12/nokcov", "linux-6.12/kcov", "linux-6.12/kcov/smp4", "linux-6.13/kcov"].map((id) =>
+    sampleCell(id)
+  ),
+);
+const select = (...globs: string[]) => selectCells(MATRIX, globs).map((cell) => cell.id);
+
+Deno.test("selectCells() takes all declared cells when no glob is given", () => {
+  assert.deepEqual(select(), MATRIX.cells.map((cell) => cell.id));
+});
+
+Deno.test("selectCells() takes each cell once, in the order of the globs", () => {
+  assert.deepEqual(select("*/smp4", "linux-6.12/*"), [
+    "linux-6.12/kcov/smp4",
+    "linux-6.12/nokcov",
+    "linux-6.12/kcov",
+  ]);
+});
+
+Deno.test("selectCells() leaves out what a ! glob refuses", () => {
+  assert.deepEqual(select("*kcov*", "!*smp4", "!*nokcov"), ["linux-6.12/kcov", "linux-6.13/kcov"]);
+  assert.deepEqual(select("!linux-6.12/*"), ["linux-6.13/kcov"]);
+});
+
+Deno.test("selectCells() takes a pair that exists and is not declared", () => {
+  assert.deepEqual(select("linux-6.13/nokcov/smp4"), ["linux-6.13/nokcov/smp4"]);
+});
+
+Deno.test("selectCells() says so when a glob matches nothing, with the nearest id", () => {
+  const cases: readonly [readonly string[], RegExp][] = [
+    [["linux-6.14/*"], /^no cell matches "linux-6\.14\/\*"/],
+    [["linux-6.12/kcvo"], /^unknown config "kcvo"; did you mean "kcov"\?/],
+    [["kcov"], /is no cell id/],
+    [["*", "!*"], /^no cell matches "\*"/],
+    [["!*"], /^no cell is left by !\*$/],
+    [["linux-6.12/*", "nothing/*"], /^no cell matches "nothing\/\*"/],
+  ];
+  for (const [globs, message] of cases) {
+    const error = errorOf(() => select(...globs));
+    assert.equal(error.kind, "no-match", globs.join(" "));
+    assert.match(error.message, message);
+  }
+});
+
+Deno.test("groupByBuild() puts cells together when only machine and expectation differ", () => {
+  const groups = groupByBuild(MATRIX.cells).map((cells) => cells.map((cell) => cell.id));
+  assert.deepEqual(groups, [
+    ["linux-6.12/nokcov"],
+    ["linux-6.12/kcov", "linux-6.12/kcov/smp4"],
+    ["linux-6.13/kcov"],
+  ]);
+  const other = sampleCell("linux-6.12/kcov", { toolchain: { id: "clang-21", llvm: "-21" } });
+  assert.equal(groupByBuild([...MATRIX.cells, other]).length, 4);
+});
+
+Deno.test("shardCells() deals every cell once, and never parts a build", () => {
+  fc.assert(fc.property(fc.integer({ min: 1, max: 6 }), (of) => {
+    const parts = Array.from({ length: of }, (_, index) => shardCells(MATRIX.cells, index + 1, of));
+    const all = parts.flat().map((cell) => cell.id).sort();
+    assert.deepEqual(all, MATRIX.cells.map((cell) => cell.id).sort());
+    const withKcov = parts.filter((cells) =>
+      cells.some((cell) => cell.id.startsWith("linux-6.12/kcov"))
+    );
+    assert.equal(withKcov.length, 1);
+  }));
+});

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+/** What the cells of a plan need of the machine, why, and which packages bring it. */
+import {
+  type Cell,
+  COMPILER_FEATURES,
+  type CompilerFeature,
+  type KernelSpec,
+  type SandboxChoice,
+  type Toolchain,
+} from "../model/model.ts";
+import { clangOf, llvmTool } from "../build/make.ts";
+import { groupByBuild } from "./plan.ts";
+
+export type PackageManager = "apt" | "dnf" | "pacman" | "zypper";
+export type Packages = Readonly<Record<PackageManager, string>>;
+
+export type Probe =
+  /** Runs a program; `pattern` finds its version, `minimum` is the least that will do. */
+  | {
+    readonly kind: "version";
+    readonly argv: readonly string[];
+    readonly pattern: RegExp;
+    readonly minimum: string | null;
+  }
+  /** Runs a compiler over a tiny file; exit 0 is enough. */
+  | { readonly kind: "compile"; readonly argv: readonly string[] }
+  | { readonly kind: "file"; readonly paths: readonly string[] }
+  | { readonly kind: "quickjs" }
+  /** Runs bubblewrap, as it may be there and not be allowed to do its work. */
+  | { readonly kind: "sandbox" }
+  | { readonly kind: "disk"; readonly bytes: number }
+  | { readonly kind: "memory"; readonly bytes: number };
+
+export interface Requirement {
+  readonly id: string;
+  readonly why: string;
+  readonly probe: Probe;
+  /** null: no package helps (disk, memory, a compiler too old). */
+  readonly packages: Packages | null;
+  /**
+   * False for a compiler feature: the cells that need it fail in configure with its name, the
+   * others go on. False for a sandbox that may be missing.
+   */
+  readonly blocksRun: boolean;
+}
+
+/** An unpacked 6.12 takes 1.5 GB; a build folder took 142 MiB, and a bigger config may take twice that. */
+const GIB = 1 << 30;
+const SOURCE_BYTES = 1.6 * GIB;
+const BUILD_BYTES = 0.3 * GIB;
+const MEMORY_BYTES = 2 * GIB;
+
+const same = (name: string): Packages => ({ apt: name, dnf: name, pacman: name, zypper: name });
+
+/** Flags that make clang show whether it has a feature; compiled over an empty file. */
+export function featureFlags(feature: CompilerFeature): string[] {
+  switch (feature) {
+    case "trace-pc":
+      return ["-fsanitize-coverage=trace-pc"];
+    case "trace-cmp":
+      return ["-fsanitize-coverage=trace-cmp"];
+    case "trace-pc-guard":
+      return ["-fsanitize-coverage=trace-pc-guard"];
+    case "drop-ctors":
+      return ["-fsanitize-coverage=trace-pc-guard", "-mllvm", "-sanitizer-coverage-drop-ctors"];
+    case "kernel-address":
+      return ["-fsanitize=kernel-address", "-mllvm", "-asan-kernel-mem-intrinsic-prefix=1"];
+  }
+}
+
+/** The probe of a compiler feature: an empty file is enough for clang to refuse an unknown flag. */
+export function featureProbeArgv(toolchain: Toolchain, feature: CompilerFeature): string[] {
+  return compileProbe(toolchain, featureFlags(feature));
+}
+
+function compileProbe(toolchain: Toolchain, flags: readonly string[]): string[] {
+  const target = "--target=x86_64-linux-gnu";
+  return [clangOf(toolchain), target, ...flags, "-c", "-x", "c", "/dev/null", "-o", "/dev/null"];
+}
+
+/** Everything that building, booting and judging these cells takes, each requirement once. */
+export function requirementsFor(
+  cells: readonly Cell[],
+  sandbox: SandboxChoice = "off",
+): Requirement[] {
+  const toolchains = unique(cells.map((cell) => cell.toolchain));
+  const kernels = unique(cells.map((cell) => cell.kernel));
+  const builds = groupByBuild(cells).length;
+  return unique([
+    ...toolchains.flatMap((toolchain) => toolchainRequirements(toolchain, cells)),
+    ...BUILD_TOOLS,
+    ...(sandbox === "off" ? [] : [sandboxRequirement(sandbox)]),
+    ...kernels.flatMap(sourceRequirements),
+    ...GUEST_TOOLS,
+    {
+      id: "disk",
+      why: `${kernels.length} unpacked kernel(s) and ${builds} build folder(s)`,
+      probe: { kind: "disk", bytes: kernels.length * SOURCE_BYTES + builds * BUILD_BYTES },
+      packages: null,
+      blocksRun: true,
+    },
+    {
+      id: "memory",
+      why: "the link of vmlinux, and a guest",
+      probe: { kind: "memory", bytes: MEMORY_BYTES },
+      packages: null,
+      blocksRun: true,
+    },
+  ]);
+}
+
+function unique<T extends { readonly id: string }>(items: readonly T[]): T[] {
+  return [...new Map(items.map((item) => [item.id, item])).values()];
+}
+
+function toolchainRequirements(toolchain: Toolchain, cells: readonly Cell[]): Requirement[] {
+  const suffix = /^-\d+$/.test(toolchain.llvm) ? toolchain.llvm : "";
+  const named = (name: string): Packages => ({ ...same(name), apt: `${name}${suffix}` });
+  const llvm = (tool: string, packages: Packages, why: string): Requirement => ({
+    id: llvmTool(toolchain.llvm, tool),
+    why,
+    probe: {
+      kind: "version",
+      argv: [llvmTool(toolchain.llvm, tool), "--version"],
+      pattern: /(?:version|LLD) (\d+\.\d+\.\d+)/,
+      // Documentation/process/changes.rst of 6.12.
+      minimum: "13.0.1",
+    },
+    packages,
+    blocksRun: true,
+  });
+  const clang = clangOf(toolchain);
+  const needed = new Set(
+    cells.filter((cell) => cell.toolchain.id === toolchain.id).flatMap(
+      (cell) => cell.config.requires,
+    ),
+  );
+  return [
+    {
+      ...llvm("clang", named("clang"), "compiles kernel, host tools and guest runtime"),
+      id: clang,
+    },
+    llvm("ld.lld", named("lld"), "links the kernel"),
+    ...["llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-readelf", "llvm-strip"].map((tool) =>
+      llvm(tool, named("llvm"), "kbuild calls it with LLVM=")
+    ),
+    {
+      id: `${clang} -static`,
+      why: "the guest's init is one static program",
+      probe: {
+        kind: "compile",
+        argv: [clang, "-static", "-x", "c", "-include", "stdio.h", "-Wl,-e,0", "-nostartfiles"]
+          .concat("/dev/null", "-o", "/dev/null"),
+      },
+      packages: {
+        apt: "libc6-dev",
+        dnf: "glibc-static",
+        pacman: "glibc",
+        zypper: "glibc-devel-static",
+      },
+      blocksRun: true,
+    },
+    {
+      id: "libelf headers",
+      why: "objtool reads ELF files",
+      probe: {
+        kind: "compile",
+        argv: [clang, "-fsyntax-only", "-include", "gelf.h", "-x", "c", "/dev/null"],
+      },
+      packages: {
+        apt: "libelf-dev",
+        dnf: "elfutils-libelf-devel",
+        pacman: "libelf",
+        zypper: "libelf-devel",
+      },
+      blocksRun: true,
+    },
+    ...COMPILER_FEATURES.filter((feature) => needed.has(feature)).map((feature): Requirement => ({
+      id: `${clang}: ${feature}`,
+      why: `required by ${
+        unique(
+          cells.map((cell) => cell.config).filter((config) => config.requires.includes(feature)),
+        ).map((config) => config.id).join(", ")
+      }`,
+      probe: { kind: "compile", argv: featureProbeArgv(toolchain, feature) },
+      packages: null,
+      blocksRun: false,
+    })),
+  ];
+}
+
+function tool(
+  id: string,
+  why: string,
+  packages: Packages,
+  minimum: string | null = null,
+  pattern = /(\d+\.\d+(?:\.\d+)*)/,
+): Requirement {
+  const probe: Probe = { kind: "version", argv: [id, "--version"], pattern, minimum };
+  return { id, why, probe, packages, blocksRun: true };
+}
+
+/** Minima: Documentation/process/changes.rst of 6.12. */
+const BUILD_TOOLS: readonly Requirement[] = [
+  tool("make", "kbuild; 4.0 for --output-sync", same("make"), "4.0"),
+  tool("flex", "Kconfig's lexer", same("flex"), "2.5.35"),
+  tool("bison", "Kconfig's parser", same("bison"), "2.0"),
+  tool("bc", "timeconst.h", same("bc"), "1.06"),
+];
+
+function sandboxRequirement(sandbox: SandboxChoice): Requirement {
+  return {
+    id: "bwrap",
+    why: "runs the kernel's Makefiles without network and home (--sandbox)",
+    probe: { kind: "sandbox" },
+    packages: same("bubblewrap"),
+    blocksRun: sandbox === "require",
+  };
+}
+
+const GUEST_TOOLS: readonly Requirement[] = [
+  tool("cpio", "packs the initramfs", same("cpio")),
+  tool("qemu-system-x86_64", "boots the cells; 5.1 for PVH and microvm", {
+    apt: "qemu-system-x86",
+    dnf: "qemu-system-x86-core",
+    pacman: "qemu-system-x86",
+    zypper: "qemu-x86",
+  }, "5.1"),
+  {
+    id: "libquickjs",
+    why: "the JS engine of the guest's init",
+    probe: { kind: "quickjs" },
+    packages: {
+      apt: "libquickjs",
+      dnf: "quickjs-devel",
+      pacman: "quickjs",
+      zypper: "quickjs-devel",
+    },
+    blocksRun: true,
+  },
+];
+
+/** Where Debian's source packages put their tar. */
+export function debianSourceTar(name: string): string {
+  return `/usr/src/${name}.tar.xz`;
+}
+
+function sourceRequirements(kernel: KernelSpec): Requirement[] {
+  const unpack = unpackRequirements(kernel);
+  const git = tool("git", "applies the series", same("git"));
+  if (kernel.series.length === 0 || unpack.some(({ id }) => id === "git")) return unpack;
+  return [...unpack, git];
+}
+
+function unpackRequirements(kernel: KernelSpec): Requirement[] {
+  const tar = tool("tar", "unpacks kernel sources", same("tar"));
+  const unpack = [
+    tar,
+    tool("xz", "unpacks kernel sources", { ...same("xz"), apt: "xz-utils" }),
+  ];
+  switch (kernel.source.kind) {
+    case "debian": {
+      const name = kernel.source.package;
+      return [...unpack, {
+        id: name,
+        why: `the source of ${kernel.id}`,
+        probe: { kind: "file", paths: [debianSourceTar(name)] },
+        packages: { ...same(`(none: point kernels/${kernel.id} at a tarball)`), apt: name },
+        blocksRun: true,
+      }];
+    }
+    case "tarball":
+      return [
+        ...unpack,
+        ...(/^https?:/.test(kernel.source.location)
+          ? [tool("curl", `downloads ${kernel.id}`, same("curl"))]
+          : []),
+      ];
+    case "git":
+      return [tool("git", `fetches ${kernel.id}`, same("git")), tar];
+    case "commits":
+      return [tool("git", "reads commits", same("git"))];
+    case "tree":
+      return [];
+  }
+}
+
+/** Compares dotted versions number by number; missing parts are 0. */
+export function versionAtLeast(found: string, minimum: string): boolean {
+  const [a, b] = [found, minimum].map((text) => text.split(".").map(Number));
+  for (let index = 0; index < Math.max(a!.length, b!.length); index++) {
+    const difference = (a![index] ?? 0) - (b![index] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}
+
+/** The package manager of a machine from its /etc/os-release; null for one that is unknown here. */
+export function packageManagerOf(osRelease: string): PackageManager | null {
+  const words = osRelease.split("\n").filter((line) => /^ID(_LIKE)?=/.test(line)).flatMap((line) =>
+    line.replace(/^[^=]*=/, "").replaceAll(/["']/g, "").split(" ")
+  );
+  const families: readonly [PackageManager, readonly string[]][] = [
+    ["apt", ["debian", "ubuntu"]],
+    ["dnf", ["fedora", "rhel", "centos"]],
+    ["pacman", ["arch"]],
+    ["zypper", ["suse", "opensuse"]],
+  ];
+  return families.find(([, ids]) => ids.some((id) => words.includes(id)))?.[0] ?? null;
+}

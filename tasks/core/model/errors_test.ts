@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { globSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { failureFrom, KmatrixError } from "./errors.ts";
+
+Deno.test("failureFrom() gives back what a stage has thrown", () => {
+  assert.deepEqual(failureFrom(new KmatrixError("config", "option-dropped", "m", "d")), {
+    kind: "config",
+    id: "option-dropped",
+    message: "m",
+    detail: "d",
+  });
+});
+
+Deno.test("failureFrom() takes what nobody foresaw for a bug, with its stack", () => {
+  const failure = failureFrom(new TypeError("x is undefined"));
+  assert.deepEqual([failure.kind, failure.message], ["bug", "x is undefined"]);
+  assert.match(failure.detail, /errors_test\.ts/);
+  assert.deepEqual(failureFrom("thrown"), {
+    kind: "bug",
+    id: "bug",
+    message: "thrown",
+    detail: "",
+  });
+  assert.equal(failureFrom(undefined).message, "undefined");
+});
+
+Deno.test("failureFrom() blames the machine when the disk is full, by the system's own code", async () => {
+  const byDeno = await Deno.writeTextFile("/dev/full", "x").catch((error) => error);
+  const byNode = await writeFile("/dev/full", "x").catch((error) => error);
+  const wrapped = new Error("the report is lost", { cause: byDeno });
+  for (const error of [byDeno, byNode, wrapped]) {
+    const { kind, id } = failureFrom(error);
+    assert.deepEqual([kind, id], ["infra", "disk-full"], String(error));
+  }
+  const saying = new Error("a test says: No space left on device (os error 28)");
+  assert.equal(failureFrom(saying).id, "bug", "words decide nothing");
+});
+
+Deno.test("every id of a failure is documented", async () => {
+  const read = (name: string) => Deno.readTextFile(new URL(name, import.meta.url));
+  const docs = await read("../../../docs/verdicts.md") + await read("../../../docs/bisect.md");
+  const ids = new Set<string>();
+  for (const folder of ["core/**", "host", "steps", "stages", "run", "cli", "commands", "."]) {
+    for (const file of globSync(`${folder}/*.ts`, { cwd: new URL("../../", import.meta.url) })) {
+      if (file.endsWith("_test.ts")) continue;
+      const text = await read(`../../${file}`);
+      const made = /(?:KmatrixError|failure)\(\s*"[\w-]+",\s*"([\w-]+)"/g;
+      const written = /\bkind: "[\w-]+",\s*id: "([\w-]+)"/g;
+      const inPlace = /\bid: (?!string\b|v\.)[^,;]+,\s*message\b/.exec(text);
+      assert.equal(inPlace?.[0] ?? null, null, `${file}: failure() makes failures`);
+      for (const [, id] of [...text.matchAll(made), ...text.matchAll(written)]) ids.add(id!);
+    }
+  }
+  assert.ok(ids.size > 70, `${ids.size}`);
+  assert.deepEqual([...ids].filter((id) => !docs.includes(`\`${id}\``)), []);
+});

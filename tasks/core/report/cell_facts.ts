@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/** What is known of a cell beside its verdict: made here, kept in run.json, read as it is. */
+import * as v from "valibot";
+import {
+  type BootRecord,
+  type CellFacts,
+  FEATURES,
+  type FuzzyHunk,
+  type Inspection,
+  type KernelBuild,
+  type KernelConfig,
+  type ModuleInspection,
+  type TestResult,
+} from "../model/model.ts";
+import { bootPhases, overBudget } from "../boot/boot_phases.ts";
+import type { CacheUse, OverBudget, SandboxUse } from "../model/model.ts";
+import { BOOT_PHASES } from "../model/model.ts";
+import { comparisonOf, comparisonShape } from "../judge/c_programs.ts";
+import { dedupOf } from "./dedup_table.ts";
+import { count, ms, objectOf, type Shape, strings } from "../text/shape.ts";
+import type { DedupFigures, DedupMode } from "../../../selftests/contract/dedup.ts";
+
+/** Of a cell of which nothing is known yet. */
+export const NO_FACTS: CellFacts = {
+  sandbox: null,
+  kernel: null,
+  fuzz: [],
+  config: null,
+  build: null,
+  inspection: null,
+  boot: null,
+  dedup: null,
+  cPrograms: null,
+};
+
+export function configFacts(
+  { key, features }: KernelConfig,
+  fragments: readonly string[],
+): CellFacts["config"] {
+  return { key, fragments, features };
+}
+
+/** @param listedWarnings How many of its warnings the matrix lists for the cell. */
+export function buildFacts(
+  { objects, compiled, reasons, cacheUse }: KernelBuild,
+  listedWarnings: number,
+): CellFacts["build"] {
+  return { objects, compiled, reasons, cacheUse, listedWarnings };
+}
+
+/** What was left out is a list of its own in a cell's report. */
+export function inspectionFacts({ leftOut: _, ...figures }: Inspection): CellFacts["inspection"] {
+  return figures;
+}
+
+/**
+ * Where the time of a boot went.
+ * @param release Of the kernel, as the guest reports it; null where it did not come to that.
+ */
+export function bootFacts(
+  record: Pick<BootRecord, "firstByteMs" | "lastByteMs" | "durationMs" | "accel" | "features">,
+  release: string | null,
+): NonNullable<CellFacts["boot"]> {
+  const phasesMs = bootPhases(record);
+  return {
+    accel: record.accel,
+    durationMs: record.durationMs,
+    phasesMs,
+    overBudget: overBudget(phasesMs, record.accel, record.features),
+    release,
+  };
+}
+
+/** What tests have measured and compared. */
+export function testFacts(
+  tests: readonly TestResult[],
+): Pick<CellFacts, "dedup" | "cPrograms"> {
+  return { dedup: dedupOf(tests), cPrograms: comparisonOf(tests) };
+}
+
+const sandboxShape: Shape<SandboxUse> = v.variant("kind", [
+  v.looseObject({ kind: v.literal("bubblewrap") }),
+  v.looseObject({ kind: v.literal("none"), why: v.string() }),
+]);
+
+const fuzzShape: Shape<FuzzyHunk> = objectOf<FuzzyHunk>()({
+  patch: v.string(),
+  file: v.string(),
+  hunk: v.nullable(count),
+  line: count,
+  context: v.tuple([count, count]),
+});
+
+const features = v.array(v.picklist(FEATURES));
+const calls = v.record(v.string(), count);
+
+const buildShape = objectOf<NonNullable<CellFacts["build"]>>()({
+  objects: count,
+  compiled: v.boolean(),
+  reasons: strings,
+  cacheUse: v.nullable(objectOf<CacheUse>()({ hits: count, calls: count, remoteHits: count })),
+  listedWarnings: count,
+});
+
+const inspectionShape = objectOf<NonNullable<CellFacts["inspection"]>>()({
+  calls,
+  textBytes: count,
+  guardBytes: v.nullable(count),
+  modules: v.array(
+    objectOf<ModuleInspection>()({ name: v.string(), calls, textBytes: count, guards: count }),
+  ),
+});
+
+const bootShape = objectOf<NonNullable<CellFacts["boot"]>>()({
+  accel: v.picklist(["kvm", "tcg"]),
+  durationMs: ms,
+  phasesMs: objectOf<Record<typeof BOOT_PHASES[number], number>>()({
+    start: v.exactOptional(ms),
+    kernel: v.exactOptional(ms),
+    init: v.exactOptional(ms),
+    tests: v.exactOptional(ms),
+    exit: v.exactOptional(ms),
+  }),
+  overBudget: v.array(
+    objectOf<OverBudget>()({ phase: v.picklist(BOOT_PHASES), ms, budgetMs: ms }),
+  ),
+  release: v.nullable(v.string()),
+});
+
+const dedupMode = objectOf<DedupMode>()({
+  overflows: count,
+  kept: count,
+  lost: count,
+  nsPerCall: ms,
+});
+const dedupShape = objectOf<DedupFigures>()({
+  words: count,
+  bitmapWords: count,
+  programs: count,
+  calls: count,
+  pc: dedupMode,
+  unique: dedupMode,
+});
+
+export const cellFactsShape: Shape<CellFacts> = objectOf<CellFacts>()({
+  sandbox: v.nullable(sandboxShape),
+  kernel: v.nullable(v.looseObject({ id: v.string(), version: v.string() })),
+  fuzz: v.array(fuzzShape),
+  config: v.nullable(v.looseObject({ key: v.string(), fragments: strings, features })),
+  build: v.nullable(buildShape),
+  inspection: v.nullable(inspectionShape),
+  boot: v.nullable(bootShape),
+  dedup: v.nullable(dedupShape),
+  cPrograms: v.nullable(comparisonShape),
+});

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+/** `deno task cover`: the call as words, the entries as the guest attaches them, and the report. */
+import type { CoverRequest, TestResult } from "../model/model.ts";
+import type { CoverArgument, TraceFacts } from "../../../selftests/main.ts";
+import { KmatrixError } from "../model/errors.ts";
+import { nearest } from "../text/nearest.ts";
+import { addressText, frameText, type SourceFrame } from "../inspect/symbolizer.ts";
+
+/** The two ways of collection that have PCs. */
+export const COVER_MODES = ["pc", "unique"] as const;
+export type CoverMode = typeof COVER_MODES[number];
+
+/** Where a tree has the numbers of its system calls, below the source. */
+export const SYSCALL_TABLE = "arch/x86/entry/syscalls/syscall_64.tbl";
+
+/** Numbers by name from the kernel's own table: `<number> <abi> <name> …`, x32's left out. */
+export function parseSyscallTable(text: string): Map<string, number> {
+  const numbers = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    const [, number, name] = /^(\d+)\s+(?:common|64)\s+(\w+)/.exec(line) ?? [];
+    if (name !== undefined) numbers.set(name, Number(number));
+  }
+  return numbers;
+}
+
+/** System calls that do not come back, or come back twice. */
+const NOT_TRACEABLE = ["exit", "exit_group", "execve", "execveat", "rt_sigreturn", "fork", "vfork"];
+
+/**
+ * A call as words: a name or number, then up to six arguments. An argument is an integer as in C
+ * (`-1`, `0x10`, `0644`), `null`, `buf:BYTES` for zeroed memory, and anything else is a string.
+ * @throws KmatrixError "usage"
+ */
+export function parseCall(
+  words: readonly string[],
+  numbers: ReadonlyMap<string, number>,
+): Extract<CoverRequest, { kind: "call" }> {
+  const [name = "", ...args] = words;
+  const bad = (text: string) => new KmatrixError("usage", "bad-call", text);
+  if (NOT_TRACEABLE.includes(name)) throw bad(`${name} does not return to where it was called`);
+  const number = /^\d+$/.test(name) ? Number(name) : numbers.get(name);
+  if (number === undefined) {
+    throw bad(`"${name}" is no system call of this kernel${nearest(name, [...numbers.keys()])}`);
+  }
+  if (args.length > 6) throw bad(`${name} has ${args.length} arguments: at most 6 can be passed`);
+  return { kind: "call", number, args: args.map((word) => parseArgument(word, bad)) };
+}
+
+/** More than any call takes that covers something new with each byte. */
+const MAX_BUFFER_BYTES = 1 << 20;
+
+function parseArgument(word: string, bad: (text: string) => KmatrixError): CoverArgument {
+  if (word === "null" || word === "NULL") return { kind: "integer", value: "0" };
+  const integer = /^(-?)(0x[0-9a-fA-F]+|0[0-7]+|0|[1-9]\d*)$/.exec(word);
+  if (integer) {
+    const magnitude = BigInt(integer[2]!.replace(/^0(?=[0-7])/, "0o"));
+    if (magnitude >= 1n << 64n) throw bad(`${word} has more than 64 bits`);
+    return { kind: "integer", value: `${integer[1] ? -magnitude : magnitude}` };
+  }
+  const buffer = /^buf:(\d+)$/.exec(word);
+  if (buffer) {
+    const bytes = Number(buffer[1]);
+    if (bytes < 1 || bytes > MAX_BUFFER_BYTES) throw bad(`${word}: 1 to ${MAX_BUFFER_BYTES} bytes`);
+    return { kind: "buffer", bytes };
+  }
+  // deno-lint-ignore no-control-regex
+  if (!/^[\x01-\x7f]*$/.test(word)) throw bad(`"${word}": only ASCII can be passed`);
+  return { kind: "text", value: word };
+}
+
+/** "read(-1, 0, 0)" */
+export function callText(words: readonly string[]): string {
+  const [name, ...args] = words;
+  const shown = args.map((word) =>
+    /^(-?\d|null$|NULL$|buf:\d)/.test(word) ? word : JSON.stringify(word)
+  );
+  return `${name}(${shown.join(", ")})`;
+}
+
+/** PCs that a test of the guest has attached, in order; see attachPcs() of selftests/kcov/cover.ts. */
+export function attachedPcs({ attachments }: Pick<TestResult, "attachments">): bigint[] {
+  const words: string[] = [];
+  for (let chunk = 0; typeof attachments[`pcs.${chunk}`] === "string"; chunk++) {
+    words.push(...(attachments[`pcs.${chunk}`] as string).split(" ").filter(Boolean));
+  }
+  return words.map((word) => BigInt(`0x${word.length > 8 ? word : `ffffffff${word}`}`));
+}
+
+/** What the call came to; null where the test did not get that far. */
+export function traceFacts({ attachments }: Pick<TestResult, "attachments">): TraceFacts | null {
+  const facts = attachments.trace as Partial<TraceFacts> | undefined;
+  return typeof facts?.entries === "number" ? facts as TraceFacts : null;
+}
+
+/** One entry with its place in the source. */
+export interface Covered {
+  readonly pc: bigint;
+  /** The innermost inlined function first; none in a module. */
+  readonly frames: readonly SourceFrame[];
+}
+
+/** Each PC once, where it came first. */
+export function onceEach(entries: readonly Covered[]): Covered[] {
+  return [...new Map(entries.map((one) => [one.pc, one])).values()];
+}
+
+/** Lines for one entry: address, function and place, then the functions it was inlined into. */
+export function coveredLines({ pc, frames }: Covered): string[] {
+  const address = addressText(pc).slice(2).padStart(16, "0");
+  const [innermost, ...outer] = frames;
+  if (innermost === undefined) return [`${address}  (outside vmlinux)`];
+  return [
+    `${address}  ${frameText(innermost)}`,
+    ...outer.map((frame) => `${" ".repeat(address.length)}    inlined into ${frameText(frame)}`),
+  ];
+}
+
+/** What tells an entry apart where addresses cannot: another build has others. */
+function placeOf({ pc, frames }: Covered): string {
+  return frames.length === 0 ? addressText(pc) : frames.map(frameText).join(" < ");
+}
+
+export interface Difference {
+  readonly onlyLeft: readonly Covered[];
+  readonly onlyRight: readonly Covered[];
+  readonly both: number;
+}
+
+/** Sets compared, by address within one build or by place between two; each entry counts once. */
+export function difference(
+  left: readonly Covered[],
+  right: readonly Covered[],
+  by: "address" | "place",
+): Difference {
+  const key = by === "address" ? ({ pc }: Covered) => `${pc}` : placeOf;
+  const [a, b] = [left, right].map((list) => new Map(list.map((one) => [key(one), one])));
+  const without = (x: Map<string, Covered>, y: Map<string, Covered>) =>
+    [...x].filter(([name]) => !y.has(name)).map(([, one]) => one);
+  const onlyLeft = without(a!, b!);
+  return { onlyLeft, onlyRight: without(b!, a!), both: a!.size - onlyLeft.length };
+}
+
+/** As in a diff: `-` is in the left one alone, `+` in the right one alone. */
+export function differenceLines({ onlyLeft, onlyRight }: Difference): string[] {
+  const marked = (mark: string, list: readonly Covered[]) =>
+    list.flatMap(coveredLines).map((line) => `${mark} ${line}`);
+  return [...marked("-", onlyLeft), ...marked("+", onlyRight)];
+}
+
+/** One line: "mode pc and mode unique have the same 11 PCs". */
+export function differenceText(
+  { onlyLeft, onlyRight, both }: Difference,
+  left: string,
+  right: string,
+  what: string,
+): string {
+  if (onlyLeft.length + onlyRight.length === 0) {
+    return `${left} and ${right}: the same ${both} ${what}`;
+  }
+  return `${left} and ${right}: ${both} ${what} in both, ${onlyLeft.length} only in ${left}, ` +
+    `${onlyRight.length} only in ${right}`;
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { attachPcs } from "../../../selftests/kcov/cover.ts";
+import { KmatrixError } from "../model/errors.ts";
+import {
+  attachedPcs,
+  callText,
+  type Covered,
+  coveredLines,
+  difference,
+  differenceLines,
+  differenceText,
+  onceEach,
+  parseCall,
+  parseSyscallTable,
+  traceFacts,
+} from "./cover.ts";
+
+const TABLE = `# <number> <abi> <name> <entry point>
+0	common	read			sys_read
+16	64	ioctl			sys_ioctl
+512	x32	rt_sigaction		compat_sys_rt_sigaction
+83	common	mkdir			sys_mkdir
+`;
+const NUMBERS = parseSyscallTable(TABLE);
+
+Deno.test("parseSyscallTable() reads the names of 64-bit calls", () => {
+  assert.deepEqual([...NUMBERS], [["read", 0], ["ioctl", 16], ["mkdir", 83]]);
+});
+
+Deno.test("parseCall() reads integers as C does, strings and buffers", () => {
+  assert.deepEqual(parseCall(["read", "-1", "null", "0"], NUMBERS), {
+    kind: "call",
+    number: 0,
+    args: ["-1", "0", "0"].map((value) => ({ kind: "integer", value })),
+  });
+  assert.deepEqual(parseCall(["83", "/x", "0755", "0xff", "buf:16", "-0x1", "a b"], NUMBERS).args, [
+    { kind: "text", value: "/x" },
+    { kind: "integer", value: "493" },
+    { kind: "integer", value: "255" },
+    { kind: "buffer", bytes: 16 },
+    { kind: "integer", value: "-1" },
+    { kind: "text", value: "a b" },
+  ]);
+});
+
+Deno.test("parseCall() says what is wrong with a call", () => {
+  const cases: readonly [readonly string[], RegExp][] = [
+    [["raed"], /"raed" is no system call of this kernel; did you mean "read"\?/],
+    [["read", "1", "2", "3", "4", "5", "6", "7"], /read has 7 arguments: at most 6/],
+    [["read", "buf:0"], /buf:0: 1 to 1048576 bytes/],
+    [["read", "0x10000000000000000"], /more than 64 bits/],
+    [["mkdir", "/ä"], /only ASCII/],
+    [["exit_group", "0"], /does not return/],
+  ];
+  for (const [words, message] of cases) {
+    const isWanted = (error: unknown) =>
+      error instanceof KmatrixError && error.kind === "usage" && message.test(error.message);
+    assert.throws(() => parseCall(words, NUMBERS), isWanted, words.join(" "));
+  }
+});
+
+Deno.test("callText() quotes strings alone", () => {
+  assert.equal(
+    callText(["openat", "-100", "/a b", "buf:8", "null"]),
+    'openat(-100, "/a b", buf:8, null)',
+  );
+});
+
+Deno.test("attachedPcs() gives back what the guest attached", () => {
+  const pc = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
+  const kernel = pc.map((value) => value | 0xffffffffn << 32n);
+  fc.assert(fc.property(fc.array(fc.oneof(kernel, kernel, pc), { maxLength: 900 }), (pcs) => {
+    const attachments: Record<string, unknown> = {};
+    attachPcs({ attach: (name, value) => attachments[name] = value }, pcs);
+    for (const value of Object.values(attachments)) assert.ok(String(value).length < 8192);
+    assert.deepEqual(attachedPcs({ attachments }), pcs);
+  }));
+});
+
+Deno.test("traceFacts() gives null for a test that attached none", () => {
+  assert.equal(traceFacts({ attachments: {} }), null);
+  const facts = { result: -9, entries: 7, full: false };
+  assert.deepEqual(traceFacts({ attachments: { trace: facts } }), facts);
+});
+
+const frame = (name: string, line: number) => ({ function: name, file: "fs/file.c", line });
+const READ: Covered = { pc: 0xffffffff81000010n, frames: [frame("ksys_read", 3)] };
+const FDGET: Covered = {
+  pc: 0xffffffff81000020n,
+  frames: [frame("fget_light", 5), frame("fdget", 9)],
+};
+const MODULE: Covered = { pc: 0xffffffffc0000020n, frames: [] };
+
+Deno.test("coveredLines() names the inlined functions below the entry", () => {
+  assert.deepEqual([READ, FDGET, MODULE].flatMap(coveredLines), [
+    "ffffffff81000010  ksys_read fs/file.c:3",
+    "ffffffff81000020  fget_light fs/file.c:5",
+    "                    inlined into fdget fs/file.c:9",
+    "ffffffffc0000020  (outside vmlinux)",
+  ]);
+});
+
+Deno.test("onceEach() keeps the order of the first entries", () => {
+  assert.deepEqual(onceEach([FDGET, READ, FDGET, READ]), [FDGET, READ]);
+});
+
+Deno.test("difference() compares sets by address", () => {
+  const found = difference([READ, READ, FDGET], [READ, MODULE], "address");
+  assert.deepEqual(found, { onlyLeft: [FDGET], onlyRight: [MODULE], both: 1 });
+  assert.deepEqual(differenceLines(found).map((line) => line[0]), ["-", "-", "+"]);
+  assert.equal(
+    differenceText(found, "a", "b", "PCs"),
+    "a and b: 1 PCs in both, 1 only in a, 1 only in b",
+  );
+  assert.equal(
+    differenceText(difference([READ], [READ, READ], "address"), "a", "b", "PCs"),
+    "a and b: the same 1 PCs",
+  );
+});
+
+Deno.test("difference() compares two builds by place, where addresses differ", () => {
+  const moved = { ...READ, pc: READ.pc + 64n };
+  assert.equal(difference([READ], [moved], "address").both, 0);
+  assert.deepEqual(difference([READ], [moved], "place"), { onlyLeft: [], onlyRight: [], both: 1 });
+});

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+/** A run as text for people: a table, then each failure with its evidence. */
+import type { CellFacts, CellReport, Feature, RunReport } from "../model/model.ts";
+import type { Failure } from "../model/errors.ts";
+import { blameOf } from "../model/failure_kinds.ts";
+import { groupSplats, timesText } from "../console/splat_report.ts";
+import { attemptsText } from "../judge/flakes.ts";
+import { plainLine } from "../text/plain_text.ts";
+import { counted } from "../text/counted.ts";
+
+export interface SummaryStyle {
+  good(text: string): string;
+  bad(text: string): string;
+  dim(text: string): string;
+}
+
+export const PLAIN: SummaryStyle = { good: (x) => x, bad: (x) => x, dim: (x) => x };
+
+const DETAIL_LINES = 25;
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)}s`;
+}
+
+function word(report: CellReport): string {
+  switch (report.verdict.kind) {
+    case "passed":
+      return report.verdict.declared === "skip" ? "skip" : "pass";
+    case "failed":
+      return "FAIL";
+    case "flaky":
+      return "flaky";
+    case "unfinished":
+      return "none";
+  }
+}
+
+function note(report: CellReport): string {
+  const { verdict, attempts } = report;
+  switch (verdict.kind) {
+    case "passed":
+      return [verdict.note, attempts ? attemptsText(attempts) : ""].filter(Boolean).join("; ");
+    case "failed":
+    case "flaky": {
+      const more = verdict.failures.length > 1 ? ` (+${verdict.failures.length - 1} more)` : "";
+      return `${verdict.failures[0]!.message}${more}`;
+    }
+    case "unfinished":
+      return verdict.why;
+  }
+}
+
+function row(report: CellReport): string[] {
+  const count = (...kinds: string[]) =>
+    report.tests.filter((test) => kinds.includes(test.outcome.kind)).length;
+  const stage = (name: string) => report.stages.find((stage) => stage.stage === name);
+  const time = (name: string) => {
+    const found = stage(name);
+    return found && found.outcome.kind !== "blocked" ? seconds(found.durationMs) : "-";
+  };
+  const tests = report.tests.length === 0 ? ["-", "-", "-", "-"] : [
+    count("passed"),
+    count("failed", "flaky"),
+    count("skipped", "expected-failure"),
+    count("not-run"),
+  ].map(String);
+  return [word(report), report.cell, ...tests, time("build"), time("boot"), note(report)];
+}
+
+const HEAD = ["", "cell", "passed", "failed", "skipped", "not run", "build", "boot", ""];
+const RIGHT = [false, false, true, true, true, true, true, true, false];
+const NOT_RUN_COLUMN = 5;
+
+/** The rows, without the column of what did not run where everything did. */
+function rowsOf(report: RunReport): string[][] {
+  const rows = [HEAD, ...report.cells.map(row)];
+  const unrun = report.cells.some(({ tests }) =>
+    tests.some(({ outcome }) => outcome.kind === "not-run")
+  );
+  return unrun ? rows : rows.map((cells) => cells.toSpliced(NOT_RUN_COLUMN, 1));
+}
+
+/** The table of all cells and the one line that counts them. */
+export function summaryTable(report: RunReport, width: number, style: SummaryStyle): string {
+  const rows = rowsOf(report);
+  const [head] = rows as [string[]];
+  const right = head.length === HEAD.length ? RIGHT : RIGHT.toSpliced(NOT_RUN_COLUMN, 1);
+  const widths = head.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
+  const lines = rows.map((cells, index) => {
+    const padded = cells.slice(0, -1).map((cell, column) =>
+      right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
+    ).join("  ");
+    const room = Math.max(20, width - padded.length - 2);
+    const last = plainLine(cells.at(-1)!);
+    const line = `${padded}  ${last.length > room ? `${last.slice(0, room - 1)}…` : last}`
+      .trimEnd();
+    if (index === 0) return style.dim(line);
+    const verdict = report.cells[index - 1]!.verdict.kind;
+    return verdict === "failed" || verdict === "flaky"
+      ? style.bad(line)
+      : verdict === "passed"
+      ? line
+      : style.dim(line);
+  });
+  return [...lines, "", countLine(report, style)].join("\n");
+}
+
+const INSPECT_HEAD = [
+  "cell",
+  "pc calls",
+  "cmp calls",
+  "guard bytes",
+  "= 4 x calls",
+  ".text",
+  "growth",
+];
+
+/**
+ * What the inspect stage found, a line for each instrumented cell; "" where there is none. Growth is
+ * that of .text over the cell that differs only by unique mode, of the same kernel where there is
+ * one.
+ */
+export function inspectTable(report: RunReport, style: SummaryStyle): string {
+  const cells = report.cells.flatMap(({ cell, facts: { config, inspection } }): Inspected[] =>
+    config && inspection ? [{ cell, config, inspection }] : []
+  ).filter((one) => hasFeature(one, "kcov"));
+  if (cells.length === 0) return "";
+  const rows = cells.map((one) => {
+    const { guardBytes, textBytes } = one.inspection;
+    const calls = (pattern: RegExp) =>
+      Object.entries(one.inspection.calls).filter(([name]) => pattern.test(name))
+        .reduce((sum, [, count]) => sum + count, 0);
+    const pc = calls(/^__sanitizer_cov_trace_pc/);
+    const classic = classicOf(one, cells);
+    const base = classic?.inspection.textBytes ?? NaN;
+    return [
+      one.cell,
+      `${pc}`,
+      `${calls(/^__sanitizer_cov_trace_(const_)?(cmp|switch)/)}`,
+      `${guardBytes ?? "-"}`,
+      guardBytes === null ? "-" : guardBytes === 4 * pc ? "yes" : "NO",
+      `${textBytes}`,
+      classic ? `${(100 * (textBytes / base - 1)).toFixed(1)} % over ${classic.cell}` : "-",
+    ];
+  });
+  const all = [INSPECT_HEAD, ...rows];
+  const widths = INSPECT_HEAD.map((_, column) =>
+    Math.max(...all.map((row) => row[column]!.length))
+  );
+  return all.map((row, index) => {
+    const line = row.map((cell, column) =>
+      column === 0 || column === row.length - 1 ? cell.padEnd(widths[column]!) : cell.padStart(
+        widths[column]!,
+      )
+    ).join("  ").trimEnd();
+    return index === 0 ? style.dim(line) : line;
+  }).join("\n");
+}
+
+/** A cell whose kernel has passed inspection. */
+interface Inspected {
+  readonly cell: CellReport["cell"];
+  readonly config: NonNullable<CellFacts["config"]>;
+  readonly inspection: NonNullable<CellFacts["inspection"]>;
+}
+
+function hasFeature({ config }: Inspected, feature: Feature): boolean {
+  return config.features.includes(feature);
+}
+
+/** The cell without unique mode whose config has the same fragments but one. */
+function classicOf(cell: Inspected, cells: readonly Inspected[]): Inspected | undefined {
+  const unique = (one: Inspected) => hasFeature(one, "unique");
+  if (!unique(cell)) return undefined;
+  const mine = cell.config.fragments;
+  const fitting = cells.filter((one) => {
+    const { fragments } = one.config;
+    return !unique(one) && fragments.length === mine.length - 1 &&
+      fragments.every((name) => mine.includes(name));
+  });
+  const kernel = cell.cell.split("/")[0];
+  return fitting.find((one) => one.cell.startsWith(`${kernel}/`)) ?? fitting[0];
+}
+
+/** "4 cells: 3 passed, 1 skipped as declared, 0 failed, 0 unfinished in 312.4s (tcg)". */
+export function countLine(report: RunReport, style: SummaryStyle): string {
+  const words = report.cells.map(word);
+  const count = (wanted: string) => words.filter((one) => one === wanted).length;
+  const flaky = count("flaky");
+  const cells = counted(report.cells.length, "cell");
+  const text = `${cells}: ${count("pass")} passed, ` +
+    `${count("skip")} skipped as declared, ${count("FAIL")} failed, ` +
+    `${count("none")} unfinished${flaky > 0 ? `, ${flaky} flaky` : ""} in ${
+      seconds(report.durationMs)
+    }` +
+    (report.accel ? ` (${report.accel})` : "");
+  const sound = count("FAIL") + count("none") + flaky + report.failures.length === 0;
+  return sound ? style.good(text) : style.bad(text);
+}
+
+/**
+ * What kernels complained of in more than one cell, and what they were allowed to; "" for nothing.
+ * "same report in 5 of 8 cells: WARNING: at kernel/kcov.c:412 kcov_ioctl [1a2b3c4d]".
+ */
+export function splatsText(report: RunReport, style: SummaryStyle): string {
+  const booted =
+    report.cells.filter(({ stages }) =>
+      stages.some(({ stage, outcome }) => stage === "boot" && outcome.kind !== "blocked")
+    ).length;
+  return groupSplats(report.cells).filter(({ cells, allowed }) => allowed || cells.length > 1).map(
+    ({ title, cells, times, allowed, fingerprint }) => {
+      const often = times > cells.length ? `, ${timesText(times)}` : "";
+      const where = `${cells.length} of ${booted} cells${often}: ${title} [${fingerprint}]`;
+      return allowed
+        ? style.dim(`allowed report in ${where}`)
+        : style.bad(`same report in ${where}`);
+    },
+  ).join("\n");
+}
+
+/** One failure with who has to act, its evidence (bounded) and nothing else. */
+export function failureText(failure: Failure, style: SummaryStyle = PLAIN): string {
+  const lines = failure.detail.trimEnd().split("\n");
+  const shown = lines.length > DETAIL_LINES
+    ? [...lines.slice(0, DETAIL_LINES), `… ${lines.length - DETAIL_LINES} more lines`]
+    : lines;
+  const head = style.bad(`${failure.message} [${failure.id}, ${blameOf(failure.kind)}]`);
+  return [head, ...shown.filter(Boolean).map((line) => `    ${line}`)].join("\n");
+}
+
+/** "1 test did not run" */
+export function notRunText(count: number): string {
+  return `${counted(count, "test")} did not run`;
+}
+
+const NOT_RUN_SHOWN = 3;
+
+/** Tests behind the end of a boot: their number, and the first few. */
+function unrunText({ tests }: CellReport): string[] {
+  const unrun = tests.filter(({ outcome }) => outcome.kind === "not-run").map(({ id }) => id);
+  if (unrun.length === 0) return [];
+  const more = unrun.length - NOT_RUN_SHOWN;
+  const names = unrun.slice(0, NOT_RUN_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  return [`${notRunText(unrun.length)}: ${names}`];
+}
+
+/** The failures of one cell, a text each. */
+export function cellFailuresText(failures: readonly Failure[], style: SummaryStyle): string[] {
+  return failures.map((one) => failureText(one, style));
+}
+
+/** Every failure of a run below the name of its cell, and the command that repeats the cell. */
+export function failuresText(run: RunReport, style: SummaryStyle): string {
+  const blocks = run.failures.map((failure) => failureText(failure, style));
+  for (const report of run.cells) {
+    const { cell, verdict, repeat, attempts } = report;
+    if (verdict.kind !== "failed" && verdict.kind !== "flaky") continue;
+    blocks.push([
+      style.bad(`── ${cell}`),
+      ...(attempts ? [attemptsText(attempts)] : []),
+      ...cellFailuresText(verdict.failures, style),
+      ...unrunText(report),
+      style.dim(`repeat with: ${repeat}`),
+    ].join("\n"));
+  }
+  return blocks.join("\n\n");
+}

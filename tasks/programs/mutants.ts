@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+/**
+ * `deno task mutants [GLOB…]`: builds deliberately wrong kernels, judges each with the plain matrix
+ * command, blind to the sources, and prints who caught it. Then it boots the unchanged kernel again
+ * and again: nobody may notice anything there.
+ */
+import { eventText } from "../core/report/event_text.ts";
+import type { RunEvent } from "../core/model/run_event.ts";
+import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
+import { parseRunReport } from "../core/report/run_report.ts";
+import type { RunReport } from "../core/model/model.ts";
+import type { CommandResult, Host } from "../host/host.ts";
+import { EXIT, exitCodeOfCommander } from "../core/model/exit_codes.ts";
+import { denoHost } from "../host/deno_host.ts";
+import { globMatcher } from "../core/model/cells.ts";
+import { CACHE, copyProject, ROOT, withTempDir } from "../testing/project_copy.ts";
+import { CleanBuild, keepTimes } from "./clean_build.ts";
+import {
+  judgeMutant,
+  type Mutant,
+  type MutantRow,
+  mutantSummary,
+  mutantTable,
+  type MutantVerdict,
+  orderMutants,
+  parseMutant,
+} from "../core/judge/mutant.ts";
+
+const count = (text: string) => {
+  const value = Number(text);
+  if (text !== "" && Number.isInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError("a whole number is wanted.");
+};
+
+const program = new Command("mutants")
+  .description("Builds deliberately wrong kernels and shows which stage or test notices each.")
+  .argument("[mutants...]", "globs over the files of mutants/, without .patch; all")
+  .option("--clean-boots <n>", "boots of the unchanged cell; 30 where no mutant is named", count)
+  .option("--clean-cell <id>", "the unchanged cell", "linux-6.12-unique/kcov-unique")
+  .addHelpText(
+    "after",
+    "\nExample: deno task mutants 'reset-*'\n" +
+      "         deno task mutants none --clean-boots 30 --clean-cell linux-6.12/kcov\n",
+  )
+  .exitOverride((error) => Deno.exit(exitCodeOfCommander(error)))
+  .parse(Deno.args, { from: "user" });
+const options = program.opts();
+const cleanBoots = options.cleanBoots ?? (program.args.length === 0 ? 30 : 0);
+
+const OUT = `${ROOT}/out/mutants`;
+/** The name of a mutant in the series; behind all others. */
+const PATCH = "9999-mutant.patch";
+
+const abort = new AbortController();
+let code: number = EXIT.ok;
+for (const [name, exit] of [["SIGINT", EXIT.sigint], ["SIGTERM", EXIT.sigterm]] as const) {
+  Deno.addSignalListener(name, () => {
+    code = exit;
+    abort.abort();
+  });
+}
+const emit = (event: RunEvent) => {
+  const line = eventText(event);
+  if (line && line.level !== "debug") console.error(line.text);
+};
+const host = denoHost({ emit, signal: abort.signal });
+/** For what has to be put back, also after Ctrl-C. */
+const restoring = denoHost({ emit, signal: new AbortController().signal });
+
+const rows: MutantRow[] = [];
+let falseAlarms = 0;
+const mutants = await readMutants(globMatcher(program.args));
+if (mutants.length === 0 && cleanBoots === 0) {
+  console.error(`kmatrix: no mutant matches ${program.args.join(" ")}`);
+  Deno.exit(EXIT.nothing);
+}
+try {
+  // The copy of the project, which runs the cells, makes no folders outside of itself.
+  await Deno.mkdir(OUT, { recursive: true });
+  await withTempDir(async (dir) => {
+    await runMutants(await copyProject(dir), dir);
+    for (let n = 1; n <= cleanBoots && !abort.signal.aborted; n++) await bootClean(n, dir);
+  });
+} catch (error) {
+  // What Ctrl-C ended has no failure of its own.
+  if (!abort.signal.aborted) {
+    console.error(`kmatrix: ${error instanceof Error ? error.message : error}`);
+  }
+  code ||= EXIT.infra;
+}
+if (rows.length > 0) console.log(`\n${mutantTable(rows)}\n${mutantSummary(rows)}`);
+if (rows.length < mutants.length) {
+  console.log(`${mutants.length - rows.length} mutants did not run`);
+}
+if (cleanBoots > 0 && !abort.signal.aborted) {
+  console.log(`${cleanBoots} boots of ${options.cleanCell} unchanged: ${falseAlarms} false alarms`);
+}
+const kinds = rows.map((row) => row.verdict.kind);
+if (kinds.includes("broken")) code ||= EXIT.infra;
+if (kinds.includes("not-as-expected") || falseAlarms > 0) code ||= EXIT.failed;
+Deno.exit(code);
+
+async function runMutants(project: string, dir: string): Promise<void> {
+  const saved = new Map<string, CleanBuild>();
+  const builds = new Map<string, string>();
+  try {
+    for (const mutant of mutants) {
+      const startedAt = Date.now();
+      const built = builds.get(mutant.cell) ?? await buildOf(mutant.cell, dir);
+      builds.set(mutant.cell, built);
+      const clean = saved.get(built) ?? await saveBuild(mutant.cell, built, dir);
+      saved.set(built, clean);
+      const verdict = await oneMutant(mutant, clean, project, dir);
+      if (abort.signal.aborted) break;
+      const row = { mutant, verdict, seconds: Math.round((Date.now() - startedAt) / 1000) };
+      rows.push(row);
+      console.error(mutantTable([row]).trimEnd().split("\n").at(-1));
+      await host.fs.writeText(`${OUT}/table.md`, mutantTable(rows));
+    }
+  } finally {
+    for (const clean of saved.values()) await clean.drop();
+  }
+}
+
+/** The build folder as make itself leaves it: a mutant then costs what it changes, and no more. */
+async function saveBuild(cell: string, built: string, dir: string): Promise<CleanBuild> {
+  const folder = `${CACHE}/builds/${built}`;
+  // The stamp is about content. A source that came back with another time, or another version of this
+  // tool with other flags, would be compiled by make, and for every mutant again.
+  await host.fs.remove(`${folder}/kmatrix-built.json`);
+  await buildOf(cell, dir);
+  return await CleanBuild.save(folder, `${CACHE}/mutants/${built}`, restoring);
+}
+
+/** Builds a cell as it is, which costs nothing where that is done already; gives its build key. */
+async function buildOf(cell: string, dir: string): Promise<string> {
+  const json = `${dir}/clean.json`;
+  const ran = await kmatrix(["build", cell, "--json", json, "--output-dir", `${dir}/clean`]);
+  const key = (await reportOf(json))?.cells[0]?.facts.config?.key;
+  if (ran.code !== 0 || key === undefined) throw new Error(`${cell} does not build\n${ran.stderr}`);
+  return key;
+}
+
+/** Applies a mutant, runs its cell, and puts the tree and the build back, whatever happens. */
+async function oneMutant(
+  mutant: Mutant,
+  clean: CleanBuild,
+  project: string,
+  dir: string,
+): Promise<MutantVerdict> {
+  const kernel = mutant.cell.split("/")[0]!;
+  const setTimes = await keepTimes(
+    mutant.files.map((file) => `${CACHE}/sources/${kernel}/${file}`),
+  );
+  try {
+    return await judged(mutant, project, dir);
+  } finally {
+    await kmatrix(["patch", mutant.cell, "--output-dir", `${dir}/clean`], ROOT, restoring);
+    await restoring.fs.locked(`${CACHE}/locks/kernel-${kernel}`, () => {}, async () => {
+      await setTimes();
+      await clean.restore();
+    });
+  }
+}
+
+/**
+ * The plain matrix command over a project whose series has the mutant as its last patch. It is the
+ * same kernel to the cache, so that make compiles what the mutant changes and nothing else.
+ */
+async function judged(mutant: Mutant, project: string, dir: string): Promise<MutantVerdict> {
+  const patches = `kernels/${mutant.cell.split("/")[0]}/patches`;
+  const series = await Deno.readTextFile(`${ROOT}/${patches}/series`);
+  await Deno.copyFile(`${ROOT}/mutants/${mutant.name}.patch`, `${project}/${patches}/${PATCH}`);
+  await Deno.writeTextFile(`${project}/${patches}/series`, `${series.trimEnd()}\n${PATCH}\n`);
+  const json = `${dir}/run.json`;
+  const args = ["matrix", mutant.cell, "--json", json, "--output-dir", `${OUT}/${mutant.name}`];
+  const ran = await kmatrix(args, project);
+  const cell = (await reportOf(json))?.cells[0];
+  if (cell) return judgeMutant(mutant, cell);
+  return { kind: "broken", what: `no report (exit code ${ran.code})` };
+}
+
+/** One run of the unchanged cell: whatever is red is a false alarm. */
+async function bootClean(n: number, dir: string): Promise<void> {
+  const args = ["matrix", options.cleanCell, "--output-dir", `${OUT}/clean-${n}`];
+  const json = `${dir}/clean.json`;
+  const ran = await kmatrix([...args, "--json", json]);
+  if (abort.signal.aborted) return;
+  const report = await reportOf(json);
+  const failed =
+    report?.cells.flatMap((cell) =>
+      cell.verdict.kind === "failed" ? cell.verdict.failures.map((one) => one.message) : []
+    ) ?? [];
+  if (ran.code !== 0) falseAlarms++;
+  const passed = report?.cells.flatMap((cell) => cell.tests)
+    .filter((one) => one.outcome.kind === "passed").length;
+  console.error(
+    `clean boot ${n}: ` +
+      (ran.code === 0
+        ? `${passed} passed`
+        : `FALSE ALARM (${OUT}/clean-${n}): ${failed.join("; ")}`),
+  );
+}
+
+/** The report of a run, which is gone when it has been read. */
+async function reportOf(json: string): Promise<RunReport | null> {
+  const text = await host.fs.readTextIfAny(json);
+  await host.fs.remove(json);
+  return text === null ? null : parseRunReport(text, json);
+}
+
+/** One command of a checkout, which ends with this process. */
+function kmatrix(args: readonly string[], root = ROOT, on: Host = host): Promise<CommandResult> {
+  const argv = [Deno.execPath(), "run", "--allow-all", `${root}/tasks/main.ts`, ...args];
+  return on.run({ argv, cwd: root, env: { KMATRIX_CACHE: CACHE, O: "" }, reach: "whole" });
+}
+
+async function readMutants(wanted: (name: string) => boolean): Promise<Mutant[]> {
+  const names = [...Deno.readDirSync(`${ROOT}/mutants`)].map((entry) => entry.name)
+    .filter((name) => name.endsWith(".patch")).map((name) => name.replace(/\.patch$/, ""))
+    .filter(wanted);
+  return orderMutants(
+    await Promise.all(
+      names.map(async (name) =>
+        parseMutant(name, await Deno.readTextFile(`${ROOT}/mutants/${name}.patch`))
+      ),
+    ),
+  );
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The real tier: real clang, real kernel, real QEMU, through the commands that users type. Uses the
+ * project's own cache, so only a cold run builds.
+ */
+import assert from "node:assert/strict";
+import $ from "dax";
+import { XMLParser } from "fast-xml-parser";
+import { copyProject, kmatrix, ROOT, withTempDir } from "../testing/project_copy.ts";
+
+interface JunitCase {
+  readonly "@_classname": string;
+  readonly "@_name": string;
+  readonly failure?: unknown;
+  readonly error?: unknown;
+  readonly skipped?: unknown;
+}
+
+async function junitCases(file: string): Promise<JunitCase[]> {
+  const parser = new XMLParser({
+    ignoreAttributes: false,
+    isArray: (name) => name === "testsuite" || name === "testcase",
+  });
+  const xml = parser.parse(await Deno.readTextFile(file));
+  return xml.testsuites.testsuite.flatMap((suite: { testcase: JunitCase[] }) => suite.testcase);
+}
+
+/** A folder for the runs of one test, which stay there until its next time: CI keeps them. */
+async function runsOf(name: string): Promise<string> {
+  const out = `${ROOT}/out/test/${name}`;
+  await Deno.remove(out, { recursive: true }).catch(() => {});
+  return out;
+}
+
+async function edit(file: string, from: string | RegExp, to: string): Promise<void> {
+  const text = await Deno.readTextFile(file);
+  const changed = text.replace(from, to);
+  assert.notEqual(changed, text, `${file} does not hold ${from}`);
+  await Deno.writeTextFile(file, changed);
+}
+
+Deno.test("matrix runs a plain KCOV cell from source to verdict", async (t) => {
+  await withTempDir(async (dir) => {
+    const out = await runsOf("plain");
+    const cell = `${out}/latest/linux-6.12/kcov`;
+    const ran = await kmatrix(["matrix", "linux-6.12/kcov", "--output-dir", out]);
+    assert.equal(ran.code, 0, ran.out);
+
+    await t.step(
+      "junit.xml holds the reference test as passed and only declared skips",
+      async () => {
+        const cases = await junitCases(`${out}/latest/junit.xml`);
+        const reference = cases.find((one) =>
+          one["@_classname"] === "linux-6.12/kcov.kcov" &&
+          one["@_name"] === "mode_trace_pc.kcov_basic_syscall_coverage"
+        );
+        assert.ok(reference, "the reference test is missing");
+        assert.ok(!("failure" in reference) && !("skipped" in reference));
+        assert.deepEqual(cases.filter((one) => "failure" in one || "error" in one), []);
+        for (const stage of ["configure", "build", "inspect", "boot", "parse"]) {
+          assert.ok(
+            cases.some((one) =>
+              one["@_classname"] === "linux-6.12/kcov.stage" && one["@_name"] === stage
+            ),
+            `stage ${stage} is missing`,
+          );
+        }
+      },
+    );
+
+    await t.step("a second run with nothing changed starts no compiler", async () => {
+      const again = await kmatrix(["matrix", "linux-6.12/kcov", "--output-dir", out, "--verbose"]);
+      assert.equal(again.code, 0, again.out);
+      assert.match(again.out, /\$ qemu-system-x86_64 /);
+      assert.doesNotMatch(again.out, /\$ (make|clang)/);
+    });
+
+    await t.step(
+      "parse judges the copied streams alone, without any tool on the path",
+      async () => {
+        const copy = `${dir}/copy`;
+        const parse = () => kmatrix(["parse", copy], { path: "/nonexistent" });
+        const restore = async () => {
+          await Deno.mkdir(copy, { recursive: true });
+          for (const name of ["console.log", "results.log"]) {
+            await Deno.copyFile(`${cell}/${name}`, `${copy}/${name}`);
+          }
+        };
+        await restore();
+        const whole = await parse();
+        assert.equal(whole.code, 0, whole.out);
+        assert.match(whole.out, /pass +linux-6\.12\/kcov /);
+
+        const results = `${copy}/results.log`;
+        await edit(results, / ok (\d+ kcov\.)/, " not ok $1");
+        assert.equal((await parse()).code, 3, "a flipped ok must not stay green");
+
+        await restore();
+        const text = await Deno.readTextFile(results);
+        const lines = text.trimEnd().split("\n");
+        await Deno.writeTextFile(results, lines.slice(0, -1).join("\n") + "\n");
+        assert.equal((await parse()).code, 3, "a cut stream must not stay green");
+      },
+    );
+  });
+});
+
+Deno.test("matrix runs a unique-mode cell of our series, every reference test included", async () => {
+  const out = await runsOf("unique");
+  const cell = "linux-6.12-unique/kcov-unique";
+  const ran = await kmatrix(["matrix", cell, "--output-dir", out]);
+  assert.equal(ran.code, 0, ran.out);
+  const cases = await junitCases(`${out}/latest/junit.xml`);
+  const state = (fixture: string, name: string) => {
+    const found = cases.find((one) =>
+      one["@_classname"] === `${cell}.${fixture}` && one["@_name"] === name
+    );
+    return !found
+      ? "missing"
+      : "skipped" in found
+      ? "skipped"
+      : "failure" in found
+      ? "failed"
+      : "passed";
+  };
+  const reference = "kcov_basic_syscall_coverage";
+  assert.deepEqual(
+    {
+      mode_trace_pc: state("kcov", `mode_trace_pc.${reference}`),
+      mode_trace_cmp: state("kcov", `mode_trace_cmp.${reference}`),
+      reset_ioctl_rw: state("kcov", `reset_ioctl_rw.${reference}`),
+      reset_ioctl_ro: state("kcov", `reset_ioctl_ro.${reference}`),
+      fast_rw: state("kcov_uniq", "fast_rw.kcov_uniq_coverage"),
+      slow_rw: state("kcov_uniq", "slow_rw.kcov_uniq_coverage"),
+      slow_ro: state("kcov_uniq", "slow_ro.kcov_uniq_coverage"),
+    },
+    {
+      mode_trace_pc: "passed",
+      mode_trace_cmp: "skipped",
+      reset_ioctl_rw: "passed",
+      reset_ioctl_ro: "passed",
+      fast_rw: "passed",
+      slow_rw: "passed",
+      slow_ro: "passed",
+    },
+  );
+});
+
+Deno.test("a test that is broken on purpose fails alone, and shows again elsewhere", async (t) => {
+  await withTempDir(async (dir) => {
+    const root = await copyProject(dir);
+    const source = `${root}/selftests/kcov/kcov_test.ts`;
+    await Deno.writeTextFile(source, (await Deno.readTextFile(source)) + BROKEN_TESTS);
+    const out = `${dir}/out`;
+    const args = ["matrix", "linux-6.12/kcov", "--bundle", "--output-dir", out];
+    const ran = await kmatrix(args, { root });
+    assert.equal(ran.code, 3, ran.out);
+    assert.match(ran.out.trimEnd(), /\nrepeat with: npx --yes deno task repro linux-6\.12\/kcov$/);
+    const red = (await junitCases(`${out}/latest/junit.xml`)).filter((one) =>
+      "failure" in one || "error" in one
+    );
+    assert.deepEqual(red.map((one) => one["@_name"]), [
+      "mode_trace_pc.expects_no_pcs",
+      "mode_trace_pc.skips_without_leave",
+    ]);
+
+    const cell = `${out}/latest/linux-6.12/kcov`;
+    await t.step("by its repro.sh, without this tool", async () => {
+      const argv = ["env", "-i", "PATH=/usr/bin:/bin", "sh", `${cell}/repro.sh`, `${dir}/work`];
+      const script = await $`${argv}`.noThrow().captureCombined();
+      assert.equal(script.code, 1, script.combined);
+      assert.match(script.combined, /^not ok: kcov\.mode_trace_pc\.expects_no_pcs$/m);
+      assert.match(script.combined, /^skip, not ok: kcov\.mode_trace_pc\.skips_without_leave$/m);
+      assert.match(script.combined, /^FAILED, as recorded$/m);
+    });
+
+    await t.step("by its bundle, in an empty folder", async () => {
+      const bundle = `${dir}/bundle.tar.xz`;
+      await Deno.copyFile(`${cell}/linux-6.12-kcov.tar.xz`, bundle);
+      const replay = await kmatrix(["replay", bundle, "--output-dir", `${dir}/empty`]);
+      assert.equal(replay.code, 0, replay.out);
+      assert.match(replay.out, /^the same verdict$/m);
+    });
+  });
+});
+
+/** Appended to the port: two tests more for each variant, all but one of which skip here. */
+const BROKEN_TESTS = `
+kcov.test("expects_no_pcs", (_t, device, variant) => {
+  const batch = new Batch();
+  device.resetIn(batch, variant.reset);
+  readNothing(batch);
+  const count = device.countIn(batch);
+  batch.run();
+  assertEquals(batch.result(count), 0n, "entries of one read(-1)");
+});
+
+kcov.test("skips_without_leave", (t) => t.skip("no reason at all"));
+`;
+
+Deno.test("the config gate stops a config whose request was dropped, and says why", async () => {
+  await withTempDir(async (dir) => {
+    const root = await copyProject(dir);
+    await edit(`${root}/configs/kasan.config`, /^# CONFIG_SLUB_TINY is not set\n/m, "");
+    const out = `${dir}/out`;
+    const args = ["configure", "linux-6.12/kcov-kasan", "--output-dir", out];
+    const ran = await kmatrix(args, { root });
+    assert.equal(ran.code, 5, ran.out);
+    assert.match(ran.out, /CONFIG_KASAN=y asked by configs\/kasan\.config:\d+/);
+    assert.match(ran.out, /SLUB_TINY=y, set by tinyconfig/);
+
+    const unknown = await kmatrix([
+      ...["configure", "linux-6.12/kcov", "--output-dir", out],
+      ...["--kconfig-add", "CONFIG_KCOV_UNIQUE=y"],
+    ]);
+    assert.equal(unknown.code, 5, unknown.out);
+    assert.match(unknown.out, /has no such option/);
+  });
+});

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+/**
+ * One cell's way through the stages, for every command that takes it: fetch, patch, configure,
+ * build, inspect, pack, boot, parse. Which cells go it, when, and what a failure means for others is
+ * the caller's: run/pipeline.ts for whole plans, run/one_cell.ts for a cell that is booted as often as a
+ * command likes.
+ */
+import type { Host } from "../host/host.ts";
+import { type Paths, RECORDINGS } from "../core/model/paths.ts";
+import type {
+  Accel,
+  BootRecord,
+  Cell,
+  CellResult,
+  CoverRequest,
+  Feature,
+  Initramfs,
+  Inspection,
+  KernelBuild,
+  KernelConfig,
+  KernelSpec,
+  Plan,
+  Session,
+  SourceArchive,
+  SourceTree,
+  Stage,
+} from "../core/model/model.ts";
+import { KmatrixError } from "../core/model/errors.ts";
+import { bootTimes, limitClass, limitsFor } from "../core/model/limits.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
+import { fetch } from "../stages/fetch.ts";
+import { patch } from "../stages/patch.ts";
+import { configure } from "../stages/configure.ts";
+import { build } from "../stages/build.ts";
+import { callFiles, inspect } from "../stages/inspect.ts";
+import { pack } from "../stages/pack.ts";
+import { chooseAccel } from "../steps/accel.ts";
+import { attend, type AttendOptions, boot, type BootInput } from "../stages/boot.ts";
+import { recallBoot, rememberBoot } from "../steps/boot_times.ts";
+import { parse } from "../stages/parse.ts";
+import { symbolizeFrames } from "../steps/symbolize.ts";
+
+/** What each stage gives. */
+export interface StageValues {
+  readonly fetch: SourceArchive;
+  readonly patch: SourceTree;
+  readonly configure: KernelConfig;
+  readonly build: KernelBuild;
+  readonly inspect: Inspection;
+  readonly pack: Initramfs;
+  readonly boot: BootRecord;
+  readonly parse: CellResult;
+}
+
+/** Runs the body of one stage and keeps what came of it; what it throws ends the cell's way. */
+export type RunStage = <S extends Stage>(
+  stage: S,
+  body: () => Promise<StageValues[S]>,
+) => Promise<StageValues[S]>;
+
+/** What a caller wants to know on the way to a kernel that can be booted. */
+export interface Looks {
+  /** Told before anything is compiled; what it throws ends the cell's way. */
+  readonly onConfigured?: (config: KernelConfig) => void;
+  /** Where it is given, a kernel that is not instrumented as asked is ready too; told why. */
+  readonly onUninspected?: (failure: KmatrixError) => void;
+}
+
+/** A kernel that is built and a guest that is packed. */
+export interface ReadyKernel {
+  readonly kernel: KernelBuild;
+  readonly initramfs: Initramfs;
+}
+
+/** The same for one of the cells that share it. */
+export interface ReadyCell extends ReadyKernel {
+  readonly cell: Cell;
+  /** What the guest is told that it can expect. */
+  readonly features: readonly Feature[];
+}
+
+export interface BootRequest {
+  /** Folder for the recordings. */
+  readonly dir: string;
+  /** Globs over test ids; empty for all. */
+  readonly filter: readonly string[];
+  readonly cover?: CoverRequest | undefined;
+  readonly session?: Session | undefined;
+}
+
+/** One boot, and what its recordings say. */
+export interface Booted {
+  readonly record: BootRecord;
+  readonly result: CellResult;
+}
+
+/** Body and lock: a kernel's tree and build folders belong to one run at a time. */
+export function withKernelLock<T>(
+  id: string,
+  paths: Paths,
+  host: Host,
+  body: () => Promise<T>,
+): Promise<T> {
+  return host.fs.locked(
+    `${paths.cache}/locks/kernel-${id}`,
+    () => host.log("info", `another run is working on ${id}; waiting for it`),
+    body,
+  );
+}
+
+export class CellStages {
+  readonly #plan: Plan;
+  readonly #paths: Paths;
+  readonly #host: Host;
+  #accel: Accel | null = null;
+  #choosing: Promise<Accel> | null = null;
+
+  /** @param plan Its settings, --kconfig-add and lists of what is known hold; not its cells. */
+  constructor(plan: Plan, paths: Paths, host: Host) {
+    this.#plan = plan;
+    this.#paths = paths;
+    this.#host = host;
+  }
+
+  /** What guests run on; null before the first boot. */
+  get accel(): Accel | null {
+    return this.#accel;
+  }
+
+  /** @throws KmatrixError as fetch and patch do. */
+  async source(kernel: KernelSpec, run: RunStage): Promise<SourceTree> {
+    const archive = await run("fetch", () => fetch(kernel, ...this.#tools));
+    const { version } = archive;
+    this.#host.emit({ event: "kernel-found", kernel: kernel.id, version });
+    return await run("patch", () => patch(archive, kernel, ...this.#tools));
+  }
+
+  /**
+   * @param cell One of those that share the build.
+   * @throws KmatrixError as configure, build, inspect and pack do.
+   */
+  async ready(
+    cell: Cell,
+    source: SourceTree,
+    run: RunStage,
+    { onConfigured, onUninspected }: Looks = {},
+  ): Promise<ReadyKernel> {
+    const plan = this.#plan;
+    const config = await run("configure", () => configure(source, cell, plan, ...this.#tools));
+    onConfigured?.(config);
+    const kernel = await run("build", () => build(config, plan.settings, ...this.#tools));
+    const { key } = config;
+    const { compiled, objects, durationMs } = kernel;
+    this.#host.emit({ event: "kernel-built", key, compiled, objects, durationMs });
+    try {
+      await run("inspect", () => inspect(kernel, cell.kernel, ...this.#tools));
+    } catch (error) {
+      const inspected = error instanceof KmatrixError && error.kind === "inspect";
+      if (!onUninspected || !inspected) throw error;
+      onUninspected(error);
+    }
+    const initramfs = await run("pack", () => pack(cell.toolchain, ...this.#tools));
+    return { kernel, initramfs };
+  }
+
+  /**
+   * Boots once and judges the recordings; what the guest does is in the result, never thrown.
+   * @throws KmatrixError "infra" where the recordings cannot be kept, "interrupted".
+   */
+  async boot(ready: ReadyCell, request: BootRequest, run: RunStage): Promise<Booted> {
+    const told = { cell: ready.cell.id, folder: request.dir };
+    const record = await run("boot", async () => {
+      const record = await boot(await this.#input(ready, request), this.#host);
+      this.#stopIfBrokenOff();
+      return record;
+    });
+    const result = await run("parse", () => this.#judge(ready, request, record));
+    for (const { id, title, during, times, root, fingerprint, allowed } of result.splats) {
+      this.#host.emit({
+        ...{ event: "splat", ...told, id, title, during, times, root, fingerprint },
+        allowed: allowed !== null,
+      });
+    }
+    return { record, result };
+  }
+
+  /** Boots with the user's terminal as the console; gives QEMU's exit code. */
+  async attend(ready: ReadyCell, request: BootRequest, options: AttendOptions): Promise<number> {
+    return await attend(await this.#input(ready, request), options, this.#host);
+  }
+
+  async #input(ready: ReadyCell, request: BootRequest): Promise<BootInput> {
+    const { cell, kernel, initramfs, features } = ready;
+    const guest = {
+      ...filesOf(kernel),
+      calls: callFiles(kernel),
+      selftests: kernel.selftests,
+      initramfs,
+      machine: cell.machine,
+    };
+    const { settings } = this.#plan;
+    // Once for all boots, unless it fails.
+    const accel = this.#accel ?? await (this.#choosing ??= chooseAccel(
+      settings.accel,
+      (probe) => boot({ ...guest, ...probe }, this.#host),
+      ...this.#tools,
+    ).finally(() => this.#choosing = null));
+    this.#accel = accel;
+    const measured = await recallBoot(limitClass(accel, features), cell.id, ...this.#tools);
+    const limits = limitsFor(accel, features, settings.timeoutSeconds, measured);
+    return { ...guest, cell: cell.id, accel, features, limits, ...request };
+  }
+
+  async #judge(
+    { cell, kernel, initramfs, features }: ReadyCell,
+    { dir, cover }: BootRequest,
+    record: BootRecord,
+  ): Promise<CellResult> {
+    const tests = cover === undefined ? initramfs.tests : await declaredTests(cover);
+    const result = await parse(dir, tests, this.#host, {
+      allow: this.#plan.matrix.splats,
+      symbolize: (frames) =>
+        symbolizeFrames(frames, filesOf(kernel), cell.toolchain, dir, this.#host),
+    });
+    if (result.splats.length > 0) {
+      const text = `${JSON.stringify(result.splats, null, 2)}\n`;
+      await this.#host.fs.writeText(`${dir}/${RECORDINGS.splats}`, text);
+    }
+    if (result.boot === null) {
+      const kind = limitClass(record.accel, features);
+      await rememberBoot(kind, cell.id, bootTimes(record), ...this.#tools);
+    }
+    return result;
+  }
+
+  #stopIfBrokenOff(): void {
+    if (!this.#host.signal.aborted) return;
+    throw new KmatrixError("interrupted", "interrupted", "the run was interrupted");
+  }
+
+  get #tools(): [Paths, Host] {
+    return [this.#paths, this.#host];
+  }
+}
+
+function filesOf({ vmlinux, modules, config }: KernelBuild) {
+  return { vmlinux, modules: modules.map((name) => `${config.buildDir}/${name}`) };
+}

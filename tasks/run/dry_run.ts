@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+/** The commands of a run, in its order, as lines for a shell; nothing is run or changed. */
+import type { Host } from "../host/host.ts";
+import type { Paths } from "../core/model/paths.ts";
+import { cellFolder, moduleFolder } from "../core/model/paths.ts";
+import type { KernelSpec, Plan, Stage } from "../core/model/model.ts";
+import { comesTo } from "../core/model/stage_table.ts";
+import {
+  clangOf,
+  makeArgv,
+  type MakeRequest,
+  moduleArgv,
+  selftestArgv,
+} from "../core/build/make.ts";
+import { groupByBuild } from "../core/matrix/plan.ts";
+import { qemuArgv } from "../core/boot/qemu.ts";
+import { debianSourceTar } from "../core/matrix/requirements.ts";
+import { formatCommand } from "../core/text/shell.ts";
+import { bytecodeArgv, runtimeArgv } from "../stages/pack.ts";
+import { findQuickjs } from "../steps/quickjs.ts";
+import { buildTargets } from "../stages/build.ts";
+import { requestOf } from "../stages/configure.ts";
+import { renderFragment } from "../core/kconfig/kconfig.ts";
+import { C_SELFTEST_SOURCE } from "../../selftests/kcov/c_programs.ts";
+
+/**
+ * Folders that depend on what is found at run time stand as <source> and <key>.
+ * @throws what reading the fragments throws.
+ */
+export async function dryRun(
+  plan: Plan,
+  until: Stage,
+  paths: Paths,
+  host: Host,
+): Promise<string[]> {
+  const lines: string[] = [];
+  const reached = (stage: Stage) => comesTo(stage, until);
+  const command = (...argv: string[]) => lines.push(formatCommand({ argv }));
+  for (const cells of groupByBuild(plan.cells)) {
+    const { kernel, config, toolchain } = cells[0]!;
+    const { path: source, commands } = sourceCommands(kernel, paths);
+    lines.push(`# ${cells.map((cell) => cell.id).join(", ")}`);
+    if (reached("patch")) { for (const argv of commands) command(...argv); }
+    const buildDir = `${paths.builds}/<key>`;
+    const request: MakeRequest = {
+      source: { path: source, digest: "" },
+      buildDir,
+      toolchain,
+      jobs: plan.settings.jobs,
+      variables: plan.settings.makeVariables,
+    };
+    const make = (...targets: string[]) => command(...makeArgv(request, targets));
+    const options = await requestOf(cells[0]!, plan.kconfigAdd, paths, host);
+    if (reached("configure")) {
+      make("tinyconfig");
+      const count = renderFragment(options).split("\n").filter((line) => /CONFIG_/.test(line));
+      lines.push(`# ${count.length} options of ${config.fragments.join(" + ")} into .config`);
+      make("olddefconfig");
+    }
+    if (reached("build")) {
+      const modules = options.lines.some(({ option, value }) =>
+        option === "CONFIG_MODULES" && value === "y"
+      );
+      make(...buildTargets({ features: modules ? ["modules"] : [] }));
+      if (await bringsSelftest(kernel, host)) {
+        make("headers");
+        const output = `${buildDir}/kmatrix-selftests`;
+        command(...selftestArgv(request, C_SELFTEST_SOURCE, output, []));
+      }
+      for (const name of modules ? await host.fs.list(paths.testModules) : []) {
+        const folder = `${buildDir}/${moduleFolder(name)}`;
+        command("cp", "-r", `${paths.testModules}/${name}`, folder);
+        command(...moduleArgv(request, folder));
+      }
+    }
+    if (reached("pack")) {
+      const quickjs = await findQuickjs(paths, host) ??
+        { include: "<quickjs>", library: "<quickjs>/libquickjs.a" };
+      const source = `${paths.root}/selftests/runtime/init.c`;
+      const dir = `${paths.guests}/<digest>`;
+      const init = `${dir}/root/init`;
+      command(...runtimeArgv(clangOf(toolchain), quickjs, source, init));
+      command(...bytecodeArgv(init, `${dir}/tests.js`, `${dir}/root/kmatrix/tests.qjs`));
+    }
+    if (!reached("boot")) continue;
+    for (const cell of cells) {
+      const dir = `${paths.out}/<run>/${cellFolder(cell.id)}`;
+      command(...qemuArgv({
+        vmlinux: `${buildDir}/vmlinux`,
+        initramfs: `${dir}/initramfs.cpio`,
+        resultsFile: `${dir}/results.log`,
+        machine: cell.machine,
+        accel: plan.settings.accel === "kvm" ? "kvm" : "tcg",
+      }));
+    }
+  }
+  return lines;
+}
+
+/** Whether a kernel has a KCOV selftest in C, as far as that can be seen before it is unpacked. */
+async function bringsSelftest({ source, series }: KernelSpec, host: Host): Promise<boolean> {
+  const makefile = `${C_SELFTEST_SOURCE}/Makefile`;
+  if (source.kind === "tree" && await host.fs.exists(`${source.path}/${makefile}`)) return true;
+  for (const { file } of series) {
+    if ((await host.fs.readText(file)).includes(`+++ b/${makefile}`)) return true;
+  }
+  return false;
+}
+
+/** How the tree of a kernel is made, and where. */
+function sourceCommands(
+  { id, source, series }: KernelSpec,
+  paths: Paths,
+): { readonly path: string; readonly commands: readonly (readonly string[])[] } {
+  const base = source.kind === "tree" ? source.path : `${paths.sources}/base-<source>`;
+  const own = series.length > 0 || source.kind === "commits";
+  const path = own ? `${paths.sources}/${id}` : base;
+  const apply = series.map((
+    { file, strip = 1 },
+  ) => ["git", "-C", path, "apply", `-p${strip}`, "--", file]);
+  if (source.kind === "commits") {
+    const { id: head } = source.commits.at(-1)!;
+    const checkout = ["git", `--work-tree=${path}`, "read-tree", "--reset", "-u", head];
+    return { path, commands: [checkout, ...apply] };
+  }
+  const archive = source.kind === "debian" ? debianSourceTar(source.package) : "<archive>";
+  const unpack = ["tar", "--extract", "-f", archive, "-C", base, "--strip-components=1"];
+  return {
+    path,
+    commands: [
+      ...(source.kind === "tree" ? [] : [unpack]),
+      ...(own ? [["cp", "--archive", base, path]] : []),
+      ...apply,
+    ],
+  };
+}

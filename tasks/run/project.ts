@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+/** Reads matrix.yaml and what lies beside it from the disk, and makes a plan of them. */
+import type { Host } from "../host/host.ts";
+import type {
+  Cell,
+  KernelSpec,
+  Matrix,
+  Plan,
+  RunSettings,
+  SandboxChoice,
+  Selection,
+  Settings,
+} from "../core/model/model.ts";
+import type { Paths } from "../core/model/paths.ts";
+import { withKernelLock } from "./cell_stages.ts";
+import { failureFrom, KmatrixError } from "../core/model/errors.ts";
+import { kernelTree } from "../steps/kernel_tree.ts";
+import { parseAllowList } from "../core/console/allow_list.ts";
+import { splitCellId } from "../core/model/cells.ts";
+import { keyedVariables, leftOut, makeVariables } from "../core/model/environment.ts";
+import { parseKernelSpec } from "../core/matrix/kernel_spec.ts";
+import { parseMatrix, withBroughtKernel } from "../core/matrix/matrix.ts";
+import { bring, type BringRequest } from "../steps/bring.ts";
+import { checkPatches } from "../steps/mailbox.ts";
+import { requestOf } from "../stages/configure.ts";
+import { fetch } from "../stages/fetch.ts";
+import { patch, treeInPlace } from "../stages/patch.ts";
+import { ensureReady } from "../steps/setup.ts";
+import { selectCells, shardCells } from "../core/matrix/plan.ts";
+import { declaredTestsIfAny } from "../steps/declared_tests.ts";
+
+/** @throws KmatrixError "usage" for anything wrong in the matrix or in a kernel.yaml. */
+export async function loadMatrix(file: string, paths: Paths, host: Host): Promise<Matrix> {
+  const text = await host.fs.readTextIfAny(file);
+  if (text === null) {
+    throw new KmatrixError("usage", "no-matrix", `there is no matrix file ${file}`);
+  }
+  const fragments = (await host.fs.list(`${paths.root}/configs`))
+    .filter((name) => name.endsWith(".config")).map((name) => name.replace(/\.config$/, ""));
+  const today = new Date(host.now()).toISOString().slice(0, 10);
+  const matrix = parseMatrix(file, text, {
+    kernels: await loadKernels(paths, host),
+    fragments,
+    today,
+    tests: (await declaredTestsIfAny())?.map(({ id }) => id) ?? null,
+    llvm: host.env("LLVM"),
+    cc: host.env("CC"),
+  });
+  const allowed = await host.fs.readTextIfAny(
+    `${file.slice(0, file.lastIndexOf("/"))}/splats.yaml`,
+  );
+  if (allowed === null) return matrix;
+  return { ...matrix, splats: parseAllowList("splats.yaml", allowed, matrix.cells, today) };
+}
+
+async function loadKernels(paths: Paths, host: Host): Promise<KernelSpec[]> {
+  const kernels: KernelSpec[] = [];
+  for (const id of await host.fs.list(`${paths.root}/kernels`)) {
+    const dir = `${paths.root}/kernels/${id}`;
+    const text = await host.fs.readTextIfAny(`${dir}/kernel.yaml`);
+    if (text === null) continue;
+    const series = await host.fs.readTextIfAny(`${dir}/patches/series`);
+    const list = await host.fs.readTextIfAny(`${dir}/uninstrumented.list`);
+    const kernel = parseKernelSpec(id, dir, `kernels/${id}/kernel.yaml`, text, series, list);
+    await checkPatches(kernel.series, `kernels/${id}/patches/series`, host);
+    kernels.push(kernel);
+  }
+  return kernels;
+}
+
+/** How far withOwnKernel() may go to read the Kconfig files of a kernel. */
+export type TreeLook =
+  /** Not at all: every cell is taken. */
+  | { readonly kind: "none" }
+  /** With what the machine has. */
+  | { readonly kind: "as-is" }
+  /** The machine is made ready first. */
+  | { readonly kind: "made-ready"; readonly sandbox: SandboxChoice };
+
+/**
+ * The matrix with the kernel of --tree, --series or --range in it, or as it is where none is named.
+ * Its cells are those of the template kernel that its Kconfig files have the options for; nobody
+ * asks them where every cell is named by its id.
+ * @param own Its paths are absolute.
+ * @throws KmatrixError as bring() does.
+ */
+export async function withOwnKernel(
+  matrix: Matrix,
+  globs: readonly string[],
+  own: BringRequest,
+  look: TreeLook,
+  paths: Paths,
+  host: Host,
+): Promise<Matrix> {
+  const { tree, series, kernel, range } = own;
+  if (tree === undefined && series === undefined && range === undefined) {
+    for (const option of ["fuzz", "partial"] as const) {
+      if (own[option]) {
+        throw new KmatrixError("usage", "bad-usage", `--${option} needs --series`);
+      }
+    }
+    if (kernel === undefined) return matrix;
+    const text = "--kernel names what --series goes on top of; to choose cells, give a glob";
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
+  // Of commits, a bare repository will do.
+  if (tree !== undefined && range === undefined) await kernelTree(tree, host);
+  const brought = await bring(own, matrix, paths, host);
+  const whole = withBroughtKernel(matrix, brought);
+  if (globs.length > 0 && globs.every((glob) => splitCellId(glob) !== undefined)) return whole;
+  const known = await kconfigNames(whole.cells, brought, look, paths, host);
+  if (known === null) return whole;
+  const cells: Cell[] = [];
+  for (const cell of whole.cells) {
+    const lacking = await lackingOptions(cell, known, paths, host);
+    if (lacking.length === 0) cells.push(cell);
+    else {
+      const names = lacking.join(", ");
+      host.log("notice", `${cell.id} is left out: this kernel has no ${names}`);
+    }
+  }
+  return { ...whole, cells };
+}
+
+/** Every symbol that the tree's Kconfig files define; null where the tree cannot be had yet. */
+async function kconfigNames(
+  cells: readonly Cell[],
+  kernel: KernelSpec,
+  look: TreeLook,
+  paths: Paths,
+  host: Host,
+): Promise<ReadonlySet<string> | null> {
+  if (look.kind === "none") {
+    const text = "--dry-run looks into no tree: cells that it lacks the options for are listed too";
+    host.log("notice", text);
+    return null;
+  }
+  try {
+    if (look.kind === "made-ready") {
+      await ensureReady(cells, { install: true, sandbox: look.sandbox }, paths, host);
+    }
+    const inPlace = treeInPlace(kernel);
+    // Its state is no matter yet, and takes its time.
+    if (inPlace !== null) return await kconfigSymbols((await kernelTree(inPlace, host)).path, host);
+    const source = await withKernelLock(
+      kernel.id,
+      paths,
+      host,
+      async () => await patch(await fetch(kernel, paths, host), kernel, paths, host),
+    );
+    return await kconfigSymbols(source.path, host);
+  } catch (error) {
+    // A run meets the same failure in its own stages and reports it for every cell.
+    const { message } = failureFrom(error);
+    host.log(
+      "notice",
+      `${kernel.id}: cells that it lacks the options for are not known: ${message}`,
+    );
+    return null;
+  }
+}
+
+/** Every symbol that the Kconfig files of a tree define, without CONFIG_. */
+export async function kconfigSymbols(tree: string, host: Host): Promise<ReadonlySet<string>> {
+  const pattern = "^[[:space:]]*(menu)?config +[A-Za-z0-9_]+";
+  const argv = ["grep", "-RhoE", pattern, "--include=Kconfig*", tree];
+  const { stdout } = await host.run({ argv });
+  return new Set(stdout.split("\n").map((line) => line.trim().split(/\s+/).at(-1)!));
+}
+
+/** Options that a cell wants to be on and that are none of these symbols. */
+export async function lackingOptions(
+  cell: Cell,
+  symbols: ReadonlySet<string>,
+  paths: Paths,
+  host: Host,
+): Promise<string[]> {
+  const { lines } = await requestOf(cell, [], paths, host);
+  return lines.filter(({ option, value }) =>
+    value !== "n" && !symbols.has(option.replace(/^CONFIG_/, ""))
+  ).map(({ option }) => option);
+}
+
+/** What a run with these settings will do. @throws KmatrixError "no-match" or "usage". */
+export function makePlan(
+  matrix: Matrix,
+  { globs, shard }: Selection,
+  settings: Settings,
+  host: Host,
+): Plan {
+  const chosen = selectCells(matrix, globs);
+  const cells = shard ? shardCells(chosen, shard.part, shard.of) : chosen;
+  if (cells.length === 0) {
+    throw new KmatrixError(
+      "no-match",
+      "empty-shard",
+      "this shard has no cells: there are fewer builds",
+    );
+  }
+  const ignored = leftOut(host.environment());
+  if (ignored.length > 0) {
+    const text = `not passed on to builds: ${ignored.join(", ")} (docs/matrix.md says what is)`;
+    host.log("notice", text);
+  }
+  const { kconfigAdd, ...rest } = settings;
+  return { matrix, cells, kconfigAdd, settings: runSettings(rest, host) };
+}
+
+/** What machine and environment add. @throws KmatrixError "bad-environment" for another ARCH. */
+function runSettings(settings: Omit<Settings, "kconfigAdd">, host: Host): RunSettings {
+  const arch = host.env("ARCH") || undefined;
+  if (arch !== undefined && !["x86", "x86_64"].includes(arch)) {
+    throw new KmatrixError("usage", "bad-environment", `ARCH=${arch}: only x86_64 is supported`);
+  }
+  return {
+    ...settings,
+    jobs: settings.jobs ?? navigator.hardwareConcurrency,
+    makeVariables: makeVariables(host.env),
+    keyedVariables: keyedVariables(host.env),
+  };
+}

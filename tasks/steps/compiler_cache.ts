@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/**
+ * ccache in front of clang, where it is installed: as a script of the compiler's name that comes
+ * first on the PATH of make, so that no command line of the build changes with it, and a build
+ * folder can be gone on with when ccache has come or gone.
+ */
+import { relative } from "node:path/posix";
+import type { Command, Host } from "../host/host.ts";
+import type { Paths } from "../core/model/paths.ts";
+import type { KernelConfig, SourceTree } from "../core/model/model.ts";
+import { sha256 } from "../core/text/digest.ts";
+import type { Confinement } from "../core/build/sandbox.ts";
+import { clangOf, llvmTool } from "../core/build/make.ts";
+import { NO_REMOTE, type RemoteStorage, remoteStorage } from "../core/build/ccache_remote.ts";
+import { CCACHE_SCRIPT } from "../core/build/ccache_script.ts";
+import { probeProgram } from "./probe_cache.ts";
+import { toolchainFiles } from "./toolchain_files.ts";
+
+export interface CompilerCache {
+  /** For the environment of make. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where ccache appends what each of its calls came to (CCACHE_STATSLOG). */
+  readonly log: string;
+  /** Where it keeps objects: a confined compiler writes there too. */
+  readonly dir: string;
+  /** Where it looks, and keeps them, besides. */
+  readonly remote: RemoteStorage;
+}
+
+/** null where there is no ccache, CCACHE_DISABLE is set, or the compiler is named by a path. */
+export async function compilerCache(
+  { toolchain, buildDir, source }: Pick<KernelConfig, "toolchain" | "buildDir"> & {
+    readonly source: Pick<SourceTree, "path" | "kernelId" | "brought">;
+  },
+  paths: Paths,
+  host: Host,
+): Promise<CompilerCache | null> {
+  const ccache = await host.fs.which("ccache");
+  // With LLVM= kbuild compiles its host tools with LLVM's clang, whatever CC= says.
+  const names = [clangOf(toolchain), llvmTool(toolchain.llvm, "clang")];
+  const bare = names.every((name) => /^[\w.+-]+$/.test(name));
+  if (ccache === null || host.env("CCACHE_DISABLE") || !bare) return null;
+  const scripts = `${paths.cache}/toolchain/ccache`;
+  await host.fs.makeDir(`${scripts}/links`);
+  for (const name of new Set(names)) {
+    const link = `${scripts}/links/${name}`;
+    if (!await host.fs.exists(link)) await host.fs.link(ccache, link);
+    await writeScript(`${scripts}/${name}`, host);
+  }
+  const versions = await Promise.all(
+    names.map(async (name) => (await probeProgram([name, "--version"], paths.cache, host)).stdout),
+  );
+  // Not their paths, which are others on another machine.
+  const files = await toolchainFiles(names, paths.cache, host);
+  if (files === null) return null;
+  const digests = Object.values(files).sort();
+  const log = `${buildDir}/kmatrix-ccache.log`;
+  // What a stranger's Makefile puts there must not become a part of any other kernel.
+  const { brought = false, kernelId } = source;
+  const dir = brought
+    ? `${paths.cache}/ccache-brought/${kernelId}`
+    : host.env("CCACHE_DIR") || `${paths.cache}/ccache`;
+  await host.fs.makeDir(dir);
+  const remote = brought ? NO_REMOTE : await remoteOf(host);
+  const path = host.env("PATH") ?? "";
+  return {
+    log,
+    dir,
+    remote,
+    env: {
+      PATH: `${scripts}:${path}`,
+      // What the script goes by; kbuild resolves links in the path of the source.
+      KMATRIX_PATH: path,
+      KMATRIX_SOURCE: await host.fs.realPath(source.path) ?? source.path,
+      KMATRIX_RELATIVE: relative(buildDir, source.path),
+      KMATRIX_BUILD: buildDir,
+      CCACHE_DIR: dir,
+      ...(brought ? { CCACHE_MAXSIZE: "1G" } : {}),
+      CCACHE_REMOTE_STORAGE: remote.value,
+      CCACHE_SECONDARY_STORAGE: "",
+      // Its default is below /run, which a confined compiler does not see.
+      CCACHE_TEMPDIR: `${dir}/tmp`,
+      // Paths below the cache become relative to where the compiler runs, for what the script leaves.
+      CCACHE_BASEDIR: paths.cache,
+      CCACHE_NOHASHDIR: "1",
+      // Takes the headers from clang's own dependency file, which kbuild asks for anyway, instead
+      // of running the preprocessor once more for each miss.
+      CCACHE_DEPEND: "1",
+      // By default ccache looks at clang alone, which is a small program over shared libraries.
+      CCACHE_COMPILERCHECK: `string:${await sha256([...versions, ...digests].join("\n"))}`,
+      CCACHE_STATSLOG: log,
+    },
+  };
+}
+
+/** What the user has of storage elsewhere, and a build of this run can reach. */
+async function remoteOf(host: Host): Promise<RemoteStorage> {
+  const value = host.env("CCACHE_REMOTE_STORAGE") || host.env("CCACHE_SECONDARY_STORAGE") || "";
+  const confined = (await host.sandbox()).kind !== "none";
+  const remote = remoteStorage(value, confined);
+  // Confined, only what is there can be made visible.
+  for (const folder of remote.writable) await host.fs.makeDir(folder);
+  return remote;
+}
+
+/** What a command may touch that compiles through ccache, and its environment. */
+export function throughCache(
+  confine: Confinement,
+  cache: CompilerCache | null,
+): Pick<Command, "confine" | "env"> {
+  if (cache === null) return { confine };
+  const { dir, remote, env } = cache;
+  return {
+    env,
+    confine: {
+      ...confine,
+      writable: [...confine.writable, dir, ...remote.writable],
+      readable: [...confine.readable, ...remote.readable],
+    },
+  };
+}
+
+/** In one step, for another run may be compiling with it. */
+async function writeScript(path: string, host: Host): Promise<void> {
+  if (await host.fs.readTextIfAny(path) === CCACHE_SCRIPT) return;
+  const fresh = `${path}.${crypto.randomUUID()}`;
+  await host.fs.writeText(fresh, CCACHE_SCRIPT);
+  await host.run({ argv: ["chmod", "755", fresh] });
+  await host.fs.rename(fresh, path);
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { FakeHost, withTempDir } from "../testing/fake_host.ts";
+import { pathsFor } from "../core/model/paths.ts";
+import { compilerCache, throughCache } from "./compiler_cache.ts";
+
+const TOOLCHAIN = { id: "clang-22", llvm: "-22" };
+
+function configIn(dir: string) {
+  const { builds, sources } = pathsFor(dir, null, null);
+  return {
+    toolchain: TOOLCHAIN,
+    buildDir: `${builds}/k`,
+    source: { kernelId: "linux", path: `${sources}/linux` },
+  };
+}
+
+function hostWith(programs: readonly string[], variables: Record<string, string> = {}): FakeHost {
+  const which = (name: string) => Promise.resolve(programs.includes(name) ? `/bin/${name}` : null);
+  const host = new FakeHost({
+    fs: { which },
+    answer: ({ argv }) => ({ stdout: `version of ${argv[0]}` }),
+  });
+  return Object.assign(host, { env: (name: string) => variables[name] });
+}
+
+Deno.test("compilerCache() puts ccache on the PATH under the compiler's name, with paths that are the same in every clone", () =>
+  withTempDir(async (dir) => {
+    const paths = pathsFor(dir, null, null);
+    const config = configIn(dir);
+    const host = hostWith(["ccache", "clang-22"], { PATH: "/usr/bin" });
+    const scripts = `${dir}/.cache/toolchain/ccache`;
+    // What another version has left there.
+    await Deno.mkdir(scripts, { recursive: true });
+    await Deno.symlink("/bin/ccache", `${scripts}/clang-22`);
+    const { env, log } = (await compilerCache(config, paths, host))!;
+    assert.equal(env["PATH"], `${scripts}:/usr/bin`);
+    assert.equal(env["KMATRIX_PATH"], "/usr/bin");
+    assert.match(await Deno.readTextFile(`${scripts}/clang-22`), /^#!\/bin\/sh$/m);
+    assert.equal(await Deno.readLink(`${scripts}/links/clang-22`), "/bin/ccache");
+    assert.equal(env["CCACHE_BASEDIR"], paths.cache);
+    assert.equal(env["CCACHE_DIR"], `${paths.cache}/ccache`);
+    assert.equal(env["CCACHE_STATSLOG"], log);
+    // Again, over what is there already.
+    assert.deepEqual((await compilerCache(config, paths, host))!.env, env);
+  }));
+
+Deno.test("compilerCache() tells compilers apart by their versions, and keeps the user's folder", () =>
+  withTempDir(async (dir) => {
+    const paths = pathsFor(dir, null, null);
+    const config = configIn(dir);
+    const checks: (string | undefined)[] = [];
+    for (const cc of ["clang-22", "clang-dev"]) {
+      const host = hostWith(["ccache", "clang-22", "clang-dev"], {
+        CCACHE_DIR: `${dir}/shared`,
+      });
+      const toolchain = { ...TOOLCHAIN, cc };
+      const { env } = (await compilerCache({ ...config, toolchain }, paths, host))!;
+      assert.equal(env["CCACHE_DIR"], `${dir}/shared`);
+      checks.push(env["CCACHE_COMPILERCHECK"]);
+    }
+    assert.equal(new Set(checks).size, 2);
+  }));
+
+Deno.test("compilerCache() is not used without ccache, against CCACHE_DISABLE or for a compiler named by its path", () =>
+  withTempDir(async (dir) => {
+    const paths = pathsFor(dir, null, null);
+    const config = configIn(dir);
+    assert.equal(await compilerCache(config, paths, hostWith(["clang-22"])), null);
+    const disabled = hostWith(["ccache", "clang-22"], { CCACHE_DISABLE: "1" });
+    assert.equal(await compilerCache(config, paths, disabled), null);
+    const elsewhere = { ...config, toolchain: { id: "own", llvm: "/opt/llvm/bin/" } };
+    assert.equal(await compilerCache(elsewhere, paths, hostWith(["ccache"])), null);
+  }));
+
+Deno.test("compilerCache() gives what was brought a folder of its own, whatever the user's is", () =>
+  withTempDir(async (dir) => {
+    const paths = pathsFor(dir, null, null);
+    const config = configIn(dir);
+    const host = hostWith(["ccache", "clang-22"], { CCACHE_DIR: `${dir}/shared` });
+    const folders = [];
+    for (const kernelId of ["linux-6.12+a", "linux-6.12+b"]) {
+      const source = { ...config.source, kernelId, brought: true };
+      const { env, dir: open } = (await compilerCache({ ...config, source }, paths, host))!;
+      assert.equal(env["CCACHE_DIR"], open);
+      assert.equal(env["CCACHE_REMOTE_STORAGE"], "", "removed");
+      folders.push(open);
+    }
+    assert.deepEqual(folders, [
+      `${paths.cache}/ccache-brought/linux-6.12+a`,
+      `${paths.cache}/ccache-brought/linux-6.12+b`,
+    ]);
+  }));
+
+/** What ccache is called with, in a clone of its own, for words that name its folders. */
+async function wordsIn(
+  clone: string,
+  source: string,
+  words: (source: string, build: string) => readonly string[],
+  at: (source: string, build: string) => string,
+): Promise<string[]> {
+  const config = {
+    ...configIn(clone),
+    source: { kernelId: source, path: `${clone}/.cache/sources/${source}` },
+  };
+  const { buildDir, source: { path } } = config;
+  const folders = [`${path}/kernel`, `${path}/tools/objtool`, `${buildDir}/tools/objtool`];
+  for (const folder of [...folders, `${clone}/bin`]) {
+    await Deno.mkdir(folder, { recursive: true });
+  }
+  await Deno.symlink(path, `${buildDir}/source`);
+  const ccache = `${clone}/bin/ccache`;
+  const script = `#!/bin/sh
+printf "%s\\n" "\${0##*/}" "$PATH" "$@"
+for word; do
+  case $word in -Wp,-MD,*) printf '%s' '${DEPENDENCIES}' > "\${word#-Wp,-MD,}" ;; esac
+done
+exit 3
+`;
+  await Deno.writeTextFile(ccache, script, { mode: 0o755 });
+  const host = Object.assign(
+    new FakeHost({ fs: { which: () => Promise.resolve(ccache) }, answer: () => ({}) }),
+    { env: (name: string) => name === "PATH" ? "/usr/bin:/bin" : undefined },
+  );
+  const { env } = (await compilerCache(config, pathsFor(clone, null, null), host))!;
+  await Deno.chmod(`${clone}/.cache/toolchain/ccache/clang-22`, 0o755);
+  const { code, stdout } = await new Deno.Command("sh", {
+    args: ["-c", 'exec clang-22 "$@"', "sh", ...words(path, buildDir)],
+    cwd: at(path, buildDir),
+    env,
+    clearEnv: true,
+  }).output();
+  assert.equal(code, 3, "the compiler's own code");
+  return new TextDecoder().decode(stdout).trimEnd().split("\n");
+}
+
+/** What clang writes in the build folder. */
+const DEPENDENCIES = `./tools/objtool/check.o: source/tools/objtool/check.c /usr/include/a.h \\
+  source/tools/include/list.h ./tools/objtool/libsubcmd/include/help.h \\
+  source/tools/objtool/../lib/rbtree.c
+`;
+
+Deno.test("ccache gets the same words in each clone and for each source, where the build folder is", () =>
+  withTempDir(async (dir) => {
+    const words = (source: string, build: string) => [
+      `-I${source}/include`,
+      "-I./include/generated",
+      `-ffile-prefix-map=${source}/=`,
+      `-ffile-prefix-map=../../sources/${source.split("/").at(-1)}/=`,
+      `-ffile-prefix-map=${build}=.`,
+      `-isystem`,
+      source,
+      `-DBOTH="${source}/a:${source}/b c"`,
+      `-I${source}-other/include`,
+      "-DSLASH=/",
+      `${source}/kernel/fork.c`,
+    ];
+    const [one, other] = await Promise.all([["one", "linux"], ["two", "linux-unique"]].map(
+      ([clone, source]) => wordsIn(`${dir}/${clone}`, source!, words, (_, build) => build),
+    ));
+    const own = `-I${dir}/one/.cache/sources/linux-other/include`;
+    assert.deepEqual(one, [
+      "clang-22",
+      "/usr/bin:/bin",
+      "-Isource/include",
+      "-I./include/generated",
+      "-ffile-prefix-map=source/=",
+      "-ffile-compilation-dir=.",
+      "-isystem",
+      "source",
+      '-DBOTH="source/a:source/b c"',
+      own,
+      "-DSLASH=/",
+      "source/kernel/fork.c",
+    ]);
+    assert.deepEqual(other!.map((word) => word.startsWith("-I/") ? own : word), one);
+  }));
+
+/** As tools/build compiles objtool. */
+const OBJTOOL = (source: string, build: string) => [
+  `-Wp,-MD,${build}/tools/objtool/.check.o.d`,
+  `-Wp,-MT,${build}/tools/objtool/check.o`,
+  "-Wall",
+  "-O2",
+  "-I",
+  `${source}/scripts/include`,
+  "-g",
+  `-I${source}/tools/include`,
+  `-I${build}/tools/objtool/libsubcmd/include`,
+  '-DBUILD_STR(s)="s"',
+  "-c",
+  "-o",
+  `${build}/tools/objtool/check.o`,
+  "check.c",
+];
+
+Deno.test("ccache gets the same words for objtool in each clone, and make the dependencies it would have without", () =>
+  withTempDir(async (dir) => {
+    const inObjtool = (source: string) => `${source}/tools/objtool`;
+    const [one, other] = await Promise.all([["one", "linux"], ["two", "linux-unique"]].map(
+      ([clone, source]) => wordsIn(`${dir}/${clone}`, source!, OBJTOOL, inObjtool),
+    ));
+    assert.deepEqual(one, other);
+    assert.deepEqual(one!.slice(2), [
+      "-ffile-compilation-dir=.",
+      "-ffile-prefix-map=source/tools/objtool/=",
+      "-Wp,-MD,./tools/objtool/.check.o.d",
+      "-Wall",
+      "-O2",
+      "-I",
+      "source/scripts/include",
+      "-g",
+      "-Isource/tools/include",
+      "-I./tools/objtool/libsubcmd/include",
+      '-DBUILD_STR(s)="s"',
+      "-c",
+      "-o",
+      "./tools/objtool/check.o",
+      "source/tools/objtool/check.c",
+    ]);
+    const { buildDir: build } = configIn(`${dir}/one`);
+    const source = `${dir}/one/.cache/sources/linux`;
+    const list = await Deno.readTextFile(`${build}/tools/objtool/.check.o.d`);
+    assert.deepEqual(list.split(/[\s\\]+/).filter(Boolean), [
+      `${build}/tools/objtool/check.o:`,
+      "check.c",
+      "/usr/include/a.h",
+      `${source}/tools/include/list.h`,
+      `${build}/tools/objtool/libsubcmd/include/help.h`,
+      "../lib/rbtree.c",
+    ]);
+    assert.deepEqual(
+      await Array.fromAsync(Deno.readDir(`${build}/tools/objtool`), (one) => one.name),
+      [
+        ".check.o.d",
+      ],
+    );
+  }));
+
+Deno.test("ccache gets the words as they are where one is not known to come out right", () =>
+  withTempDir(async (dir) => {
+    const odd: Record<string, (words: string[]) => string[]> = {
+      "a relative folder": (words) => ["-I../include", ...words],
+      "a relative folder by itself": (words) => ["-I", "include", ...words],
+      "a header": (words) => ["-include", "/usr/include/stdio.h", ...words],
+      "two files": (words) => [...words, "weak.c"],
+      "no object": (words) => words.filter((word) => word !== "-c"),
+      "no dependencies": (words) => words.filter((word) => !word.startsWith("-Wp,-MD")),
+      "an object elsewhere": (words) => words.map((word) => word.replace(/^\/.*check\.o$/, "/x.o")),
+      "another language": (words) => ["-x", "c++", ...words],
+    };
+    for (const [name, change] of Object.entries(odd)) {
+      let given: string[] = [];
+      const words = (source: string, build: string) => given = change(OBJTOOL(source, build));
+      const at = (source: string) => `${source}/tools/objtool`;
+      const got = await wordsIn(`${dir}/${name}`, "linux", words, at);
+      assert.deepEqual(got.slice(2), given, name);
+    }
+    // Elsewhere in the source.
+    let given: string[] = [];
+    const words = (source: string, build: string) => given = OBJTOOL(source, build);
+    const got = await wordsIn(`${dir}/kernel`, "linux", words, (source) => `${source}/kernel`);
+    assert.deepEqual(got.slice(2), given);
+  }));
+
+Deno.test("compilerCache() passes remote storage on, as far as a confined build can reach it", () =>
+  withTempDir(async (dir) => {
+    const paths = pathsFor(dir, null, null);
+    const value = `http://a:secret@example.org file:${dir}/shared`;
+    const cacheOf = async (kind: "bubblewrap" | "none", brought = false) => {
+      const source = { ...configIn(dir).source, brought };
+      const host = Object.assign(
+        hostWith(["ccache", "clang-22"], { CCACHE_REMOTE_STORAGE: value }),
+        { sandbox: () => Promise.resolve({ kind, why: "off" }) },
+      );
+      const cache = (await compilerCache({ ...configIn(dir), source }, paths, host))!;
+      return { ...cache, value: cache.env["CCACHE_REMOTE_STORAGE"] };
+    };
+    const free = await cacheOf("none");
+    assert.equal(free.value, value);
+    const confined = await cacheOf("bubblewrap");
+    assert.equal(confined.value, `file:${dir}/shared`);
+    assert.deepEqual(confined.remote.leftOut, ["http:"]);
+    const confine = { writable: ["/build"], readable: ["/source"], programs: [] };
+    assert.deepEqual(throughCache(confine, confined).confine, {
+      ...confine,
+      writable: ["/build", confined.dir, `${dir}/shared`],
+    });
+    assert.deepEqual(throughCache(confine, null), { confine });
+    assert.ok((await Deno.stat(`${dir}/shared`)).isDirectory, "or it could not be shown");
+    const brought = await cacheOf("none", true);
+    assert.equal(brought.value, "");
+    assert.deepEqual(brought.remote.writable, []);
+  }));

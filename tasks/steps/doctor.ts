@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+/** Looks for everything a plan needs; every command that needs it runs this first. */
+import type { Host } from "../host/host.ts";
+import type { Paths } from "../core/model/paths.ts";
+import { type Requirement, versionAtLeast } from "../core/matrix/requirements.ts";
+import { findQuickjs } from "./quickjs.ts";
+import { probeProgram } from "./probe_cache.ts";
+
+export interface Finding {
+  readonly requirement: Requirement;
+  readonly ok: boolean;
+  /** A version, "works", a path or a size, as found; what is wrong where it is not ok. */
+  readonly found: string;
+}
+
+/** One finding for each requirement, in the same order. */
+export function examine(
+  requirements: readonly Requirement[],
+  paths: Paths,
+  host: Host,
+): Promise<Finding[]> {
+  return Promise.all(requirements.map(async (requirement) => ({
+    requirement,
+    ...await probe(requirement, paths, host),
+  })));
+}
+
+async function probe(
+  { probe }: Requirement,
+  paths: Paths,
+  host: Host,
+): Promise<{ ok: boolean; found: string }> {
+  switch (probe.kind) {
+    case "version": {
+      const result = await probeProgram(probe.argv, paths.cache, host);
+      if (result.code === 127) return { ok: false, found: "missing" };
+      const version = probe.pattern.exec(result.stdout + result.stderr)?.[1];
+      if (result.code !== 0 || version === undefined) {
+        return { ok: false, found: `does not run (exit ${result.code})` };
+      }
+      const enough = probe.minimum === null || versionAtLeast(version, probe.minimum);
+      return { ok: enough, found: enough ? version : `${version}, needs ${probe.minimum}` };
+    }
+    case "compile": {
+      const result = await probeProgram(probe.argv, paths.cache, host);
+      if (result.code === 0) return { ok: true, found: "works" };
+      const reason = result.stderr.split("\n").find((line) => line.includes("error"));
+      return { ok: false, found: reason?.trim().slice(0, 120) ?? `exit ${result.code}` };
+    }
+    case "file": {
+      for (const path of probe.paths) {
+        if (await host.fs.exists(path)) return { ok: true, found: path };
+      }
+      return { ok: false, found: "missing" };
+    }
+    case "quickjs": {
+      const found = await findQuickjs(paths, host);
+      return found ? { ok: true, found: found.library } : { ok: false, found: "missing" };
+    }
+    case "sandbox": {
+      const use = await host.sandbox();
+      if (use.kind === "bubblewrap") return { ok: true, found: "works" };
+      return { ok: false, found: use.why };
+    }
+    case "disk": {
+      await host.fs.makeDir(paths.cache);
+      const free = await host.fs.freeBytes(paths.cache);
+      // What earlier runs left in the cache is space that this run need not take again.
+      const enough = free >= probe.bytes || await host.fs.exists(paths.builds);
+      return { ok: enough, found: `${gib(free)} free, ${gib(probe.bytes)} from an empty cache` };
+    }
+    case "memory": {
+      const text = await host.fs.readTextIfAny("/proc/meminfo") ?? "";
+      const available = Number(/^MemAvailable: +(\d+) kB/m.exec(text)?.[1] ?? NaN) * 1024;
+      const ok = !(available < probe.bytes);
+      return { ok, found: `${gib(available)} available, needs ${gib(probe.bytes)}` };
+    }
+  }
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/**
+ * A user's own kernel tree: what makes a folder one, and every file that a build of it may read.
+ * Nothing in it is written.
+ */
+import { dirname, resolve } from "node:path/posix";
+import type { Host } from "../host/host.ts";
+import { KmatrixError } from "../core/model/errors.ts";
+import { sha256 } from "../core/text/digest.ts";
+import { unbuildable } from "../core/build/make.ts";
+
+export interface KernelTree {
+  /** With all links resolved, as kbuild resolves them. */
+  readonly path: string;
+  /** "6.12.40", of the top Makefile. */
+  readonly version: string;
+}
+
+/** What kbuild's own check calls an unclean tree (the outputmakefile rule of the top Makefile). */
+const IN_TREE_LEFTOVERS = [".config", "include/config", "arch/x86/include/generated"];
+
+/** The first lines of the top Makefile; other projects leave the last number out. */
+const VERSION_LINES =
+  /^VERSION[ \t]*=[ \t]*(\d+)[ \t]*\nPATCHLEVEL[ \t]*=[ \t]*(\d+)[ \t]*\nSUBLEVEL[ \t]*=[ \t]*(\d*)/m;
+
+/** Files whose line ends tell those of the checkout: each is read by make or Kconfig as it is. */
+const TEXTS = ["Makefile", "Kconfig", "scripts/Kbuild.include", "init/Makefile"];
+
+function wrong(id: string, message: string, advice: string): KmatrixError {
+  return new KmatrixError("usage", id, message, advice);
+}
+
+/**
+ * @param name The tree as the user calls it, absolute.
+ * @throws KmatrixError "usage": bad-path, no-kernel-tree, tree-not-whole, tree-has-crlf or tree-not-clean, each with
+ *   what to do.
+ */
+export async function kernelTree(name: string, host: Host): Promise<KernelTree> {
+  const path = await host.fs.realPath(name);
+  const stat = path === null ? null : await host.fs.stat(path);
+  if (path === null || stat === null) {
+    throw wrong("no-kernel-tree", `${name} is no kernel source tree: there is no such folder`, "");
+  }
+  if (!stat.isDirectory) {
+    const advice = "Unpack it, or name the folder; a tarball goes into a kernel.yaml.";
+    throw wrong("no-kernel-tree", `${name} is a file, and a kernel source tree is wanted`, advice);
+  }
+  for (const one of new Set([name, path])) {
+    const found = unbuildable(one);
+    if (found === undefined) continue;
+    const text = `the tree lies in ${one}, and kbuild takes no path with ${JSON.stringify(found)}`;
+    throw wrong("bad-path", text, "Move it, or copy it to a folder without that.");
+  }
+  const texts = await Promise.all(TEXTS.map((file) => host.fs.readTextIfAny(`${path}/${file}`)));
+  const odd = TEXTS.find((_, index) => texts[index]?.includes("\r\n"));
+  if (odd !== undefined) {
+    throw wrong(
+      "tree-has-crlf",
+      `${path} was checked out with CRLF line ends (${odd} has them), and no kernel builds so`,
+      "In a clone: `git config core.autocrlf false`, then `git rm --cached -qr . && git reset --hard` " +
+        "(this drops what is not committed).",
+    );
+  }
+  const makefile = texts[0];
+  const version = VERSION_LINES.exec(makefile ?? "");
+  if (!version) throw await noTree(path, makefile ?? null, host);
+  for (const folder of ["kernel", ...await host.fs.exists(`${path}/arch`) ? ["arch/x86"] : []]) {
+    if (await host.fs.exists(`${path}/${folder}`)) continue;
+    throw wrong(
+      "no-kernel-tree",
+      `${path} has the Makefile of a kernel and no ${folder}/: another project's, or a part of a tree`,
+      "A sparse checkout is made whole by `git sparse-checkout disable`.",
+    );
+  }
+  await checkWhole(path, texts[1] ?? "", host);
+  for (const leftover of IN_TREE_LEFTOVERS) {
+    if (!(await host.fs.exists(`${path}/${leftover}`))) continue;
+    throw wrong(
+      "tree-not-clean",
+      `${path} holds leftovers of an in-tree build (${leftover}), and builds here are out of tree`,
+      `Run \`make -C ${path} mrproper\` (it removes .config too: keep a copy if you need it).`,
+    );
+  }
+  return { path, version: version.slice(1, 4).map((part) => part || "0").join(".") };
+}
+
+/**
+ * Holds a tree against what its own top Kconfig reads, so that no list of another version is needed.
+ * @throws KmatrixError "usage" (tree-not-whole)
+ */
+async function checkWhole(path: string, kconfig: string, host: Host): Promise<void> {
+  const read = [...kconfig.matchAll(/^source "([^"$]+)"$/gm)].map((match) => match[1]!);
+  // A package of headers has the Kconfig files and the Makefiles, and no code.
+  const wanted = read.includes("init/Kconfig") ? [...read, "init/main.c"] : read;
+  const there = await Promise.all(wanted.map((file) => host.fs.exists(`${path}/${file}`)));
+  const missing = wanted.filter((_, index) => !there[index]);
+  if (missing.length === 0) return;
+  const more = missing.length > 3 ? ` and ${missing.length - 3} more` : "";
+  throw wrong(
+    "tree-not-whole",
+    `${path} is a part of a kernel tree: ${missing.slice(0, 3).join(", ")}${more} missing`,
+    "A sparse checkout is made whole by `git sparse-checkout disable`; a package of headers has no " +
+      "code to build.",
+  );
+}
+
+/** What the folder is instead, where that can be told. */
+async function noTree(path: string, makefile: string | null, host: Host): Promise<KmatrixError> {
+  const { fs } = host;
+  if (await fs.exists(`${path}/HEAD`) && await fs.exists(`${path}/objects`)) {
+    const advice =
+      "Name a checkout: `git worktree add` makes one. --range takes a repository as it is.";
+    return wrong("no-kernel-tree", `${path} is a bare git repository, with no files`, advice);
+  }
+  for (let above = dirname(path); above !== "/"; above = dirname(above)) {
+    const text = await fs.readTextIfAny(`${above}/Makefile`);
+    if (text === null || !/^VERSION = \d+\nPATCHLEVEL = /m.test(text)) continue;
+    return wrong(
+      "no-kernel-tree",
+      `${path} is a folder inside of the tree ${above}`,
+      `Name ${above}.`,
+    );
+  }
+  const inner = [];
+  for (const name of await fs.list(path)) {
+    const text = await fs.readTextIfAny(`${path}/${name}/Makefile`).catch(() => null);
+    if (text !== null && /^VERSION = \d+\nPATCHLEVEL = /m.test(text)) inner.push(`${path}/${name}`);
+  }
+  if (makefile === null && await fs.exists(`${path}/.git`)) {
+    const advice = `\`git -C ${path} checkout\` with a branch or tag puts the files there.`;
+    return wrong("no-kernel-tree", `${path} is a git checkout with no Makefile in it`, advice);
+  }
+  const what = makefile === null
+    ? "it has no Makefile"
+    : "its Makefile begins with no VERSION, PATCHLEVEL and SUBLEVEL";
+  const advice = inner.length > 0 ? `Did you mean ${inner.join(" or ")}?` : "";
+  return wrong("no-kernel-tree", `${path} is no kernel source tree: ${what}`, advice);
+}
+
+export interface TreeState {
+  /** Changes whenever a file does that is in the tree, or that a link of the tree leads to. */
+  readonly digest: string;
+  /** The same for what Kconfig reads. */
+  readonly kconfigTimes: string;
+  /** A file with the tree's links that lead out of it, "./a/b" with a zero behind each; null for none. */
+  readonly linked: string | null;
+}
+
+/** Lines of the list that are files which decide about a configuration (stages/configure.ts). */
+const KCONFIG_LINES =
+  "(^|/)Kconfig[^/ ]* [0-9]+ |^(\\./)?Makefile |^(\\./)?scripts/|^(\\./)?arch/x86/Makefile|/configs/";
+
+/**
+ * Size, times and inode of a file: a second per 90,000 files, and no git. The second time is the
+ * inode's, which no program can set back; a link tells where it leads.
+ */
+const LINE = "%s %T@ %C@ %i %l\\n";
+
+const LIST = `list=$0 links=$1 tree=$2
+find "$tree" -name .git -prune -o -type f -printf "%P $LINE" -o \\
+  -type l -printf "%P $LINE" -fprintf "$links" '%P\\0%l\\0' > "$list" || exit
+LC_ALL=C sort -o "$list" "$list" && sha256sum < "$list" && { grep -E "$KCONFIG" "$list" || :; } |
+  sha256sum`;
+
+/** Where links lead to folders, what is in these; a ring of links ends the way into it. */
+const LIST_LINKED = `cd "$1" && xargs -0 sh -c 'find -L "$@" -name .git -prune -o \\
+  -type f -printf "%p $LINE" -o -type l -printf "%p $LINE" 2>/dev/null || :' sh < "$2" > "$0" &&
+LC_ALL=C sort -o "$0" "$0" && sha256sum < "$0" && { grep -E "$KCONFIG" "$0" || :; } | sha256sum`;
+
+/** @throws KmatrixError "infra" where the tree cannot be listed. */
+export async function treeState(path: string, cacheDir: string, host: Host): Promise<TreeState> {
+  const name = `${cacheDir}/trees/${(await sha256(path)).slice(0, 16)}`;
+  const [list, links] = [`${name}.${crypto.randomUUID()}`, `${name}.${crypto.randomUUID()}`];
+  await host.fs.makeDir(`${cacheDir}/trees`);
+  try {
+    const own = await digests([LIST, list, links, path], path, host);
+    const outside = outsideLinks(path, await host.fs.readTextIfAny(links) ?? "");
+    if (outside.length === 0) {
+      return { digest: await sha256(`tree ${path} ${own[0]}`), kconfigTimes: own[1], linked: null };
+    }
+    const linked = `${name}.linked`;
+    await host.fs.writeText(linked, outside.map((one) => `./${one}\0`).join(""));
+    const theirs = await digests([LIST_LINKED, list, path, linked], path, host);
+    return {
+      digest: await sha256(`tree ${path} ${own[0]} ${theirs[0]}`),
+      kconfigTimes: await sha256(`${own[1]} ${theirs[1]}`),
+      linked,
+    };
+  } finally {
+    await host.fs.remove(list);
+    await host.fs.remove(links);
+  }
+}
+
+/**
+ * Writes the list of a tree (core/source/tree_list.ts) to a file.
+ * @throws KmatrixError "infra" where the tree cannot be listed.
+ */
+export async function writeTreeList(
+  { path, linked }: { readonly path: string; readonly linked?: string | null },
+  file: string,
+  host: Host,
+): Promise<void> {
+  await digests([LIST, file, "/dev/null", path], path, host);
+  if (!linked) return;
+  const behind = `${file}.linked`;
+  await digests([LIST_LINKED, behind, path, linked], path, host);
+  await host.fs.append(file, await host.fs.readText(behind));
+  await host.fs.remove(behind);
+}
+
+async function digests(
+  words: readonly string[],
+  path: string,
+  host: Host,
+): Promise<readonly [string, string]> {
+  const { code, stdout, stderr } = await host.run({
+    argv: ["sh", "-c", ...words],
+    env: { KCONFIG: KCONFIG_LINES, LINE },
+  });
+  const [all, kconfig] = stdout.split("\n");
+  if (code === 0 && all && kconfig) return [all.slice(0, 64), kconfig.slice(0, 64)];
+  const id = /No space left on device/.test(stderr) ? "disk-full" : "source-missing";
+  throw new KmatrixError("infra", id, `${path} cannot be listed`, stderr);
+}
+
+/** Names of links that lead out of the tree, of pairs of name and target with zeros between. */
+export function outsideLinks(path: string, pairs: string): string[] {
+  const words = pairs.split("\0");
+  const found: string[] = [];
+  for (let at = 0; at + 1 < words.length; at += 2) {
+    const target = resolve(path, dirname(words[at]!), words[at + 1]!);
+    if (target !== path && !target.startsWith(`${path}/`)) found.push(words[at]!);
+  }
+  return found;
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { SandboxChoice } from "../core/model/model.ts";
+import { pathsFor } from "../core/model/paths.ts";
+import { rejectionOf } from "../testing/errors.ts";
+import { FakeHost, withTempDir } from "../testing/fake_host.ts";
+import { sampleCell, sampleKernel } from "../testing/samples.ts";
+import { ensureReady } from "./setup.ts";
+
+const KERNEL = sampleKernel("k", { source: { kind: "tree", path: "/src" } });
+const CELLS = [sampleCell("k/c", { kernel: KERNEL })];
+const DEBIAN = 'ID=debian\nVERSION_ID="12"\n';
+const FEDORA = "ID=fedora\n";
+
+interface Machine {
+  readonly osRelease: string;
+  /** Programs that are not there. */
+  readonly lacks: readonly string[];
+  /** What a package brings once it is installed. */
+  readonly brings?: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly freeBytes?: number;
+  readonly memoryKiB?: number;
+  /** Programs whose version is too old. */
+  readonly old?: readonly string[];
+  readonly aptCode?: number;
+  readonly sandbox?: SandboxChoice;
+}
+
+async function onMachine(
+  machine: Machine,
+  body: (ready: (install?: boolean) => Promise<unknown>, host: FakeHost) => Promise<void>,
+): Promise<void> {
+  await withTempDir(async (dir) => {
+    const lacks = new Set(machine.lacks);
+    const real = new FakeHost().fs;
+    const host = new FakeHost({
+      sandbox: () =>
+        lacks.has("bwrap")
+          ? { kind: "none", why: "bubblewrap is not installed" }
+          : { kind: "bubblewrap" },
+      fs: {
+        which: (name) => Promise.resolve(lacks.has(name) ? null : `/usr/bin/${name}`),
+        exists: (path) =>
+          path.startsWith("/usr/") ? Promise.resolve(!lacks.has("libquickjs")) : real.exists(path),
+        freeBytes: () => Promise.resolve(machine.freeBytes ?? 100e9),
+        readTextIfAny: (path) =>
+          path === "/etc/os-release"
+            ? Promise.resolve(machine.osRelease)
+            : path === "/proc/meminfo"
+            ? Promise.resolve(`MemAvailable:   ${machine.memoryKiB ?? 8_000_000} kB\n`)
+            : real.readTextIfAny(path),
+      },
+      answer: ({ argv }) => {
+        const words = argv.filter((word) => word !== "sudo" && word !== "-n");
+        if (words[0] === "id") return { stdout: machine.user ?? "0\n" };
+        if (words[0] === "apt-cache") return { stdout: `${words[2]}:\n  Candidate: 1.0\n` };
+        if (words[0] === "apt-get" && machine.aptCode) {
+          return { code: machine.aptCode, stderr: "E: no network\n" };
+        }
+        if (words[1] === "install") {
+          for (const name of words) lacks.delete(machine.brings?.[name] ?? name);
+        }
+        return { stdout: machine.old?.includes(argv[0]!) ? "version 1.0.0\n" : "version 99.0.0\n" };
+      },
+    });
+    const paths = pathsFor("/project", dir, null);
+    await body(
+      (install = true) =>
+        ensureReady(CELLS, { install, sandbox: machine.sandbox ?? "off" }, paths, host),
+      host,
+    );
+  });
+}
+
+const installs = (host: FakeHost) =>
+  host.commands.filter((argv) => argv.includes("install")).map((argv) => argv.join(" "));
+
+Deno.test("ensureReady() runs nothing but questions where nothing is missing", async () => {
+  await onMachine({ osRelease: DEBIAN, lacks: [] }, async (ready, host) => {
+    await ready();
+    const asks = (argv: readonly string[]) =>
+      argv.includes("--version") || argv.includes("/dev/null");
+    assert.deepEqual(host.commands.filter((argv) => !asks(argv)), []);
+  });
+});
+
+Deno.test("ensureReady() installs on Debian what is missing, after saying which", async () => {
+  const brings = { "qemu-system-x86": "qemu-system-x86_64", "lld-22": "ld.lld-22" };
+  const lacks = ["flex", "qemu-system-x86_64", "ld.lld-22"];
+  await onMachine({ osRelease: DEBIAN, lacks, brings }, async (ready, host) => {
+    await ready();
+    assert.deepEqual(installs(host), [
+      "apt-get install --yes --no-install-recommends lld-22 flex qemu-system-x86",
+    ]);
+    assert.ok(host.messages.includes("notice: installing lld-22 flex qemu-system-x86"));
+  });
+});
+
+Deno.test("ensureReady() brings bubblewrap along, and goes on without it only for --sandbox auto", async () => {
+  const sandbox = "auto";
+  const machine = { osRelease: DEBIAN, brings: { bubblewrap: "bwrap" } };
+  await onMachine({ ...machine, lacks: ["bwrap"], sandbox }, async (ready, host) => {
+    await ready();
+    assert.deepEqual(installs(host), []);
+    assert.match(host.messages.at(-1)!, /^warn: builds run without a sandbox \(bubblewrap is not/);
+  });
+  await onMachine({ ...machine, lacks: ["bwrap", "bc"], sandbox }, async (ready, host) => {
+    await ready();
+    assert.match(installs(host)[0]!, / bc bubblewrap$/);
+    assert.doesNotMatch(host.messages.join("\n"), /without a sandbox/);
+  });
+  await onMachine({ ...machine, lacks: ["bwrap"], sandbox: "require" }, async (ready, host) => {
+    assert.match((await rejectionOf(ready(false))).message, /missing on this machine: bwrap$/);
+    await ready();
+    assert.match(installs(host)[0]!, / bubblewrap$/);
+  });
+});
+
+Deno.test("ensureReady() uses sudo where it is not root", async () => {
+  await onMachine({ osRelease: DEBIAN, lacks: ["bc"], user: "1000\n" }, async (ready, host) => {
+    await ready();
+    assert.match(installs(host)[0]!, /^sudo -n apt-get install .* bc$/);
+  });
+});
+
+Deno.test("ensureReady() refuses with --no-install, and names packages and command", async () => {
+  await onMachine({ osRelease: DEBIAN, lacks: ["flex", "bison"] }, async (ready, host) => {
+    const error = await rejectionOf(ready(false));
+    assert.deepEqual([error.kind, error.id], ["infra", "missing-tool"]);
+    assert.equal(error.message, "missing on this machine: flex, bison");
+    assert.match(error.detail, /flex: missing \(Kconfig's lexer\)/);
+    assert.match(error.detail, /^To install: apt-get install .* flex bison$/m);
+    assert.match(error.detail, /--no-install is set/);
+    assert.deepEqual(installs(host), []);
+  });
+});
+
+Deno.test("ensureReady() names the packages of other systems, and installs nothing there", async () => {
+  await onMachine({ osRelease: FEDORA, lacks: ["qemu-system-x86_64"] }, async (ready, host) => {
+    const error = await rejectionOf(ready());
+    assert.match(error.detail, /^To install: dnf install qemu-system-x86-core$/m);
+    assert.doesNotMatch(error.detail, /apt-get|pacman/);
+    assert.deepEqual(installs(host), []);
+  });
+  await onMachine({ osRelease: "ID=nixos\n", lacks: ["bc"] }, async (ready) => {
+    const { detail } = await rejectionOf(ready());
+    for (const manager of ["apt-get", "dnf", "pacman", "zypper"]) {
+      assert.match(detail, new RegExp(`^To install: ${manager} .*bc$`, "m"));
+    }
+  });
+});
+
+Deno.test("ensureReady() says that an installation failed, and why", async () => {
+  await onMachine({ osRelease: DEBIAN, lacks: ["bc"], aptCode: 100 }, async (ready) => {
+    const error = await rejectionOf(ready());
+    assert.deepEqual([error.kind, error.id], ["infra", "install-failed"]);
+    assert.match(error.message, /^apt-get update ended with code 100$/);
+    assert.match(error.detail, /E: no network/);
+  });
+});
+
+Deno.test("ensureReady() does not believe an installation that brought nothing", async () => {
+  const brings = { flex: "another thing" };
+  await onMachine({ osRelease: DEBIAN, lacks: ["flex"], brings }, async (ready) => {
+    assert.match((await rejectionOf(ready())).message, /^missing on this machine: flex$/);
+  });
+});
+
+Deno.test("ensureReady() refuses a program that is too old", async () => {
+  await onMachine({ osRelease: FEDORA, lacks: [], old: ["make"] }, async (ready) => {
+    assert.match((await rejectionOf(ready())).detail, /make: 1\.0\.0, needs 4\.0/);
+  });
+});
+
+Deno.test("ensureReady() says when there is too little room, and what it takes", async () => {
+  await onMachine({ osRelease: DEBIAN, lacks: [], freeBytes: 1e9 }, async (ready, host) => {
+    const error = await rejectionOf(ready());
+    assert.deepEqual([error.kind, error.id], ["infra", "too-little-room"]);
+    assert.equal(error.message, "too little disk for this plan");
+    assert.match(error.detail, /disk: 0\.9 GiB free, 1\.9 GiB from an empty cache/);
+    assert.deepEqual(installs(host), []);
+  });
+  await onMachine({ osRelease: DEBIAN, lacks: [], memoryKiB: 500_000 }, async (ready) => {
+    assert.equal((await rejectionOf(ready())).message, "too little memory for this plan");
+  });
+});

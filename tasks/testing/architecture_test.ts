@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The rules of docs/architecture.md, by name: rooms and their floors, what is pure, who may call what.
+ * Types count like values: who knows a type knows the room that it is from. Tests import what they
+ * like.
+ */
+import assert from "node:assert/strict";
+import { dirname } from "node:path/posix";
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** Lowest first. A room imports itself and rooms of lower floors; rooms of one floor stay apart. */
+const FLOORS: readonly (readonly string[])[] = [
+  ["selftests/runtime", "selftests/contract"],
+  ["selftests/harness"],
+  ["selftests/kcov"],
+  ["selftests/kcov/tests"],
+  ["selftests/crash", "selftests/session"],
+  ["selftests"],
+  ["tasks/core/kconfig"],
+  ["tasks/core/model"],
+  ["tasks/core/text"],
+  ["tasks/core/source", "tasks/core/build"],
+  ["tasks/core/inspect"],
+  ["tasks/core/matrix", "tasks/core/boot"],
+  ["tasks/core/console"],
+  ["tasks/core/judge"],
+  ["tasks/core/report"],
+  ["tasks/core/search", "tasks/core/cache"],
+  ["tasks/host"],
+  ["tasks/steps"],
+  ["tasks/stages"],
+  ["tasks/run"],
+  ["tasks/cli"],
+  ["tasks/commands"],
+  ["tasks"],
+  ["tasks/testing"],
+  ["tasks/testing/whole"],
+  ["tasks/programs"],
+  ["tasks/programs/bench"],
+];
+
+interface Source {
+  /** Below the project's root. */
+  readonly name: string;
+  readonly room: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+async function* filesBelow(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(new URL(`${folder}/`, ROOT))) {
+    if (isDirectory) yield* filesBelow(`${folder}/${name}`);
+    else yield `${folder}/${name}`;
+  }
+}
+
+async function readSources(): Promise<Source[]> {
+  const sources: Source[] = [];
+  for (const top of ["tasks", "selftests"]) {
+    for await (const name of filesBelow(top)) {
+      if (!name.endsWith(".ts") || name.endsWith("_test.ts")) continue;
+      const url = new URL(name, ROOT);
+      const text = await Deno.readTextFile(url);
+      const from = /\bfrom "(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/g;
+      const imports = [...text.matchAll(from)].map(([, a, b]) =>
+        new URL((a ?? b)!, url).href.slice(ROOT.href.length)
+      );
+      sources.push({ name, room: dirname(name), text, imports });
+    }
+  }
+  assert.ok(sources.length > 150, `${sources.length} files`);
+  return sources;
+}
+
+const SOURCES = await readSources();
+const floorOf = (room: string) => FLOORS.findIndex((rooms) => rooms.includes(room));
+/** Code without comments. */
+const code = (text: string) => text.replace(/\/\*[^]*?\*\/|^ *\/\/.*$/gm, "");
+const inRoom = (name: string, ...rooms: readonly string[]) =>
+  rooms.some((room) => name.startsWith(`${room}/`));
+
+/** Imports that break the rule of floors, of one file, as text. */
+export function upwardImports({ name, room, imports }: Source): string[] {
+  return imports.map((one) => [one, dirname(one)] as const)
+    .filter(([, other]) => other !== room && floorOf(other) >= floorOf(room))
+    .map(([one]) => `${name} imports ${one}`);
+}
+
+Deno.test("every file lies in a room that has a floor, and every room with a floor has files", () => {
+  const rooms = new Set(SOURCES.map(({ room }) => room));
+  assert.deepEqual([...rooms].filter((room) => floorOf(room) < 0), []);
+  assert.deepEqual(FLOORS.flat().filter((room) => !rooms.has(room)), []);
+});
+
+Deno.test("docs/architecture.md tells of every room what lives there", async () => {
+  const docs = await Deno.readTextFile(new URL("docs/architecture.md", ROOT));
+  const told = new Set([...docs.matchAll(/^\| `([\w/]+)\/` /gm)].map(([, room]) => room));
+  assert.deepEqual(FLOORS.flat().filter((room) => !told.has(room)), []);
+});
+
+Deno.test("a room imports itself and rooms below it, types included", () => {
+  assert.deepEqual(SOURCES.flatMap(upwardImports), []);
+});
+
+Deno.test("no file imports itself by way of others, types included", () => {
+  const imports = new Map(SOURCES.map(({ name, imports }) => [name, imports]));
+  const state = new Map<string, "open" | "done">();
+  const circles: string[] = [];
+  const visit = (name: string, path: readonly string[]) => {
+    if (state.get(name) === "done") return;
+    if (state.get(name) === "open") {
+      circles.push([...path.slice(path.indexOf(name)), name].join(" → "));
+      return;
+    }
+    state.set(name, "open");
+    for (const one of imports.get(name) ?? []) visit(one, [...path, name]);
+    state.set(name, "done");
+  };
+  for (const { name } of SOURCES) visit(name, []);
+  assert.deepEqual(circles, []);
+});
+
+Deno.test("no stage imports another stage", () => {
+  const wrong = SOURCES.filter(({ room }) => room === "tasks/stages").flatMap(({ name, imports }) =>
+    imports.filter((one) => inRoom(one, "tasks/stages")).map((one) => `${name} imports ${one}`)
+  );
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("the core knows no machine: no Deno, no clock, no files, no processes", () => {
+  const core = SOURCES.filter(({ room }) => inRoom(`${room}/`, "tasks/core"));
+  for (const { name, text } of core) {
+    assert.doesNotMatch(
+      code(text),
+      /\bDeno\.|\bDate\.now\b|\bnew Date\(\)|\bperformance\.|\bfetch\(|\bprocess\./,
+      name,
+    );
+    assert.doesNotMatch(text, /from "(dax|zx|node:(fs|child_process|os|process)[^"]*)"/, name);
+  }
+});
+
+Deno.test("stages, steps and runs reach the machine through their host alone", () => {
+  for (const { name, text, imports } of SOURCES) {
+    if (!inRoom(name, "tasks/stages", "tasks/steps", "tasks/run")) continue;
+    assert.doesNotMatch(code(text), /\bDeno\.|\bDate\.now\b|\bperformance\./, name);
+    assert.doesNotMatch(text, /from "(dax|zx)"/, name);
+    assert.ok(!imports.includes("tasks/host/deno_host.ts"), name);
+  }
+});
+
+Deno.test("one file takes cells through their stages", () => {
+  const callers = SOURCES.filter(({ name, imports }) =>
+    // Who lists commands without running them goes a way of its own, and so does who measures.
+    inRoom(name, "tasks/run", "tasks/commands") && imports.includes("tasks/stages/inspect.ts")
+  );
+  assert.deepEqual(callers.map(({ name }) => name), ["tasks/run/cell_stages.ts"]);
+});

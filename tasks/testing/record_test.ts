@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+/** Tier 2: what of a run is on record, and what becomes of files and words that are wrong. */
+import assert from "node:assert/strict";
+import { FakeProject } from "./fake_project.ts";
+
+let project: FakeProject;
+Deno.test.beforeAll(async () => {
+  project = await FakeProject.create();
+});
+Deno.test.beforeEach(() => project.reset());
+Deno.test.afterAll(() => project.remove());
+
+/** A tree of the user's own whose Kconfig files define some options. */
+async function ownTree(name: string, ...options: readonly string[]): Promise<string> {
+  const { code } = await new Deno.Command("cp", {
+    args: ["-R", `${project.dir}/tree`, `${project.dir}/${name}`],
+  }).output();
+  assert.equal(code, 0);
+  const text = options.map((option) => `config ${option}\n\tbool\n`).join("");
+  await project.write(`${name}/Kconfig`, text);
+  return `${project.dir}/${name}`;
+}
+
+/** The matrix of the project with more lines, as a file beside it. */
+async function matrixWith(more: string): Promise<string> {
+  const text = await Deno.readTextFile(`${project.root}/matrix.yaml`);
+  await project.write("project/other.yaml", text + more);
+  return `${project.root}/other.yaml`;
+}
+
+Deno.test("--list, plan and a run choose the same cells", async () => {
+  await project.write(
+    "project/kernels/linux-6.12/kernel.yaml",
+    `source: { tree: ${project.dir}/tree }\n`,
+  );
+  const matrix = ["--matrix", await matrixWith("template: fake\n")];
+  const whole = await ownTree("whole", "PRINTK", "KCOV");
+  const lacking = await ownTree("lacking", "PRINTK");
+  const choices: readonly [readonly string[], readonly string[]][] = [
+    [[], ["fake/nokcov", "fake/kcov", "fake/kcov/smp4"]],
+    [["*kcov*", "!*/smp4"], ["fake/nokcov", "fake/kcov"]],
+    [["--shard", "2/2"], ["fake/kcov", "fake/kcov/smp4"]],
+    [["--tree", whole], ["whole/nokcov", "whole/kcov", "whole/kcov/smp4"]],
+    [["--tree", whole, "--shard", "2/2"], ["whole/kcov", "whole/kcov/smp4"]],
+    [["--tree", whole, "!*/smp4"], ["whole/nokcov", "whole/kcov"]],
+    [["--tree", lacking], ["lacking/nokcov"]],
+    [["--tree", lacking, "lacking/kcov"], ["lacking/kcov"]],
+    [["--tree", lacking, "lacking/*"], ["lacking/nokcov"]],
+    [["--filter", "kcov.*", "fake/kcov"], ["fake/kcov"]],
+  ];
+  for (const [args, cells] of choices) {
+    const list = await project.run("matrix", ...args, ...matrix, "--list");
+    assert.deepEqual(list.out.trim().split("\n"), cells, args.join(" "));
+    const plan = await project.run("plan", ...args, ...matrix);
+    const planned = [...plan.out.matchAll(/^ {2}boot (\S+) /gm)].map((match) => match[1]!);
+    assert.deepEqual(planned, cells, args.join(" "));
+  }
+  const ran = await project.run("configure", "lacking/*", "--tree", lacking, ...matrix);
+  assert.match(ran.out, /^1 cell: /m);
+  assert.match(ran.err, /lacking\/kcov is left out: this kernel has no CONFIG_KCOV/);
+  // What neither takes is refused alike.
+  for (const args of [["fake/x"], ["*/x"], ["--shard", "7/7"], ["--filter", "kvoc.*"]]) {
+    const list = await project.run("matrix", ...args, "--list");
+    const plan = await project.run("plan", ...args);
+    assert.deepEqual([list.code, list.err], [plan.code, plan.err], args.join(" "));
+    assert.equal(list.code, 4);
+  }
+});
+
+Deno.test("a filter that matches no test is said before anything is built", async () => {
+  const cases: readonly [readonly string[], RegExp][] = [
+    [["kvoc.*"], /no test matches "kvoc\.\*"; did you mean|no test matches "kvoc\.\*" \(choices/],
+    [
+      ["kcov_basic_syscall_coverage"],
+      /a glob matches the whole id: '\*kcov_basic_syscall_coverage\*' names \d/,
+    ],
+    [["kcov.*", "nothing"], /no test matches "nothing"/],
+    [["kcov_c.kcov_test.*"], /the results of the tree's C programs come with the test/],
+  ];
+  const runs = async () => {
+    const names: string[] = [];
+    try {
+      for await (const { name } of Deno.readDir(project.out)) names.push(name);
+    } catch {
+      // There was none.
+    }
+    return names;
+  };
+  for (const command of ["matrix", "boot", "plan", "repro"]) {
+    for (const [filter, message] of cases) {
+      const { code, err } = await project.run(
+        ...[command, "fake/kcov"],
+        ...filter.flatMap((glob) => ["--filter", glob]),
+      );
+      assert.equal(code, 4, `${command} ${filter}`);
+      assert.match(err, message);
+    }
+  }
+  assert.equal(await project.started("clang"), 0);
+  assert.deepEqual(await runs(), []);
+});
+
+Deno.test("a filter whose tests cannot pass in a cell is said before its build", async () => {
+  await project.forgetBuilds();
+  const { code, out } = await project.run("matrix", "fake/kcov", "--filter", "kcov_unique.*");
+  assert.equal(code, 4, out);
+  assert.match(out, /no test of kcov_unique\.\* can pass in fake\/kcov: it lacks unique/);
+  assert.equal(await project.started("clang"), 0);
+  // A cell that is to skip has said so.
+  assert.equal((await project.run("matrix", "fake/nokcov", "--filter", "kcov.*")).code, 0);
+});
+
+/** Every JSON file of the cache that the tool reads back. */
+async function cacheFiles(): Promise<string[]> {
+  const { stdout } = await new Deno.Command("find", {
+    args: [project.cache, "-type", "f", "(", "-name", "*.json", "-o", "-name", "*.stamp", ")"],
+  }).output();
+  return new TextDecoder().decode(stdout).trim().split("\n").sort();
+}
+
+Deno.test("files of the cache that are damaged or of another shape are made anew, and no run fails", async () => {
+  const run = ["matrix", "fake/kcov", "--filter", "kcov.*"];
+  assert.equal((await project.run(...run)).code, 0);
+  const files = await cacheFiles();
+  const names = new Set(files.map((file) => file.split("/").at(-1)!));
+  for (const name of ["kmatrix-built.json", "kmatrix-inspected.json", "kmatrix-inputs.json"]) {
+    assert.ok(names.has(name), `${name} of ${[...names].join(" ")}`);
+  }
+  const sound = new Map<string, unknown>();
+  for (const file of files) sound.set(file, JSON.parse(await Deno.readTextFile(file)));
+  /** The same keys, and other values in all of them. */
+  const other = (value: unknown): unknown =>
+    value !== null && typeof value === "object"
+      ? Object.fromEntries(Object.keys(value).map((key) => [key, []]))
+      : null;
+  const damages: readonly ((value: unknown) => string)[] = [
+    () => "",
+    () => "null",
+    () => "[]",
+    () => "{}",
+    (value) => JSON.stringify(value).slice(0, -2),
+    (value) => JSON.stringify(other(value)),
+  ];
+  const runs = async (what: string) => {
+    const { code, out, err } = await project.run(...run);
+    assert.equal(code, 0, `${what}\n${out}${err}`);
+    assert.equal((await project.run("cache")).code, 0, what);
+  };
+  for (const damage of damages) {
+    for (const [file, value] of sound) await Deno.writeTextFile(file, damage(value));
+    await runs(`${damage}`);
+  }
+  // The keys by which a file is known stay right, so that the rest of it is looked at.
+  const inner = { inspection: null, products: { vmlinux: null }, digests: 7, imprints: null };
+  for (const [file, value] of sound) {
+    if (!Object.keys(value as object).some((key) => key in inner)) continue;
+    await runs("sound again");
+    const now = JSON.parse(await Deno.readTextFile(file));
+    const known = Object.entries(inner).filter(([key]) => key in now);
+    await Deno.writeTextFile(file, JSON.stringify({ ...now, ...Object.fromEntries(known) }));
+    await runs(file);
+  }
+});
+
+async function sh(cwd: string, script: string): Promise<string> {
+  const args = ["-ec", `export GIT_CONFIG_GLOBAL=/dev/null; ${script}`];
+  const { code, stdout, stderr } = await new Deno.Command("sh", { args, cwd }).output();
+  const text = new TextDecoder();
+  assert.equal(code, 0, text.decode(stderr));
+  return text.decode(stdout);
+}
+
+Deno.test("a run of --tree has its source on record, and what it leaves shows that source again", async () => {
+  await project.write(
+    "project/kernels/linux-6.12/kernel.yaml",
+    `source: { tree: ${project.dir}/tree }\n`,
+  );
+  const matrix = ["--matrix", await matrixWith("template: fake\n")];
+  const tree = await ownTree("mine", "PRINTK", "KCOV");
+  const commit = "git -c user.name=a -c user.email=a@b commit -q";
+  await sh(
+    tree,
+    `git init -q -b topic; git add .; ${commit} -m one; printf 'int x;\\n' > kernel/x.c`,
+  );
+  await sh(tree, "printf 'int kcov2;\\n' > kernel/kcov.c");
+  const failing = project.soundBoot("fake/kcov", (script) => ({
+    ...script,
+    cell: "mine/kcov",
+    tests: script.tests.map((test) =>
+      test.act.do === "pass" ? { ...test, act: { do: "fail", message: "no" } } : test
+    ),
+  }));
+  await project.setBoot("mine/kcov", { recording: failing, end: 33 });
+  const run = ["matrix", "mine/kcov", "--tree", tree, "--filter", "kcov.*", "--bundle", ...matrix];
+  const { code, out } = await project.run(...run);
+  assert.equal(code, 3, out);
+  const judged = /^judged: mine: commit [0-9a-f]{12} \(branch topic\)\n +mine: 2 changed files: /m;
+  assert.match(out, judged);
+  const { sources } = JSON.parse(await project.read("run.json"));
+  const head = (await sh(tree, "git rev-parse HEAD")).trim();
+  assert.equal(sources[0].tree.git.commit, head);
+  assert.deepEqual(sources[0].tree.git.diff.files, [
+    { path: "kernel/kcov.c", state: "changed" },
+    { path: "kernel/x.c", state: "added" },
+  ]);
+  const diff = await project.read(sources[0].tree.git.diff.file);
+  assert.match(diff, /^\+int kcov2;$/m);
+  assert.equal(await project.read("mine/kcov/source.diff"), diff);
+  const xml = await project.read("junit.xml");
+  assert.match(xml, new RegExp(`<property name="source.commit" value="${head}"/>`));
+  assert.match(
+    xml,
+    /<property name="source.changed" value="kernel\/kcov.c \(changed\), kernel\/x.c \(added\)"\/>/,
+  );
+  const replay = await project.run("replay", `${project.out}/latest/mine/kcov/mine-kcov.tar.xz`);
+  assert.match(replay.out, /^built of {2}mine: commit /m);
+});
+
+Deno.test("entries of the matrix that nothing has a use for fail the run, once all their cells had their say", async () => {
+  const tests = ["kcov.mode_trace_pc.*", "kcov_c.*"];
+  // The tests of one fixture are all that the recordings hold.
+  const excused = project.soundBoot("fake/kcov", (script) => ({
+    ...script,
+    filter: [],
+    tests: script.tests.map((test) =>
+      test.act.do === "pass" ? { ...test, act: { do: "fail", message: "known" } } : test
+    ),
+  }));
+  await project.setBoot("fake/kcov", { recording: excused, end: 33 });
+  const fail = `{ tests: ${JSON.stringify(tests)}, reason: r, link: l, expires: 2999-01-01 }`;
+  const matrix = [
+    "--matrix",
+    await matrixWith(
+      `  fake/kcov: { fail: ${fail} }\nwarnings:\n  - { match: never said, cells: [fake/kcov], reason: r }\n`,
+    ),
+  ];
+  const built = await project.run("build", "fake/kcov", ...matrix);
+  assert.equal(built.code, 2, built.out);
+  assert.match(
+    built.out,
+    /other\.yaml:16: no build warned of "never said": remove the entry \[unused-warning/,
+  );
+  assert.doesNotMatch(built.out, /unused-expectation/);
+  const whole = await project.run("matrix", "fake/kcov", ...matrix);
+  assert.match(
+    whole.out,
+    /other\.yaml:14: no test of its cells matches "kcov_c\.\*": remove the glob \[unused-expectation/,
+  );
+  // A run of part of the tests, of other options or of another compiler says nothing of lists.
+  for (const args of [["--filter", "kcov.*"]]) {
+    const { out } = await project.run("matrix", "fake/kcov", ...args, ...matrix);
+    assert.doesNotMatch(out, /unused-expectation/, args.join(" "));
+  }
+  const added = await project.run("build", "fake/kcov", "--kconfig-add", "CONFIG_X=n", ...matrix);
+  assert.equal(added.code, 0, added.out);
+  project.environment = { KCFLAGS: "-DX" };
+  try {
+    assert.equal((await project.run("build", "fake/kcov", ...matrix)).code, 0);
+  } finally {
+    project.environment = {};
+  }
+  // Cells of the entry that did not run have had no say.
+  assert.equal((await project.run("build", "fake/nokcov", ...matrix)).code, 0);
+});
+
+Deno.test("what a guest and a build print reaches neither terminal nor JUnit as codes", async () => {
+  const evil =
+    "\x1b[32mok\x1b[0m \x1b]0;title\x07\x1b]8;;https://x.test\x1b\\link\x1b]8;;\x1b\\ \u202e\u009b31m";
+  const panic = `Kernel panic - not syncing: ${evil} end`;
+  const recording = project.soundBoot("fake/kcov", (script) => ({
+    ...script,
+    tests: script.tests.map((test) =>
+      test.act.do === "pass"
+        ? { ...test, act: { do: "fail", message: evil }, console: [panic] }
+        : test
+    ),
+  }));
+  await project.setBoot("fake/kcov", { recording, end: 33 });
+  const { out, err } = await project.run("matrix", "fake/kcov", "--filter", "kcov.*", "--verbose");
+  const xml = await project.read("junit.xml");
+  const script = await project.read("fake/kcov/repro.sh");
+  for (const text of [out, err, xml, script]) {
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(text, /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]|title|\[32m|31m|x\.test/);
+  }
+  assert.match(out, /Kernel panic - not syncing: ok link {2}end|ok link/);
+  // The recording stays as it came.
+  assert.ok((await project.read("fake/kcov/console.log")).includes("\x1b]0;title\x07"));
+});

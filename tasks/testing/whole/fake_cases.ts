@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/** Tests of the whole tool as a process of its own, over a fake kernel, compiler and QEMU. */
+import assert from "node:assert/strict";
+import { STAGES } from "../../core/model/model.ts";
+import { FakeProject } from "../fake_project.ts";
+import { junitCases } from "../junit.ts";
+import { scripted } from "../recorder.ts";
+
+/** All runs look at the same few tests, so that each recording is short. */
+export const MATRIX = ["matrix", "--filter", "kcov.*"];
+export const KCOV = [...MATRIX, "fake/kcov"];
+export const BASIC = "kcov.mode_trace_pc.kcov_basic_syscall_coverage";
+export const CELLS = ["fake/nokcov", "fake/kcov", "fake/kcov/smp4"];
+
+/** What each stage of a cell came to, in order. */
+export async function stagesOf(project: FakeProject, cell: string): Promise<string[]> {
+  return junitCases(await project.read("junit.xml"))[cell]!.filter(({ name }) =>
+    name.startsWith("stage ")
+  )
+    .map(({ name, state }) => `${name.replace("stage ", "")} ${state}`);
+}
+
+/** The stages of a cell that passes up to `failed`, fails there, and is blocked behind it. */
+export function failedAt(failed: string, state: string): string[] {
+  const at = STAGES.findIndex((stage) => stage === failed);
+  return STAGES.map((stage, index) => {
+    if (index === at) return `${stage} ${state}`;
+    return `${stage} ${index < at ? "passed" : `skipped: blocked by ${failed}`}`;
+  });
+}
+export const ALL_PASSED = STAGES.map((stage) => `${stage} passed`);
+
+export async function testStates(
+  project: FakeProject,
+  cell: string,
+): Promise<Record<string, string>> {
+  const cases = junitCases(await project.read("junit.xml"))[cell]!;
+  return Object.fromEntries(
+    cases.filter(({ name }) => !name.startsWith("stage ")).map(({ name, state }) => [name, state]),
+  );
+}
+
+export async function setTest(
+  project: FakeProject,
+  cell: string,
+  ...[act, more]: [Parameters<typeof scripted>[1]?, Parameters<typeof scripted>[2]?]
+): Promise<ReturnType<FakeProject["soundBoot"]>> {
+  const recording = project.soundBoot(cell, (script) => ({
+    ...script,
+    tests: script.tests.map((test) =>
+      test.declared.id === BASIC ? { ...scripted(BASIC, act, more), declared: test.declared } : test
+    ),
+  }));
+  await project.setBoot(cell, { recording, end: 33 });
+  return recording;
+}
+
+/** One for all tests: what was probed and packed once stays so. */
+let project: FakeProject;
+Deno.test.beforeAll(async () => {
+  project = await FakeProject.create();
+});
+Deno.test.afterAll(() => project.remove());
+
+export type Case = [name: string, body: (project: FakeProject) => Promise<void>, ignore?: boolean];
+
+/** A test for each case, which begins with all switches off, and with nothing built if it says so. */
+export function cases(
+  subject: string,
+  start: "nothing built" | "built",
+  list: readonly Case[],
+): void {
+  for (const [name, body, ignore = false] of list) {
+    Deno.test({
+      name: `${subject}: ${name}`,
+      ignore,
+      async fn() {
+        await project.reset();
+        if (start === "nothing built") await project.forgetBuilds();
+        await body(project);
+      },
+    });
+  }
+}
+
+export const BROKEN = { do: "fail", message: "expected 0 PCs, found 7" } as const;
+
+/** Waits until something is so; it is looked at 20 times a second. */
+export async function until(
+  what: string,
+  limitMs: number,
+  holds: () => Promise<boolean>,
+): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!(await holds())) {
+    assert.ok(performance.now() < end, `not within ${limitMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

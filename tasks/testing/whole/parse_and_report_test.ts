@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { cases, KCOV, MATRIX } from "./fake_cases.ts";
+
+cases("parse and report", "built", [
+  [
+    "give the verdict of the run again, and another one when a recording has changed",
+    async (project) => {
+      assert.equal((await project.run(...KCOV)).code, 0);
+      const run = `${project.out}/latest`;
+      const report = await project.run("report", run);
+      assert.equal(report.code, 0);
+      assert.match(report.out, /^pass {2}fake\/kcov +1 +0 +3 /m);
+
+      const copy = `${project.dir}/copy`;
+      await Deno.mkdir(copy);
+      for (const name of ["console.log", "results.log"]) {
+        await Deno.copyFile(`${run}/fake/kcov/${name}`, `${copy}/${name}`);
+      }
+      const parse = () => project.run("parse", copy);
+      const whole = await parse();
+      assert.equal(whole.code, 0, whole.out);
+      assert.match(whole.out, /^pass {2}fake\/kcov +1 +0 +3 /m);
+
+      const results = await Deno.readTextFile(`${copy}/results.log`);
+      await Deno.writeTextFile(`${copy}/results.log`, results.replace(/ ok 1/, " not ok 1"));
+      assert.equal((await parse()).code, 3);
+      await Deno.writeTextFile(`${copy}/results.log`, results.replace(/[^\n]*\n$/, ""));
+      assert.equal((await parse()).code, 3);
+      await Deno.writeTextFile(`${copy}/results.log`, results);
+      const console = await Deno.readTextFile(`${copy}/console.log`);
+      await Deno.writeTextFile(`${copy}/console.log`, console.replace(/[^\n]*\n$/, ""));
+      assert.equal((await parse()).code, 3);
+      await Deno.remove(`${copy}/console.log`);
+      assert.equal((await parse()).code, 3);
+    },
+  ],
+
+  ["take no two boots of one cell, which would be two suites of one name", async (project) => {
+    assert.equal((await project.run(...MATRIX)).code, 0);
+    const cells = `${project.out}/latest/fake`;
+    assert.equal((await project.run("parse", `${cells}/kcov`, `${cells}/kcov/smp4`)).code, 0);
+    const copies = ["--junit", `${project.dir}/twice.xml`];
+    const twice = await project.run("parse", `${cells}/kcov`, `${cells}/kcov`, ...copies);
+    assert.equal(twice.code, 2);
+    assert.match(twice.err, /kcov and .*kcov are both boots of fake\/kcov .*\n.*one at a time/);
+    await assert.rejects(Deno.stat(`${project.dir}/twice.xml`));
+  }],
+
+  ["judge by the expectations of --matrix", async (project) => {
+    assert.equal((await project.run(...MATRIX, "fake/nokcov")).code, 0);
+    const matrix = await Deno.readTextFile(`${project.root}/matrix.yaml`);
+    await project.write("other.yaml", matrix.replace("fake/nokcov: skip", "fake/nokcov: pass"));
+    const cell = `${project.out}/latest/fake/nokcov`;
+    assert.equal((await project.run("parse", cell)).code, 0);
+    const other = ["--matrix", `${project.dir}/other.yaml`];
+    assert.equal((await project.run("parse", cell, ...other)).code, 4);
+  }],
+
+  ["find a recording that is shorter than boot.json says", async (project) => {
+    assert.equal((await project.run(...MATRIX, "fake/kcov")).code, 0);
+    const cell = `${project.out}/latest/fake/kcov`;
+    assert.equal((await project.run("parse", cell)).code, 0);
+    const console = await Deno.readFile(`${cell}/console.log`);
+    await Deno.writeFile(`${cell}/console.log`, console.subarray(0, -1));
+    const { code, out } = await project.run("parse", cell);
+    assert.equal(code, 6);
+    assert.match(out, /console\.log has \d+ bytes, and had \d+ when the boot ended/);
+  }],
+]);
