@@ -344,7 +344,7 @@ exec ${project.dir}/bin/ld.lld-22.real "$@"
         '$1"…"',
       );
     const golden = new URL("../golden/junit.txt", import.meta.url);
-    // After a wanted change: UPDATE_GOLDEN=1 deno test --allow-all tasks/run/pipeline_test.ts
+    // After a wanted change: UPDATE_GOLDEN=1 deno test --allow-all tasks/testing/whole/matrix_test.ts
     if (Deno.env.get("UPDATE_GOLDEN") === "1") await Deno.writeTextFile(golden, found);
     await assertValidJunit(found);
     assert.equal(found, await Deno.readTextFile(golden));
