@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/** A configured and a built kernel, and what was found in it. */
+import type { Feature } from "../../../selftests/contract/features.ts";
+import type { Toolchain } from "./plan.ts";
+import type { SourceTree } from "./source.ts";
+
+export interface KernelConfig {
+  readonly source: SourceTree;
+  readonly key: string;
+  /** The O= folder, absolute. */
+  readonly buildDir: string;
+  readonly toolchain: Toolchain;
+  readonly features: readonly Feature[];
+  readonly notices: readonly string[];
+  readonly inputs: BuildInputs;
+  readonly durationMs: number;
+}
+
+export interface Warning {
+  /** The make target whose output it was, e.g. "fs/select.o"; "" where unknown. */
+  readonly target: string;
+  readonly text: string;
+}
+
+export interface KernelBuild {
+  readonly config: KernelConfig;
+  readonly vmlinux: string;
+  /** Paths of the .ko files below the build folder. */
+  readonly modules: readonly string[];
+  readonly log: string;
+  readonly warnings: readonly Warning[];
+  /** C objects of the kernel compiled so far in this build folder. */
+  readonly objects: number;
+  /** False: nothing had changed and no compiler was started. */
+  readonly compiled: boolean;
+  /** What is different since this was built last; none for a first build and for no build. */
+  readonly reasons: readonly string[];
+  /** What ccache did in this run; null without it. */
+  readonly cacheUse: CacheUse | null;
+  /** Static programs of the tree's own KCOV selftest, absolute; none where it has none. */
+  readonly selftests: readonly string[];
+  readonly durationMs: number;
+}
+
+export interface Inspection {
+  /** Calls of each instrumentation callback in vmlinux, by name. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** Sizes of all functions in vmlinux's .text. */
+  readonly textBytes: number;
+  /** null where the kernel has no guards. */
+  readonly guardBytes: number | null;
+  readonly modules: readonly ModuleInspection[];
+  /** Of a brought kernel whose base is known. */
+  readonly leftOut: LeftOut | null;
+}
+
+/** Objects with code and no call that the base of a kernel does not leave out, by their paths. */
+export interface LeftOut {
+  /** Compiled without -fsanitize-coverage. */
+  readonly byFlags: readonly string[];
+  /** Compiled with it, and each function has an attribute that keeps it away, such as by `__init`. */
+  readonly byAttributes: readonly string[];
+  /** Compiled with it, without a call, and the compiler could not be asked for the attributes. */
+  readonly unexplained: readonly string[];
+}
+
+export interface ModuleInspection {
+  /** Path below the build folder. */
+  readonly name: string;
+  readonly calls: Readonly<Record<string, number>>;
+  readonly textBytes: number;
+  /** Guards that the calls use. */
+  readonly guards: number;
+}
+
+export interface BuildInputs {
+  /** Ids of what the matrix calls kernel, config and toolchain. */
+  readonly kernel: string;
+  readonly config: string;
+  readonly toolchain: string;
+  readonly source: Pick<SourceTree, "path" | "version" | "digest" | "patches">;
+  /** tinyconfig plus this: a line each option. */
+  readonly fragment: string;
+  /** What compiler and linker say of themselves. */
+  readonly compiler: string;
+  /** What they consist of: a digest of each file, by its path. Older versions kept none. */
+  readonly toolchainFiles?: Readonly<Record<string, string>>;
+  /** The caller's variables that decide about a build. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+export interface CacheUse {
+  readonly hits: number;
+  /** Compilations that could be cached. */
+  readonly calls: number;
+  /** Hits that came from CCACHE_REMOTE_STORAGE. */
+  readonly remoteHits: number;
+}
+
+/** How this run's builds are confined. */
+export type SandboxUse =
+  | { readonly kind: "bubblewrap" }
+  /** `why` is for people: "off", or what is missing. */
+  | { readonly kind: "none"; readonly why: string };

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+/** What is to be done: kernels, configs, machines, cells and the settings of a run. */
+import type { FragmentLine } from "../kconfig/kconfig.ts";
+import type { AllowedSplat } from "./result.ts";
+
+/** `<kernel>/<config>[@<toolchain>][/<machine>]`; the defaults of the matrix are not written. */
+export type CellId = string & { readonly __brand: "CellId" };
+
+/** What a config may require of a compiler; each is probed by compiling (steps/doctor.ts). */
+export const COMPILER_FEATURES = [
+  "trace-pc",
+  "trace-cmp",
+  "trace-pc-guard",
+  "drop-ctors",
+  "kernel-address",
+] as const;
+export type CompilerFeature = typeof COMPILER_FEATURES[number];
+
+export interface Toolchain {
+  readonly id: string;
+  /** The value of make's LLVM=: "1", a suffix such as "-22", or a folder ending in "/". */
+  readonly llvm: string;
+  /** Replaces clang itself (make's CC=), from the environment; undefined for none. */
+  readonly cc?: string | undefined;
+  /** LLVM= or CC= of the environment stand here, and not what the matrix says. */
+  readonly replaced?: boolean;
+}
+
+export interface Machine {
+  readonly id: string;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  /** QEMU's -machine value. */
+  readonly type: string;
+  /** Appended to the kernel command line. */
+  readonly cmdline: string;
+  /** Further arguments of QEMU, behind all others: of `deno task repro --qemu-arg`. */
+  readonly qemuArgs?: readonly string[];
+}
+
+export interface ConfigSpec {
+  readonly id: string;
+  /** Names of configs/<name>.config, merged in this order on top of tinyconfig. */
+  readonly fragments: readonly string[];
+  /** Takes the place of the fragments, in a build folder of that name; of bisect-config. */
+  readonly request?: { readonly lines: readonly FragmentLine[]; readonly folder: string };
+  readonly requires: readonly CompilerFeature[];
+}
+
+export type SourceSpec =
+  | { readonly kind: "debian"; readonly package: string }
+  | { readonly kind: "tarball"; readonly location: string; readonly sha256: string }
+  | { readonly kind: "git"; readonly repository: string; readonly ref: string }
+  | { readonly kind: "tree"; readonly path: string }
+  /** Commits of a repository on this machine: what the last one of them holds. */
+  | {
+    readonly kind: "commits";
+    /** A checkout or a bare repository, absolute. */
+    readonly repository: string;
+    /** As the user wrote it, for people. */
+    readonly range: string;
+    /** Ids: the one that the others build on, and the way from it to the last one. */
+    readonly base: string;
+    readonly commits: readonly { readonly id: string; readonly subject: string }[];
+  };
+
+/** One patch of a series. */
+export interface SeriesPatch {
+  /** A diff, or a mail with one; absolute. */
+  readonly file: string;
+  /** Leading folders to take off its names, as of patch's -p; undefined: 1, or 0 where none has one. */
+  readonly strip?: number | undefined;
+}
+
+/** A hunk that applied although not all of its context matched. */
+export interface FuzzyHunk {
+  readonly patch: string;
+  readonly file: string;
+  /** From 1; null where it is not known. */
+  readonly hunk: number | null;
+  /** Of the file where it applied. */
+  readonly line: number;
+  /** Lines of context that matched before and behind it. */
+  readonly context: readonly [number, number];
+}
+
+export interface KernelSpec {
+  readonly id: string;
+  /** The folder of kernel.yaml, absolute. */
+  readonly dir: string;
+  readonly source: SourceSpec;
+  /** In the order in which they apply. */
+  readonly series: readonly SeriesPatch[];
+  /** Hunks may apply with less than their whole context (--fuzz). */
+  readonly fuzz?: boolean;
+  /** Keeps a tree of its own without patches too, so that its path is the same for any series. */
+  readonly ownTree?: boolean;
+  /** Named on the command line and not in the project: a stranger may have written it. */
+  readonly brought?: boolean;
+  /**
+   * Globs of objects that the tree leaves uninstrumented; null: nothing is known of it. Of a brought
+   * kernel those of its base, of which it may differ.
+   */
+  readonly uninstrumented: readonly string[] | null;
+  /** Its series lacks patches that `uninstrumented` counts on. */
+  readonly incomplete?: boolean;
+}
+
+export type Expectation =
+  | { readonly kind: "pass" }
+  | { readonly kind: "skip" }
+  | {
+    readonly kind: "fail";
+    /** Globs over `<fixture>.<variant>.<test>`; empty: the cell as a whole must fail. */
+    readonly tests: readonly string[];
+    readonly reason: string;
+    readonly link: string;
+    /** YYYY-MM-DD; from that day on the entry itself is an error. */
+    readonly expires: string;
+    /** "matrix.yaml:12"; none where it does not come from a file. */
+    readonly place?: string;
+  };
+
+/** A compiler, linker or objtool warning that is known and why it may stay. */
+export interface KnownWarning {
+  readonly match: string;
+  readonly cells: readonly string[];
+  readonly reason: string;
+  /** "matrix.yaml:12" */
+  readonly place: string;
+}
+
+export interface Cell {
+  readonly id: CellId;
+  readonly kernel: KernelSpec;
+  readonly config: ConfigSpec;
+  readonly toolchain: Toolchain;
+  readonly machine: Machine;
+  readonly expect: Expectation;
+}
+
+export interface Matrix {
+  readonly file: string;
+  readonly toolchains: readonly Toolchain[];
+  readonly machines: readonly Machine[];
+  readonly configs: readonly ConfigSpec[];
+  readonly kernels: readonly KernelSpec[];
+  /** The declared cells, in order. */
+  readonly cells: readonly Cell[];
+  readonly warnings: readonly KnownWarning[];
+  /** Of splats.yaml beside the matrix file. */
+  readonly splats: readonly AllowedSplat[];
+  /** The kernel whose cells one of --tree or --series takes over; null for none. */
+  readonly template: string | null;
+}
+
+export interface Plan {
+  readonly matrix: Matrix;
+  readonly cells: readonly Cell[];
+  /** --kconfig-add values, in order. */
+  readonly kconfigAdd: readonly string[];
+  readonly settings: RunSettings;
+}
+
+export type AccelChoice = "auto" | "kvm" | "tcg";
+export type Accel = "kvm" | "tcg";
+
+/** Whether builds must be, may be or are not confined (core/build/sandbox.ts). */
+export type SandboxChoice = "auto" | "require" | "off";
+
+/** What is asked of a run, whoever asks: the command line, a benchmark or a test. */
+export interface Settings {
+  /** Cores for builds and boots; null for all of the machine. */
+  readonly jobs: number | null;
+  readonly accel: AccelChoice;
+  readonly sandbox: SandboxChoice;
+  readonly failFast: boolean;
+  /** Missing packages are installed; without it, the run is refused. */
+  readonly install: boolean;
+  /** Lines of Kconfig (`CONFIG_X=y`) for every cell, beyond its fragments. */
+  readonly kconfigAdd: readonly string[];
+  /** Limit of a whole boot in seconds, or null for the ladder of core/model/limits.ts. */
+  readonly timeoutSeconds: number | null;
+  /** Globs over test ids; empty for all. */
+  readonly testFilter: readonly string[];
+  /** How often a cell is booted; once without it. */
+  readonly attempts?: AttemptPlan | undefined;
+  /** A flaky cell does not fail the run. */
+  readonly allowFlaky?: boolean;
+  /** Failing cells that have booted are packed into archives. */
+  readonly bundle?: boolean;
+}
+
+/** A run of which nothing special is asked. */
+export const DEFAULT_SETTINGS: Settings = {
+  jobs: null,
+  accel: "auto",
+  sandbox: "auto",
+  failFast: false,
+  install: true,
+  kconfigAdd: [],
+  timeoutSeconds: null,
+  testFilter: [],
+  attempts: undefined,
+  allowFlaky: false,
+  bundle: false,
+};
+
+/** Part `part` of `of` parts of the matrix, from 1. */
+export interface Shard {
+  readonly part: number;
+  readonly of: number;
+}
+
+/** Which cells of a matrix a run has. */
+export interface Selection {
+  /** Globs over ids of cells; empty for all. */
+  readonly globs: readonly string[];
+  readonly shard?: Shard | undefined;
+}
+
+/** The settings of a plan: what is asked for, with what machine and environment add. */
+export interface RunSettings extends Omit<Settings, "jobs" | "kconfigAdd"> {
+  readonly jobs: number;
+  /** The caller's variables that make gets on its command line (core/model/environment.ts). */
+  readonly makeVariables: Readonly<Record<string, string>>;
+  /** The caller's variables that decide about a build and reach it by the environment. */
+  readonly keyedVariables: Readonly<Record<string, string>>;
+}
+
+/** How often a cell is booted. */
+export type AttemptPlan =
+  /** Once more after each failed boot, up to so many times. */
+  | { readonly kind: "retries"; readonly most: number }
+  | { readonly kind: "repeat"; readonly count: number }
+  | { readonly kind: "until-fail" }
+  /** Again with the tests that did not run because one before them ended the boot. */
+  | { readonly kind: "keep-going" };
