@@ -7,7 +7,6 @@
 import type { Host } from "../host/host.ts";
 import { cellFolder, type Paths } from "../core/model/paths.ts";
 import {
-  type Cell,
   type CellReport,
   type KernelBuild,
   type KernelConfig,
@@ -27,23 +26,17 @@ import {
   withKernelLock,
 } from "./cell_stages.ts";
 import { CellProgress } from "./cell_progress.ts";
+import { handOver, keepBuildFiles } from "./cell_handover.ts";
+import { JobBook } from "./job_book.ts";
+import { unusedInLists } from "./unused_lists.ts";
 import { type Failure, failure, failureFrom } from "../core/model/errors.ts";
-import { isRepeatable } from "../core/model/failure_kinds.ts";
-import { comesTo, isLong, isShownByMake } from "../core/model/stage_table.ts";
+import { comesTo, isLong } from "../core/model/stage_table.ts";
 import { describeFuzz } from "../core/source/series.ts";
-import { groupByBuild, isAsDeclared } from "../core/matrix/plan.ts";
+import { groupByBuild } from "../core/matrix/plan.ts";
 import { failureFacts } from "../core/model/run_event.ts";
 import type { Build } from "../core/matrix/schedule.ts";
 import { Schedule } from "./schedule.ts";
 import { judgeWarnings } from "../core/build/build_log.ts";
-import {
-  type CellUse,
-  globsUsed,
-  ranWhole,
-  unusedEntries,
-  unusedExpectations,
-  unusedWarnings,
-} from "../core/console/allow_list.ts";
 import { lackingForAll } from "../core/matrix/selection.ts";
 import { sourceLines } from "../core/source/source_identity.ts";
 import { identifySource } from "../steps/source_identity.ts";
@@ -54,10 +47,6 @@ import { guestFeatures } from "../core/boot/guest_layout.ts";
 import { attemptFolder } from "../core/judge/flakes.ts";
 import type { Finding } from "../steps/doctor.ts";
 import { ensureReady } from "../steps/setup.ts";
-import { identifyBuild, requestOf } from "../stages/configure.ts";
-import { buildTargets, isBuilt } from "../stages/build.ts";
-import { recallTimes, rememberTimes } from "../steps/job_times.ts";
-import { type HandoverInput, leaveBundle, leaveScript } from "../steps/handover.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 
 export interface PipelineOptions {
@@ -101,8 +90,7 @@ class Run {
   readonly #failures: Failure[] = [];
   readonly #sources: SourceIdentity[] = [];
   readonly #schedule: Schedule;
-  /** By the first cell of each build. */
-  readonly #jobs = new Map<string, Build>();
+  readonly #jobs: JobBook;
   #reported: Promise<void> = Promise.resolve();
   /** Programs with their versions. */
   #tools: Readonly<Record<string, string>> = {};
@@ -116,6 +104,7 @@ class Run {
     const budget = { cores: settings.jobs, oneByOne: settings.failFast };
     const builds = groupByBuild(plan.cells).length;
     this.#schedule = new Schedule(budget, builds, () => host.now());
+    this.#jobs = new JobBook(plan, this.#schedule, paths, host);
     const shared = { ...plan, settings: { ...settings, jobs: this.#schedule.jobs } };
     this.#stages = new CellStages(shared, paths, host);
     this.#startedAt = host.now();
@@ -173,7 +162,7 @@ class Run {
     }
     const sandbox = await this.#host.sandbox();
     for (const cell of this.#cells) cell.sandbox = sandbox;
-    await this.#announce();
+    await this.#jobs.announce(this.#options.until);
     const kernels: Promise<void>[] = [];
     for (const kernel of new Set(this.#plan.cells.map((cell) => cell.kernel.id))) {
       const cells = this.#cells.filter((one) => one.cell.kernel.id === kernel);
@@ -191,68 +180,14 @@ class Run {
     for (const cell of this.#cells) {
       cell.block(this.#options.until, this.#stopWord("fail-fast"));
     }
-    this.#failures.push(...this.#unusedEntries());
+    this.#failures.push(...unusedInLists(this.#plan, this.#cells));
     await this.#changed();
-  }
-
-  /** What the lists hold and nothing had a use for, where every cell it is for had its say. */
-  #unusedEntries(): Failure[] {
-    const { matrix, settings } = this.#plan;
-    // Of other kernels and options the lists say nothing.
-    if (!isAsDeclared(this.#plan)) return [];
-    const ids = matrix.cells.map(({ id }) => id);
-    const uses = (of: (one: CellProgress) => Omit<CellUse, "cell">) =>
-      this.#cells.map((one) => ({ cell: one.cell.id, ...of(one) }));
-    const whole = ({ result }: CellProgress) =>
-      result !== null && ranWhole(result, settings.testFilter);
-    return [
-      ...unusedEntries(
-        matrix.splats,
-        ids,
-        uses((one) => ({
-          whole: whole(one),
-          used: one.result?.splats.flatMap(({ allowed }) => allowed?.place ?? []) ?? [],
-        })),
-      ),
-      ...unusedWarnings(
-        matrix.warnings,
-        ids,
-        uses(({ kernel, warnings }) => ({ whole: kernel !== null, used: warnings.used })),
-      ),
-      ...unusedExpectations(
-        matrix.cells,
-        uses((one) => ({
-          whole: whole(one),
-          used: globsUsed(one.cell, one.result?.tests.map(({ id }) => id) ?? []),
-        })),
-      ),
-    ];
-  }
-
-  /** What the history says of every build and its boots. */
-  async #announce(): Promise<void> {
-    const cores = this.#plan.settings.jobs;
-    const boots = comesTo("boot", this.#options.until);
-    for (const group of groupByBuild(this.#plan.cells)) {
-      const times = await recallTimes(group[0]!, cores, this.#paths, this.#host);
-      const job: Build = {
-        kind: "build",
-        expectedMs: times.buildMs,
-        boots: group.map(({ machine }) => ({
-          kind: "boot",
-          expectedMs: boots ? times.bootMs : 0,
-          cpus: Math.min(machine.cpus, cores),
-        })),
-      };
-      this.#jobs.set(group[0]!.id, job);
-      this.#schedule.announce(job);
-    }
   }
 
   async #kernel(id: string, cells: readonly CellProgress[], sourced: () => void): Promise<void> {
     const groups = groupByBuild(cells.map((one) => one.cell));
     const build = async (source: SourceTree) => {
-      const jobs = await Promise.all(groups.map((group) => this.#jobOf(source, group[0]!)));
+      const jobs = await Promise.all(groups.map((group) => this.#jobs.jobOf(source, group[0]!)));
       const ends = groups.map((group, index) => {
         const members = cells.filter((one) => group.includes(one.cell));
         return untilStopped(() => this.#group(source, members, jobs[index]!));
@@ -270,22 +205,7 @@ class Run {
           await build(await this.#stages.source(kernel, this.#runner(cells)));
         }));
     } finally {
-      for (const group of groups) this.#schedule.withdraw(this.#jobs.get(group[0]!.id)!);
-    }
-  }
-
-  /** A build that finds everything as it left it takes no time. */
-  async #jobOf(source: SourceTree, cell: Cell): Promise<Build> {
-    const job = this.#jobs.get(cell.id)!;
-    this.#schedule.withdraw(job);
-    try {
-      const place = await identifyBuild(source, cell, this.#plan, this.#paths, this.#host);
-      const { key, inputs, make: { buildDir } } = place;
-      const built = await isBuilt({ key, buildDir, source, inputs }, this.#host);
-      return built ? { ...job, expectedMs: 0 } : job;
-    } catch {
-      // Configuring it will say what is wrong.
-      return job;
+      this.#jobs.withdraw(groups.map((group) => group[0]!));
     }
   }
 
@@ -399,9 +319,13 @@ class Run {
       case "build": {
         for (const cell of cells) cell.kernel = made.value;
         if (made.value.compiled) {
-          await this.#remember(cells[0]!.cell, { buildMs: made.value.durationMs, bootMs: null });
+          await this.#jobs.remember(cells[0]!.cell, {
+            buildMs: made.value.durationMs,
+            bootMs: null,
+          });
         }
-        await this.#keepBuildFiles(cells, made.value);
+        const ids = cells.map(({ cell }) => cell);
+        await keepBuildFiles(ids, made.value, this.#options.runDir, this.#host);
         const clean = this.#judgeWarnings(cells, made.value);
         for (const one of cells.filter((each) => !clean.includes(each))) {
           await this.#handOver(one);
@@ -505,7 +429,7 @@ class Run {
       const slow = bootFacts(booted.record, null).overBudget.map(overBudgetText);
       if (slow.length > 0) this.#host.log("warn", `${cell.id}: slow boot: ${slow.join("; ")}`);
       if (booted.result.boot !== null) return;
-      await this.#remember(cell, { buildMs: null, bootMs: booted.record.durationMs });
+      await this.#jobs.remember(cell, { buildMs: null, bootMs: booted.record.durationMs });
     };
     const folder = cellFolder(cell.id);
     await bootOnce(folder, settings.testFilter, this.#runner([one]));
@@ -530,76 +454,9 @@ class Run {
     await this.#changed();
   }
 
-  /** What is not remembered is guessed the next time. */
-  async #remember(cell: Cell, times: Parameters<typeof rememberTimes>[1]): Promise<void> {
-    await rememberTimes(cell, times, this.#paths, this.#host).catch(() => {});
-  }
-
-  /** What a failed cell leaves for those who want to see it again. */
   async #handOver(one: CellProgress): Promise<void> {
-    const report = this.#reportOf(one);
-    const { verdict } = report;
-    if (verdict.kind !== "failed" && verdict.kind !== "flaky") return;
-    const failed = one.stages.find(({ outcome }) => outcome.kind === "failed");
-    const stage = failed?.stage ?? "boot";
-    const attempt = one.attempts.find((each) => one.verdictOf(each).kind !== "passed");
-    const shown = isShownByMake(stage) &&
-      !(failed?.outcome.kind === "failed" && !isRepeatable(failed.outcome.failure.kind));
-    if (!attempt && !shown) return;
-    const { settings } = this.#plan;
-    const { cell, kernel } = one;
-    const input: HandoverInput = {
-      report,
-      stage,
-      kernel: cell.kernel,
-      version: one.version ?? "",
-      source: one.source,
-      runDir: this.#options.runDir,
-      toolchain: cell.toolchain,
-      makeVariables: settings.makeVariables,
-      targets: one.config === null ? [] : buildTargets(one.config),
-      dotConfig: one.config === null ? null : `${one.config.buildDir}/.config`,
-      request: stage === "configure" ? await this.#requestLines(cell) : [],
-      boot: !attempt || kernel === null ? null : {
-        kernel,
-        machine: cell.machine,
-        record: attempt.record,
-        result: attempt.result,
-        verdict: one.verdictOf(attempt),
-        declared: await declaredTests(),
-        expect: cell.expect,
-        allow: this.#plan.matrix.splats,
-        timeoutSeconds: settings.timeoutSeconds,
-      },
-      dir: `${this.#options.runDir}/${attempt?.folder ?? cellFolder(cell.id)}`,
-    };
-    try {
-      await this.#host.fs.makeDir(input.dir);
-      await leaveScript(input, this.#host);
-      if (settings.bundle && input.boot !== null) {
-        const archive = await leaveBundle(input, this.#tools, this.#host);
-        this.#host.log("info", `bundle ${archive}`);
-      }
-    } catch (error) {
-      // The verdict stands without it.
-      this.#host.log("warn", `${cell.id}: no repro.sh: ${failureFrom(error).message}`);
-    }
-  }
-
-  async #requestLines(cell: Cell): Promise<string[]> {
-    const { lines } = await requestOf(cell, this.#plan.kconfigAdd, this.#paths, this.#host);
-    return lines.map(({ option, value }) =>
-      value === "n" ? `# ${option} is not set` : `${option}=${value}`
-    );
-  }
-
-  async #keepBuildFiles(cells: readonly CellProgress[], kernel: KernelBuild): Promise<void> {
-    for (const one of cells) {
-      const dir = `${this.#options.runDir}/${cellFolder(one.cell.id)}`;
-      await this.#host.fs.makeDir(dir);
-      await this.#host.fs.copy(kernel.log, `${dir}/build.log`);
-      await this.#host.fs.copy(`${kernel.config.buildDir}/.config`, `${dir}/.config`);
-    }
+    const run = { plan: this.#plan, runDir: this.#options.runDir, tools: this.#tools };
+    await handOver(one, this.#reportOf(one), run, this.#paths, this.#host);
   }
 
   /**
