@@ -7,7 +7,7 @@ import { BisectSession, type Step, type Subject } from "../run/bisect_session.ts
 import { symptomKey } from "../core/search/bisect.ts";
 import { ddmin, type Verdict } from "../core/search/ddmin.ts";
 import { sha256 } from "../core/text/digest.ts";
-import { configLine, type FragmentLine, placeOf } from "../core/kconfig/kconfig.ts";
+import { configLine, type FragmentLine, placeOf } from "../core/kconfig/fragment.ts";
 import { withKernelLock } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
 import { requestOf } from "../stages/configure.ts";

@@ -15,20 +15,22 @@ import { type ConfigStamp, configStampShape } from "../core/cache/cache_files.ts
 import { sha256 } from "../core/text/digest.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import {
-  ContradictionError,
   type Dropped,
   findDropped,
   formatAddNotice,
-  FragmentError,
-  type FragmentLine,
   type MergedRequest,
   mergeFragments,
   overlayDotConfig,
   parseDotConfig,
-  parseFragment,
-  parseKconfigAdd,
   renderFragment,
 } from "../core/kconfig/kconfig.ts";
+import {
+  ContradictionError,
+  FragmentError,
+  type FragmentLine,
+  parseFragment,
+  parseKconfigAdd,
+} from "../core/kconfig/fragment.ts";
 import { originsOf } from "../core/kconfig/kconfig_reasons.ts";
 import { explainDropped, formatExplanation } from "../core/kconfig/kconfig_why.ts";
 import {

@@ -3,7 +3,8 @@
  * Why a symbol has the value that it has, as a tree of findings, each with what would remove it:
  * down to the leaf that a fragment can set, or that nothing can help.
  */
-import { configLine, type FragmentLine, placeOf, sameValue } from "./kconfig.ts";
+import { sameValue } from "./values.ts";
+import { configLine, type FragmentLine, placeOf } from "./fragment.ts";
 import {
   type Expression,
   formatExpression,

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import {
-  ContradictionError,
   findDropped,
   formatAddNotice,
-  FragmentError,
   mergeFragments,
   overlayDotConfig,
   parseDotConfig,
-  parseFragment,
-  parseKconfigAdd,
   renderFragment,
-  sameValue,
-  unquote,
 } from "./kconfig.ts";
+import { ContradictionError, FragmentError, parseFragment, parseKconfigAdd } from "./fragment.ts";
+import { sameValue, unquote } from "./values.ts";
 
 const BASE = `# Comments and blank lines are fine.
 

@@ -4,7 +4,8 @@
  * (symbol_dump.ts) into an explanation.
  */
 import { distance } from "fastest-levenshtein";
-import { configLine, type Dropped, type FragmentLine, placeOf } from "./kconfig.ts";
+import { type Dropped } from "./kconfig.ts";
+import { configLine, type FragmentLine, placeOf } from "./fragment.ts";
 import {
   branch,
   briefly,

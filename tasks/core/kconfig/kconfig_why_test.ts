@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { findDropped, parseDotConfig, parseFragment } from "./kconfig.ts";
+import { findDropped, parseDotConfig } from "./kconfig.ts";
+import { parseFragment } from "./fragment.ts";
 import { originsOf } from "./kconfig_reasons.ts";
 import {
   explainDropped,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { parseFragment } from "./kconfig.ts";
+import { parseFragment } from "./fragment.ts";
 import {
   formatExpression,
   parseSymbolDump,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What is to be done: kernels, configs, machines, cells and the settings of a run. */
-import type { FragmentLine } from "../kconfig/kconfig.ts";
+import type { FragmentLine } from "../kconfig/fragment.ts";
 import type { AllowedSplat } from "./result.ts";
 
 /** `<kernel>/<config>[@<toolchain>][/<machine>]`; the defaults of the matrix are not written. */

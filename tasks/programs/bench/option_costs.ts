@@ -2,7 +2,7 @@
 /** `deno task bench --option-costs`: what each line of a cell's fragments costs, in objects. */
 import $ from "dax";
 import { makeArgv, type MakeRequest } from "../../core/build/make.ts";
-import type { FragmentLine } from "../../core/kconfig/kconfig.ts";
+import type { FragmentLine } from "../../core/kconfig/fragment.ts";
 import {
   type OptionCost,
   optionTable,

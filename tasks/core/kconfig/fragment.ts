@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT
+/** Kconfig fragments and --kconfig-add, line by line: what is wrong is said with its column. */
+
+import { NUMBER, QUOTED, sameValue, TRISTATE } from "./values.ts";
+
+/** One request: an option, what it shall be, and who says so. */
+export interface FragmentLine {
+  /** With prefix: "CONFIG_KCOV". */
+  readonly option: string;
+  /** "y", "m", "n" (also for `is not set`), a number as written, or a string in its quotes. */
+  readonly value: string;
+  /** The fragment, or "--kconfig-add". */
+  readonly file: string;
+  /** 1-based; for --kconfig-add the position among its values. */
+  readonly line: number;
+  /** The line as written. */
+  readonly text: string;
+}
+
+/** A line that is no Kconfig fragment line. The message shows it with a caret and the remedy. */
+export class FragmentError extends Error {
+  override readonly name = "FragmentError";
+  readonly file: string;
+  readonly line: number;
+  /** 1-based, in UTF-16 units. */
+  readonly column: number;
+  readonly text: string;
+  /** What to write instead. */
+  readonly hint: string;
+
+  constructor(
+    problem: string,
+    where: { file: string; line: number; column: number; text: string },
+    hint: string,
+  ) {
+    const gutter = `${where.line}`;
+    // Tabs are kept, so that the caret stands under its column in any terminal.
+    const indent = where.text.slice(0, where.column - 1).replace(/[^\t]/g, " ");
+    super([
+      `${where.file}:${where.line}:${where.column}: ${problem}`,
+      `  ${gutter} | ${where.text}`,
+      `  ${" ".repeat(gutter.length)} | ${indent}^`,
+      `  ${hint}`,
+    ].join("\n"));
+    this.file = where.file;
+    this.line = where.line;
+    this.column = where.column;
+    this.text = where.text;
+    this.hint = hint;
+  }
+}
+
+/** Two fragments, or two lines of one, that want different things of one option. */
+export class ContradictionError extends Error {
+  override readonly name = "ContradictionError";
+  readonly option: string;
+  readonly first: FragmentLine;
+  readonly second: FragmentLine;
+
+  constructor(first: FragmentLine, second: FragmentLine) {
+    super([
+      `${first.option} is asked to be two things:`,
+      `  ${placeOf(first)}: ${first.text}`,
+      `  ${placeOf(second)}: ${second.text}`,
+      "  Keep one of the two lines.",
+    ].join("\n"));
+    this.option = first.option;
+    this.first = first;
+    this.second = second;
+  }
+}
+
+/** "configs/kasan.config:3", or "--kconfig-add" (its text says the rest). */
+export function placeOf(line: FragmentLine): string {
+  return line.file === KCONFIG_ADD ? KCONFIG_ADD : `${line.file}:${line.line}`;
+}
+
+/** A request as a .config line. */
+export function configLine(option: string, value: string): string {
+  return value === "n" ? `# ${option} is not set` : `${option}=${value}`;
+}
+
+export const KCONFIG_ADD = "--kconfig-add";
+
+/**
+ * Reads a fragment: `CONFIG_X=y`, `# CONFIG_X is not set`, `CONFIG_X=n` (the same), comments, blank
+ * lines. A line that repeats an earlier one word for word in meaning is dropped: nothing is unclear
+ * about it, and fragments grow by pasting. CRLF line ends are read.
+ *
+ * @throws {FragmentError} for any other line
+ * @throws {ContradictionError} when two lines want different things of one option
+ */
+export function parseFragment(text: string, file: string): FragmentLine[] {
+  const lines: FragmentLine[] = [];
+  const seen = new Map<string, FragmentLine>();
+  for (const [index, raw] of text.split("\n").entries()) {
+    const parsed = parseLine(raw.replace(/\r$/, ""), file, index + 1);
+    if (parsed === null) continue;
+    const earlier = seen.get(parsed.option);
+    if (earlier !== undefined) {
+      if (!sameValue(earlier.value, parsed.value)) throw new ContradictionError(earlier, parsed);
+      continue;
+    }
+    seen.set(parsed.option, parsed);
+    lines.push(parsed);
+  }
+  return lines;
+}
+
+/**
+ * Reads one value of --kconfig-add, e.g. `CONFIG_KASAN=y` or `# CONFIG_SMP is not set`.
+ *
+ * @param position which --kconfig-add of the command line it is, from 1
+ * @throws {FragmentError} for anything else, also for a comment or nothing
+ */
+export function parseKconfigAdd(argument: string, position = 1): FragmentLine {
+  const fail = (problem: string, hint: string) =>
+    new FragmentError(
+      problem,
+      { file: KCONFIG_ADD, line: position, column: 1, text: argument },
+      hint,
+    );
+  if (argument.includes("\n")) {
+    throw fail("more than one line", `Give ${KCONFIG_ADD} once for each option.`);
+  }
+  const parsed = parseLine(argument, KCONFIG_ADD, position);
+  if (parsed === null) {
+    throw fail(
+      "no option is set here",
+      `Write ${KCONFIG_ADD} CONFIG_<NAME>=<value>, for example CONFIG_KASAN=y or CONFIG_SMP=n.`,
+    );
+  }
+  return parsed;
+}
+
+/** One line; null for a comment or a blank line. */
+function parseLine(text: string, file: string, line: number): FragmentLine | null {
+  const fail: Fail = (column, problem, hint) =>
+    new FragmentError(problem, { file, line, column, text }, hint);
+  if (text.trim() === "") return null;
+  if (/^\s/.test(text)) {
+    throw fail(1, "blank before the line", `Write ${quote(text.trim())}: lines start at column 1.`);
+  }
+  if (text.startsWith("#")) {
+    const option = parseComment(text, fail);
+    return option === null ? null : { option, value: "n", file, line, text };
+  }
+  const option = parseName(text, fail);
+  const equals = text.indexOf("=");
+  const value = parseValue(option, text.slice(equals + 1), equals + 2, fail);
+  return { option, value, file, line, text };
+}
+
+/** The error of a line, at a column from 1. */
+type Fail = (column: number, problem: string, hint: string) => FragmentError;
+
+/** The option that a comment switches off; null for a mere comment. */
+function parseComment(text: string, fail: Fail): string | null {
+  const trailing = /\s+$/.exec(text);
+  const unset = /^# (CONFIG_[A-Za-z0-9_]+) is not set$/.exec(text);
+  if (unset !== null) return unset[1]!;
+  // The kernel would take a misspelt `is not set` for a comment without a word.
+  const meant = /^#+\s*(?:CONFIG_)?([A-Z][A-Za-z0-9_]*)(?:=\S+)?\s+(?:is\s+)?not\s+set\b\.?\s*$/i
+    .exec(text);
+  if (meant !== null) {
+    const column = trailing !== null && /^# CONFIG_\w+ is not set\s/.test(text)
+      ? trailing.index + 1
+      : 1;
+    throw fail(
+      column,
+      "this would be a comment, not a setting",
+      `Write "# CONFIG_${meant[1]!.replace(/^CONFIG_/, "")} is not set" exactly so.`,
+    );
+  }
+  return null;
+}
+
+/** The option in front of "=". */
+function parseName(text: string, fail: Fail): string {
+  const equals = text.indexOf("=");
+  const name = (equals < 0 ? text : text.slice(0, equals)).trimEnd();
+  const bare = /^([A-Za-z0-9_]+)/.exec(text)?.[1] ?? "";
+  const option = bare.startsWith("CONFIG_") ? bare : `CONFIG_${bare}`;
+
+  if (equals < 0) {
+    if (/^CONFIG_[A-Za-z0-9_]+\s+is\s+not\s+set\s*$/.test(text)) {
+      throw fail(1, `"is not set" belongs in a comment`, `Write "# ${bare} is not set".`);
+    }
+    const rest = /^[A-Za-z0-9_]+\s+(\S+)\s*$/.exec(text)?.[1];
+    throw fail(
+      bare.length + 1,
+      'no "=" in this line',
+      bare === ""
+        ? 'Write "CONFIG_<NAME>=<value>", or start the line with "#" for a comment.'
+        : `Write "${option}=${rest ?? "y"}".`,
+    );
+  }
+  if (text[equals - 1] === " " || text[equals - 1] === "\t") {
+    throw fail(
+      name.length + 1,
+      'blank before "="',
+      `Write "${option}=${text.slice(equals + 1).trim()}".`,
+    );
+  }
+  if (!/^CONFIG_[A-Za-z0-9_]+$/.test(name)) {
+    if (!/^[A-Za-z0-9_]+$/.test(name)) {
+      const column = /[^A-Za-z0-9_]/.exec(name);
+      throw fail(
+        (column?.index ?? 0) + 1,
+        `${quote(name)} is no option name`,
+        "Option names are CONFIG_ and then letters, digits and underscores.",
+      );
+    }
+    throw fail(
+      1,
+      `${quote(name)} lacks the prefix CONFIG_`,
+      `Write "CONFIG_${name.replace(/^CONFIG_?/, "")}=${text.slice(equals + 1).trim()}".`,
+    );
+  }
+  return name;
+}
+
+/** @param at Its column, from 1. */
+function parseValue(name: string, value: string, at: number, fail: Fail): string {
+  if (value === "") {
+    throw fail(
+      at,
+      `no value for ${name}`,
+      `Write "${name}=y", "# ${name} is not set", or ${name}="" for an empty string.`,
+    );
+  }
+  if (/^\s/.test(value)) {
+    throw fail(at, 'blank after "="', `Write "${name}=${value.trim()}".`);
+  }
+  if (value.startsWith('"')) {
+    if (QUOTED.test(value)) return value;
+    const closed = /^"(?:[^"\\]|\\.)*"/.exec(value);
+    if (closed === null) {
+      throw fail(
+        at,
+        "the string does not end",
+        'Close it with a double quote; inside, write \\" for a quote and \\\\ for a backslash.',
+      );
+    }
+    throw fail(
+      at + closed[0].length,
+      "text after the string",
+      `Write ${name}=${closed[0]}; comments have lines of their own.`,
+    );
+  }
+  if (TRISTATE.test(value) || NUMBER.test(value)) return value;
+
+  const [word = ""] = value.split(/\s/);
+  if (word !== value && (TRISTATE.test(word) || NUMBER.test(word))) {
+    throw fail(
+      at + word.length,
+      value.trim() === word ? "blank at the end of the line" : "text after the value",
+      `Write "${name}=${word}"; comments have lines of their own.`,
+    );
+  }
+  throw fail(at, `${quote(value)} is no value`, `Write ${valueHint(name, value)}.`);
+}
+
+function valueHint(name: string, value: string): string {
+  const lower = value.trim().toLowerCase();
+  if (["y", "yes", "true", "on"].includes(lower)) return `"${name}=y"`;
+  if (["m", "mod", "module"].includes(lower)) return `"${name}=m"`;
+  if (["n", "no", "false", "off"].includes(lower)) return `"# ${name} is not set" or "${name}=n"`;
+  if (/^-?0+[0-9]+$/.test(lower)) {
+    return `"${name}=${
+      lower.replace(/^(-?)0+(?=[0-9])/, "$1")
+    }" (Kconfig takes no leading zeros), or 0x for hex`;
+  }
+  if (/^[0-9a-f]+$/.test(lower)) return `"${name}=0x${lower}" for a hex number`;
+  if (/^'.*'$/.test(value)) return `${name}="${value.slice(1, -1)}" with double quotes`;
+  return `y, m or n, a number such as 64 or 0x80, or a string in quotes: ${name}="…"`;
+}
+
+function quote(text: string): string {
+  return `"${text}"`;
+}
