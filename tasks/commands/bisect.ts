@@ -4,7 +4,7 @@ import type { Cell, Matrix } from "../core/model/model.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { BisectSession, type Step, type Subject } from "../run/bisect_session.ts";
-import { chanceOfWrongGood, type GitAnswer, stepTable, symptomKey } from "../core/search/bisect.ts";
+import { chanceOfWrongGood, type GitAnswer, stepTable, symptomKey } from "../core/bisect/bisect.ts";
 import { splitCellId } from "../core/model/cells.ts";
 import { resolveCell, withBroughtKernel } from "../core/matrix/matrix.ts";
 import { withKernelLock } from "../run/cell_stages.ts";

@@ -4,8 +4,8 @@ import type { Cell, Feature, KernelConfig, SourceTree } from "../core/model/mode
 import { declaredTests } from "../steps/declared_tests.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { BisectSession, type Step, type Subject } from "../run/bisect_session.ts";
-import { symptomKey } from "../core/search/bisect.ts";
-import { ddmin, type Verdict } from "../core/search/ddmin.ts";
+import { symptomKey } from "../core/bisect/bisect.ts";
+import { ddmin, type Verdict } from "../core/bisect/ddmin.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { configLine, type FragmentLine, placeOf } from "../core/kconfig/fragment.ts";
 import { withKernelLock } from "../run/cell_stages.ts";

@@ -4,7 +4,7 @@ import type { Cell, KernelSpec, Plan, SourceArchive } from "../core/model/model.
 import { type Failure, failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { isOfMaking } from "../core/model/failure_kinds.ts";
-import { showingOf, symptomKey } from "../core/search/bisect.ts";
+import { showingOf, symptomKey } from "../core/bisect/bisect.ts";
 import {
   BASE_ROW,
   firstBreaks,

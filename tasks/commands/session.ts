@@ -7,7 +7,7 @@ import { declaredTests } from "../steps/declared_tests.ts";
 import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "../../selftests/contract/frames.ts";
 import { buildConfinement, makeArgv, type MakeRequest } from "../core/build/make.ts";
 import { whyNotRunnable } from "../core/inspect/elf.ts";
-import { listensAt } from "../core/boot/ports.ts";
+import { listensAt } from "../core/boot/listening_ports.ts";
 import { qemuExitCode } from "../core/boot/qemu.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { findSplats, linesShown } from "../core/console/splats.ts";

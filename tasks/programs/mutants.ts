@@ -24,7 +24,7 @@ import {
   type MutantVerdict,
   orderMutants,
   parseMutant,
-} from "../core/judge/mutant.ts";
+} from "./mutant.ts";
 
 const count = (text: string) => {
   const value = Number(text);

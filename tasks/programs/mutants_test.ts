@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { declaredTests } from "../../selftests/main.ts";
 import { globMatches } from "../../selftests/contract/glob.ts";
-import { catcherText, parseMutant } from "../core/judge/mutant.ts";
+import { catcherText, parseMutant } from "./mutant.ts";
 
 const FOLDER = new URL("../../mutants/", import.meta.url);
 const texts = [...Deno.readDirSync(FOLDER)].map(({ name }) => ({

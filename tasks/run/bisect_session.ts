@@ -20,9 +20,9 @@ import {
   type StepVerdict,
   symptomKey,
   type Target,
-} from "../core/search/bisect.ts";
+} from "../core/bisect/bisect.ts";
 import { Elf } from "../core/inspect/elf.ts";
-import { imageDigest } from "../core/boot/image.ts";
+import { imageDigest } from "../core/boot/same_image.ts";
 import type { Looks, ReadyCell } from "./cell_stages.ts";
 import type { OneCell } from "./one_cell.ts";
 

@@ -14,7 +14,7 @@ import {
 } from "../core/build/make.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import { qemuArgv } from "../core/boot/qemu.ts";
-import { debianSourceTar } from "../core/matrix/requirements.ts";
+import { debianSourceTar } from "../core/source/debian.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { bytecodeArgv, runtimeArgv } from "../stages/pack.ts";
 import { findQuickjs } from "../steps/quickjs.ts";

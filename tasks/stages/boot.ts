@@ -16,7 +16,7 @@ import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { cellArchiveFiles, type CellFile } from "../core/boot/guest_layout.ts";
 import type { Limits } from "../core/model/limits.ts";
 import { exitCause, qemuArgv } from "../core/boot/qemu.ts";
-import { archive } from "../steps/archive.ts";
+import { archive } from "../steps/initramfs_archive.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
 import { packSymbols } from "../../selftests/contract/symbol_table.ts";
 

@@ -11,7 +11,7 @@ import type {
   Toolchain,
 } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
-import { type ConfigStamp, configStampShape } from "../core/cache/cache_files.ts";
+import { type ConfigStamp, configStampShape } from "../steps/cache_files.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import {

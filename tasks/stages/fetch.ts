@@ -9,7 +9,7 @@ import { openRepository, prepareGitDir } from "../steps/git_dir.ts";
 import { sha256 } from "../core/text/digest.ts";
 import type { GitUse } from "../core/source/git.ts";
 import { unbuildable } from "../core/build/make.ts";
-import { debianSourceTar } from "../core/matrix/requirements.ts";
+import { debianSourceTar } from "../core/source/debian.ts";
 import { kernelTree, treeState } from "../steps/kernel_tree.ts";
 
 /**

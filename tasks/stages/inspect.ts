@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
 import { callTables, type Paths } from "../core/model/paths.ts";
 import type { Inspection, KernelBuild, KernelSpec, ModuleInspection } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
-import { keptInspectionShape } from "../core/cache/cache_files.ts";
+import { keptInspectionShape } from "../steps/cache_files.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { Elf } from "../core/inspect/elf.ts";

@@ -8,7 +8,7 @@ import { KmatrixError } from "../core/model/errors.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { clangOf } from "../core/build/make.ts";
 import { initramfsFiles } from "../core/boot/guest_layout.ts";
-import { archive } from "../steps/archive.ts";
+import { archive } from "../steps/initramfs_archive.ts";
 import { findQuickjs, type Quickjs } from "../steps/quickjs.ts";
 import { probeProgram } from "../steps/probe_cache.ts";
 import { declaredTests } from "../steps/declared_tests.ts";

@@ -14,7 +14,7 @@ import { type Diff, extractDiffs } from "../steps/diffs.ts";
 import { git, gitScript } from "../steps/git.ts";
 import { layOut, openRepository, prepareGitDir } from "../steps/git_dir.ts";
 import { bringOver, layTree, must } from "../steps/lay_tree.ts";
-import { type TreeState, treeStateShape } from "../core/cache/cache_files.ts";
+import { type TreeState, treeStateShape } from "../steps/cache_files.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import { describeFuzz, patchName } from "../core/source/series.ts";

@@ -3,7 +3,7 @@
 import type { Host } from "../host/host.ts";
 import type { BootTimes } from "../core/model/model.ts";
 import type { Paths } from "../core/model/paths.ts";
-import { bootTimesShape } from "../core/cache/cache_files.ts";
+import { bootTimesShape } from "./cache_files.ts";
 import { cachedJson } from "../core/text/shape.ts";
 
 /**

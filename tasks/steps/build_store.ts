@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The build folders of the cache, and what each was made from. */
-import { texts } from "../core/cache/cache_files.ts";
+import { texts } from "./cache_files.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";

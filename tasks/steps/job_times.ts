@@ -3,7 +3,7 @@
 import type { Host } from "../host/host.ts";
 import type { Cell } from "../core/model/model.ts";
 import type { Paths } from "../core/model/paths.ts";
-import { jobTimesShape } from "../core/cache/cache_files.ts";
+import { jobTimesShape } from "./cache_files.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import { expectedTimes, type JobTimes, learnedBuildMs } from "../core/matrix/schedule.ts";
 

@@ -6,7 +6,7 @@ import type { MakeRequest } from "../core/build/make.ts";
 import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
 import { type CompilerCache, throughCache } from "./compiler_cache.ts";
 import { KmatrixError } from "../core/model/errors.ts";
-import { type MakeStamp, makeStampShape } from "../core/cache/cache_files.ts";
+import { type MakeStamp, makeStampShape } from "./cache_files.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import {
   compiledAnything,

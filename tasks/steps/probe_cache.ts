@@ -3,7 +3,7 @@
  * Answers of programs about themselves, remembered: asking clang for its version costs little, but
  * a run with nothing to do should start no compiler at all.
  */
-import { type ProbeAnswer, probeAnswerShape } from "../core/cache/cache_files.ts";
+import { type ProbeAnswer, probeAnswerShape } from "./cache_files.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import type { Host } from "../host/host.ts";
 import { sha256 } from "../core/text/digest.ts";

@@ -127,7 +127,7 @@ const CASES: readonly Case[] = [
     says: /2\/3, 3\/3 .* missing; what is there is taken/,
   },
   {
-    name: "one mail with all headers of its way",
+    name: "one mail with Return-Path and Received headers",
     input: async ({ mail }) =>
       "Return-Path: <a@example.org>\nReceived: from a by b;\n\tMon, 1 Jan 2024 00:00:00 +0000\n" +
       (await mail("base..one")).replace(/^From .*\n/, ""),
@@ -140,7 +140,7 @@ const CASES: readonly Case[] = [
       withHeaders(await mail("base..empty"), "Content-Type: text/html; charset=utf-8"),
     am: true,
     ours: /a mail is HTML only, which changes a diff: \[PATCH\] empty/,
-    otherwise: "refused: HTML writes some characters of a diff otherwise",
+    otherwise: "refused: HTML writes <, > and & of a diff otherwise",
   },
   {
     name: "git diff with a byte order mark",

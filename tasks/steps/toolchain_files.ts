@@ -3,7 +3,7 @@
  * What compiler and linker consist of. Their version says the same after a rebuild or a patch of
  * their own, and clang itself is a small program over two large libraries.
  */
-import { type KnownFiles, knownFilesShape } from "../core/cache/cache_files.ts";
+import { type KnownFiles, knownFilesShape } from "./cache_files.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import type { Host } from "../host/host.ts";
 import { sha256 } from "../core/text/digest.ts";

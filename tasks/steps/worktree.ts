@@ -16,7 +16,7 @@ import {
   type Repository,
 } from "./git_dir.ts";
 import { sha256 } from "../core/text/digest.ts";
-import { type GitAnswer, readGitAnswer } from "../core/search/bisect.ts";
+import { type GitAnswer, readGitAnswer } from "../core/bisect/bisect.ts";
 
 export interface CommitFacts {
   readonly commit: string;

@@ -26,7 +26,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["tasks/core/console"],
   ["tasks/core/judge"],
   ["tasks/core/report"],
-  ["tasks/core/search", "tasks/core/cache"],
+  ["tasks/core/bisect"],
   ["tasks/host"],
   ["tasks/steps"],
   ["tasks/stages"],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What the cells of a plan need of the machine, why, and which packages bring it. */
+import { debianSourceTar } from "../source/debian.ts";
 import {
   type Cell,
   COMPILER_FEATURES,
@@ -239,11 +240,6 @@ const GUEST_TOOLS: readonly Requirement[] = [
     blocksRun: true,
   },
 ];
-
-/** Where Debian's source packages put their tar. */
-export function debianSourceTar(name: string): string {
-  return `/usr/src/${name}.tar.xz`;
-}
 
 function sourceRequirements(kernel: KernelSpec): Requirement[] {
   const unpack = unpackRequirements(kernel);

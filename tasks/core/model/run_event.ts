@@ -41,7 +41,7 @@ const EVENTS = [
   }),
   /** The source of a kernel is there. */
   v.object({ event: v.literal("kernel-found"), kernel: v.string(), version: v.string() }),
-  /** Objects that make has compiled or assembled; of how many is known from the last such build. */
+  /** C objects that make has compiled; of how many is known from the last whole build. */
   v.object({
     event: v.literal("objects-compiled"),
     key: v.string(),

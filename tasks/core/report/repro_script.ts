@@ -23,7 +23,7 @@ import { globMatcher } from "../model/cells.ts";
 import { EXIT_FINISHED } from "../../../selftests/contract/frames.ts";
 import { makeArgv, type MakeRequest } from "../build/make.ts";
 import { qemuArgv, qemuExitCode } from "../boot/qemu.ts";
-import { debianSourceTar } from "../matrix/requirements.ts";
+import { debianSourceTar } from "../source/debian.ts";
 import { quoteWord } from "../text/shell.ts";
 import { contentCommand, SOURCE_DIFF } from "../source/source_identity.ts";
 

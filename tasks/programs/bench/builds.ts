@@ -3,7 +3,7 @@
 import $ from "dax";
 import { parseBootRecord } from "../../core/boot/boot_record.ts";
 import type { CacheUse, Cell } from "../../core/model/model.ts";
-import type { Comparison } from "../../core/report/bench_table.ts";
+import type { Comparison } from "./bench_table.ts";
 import { makeArgv, type MakeRequest } from "../../core/build/make.ts";
 import { CACHE } from "../../testing/project_copy.ts";
 import {

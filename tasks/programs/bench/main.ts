@@ -9,7 +9,7 @@ import type { Cell } from "../../core/model/model.ts";
 import { KmatrixError } from "../../core/model/errors.ts";
 import { EXIT, exitCodeOfCommander } from "../../core/model/exit_codes.ts";
 import { exitCodeOf } from "../../core/model/failure_kinds.ts";
-import { benchTable, type Comparison } from "../../core/report/bench_table.ts";
+import { benchTable, type Comparison } from "./bench_table.ts";
 import { selectCells } from "../../core/matrix/plan.ts";
 import { loadMatrix } from "../../run/project.ts";
 import { requestOf } from "../../stages/configure.ts";

@@ -9,7 +9,7 @@ import {
   DEFAULT_SETTINGS,
   type RunReport,
 } from "../../core/model/model.ts";
-import { type Comparison, cpuSeconds } from "../../core/report/bench_table.ts";
+import { type Comparison, cpuSeconds } from "./bench_table.ts";
 import type { MakeRequest } from "../../core/build/make.ts";
 import { denoHost } from "../../host/deno_host.ts";
 import { pathsFor } from "../../core/model/paths.ts";

@@ -9,7 +9,7 @@ import {
   plannedObjects,
   turnedRound,
   withLine,
-} from "../../core/kconfig/option_costs.ts";
+} from "./option_cost_table.ts";
 
 /**
  * Turns every line round in a copy of a build folder, and counts what make would compile; nothing is

@@ -5,7 +5,7 @@ import * as v from "valibot";
 import { cachedJson } from "../../core/text/shape.ts";
 import { parseBootRecord } from "../../core/boot/boot_record.ts";
 import type { Cell } from "../../core/model/model.ts";
-import type { Comparison } from "../../core/report/bench_table.ts";
+import type { Comparison } from "./bench_table.ts";
 import { requestOf } from "../../stages/configure.ts";
 import { ROOT } from "../../testing/project_copy.ts";
 import {

@@ -3,7 +3,7 @@
 import $ from "dax";
 import type { CellReport } from "../../core/model/model.ts";
 import { parseBootRecord } from "../../core/boot/boot_record.ts";
-import { type Comparison, countCompilers, median } from "../../core/report/bench_table.ts";
+import { type Comparison, countCompilers, median } from "./bench_table.ts";
 import { type Bench, inTurn, kmatrix, plainQemu, readRun, say, time } from "./measure.ts";
 
 /** How long its boot took; NaN where it did not boot. */

@@ -9,12 +9,12 @@
  *     Rebuilds: everything              only where the whole kernel is compiled anew
  *     Why: what is wrong
  */
-import { type CellReport, type Stage, STAGES } from "../model/model.ts";
-import { type Failure, KmatrixError } from "../model/errors.ts";
-import { isFinding } from "../model/failure_kinds.ts";
-import { globMatcher } from "../model/cells.ts";
-import { scanDiff } from "../source/diff.ts";
-import { namesOf } from "../source/series.ts";
+import { type CellReport, type Stage, STAGES } from "../core/model/model.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
+import { isFinding } from "../core/model/failure_kinds.ts";
+import { globMatcher } from "../core/model/cells.ts";
+import { scanDiff } from "../core/source/diff.ts";
+import { namesOf } from "../core/source/series.ts";
 
 export interface Mutant {
   /** File name without its suffix. */

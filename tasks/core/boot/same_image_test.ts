@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { tinyElf, type TinySection } from "../../testing/tiny_elf.ts";
 import { Elf, SHF_ALLOC, SHT_RELA } from "../inspect/elf.ts";
-import { imageDigest } from "./image.ts";
+import { imageDigest } from "./same_image.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const TEXT: TinySection = { name: ".text", type: 1, flags: SHF_ALLOC, content: bytes("code") };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { optionTable, plannedObjects, turnedRound, withLine } from "./option_costs.ts";
+import { optionTable, plannedObjects, turnedRound, withLine } from "./option_cost_table.ts";
 
 Deno.test("plannedObjects() counts each object of a dry run once", () => {
   const text = `echo '  CC      kernel/fork.o'; clang -c -o kernel/fork.o

@@ -10,9 +10,9 @@ import type {
   Inspection,
   LeftOut,
   ModuleInspection,
-} from "../model/model.ts";
-import type { JobTimes } from "../matrix/schedule.ts";
-import { count, ms, objectOf, type Shape, strings } from "../text/shape.ts";
+} from "../core/model/model.ts";
+import type { JobTimes } from "../core/matrix/schedule.ts";
+import { count, ms, objectOf, type Shape, strings } from "../core/text/shape.ts";
 
 /** How a .config was made (stages/configure.ts). */
 export interface ConfigStamp {

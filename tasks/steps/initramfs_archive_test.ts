@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { withTempDir } from "../testing/fake_host.ts";
 import { rejectionOf } from "../testing/errors.ts";
-import { archive } from "./archive.ts";
+import { archive } from "./initramfs_archive.ts";
 import { denoHost } from "../host/deno_host.ts";
 
 const host = denoHost({ emit: () => {}, signal: new AbortController().signal });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { CellReport, StageResult, TestResult } from "../model/model.ts";
-import { KmatrixError } from "../model/errors.ts";
-import type { FailureKind } from "../model/failure_kinds.ts";
-import { NO_FACTS } from "../report/cell_facts.ts";
+import type { CellReport, StageResult, TestResult } from "../core/model/model.ts";
+import { KmatrixError } from "../core/model/errors.ts";
+import type { FailureKind } from "../core/model/failure_kinds.ts";
+import { NO_FACTS } from "../core/report/cell_facts.ts";
 import { judgeMutant, mutantSummary, mutantTable, orderMutants, parseMutant } from "./mutant.ts";
 
 const DIFF = "--- a/x/y.c\n+++ b/x/y.c\n@@ -1 +1 @@\n-a\n+b\n";
