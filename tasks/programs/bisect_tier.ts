@@ -113,7 +113,7 @@ Deno.test("bisect finds an off-by-one of kcov in a history of 32 real commits", 
     const ids = await makeHistory(repository);
     assert.equal(ids.length, COMMITS + 1);
     const root = await copyProject(dir);
-    const test = `${root}/selftests/kcov/kcov_test.ts`;
+    const test = `${root}/selftests/kcov/tests/kcov.ts`;
     await Deno.writeTextFile(test, (await Deno.readTextFile(test)) + FLAKY_TEST);
     const before = await stateOf(repository.path);
     const out = `${dir}/out`;

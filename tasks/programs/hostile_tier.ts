@@ -201,7 +201,7 @@ async function digestOf(path: string): Promise<string> {
 Deno.test("real: a guest that prints without end", () =>
   withTempDir(async (dir) => {
     const root = await copyProject(dir);
-    const file = `${root}/selftests/kcov/kcov_test.ts`;
+    const file = `${root}/selftests/kcov/tests/kcov.ts`;
     await Deno.writeTextFile(file, (await Deno.readTextFile(file)) + FLOOD);
     const run = new RealRun(`${dir}/out`, root);
     const { code, out } = await run.run(["matrix", CELL, "--filter", "*.floods"]);

@@ -149,7 +149,7 @@ Deno.test("matrix runs a unique-mode cell of our series, every reference test in
 Deno.test("a test that is broken on purpose fails alone, and shows again elsewhere", async (t) => {
   await withTempDir(async (dir) => {
     const root = await copyProject(dir);
-    const source = `${root}/selftests/kcov/kcov_test.ts`;
+    const source = `${root}/selftests/kcov/tests/kcov.ts`;
     await Deno.writeTextFile(source, (await Deno.readTextFile(source)) + BROKEN_TESTS);
     const out = `${dir}/out`;
     const args = ["matrix", "linux-6.12/kcov", "--bundle", "--output-dir", out];
