@@ -124,7 +124,8 @@ const CELL = "linux-6.12/kcov";
 
 class RealRun {
   readonly out: string;
-  readonly #mark = crypto.randomUUID();
+  /** A folder that is not there, last in PATH: children get few other variables of their caller. */
+  readonly #mark = `/nonexistent/${crypto.randomUUID()}`;
   readonly #root: string;
 
   constructor(out: string, root = ROOT) {
@@ -137,7 +138,7 @@ class RealRun {
     return new Deno.Command(Deno.execPath(), {
       args: ["run", "--allow-all", "--no-check", entry, ...args, "--output-dir", this.out],
       cwd: this.#root,
-      env: { KMATRIX_CACHE: CACHE, KMATRIX_TEST_MARK: this.#mark, ...env },
+      env: { KMATRIX_CACHE: CACHE, PATH: `${Deno.env.get("PATH")}:${this.#mark}`, ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
