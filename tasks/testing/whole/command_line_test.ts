@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { assertValidJunit } from "../junit.ts";
-import { ALL_PASSED, cases, CELLS, MATRIX, stagesOf } from "./fake_cases.ts";
+import { CELLS, MATRIX } from "../broken_worlds.ts";
+import { ALL_PASSED, cases, stagesOf } from "./fake_cases.ts";
 
 cases("the command line", "nothing built", [
   ["--fail-fast blocks what comes behind the first failure", async (project) => {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { assertValidJunit } from "../junit.ts";
-import { ALL_PASSED, cases, CELLS, failedAt, KCOV, MATRIX, stagesOf } from "./fake_cases.ts";
+import { CELLS, MATRIX } from "../broken_worlds.ts";
+import { ALL_PASSED, cases, failedAt, KCOV, stagesOf } from "./fake_cases.ts";
 
 cases("a stage that fails", "nothing built", [
   ["configure: a dropped option, with who asked for it", async (project) => {

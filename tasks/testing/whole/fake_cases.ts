@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
-/** Tests of the whole tool as a process of its own, over a fake kernel, compiler and QEMU. */
-import assert from "node:assert/strict";
+/** What the tests of the whole tool share: a fake project for each file, and how its cases begin. */
 import { STAGES } from "../../core/model/model.ts";
+import { MATRIX } from "../broken_worlds.ts";
 import { FakeProject } from "../fake_project.ts";
 import { junitCases } from "../junit.ts";
 import { scripted } from "../recorder.ts";
 
-/** All runs look at the same few tests, so that each recording is short. */
-export const MATRIX = ["matrix", "--filter", "kcov.*"];
 export const KCOV = [...MATRIX, "fake/kcov"];
 export const BASIC = "kcov.mode_trace_pc.kcov_basic_syscall_coverage";
-export const CELLS = ["fake/nokcov", "fake/kcov", "fake/kcov/smp4"];
 
 /** What each stage of a cell came to, in order. */
 export async function stagesOf(project: FakeProject, cell: string): Promise<string[]> {
@@ -84,16 +81,3 @@ export function cases(
 }
 
 export const BROKEN = { do: "fail", message: "expected 0 PCs, found 7" } as const;
-
-/** Waits until something is so; it is looked at 20 times a second. */
-export async function until(
-  what: string,
-  limitMs: number,
-  holds: () => Promise<boolean>,
-): Promise<void> {
-  const end = performance.now() + limitMs;
-  while (!(await holds())) {
-    assert.ok(performance.now() < end, `not within ${limitMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cases, KCOV, MATRIX } from "./fake_cases.ts";
+import { MATRIX } from "../broken_worlds.ts";
+import { cases, KCOV } from "./fake_cases.ts";
 
 cases("parse and report", "built", [
   [
