@@ -350,11 +350,11 @@ async function gateError(
     argv: symbolDumpCompileCommand({
       // With LLVM= kbuild's HOSTCC is LLVM's clang, whatever CC= says.
       hostCompiler: llvmTool(toolchain.llvm, "clang"),
-      program: `${paths.root}/tasks/kconfig/symbol_dump.c`,
+      program: `${paths.root}/tasks/core/kconfig/symbol_dump.c`,
       sourceDir: source.path,
       buildDir,
     }),
-    confine: { ...confine, readable: [...confine.readable, `${paths.root}/tasks/kconfig`] },
+    confine: { ...confine, readable: [...confine.readable, `${paths.root}/tasks/core/kconfig`] },
   });
   const { W: _w, V: _v, ...quiet } = variables;
   const all = { ...make, variables: { ...quiet, ...SYMBOL_DUMP.makeVariables } };

@@ -118,8 +118,8 @@ export class FakeProject {
     }
     const real = dirname(dirname(import.meta.dirname!));
     await Deno.symlink(`${real}/selftests`, `${this.root}/selftests`);
-    await Deno.mkdir(`${this.root}/tasks`);
-    await Deno.symlink(`${real}/tasks/kconfig`, `${this.root}/tasks/kconfig`);
+    await Deno.mkdir(`${this.root}/tasks/core`, { recursive: true });
+    await Deno.symlink(`${real}/tasks/core/kconfig`, `${this.root}/tasks/core/kconfig`);
     await this.write(MUTED_IMPORTS, await mutedImports());
     for (const [name, text] of Object.entries(programs(this.dir))) {
       await this.write(`bin/${name}`, `#!/bin/sh\n${text}`);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * What the kernel's own Kconfig parser knows of symbols: how kconfig/symbol_dump.c is made to tell
- * it, and how that is read.
+ * What the kernel's own Kconfig parser knows of symbols: how symbol_dump.c, beside this file, is
+ * made to tell it, and how that is read.
  *
  * How the dump is made, and why so. The parser calls the compiler and reads what make exports; a
  * hand-made list of variables would be right for one release at best. So make itself starts the
@@ -48,7 +48,7 @@ const KCONFIG_OBJECTS = [
 export interface SymbolDumpCompile {
   /** The compiler that built those objects: HOSTCC, which is clang with make's LLVM=. */
   readonly hostCompiler: string;
-  /** kconfig/symbol_dump.c. */
+  /** symbol_dump.c beside this file, absolute. */
   readonly program: string;
   readonly sourceDir: string;
   readonly buildDir: string;
