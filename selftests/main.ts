@@ -5,19 +5,17 @@
  * exists, the entry point of PID 1.
  */
 
-import { collectTests, type DeclaredTest, type RunnableTest } from "./harness/fixtures.ts";
+import type { CoverRequest } from "./contract/cover.ts";
+import type { DeclaredTest } from "./contract/fixtures.ts";
 import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "./contract/frames.ts";
 import { endMachine, guestPlatform, mountFilesystems, readCell } from "./harness/guest_platform.ts";
-import { type Cell, runTests } from "./harness/runner.ts";
+import { collectTests, type RunnableTest } from "./harness/fixtures.ts";
+import { runTests } from "./harness/runner.ts";
 import { fixtures as crashFixtures } from "./crash/mod.ts";
-import { type CoverRequest, coverTests } from "./kcov/cover.ts";
+import { coverTests } from "./kcov/cover.ts";
 import { fixtures as kcovFixtures } from "./kcov/tests/mod.ts";
 import { kernelSymbols } from "./kcov/symbols.ts";
-import { runSession, type Session } from "./session/session.ts";
-
-export type { Session };
-export type { DeclaredTest, Feature } from "./harness/fixtures.ts";
-export type { CoverArgument, CoverRequest, TraceFacts } from "./kcov/cover.ts";
+import { runSession } from "./session/session.ts";
 
 /** Every fixture, in the order in which it runs. */
 const fixtures = [...kcovFixtures, ...crashFixtures];
@@ -47,7 +45,7 @@ function prepareSymbols(): void {
 if (globalThis.sys !== undefined) {
   mountFilesystems();
   prepareSymbols();
-  const cell: Cell & { cover?: CoverRequest; session?: Session } = readCell();
+  const cell = readCell();
   if (cell.session) endMachine(runSession(cell.session) ? EXIT_FINISHED : EXIT_COMMAND_FAILED);
   runTests(testsOf(cell.cover), cell, guestPlatform());
   endMachine(EXIT_FINISHED);

@@ -6,7 +6,8 @@
  */
 
 import { assertEquals } from "../harness/asserts.ts";
-import { type Feature, fixture, type TestContext } from "../harness/fixtures.ts";
+import type { Feature } from "../contract/features.ts";
+import { fixture, type TestContext } from "../harness/fixtures.ts";
 import { encodeFrame } from "../contract/frames.ts";
 import { cString, guest, O_WRONLY, open, SYS } from "../harness/guest.ts";
 import { loadUntilEnd } from "../kcov/modules.ts";

@@ -6,35 +6,8 @@
  */
 
 import { AssertionError } from "./asserts.ts";
-import { decidesPresence, type Feature } from "../contract/features.ts";
-
-export type { Feature };
-
-/** One test as the host sees it. */
-export interface DeclaredTest {
-  /** `<fixture>.<variant>.<test>` */
-  readonly id: string;
-  readonly fixture: string;
-  readonly variant: string;
-  readonly test: string;
-  /**
-   * What it takes. Where the cell lacks a feature of the kernel's interface, the test SKIPs, and
-   * only then; where it lacks another ({@link decidesPresence}), the test is not run at all.
-   */
-  readonly requires: readonly Feature[];
-  /** Before scaling by the cell's `timeScale`. */
-  readonly timeoutMs: number;
-  /** Path of the source file in the repository. */
-  readonly file: string;
-}
-
-/** Whether a cell with these features has this test. */
-export function appliesTo(
-  test: Pick<DeclaredTest, "requires">,
-  features: readonly string[],
-): boolean {
-  return test.requires.every((one) => !decidesPresence(one) || features.includes(one));
-}
+import type { Feature } from "../contract/features.ts";
+import type { DeclaredTest } from "../contract/fixtures.ts";
 
 /** A declared test with what is needed to run it, in the child process. */
 export interface RunnableTest extends DeclaredTest {

@@ -3,6 +3,7 @@
 /** The real machine behind the runner: ports, kernel log, mounts, the end. Guest only. */
 
 import { ForkServer } from "./fork_server.ts";
+import { GUEST_PATHS, type GuestCell } from "../contract/cell.ts";
 import { EXIT_PORT } from "../contract/frames.ts";
 import {
   close,
@@ -15,9 +16,8 @@ import {
   sleepMs,
   SYS,
 } from "./guest.ts";
-import type { Cell, ChildMessage, Platform } from "./runner.ts";
+import type { ChildMessage, Platform } from "./runner.ts";
 
-const CELL_PATH = "/kmatrix/cell.json";
 const KMSG_PATH = "/dev/kmsg";
 
 /** Ports, the kernel log and fork(2). */
@@ -73,10 +73,10 @@ export function mountFilesystems(): void {
 }
 
 /** `/kmatrix/cell.json`, with a value for everything that is missing. */
-export function readCell(): Cell {
-  const defaults: Cell = { cell: "", features: [], filter: [], timeScale: 1 };
+export function readCell(): GuestCell {
+  const defaults: GuestCell = { cell: "", features: [], filter: [], timeScale: 1 };
   try {
-    return { ...defaults, ...JSON.parse(guest().readFile(CELL_PATH)) as Partial<Cell> };
+    return { ...defaults, ...JSON.parse(guest().readFile(GUEST_PATHS.cell)) as Partial<GuestCell> };
   } catch (error) {
     if (isSysError(error) && error.errno === ERRNO.ENOENT) return defaults;
     throw error;

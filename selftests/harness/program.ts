@@ -2,6 +2,7 @@
 
 /** Runs a program of the initramfs and reads what it prints. Guest only, in a test's process. */
 
+import type { ProgramEnd } from "../contract/c_programs.ts";
 import { decodeWaitStatus } from "./child.ts";
 import {
   AT_FDCWD,
@@ -15,16 +16,6 @@ import {
   SIGKILL,
   SYS,
 } from "./guest.ts";
-
-/** How a program ended. */
-export type ProgramEnd =
-  /** Code 126: it could not be started. */
-  | { readonly kind: "exited"; readonly code: number }
-  | { readonly kind: "signalled"; readonly signal: string }
-  /** It was killed at its limit. */
-  | { readonly kind: "timeout"; readonly afterMs: number }
-  /** It was killed because it printed more than this. */
-  | { readonly kind: "flood"; readonly bytes: number };
 
 export interface ProgramOptions {
   readonly timeoutMs: number;

@@ -5,15 +5,12 @@
  * Everything of the machine comes through {@link Platform}, so this runs on the host as well.
  */
 
+import type { GuestCell } from "../contract/cell.ts";
+import { appliesTo } from "../contract/fixtures.ts";
 import { type FrameKind, PROTOCOL_VERSION } from "../contract/frames.ts";
-import {
-  appliesTo,
-  type RunnableTest,
-  SkipError,
-  TestContext,
-  type TestMessage,
-} from "./fixtures.ts";
 import { isSelected } from "../contract/glob.ts";
+import { markLine } from "../contract/marks.ts";
+import { type RunnableTest, SkipError, TestContext, type TestMessage } from "./fixtures.ts";
 import {
   diagnosticLines,
   KTAP_VERSION_LINE,
@@ -22,17 +19,6 @@ import {
   resultLine,
   runLine,
 } from "./ktap.ts";
-
-/** `/kmatrix/cell.json`: what the host tells the guest. */
-export interface Cell {
-  readonly cell: string;
-  /** What the cell promises. Decides which tests apply, never about a SKIP. */
-  readonly features: readonly string[];
-  /** Globs over test ids; empty selects all. */
-  readonly filter: readonly string[];
-  /** Factor on every time limit. */
-  readonly timeScale: number;
-}
 
 /** What a child tells its parent. */
 export type ChildMessage = TestMessage | { readonly kind: "outcome"; readonly outcome: Outcome };
@@ -110,7 +96,11 @@ export function judge(sent: Outcome | undefined, end: ChildEnd, timeoutMs: numbe
 }
 
 /** Runs what the cell selects and writes all frames from B to E. */
-export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Platform): Totals {
+export function runTests(
+  all: readonly RunnableTest[],
+  cell: GuestCell,
+  platform: Platform,
+): Totals {
   const ktap = (line: string) => platform.send("K", line);
   // JSON escapes line ends in strings, and without an indent it has none of its own.
   const json = (kind: FrameKind, value: unknown) => platform.send(kind, JSON.stringify(value));
@@ -136,7 +126,7 @@ export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Pla
     const startMs = platform.nowMs();
     let sent: Outcome | undefined;
 
-    platform.mark(`kmatrix: RUN ${test.id}`);
+    platform.mark(markLine({ word: "RUN", test: test.id }));
     ktap(runLine(test.id));
     const end = runChild(index, {
       timeoutMs,
@@ -164,14 +154,14 @@ export function runTests(all: readonly RunnableTest[], cell: Cell, platform: Pla
       ktap("# its process cannot be killed and was left behind");
     }
     ktap(resultLine(index + 1, test.id, outcome));
-    platform.mark(`kmatrix: END ${test.id}`);
+    platform.mark(markLine({ word: "END", test: test.id }));
 
     if (outcome.kind === "pass") totals.passed++;
     else if (outcome.kind === "skip") totals.skipped++;
     else totals.failed++;
   });
 
-  platform.mark("kmatrix: DONE");
+  platform.mark(markLine({ word: "DONE" }));
   json("E", { uptimeMs: uptimeMs(), ...totals });
   return totals;
 }

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { collectTests, fixture } from "./fixtures.ts";
 import { decodeFrame, type Frame, FrameWriter } from "../contract/frames.ts";
-import { type Cell, type ChildEnd, judge, type Platform, runTests } from "./runner.ts";
+import type { GuestCell } from "../contract/cell.ts";
+import { type ChildEnd, judge, type Platform, runTests } from "./runner.ts";
 
-const CELL: Cell = { cell: "k/c", features: [], filter: [], timeScale: 1 };
+const CELL: GuestCell = { cell: "k/c", features: [], filter: [], timeScale: 1 };
 
 /** Runs bodies in this process; `ends` says how the child of a test is said to have ended. */
 function fakePlatform(ends: Record<number, ChildEnd> = {}) {

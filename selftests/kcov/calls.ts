@@ -5,6 +5,7 @@
  * code of vmlinux, so that what the kernel says of itself can be held against it.
  */
 
+import { GUEST_PATHS } from "../contract/cell.ts";
 import { mapFile } from "../harness/guest.ts";
 
 /** All kernel text of x86-64 lies in the topmost 2 GiB. */
@@ -42,5 +43,5 @@ export class CallTable {
 
 /** Calls that report a PC (modes PC and unique), or a comparison. Throws where there is no table. */
 export function readCallTable(kind: "pc" | "cmp"): CallTable {
-  return new CallTable(new Uint32Array(mapFile(`/kmatrix/calls/${kind}`)));
+  return new CallTable(new Uint32Array(mapFile(`${GUEST_PATHS.calls}/${kind}`)));
 }

@@ -2,6 +2,7 @@
 
 /** Loading, unloading and locating modules; which ones there are: configs/modules.config. */
 
+import { GUEST_PATHS } from "../contract/cell.ts";
 import type { TestContext } from "../harness/fixtures.ts";
 import type { Batch, Step } from "../harness/batch.ts";
 import {
@@ -16,7 +17,7 @@ import {
 } from "../harness/guest.ts";
 import { ModuleFile } from "./module_file.ts";
 
-const FOLDER = "/kmatrix/modules";
+const FOLDER = GUEST_PATHS.modules;
 
 /** One of the modules that the tests load, and what its code is known to do. */
 export interface TestModule {

@@ -5,12 +5,12 @@
  * into the initramfs or else from /proc/kallsyms, those of modules from there and /proc/modules.
  */
 
+import { GUEST_PATHS } from "../contract/cell.ts";
 import { hex } from "../harness/asserts.ts";
 import { close, guest, isSysError, mapFile, O_RDONLY, open, SYS } from "../harness/guest.ts";
 import { packSymbols, SymbolTable, type TextSymbol, textSymbol } from "../contract/symbol_table.ts";
 
 /** Where the host puts the table. */
-const TABLE_PATH = "/kmatrix/symbols";
 
 /**
  * All kernel text of x86-64 lies in the topmost 2 GiB, so the low half of an address identifies it,
@@ -113,7 +113,7 @@ function parseModules(text: string): Range[] {
 /** The table of the initramfs, mapped: no process copies it. undefined where there is none. */
 function mappedTable(): SymbolTable | undefined {
   try {
-    return new SymbolTable(mapFile(TABLE_PATH), guest().text);
+    return new SymbolTable(mapFile(GUEST_PATHS.symbols), guest().text);
   } catch (error) {
     if (isSysError(error)) return undefined;
     throw error;

@@ -6,19 +6,10 @@
  */
 
 import { inspect } from "../harness/asserts.ts";
+import { GUEST_PATHS, type Session } from "../contract/cell.ts";
 import { utf8Bytes } from "../contract/frames.ts";
 import { guest, O_RDWR, open, SYS } from "../harness/guest.ts";
 import { helpers } from "./helpers.ts";
-
-/** What cell.json may hold as `session`. */
-export type Session =
-  | { readonly kind: "shell" }
-  /** JavaScript; its value is printed. */
-  | { readonly kind: "eval"; readonly source: string }
-  /** A static binary of the host, which lies at /kmatrix/program. */
-  | { readonly kind: "program"; readonly argv: readonly string[] };
-
-export const PROGRAM_PATH = "/kmatrix/program";
 
 /** Runs it to its end. False: the expression threw, or the program failed. */
 export function runSession(session: Session): boolean {
@@ -31,7 +22,7 @@ export function runSession(session: Session): boolean {
     case "eval":
       return evaluateAndPrint(session.source);
     case "program": {
-      const code = helpers.exec(PROGRAM_PATH, ...session.argv.slice(1));
+      const code = helpers.exec(GUEST_PATHS.program, ...session.argv.slice(1));
       if (code !== 0) print(`${session.argv[0]}: exit code ${code}\n`);
       return code === 0;
     }

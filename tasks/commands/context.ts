@@ -6,7 +6,7 @@ import type { Paths } from "../core/model/paths.ts";
 import type { Terminal } from "../cli/terminal.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { isSelected } from "../../selftests/contract/glob.ts";
-import { C_FIXTURE, C_TEST } from "../../selftests/kcov/c_programs.ts";
+import { C_FIXTURE, C_TEST } from "../../selftests/contract/c_programs.ts";
 import { nearest } from "../core/text/nearest.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { cProgramTable } from "../core/judge/c_programs.ts";

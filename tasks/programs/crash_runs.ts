@@ -8,7 +8,7 @@ import { parseRunReport } from "../core/report/run_report.ts";
 import type { CellReport } from "../core/model/model.ts";
 import { EXIT, exitCodeOfCommander } from "../core/model/exit_codes.ts";
 import { globMatcher } from "../core/model/cells.ts";
-import { declaredTests } from "../../selftests/main.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
 import { keepSituation } from "../testing/recordings.ts";
 import { kmatrix, ROOT, withTempDir } from "../testing/project_copy.ts";
 import {
@@ -40,7 +40,7 @@ if (crashes.length === 0) {
 }
 
 // Of all tests only these: those of other cells are what they were when their boots were recorded.
-const declared = declaredTests().filter(({ requires }) => requires.includes("crash"));
+const declared = (await declaredTests()).filter(({ requires }) => requires.includes("crash"));
 const green = new Map<string, number>();
 let wrong = 0;
 await withTempDir(async (dir) => {

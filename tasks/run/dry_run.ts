@@ -21,7 +21,7 @@ import { findQuickjs } from "../steps/quickjs.ts";
 import { buildTargets } from "../stages/build.ts";
 import { requestOf } from "../stages/configure.ts";
 import { renderFragment } from "../core/kconfig/kconfig.ts";
-import { C_SELFTEST_SOURCE } from "../../selftests/kcov/c_programs.ts";
+import { C_SELFTEST_SOURCE } from "../../selftests/contract/c_programs.ts";
 
 /**
  * Folders that depend on what is found at run time stand as <source> and <key>.

@@ -6,6 +6,7 @@ import type {
   Accel,
   BootEnd,
   BootRecord,
+  CellFile,
   CoverRequest,
   Feature,
   Initramfs,
@@ -13,11 +14,12 @@ import type {
   Session,
 } from "../core/model/model.ts";
 import { failureFrom, KmatrixError } from "../core/model/errors.ts";
-import { cellArchiveFiles, type CellFile } from "../core/boot/guest_layout.ts";
+import { archived, cellArchiveFiles } from "../core/boot/guest_layout.ts";
 import type { Limits } from "../core/model/limits.ts";
 import { exitCause, qemuArgv } from "../core/boot/qemu.ts";
 import { archive } from "../steps/initramfs_archive.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
+import { GUEST_PATHS } from "../../selftests/contract/cell.ts";
 import { packSymbols } from "../../selftests/contract/symbol_table.ts";
 
 export interface BootInput {
@@ -141,15 +143,16 @@ export async function attend(
 async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
   const { dir, cell, features, filter, limits, cover, session } = input;
   const { timeScale } = limits;
-  const calls = await copyInto(`${dir}/initramfs/kmatrix/calls`, input.calls, host);
-  const modules = await copyInto(`${dir}/initramfs/kmatrix/modules`, input.modules, host);
-  const selftests = await copyInto(`${dir}/initramfs/kmatrix/selftests`, input.selftests, host);
+  const at = (guestPath: string) => `${dir}/initramfs/${archived(guestPath)}`;
+  const calls = await copyInto(at(GUEST_PATHS.calls), input.calls, host);
+  const modules = await copyInto(at(GUEST_PATHS.modules), input.modules, host);
+  const selftests = await copyInto(at(GUEST_PATHS.selftests), input.selftests, host);
   const told = { cell, features, filter, timeScale, calls, modules, selftests };
   const file: CellFile = { ...told, cover, session };
-  await host.fs.writeText(`${dir}/initramfs/kmatrix/cell.json`, JSON.stringify(file));
-  const symbols = await writeSymbols(`${dir}/initramfs/kmatrix/symbols`, input.vmlinux, host);
+  await host.fs.writeText(at(GUEST_PATHS.cell), JSON.stringify(file));
+  const symbols = await writeSymbols(at(GUEST_PATHS.symbols), input.vmlinux, host);
   if (session?.kind === "program") {
-    await host.fs.copy(session.argv[0]!, `${dir}/initramfs/kmatrix/program`);
+    await host.fs.copy(session.argv[0]!, at(GUEST_PATHS.program));
   }
   const small = `${dir}/cell.cpio`;
   await archive(`${dir}/initramfs`, cellArchiveFiles({ ...file, symbols }), small, host);

@@ -7,7 +7,7 @@ import { collectWarnings } from "../core/build/build_log.ts";
 import { Elf } from "../core/inspect/elf.ts";
 import type { Confinement } from "../core/build/sandbox.ts";
 import { buildConfinement, makeArgv, type MakeRequest, selftestArgv } from "../core/build/make.ts";
-import { C_SELFTEST_SOURCE } from "../../selftests/kcov/c_programs.ts";
+import { C_SELFTEST_SOURCE } from "../../selftests/contract/c_programs.ts";
 import { checkInside, type Job, perform, readLog, runMake } from "./make_job.ts";
 
 /** Below the build folder. */

@@ -8,7 +8,7 @@ import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { CLANG } from "../testing/samples.ts";
 import { tinyElf } from "../testing/tiny_elf.ts";
 import { declaredTests } from "../../selftests/main.ts";
-import { C_SELFTEST_SOURCE, referenceTests } from "../../selftests/kcov/c_programs.ts";
+import { C_SELFTEST_SOURCE, referenceTests } from "../../selftests/contract/c_programs.ts";
 import { buildSelftests } from "./c_selftests.ts";
 
 const SECTION = { type: 1, flags: 2, content: new Uint8Array(8) };

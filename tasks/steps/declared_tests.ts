@@ -5,12 +5,12 @@
  */
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import type { CoverRequest, DeclaredTest } from "../../selftests/main.ts";
+import type { CoverRequest, DeclaredTest } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 
 const SELFTESTS = new URL("../../selftests/", import.meta.url).href;
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-/** Throws what is wrong with a declaration; the place is that of its caller. */
+/** Rejects declarations; the mistake is in its caller. */
 const DECLARING = `${SELFTESTS}harness/fixtures.ts`;
 
 /**
@@ -52,9 +52,10 @@ function placeOf(error: unknown): string | null {
   // A declaration that is rejected later keeps where it was made as its cause.
   const { stack = "" } = error.cause instanceof Error ? error.cause : error;
   const places = stripVTControlCharacters(stack).matchAll(/(file:\/\/\/[^\s()]+?):(\d+):(\d+)/g);
-  for (const [, url, line, column] of places) {
-    if (!url!.startsWith(SELFTESTS) || url === DECLARING) continue;
-    return `${fileURLToPath(url!).slice(ROOT.length)}:${line}:${column}`;
-  }
-  return null;
+  const ours = [...places].filter(([, url]) => url!.startsWith(SELFTESTS));
+  // The mistake is the file's own where nothing else is on the way to it.
+  const found = ours.find(([, url]) => url !== DECLARING) ?? ours[0];
+  if (found === undefined) return null;
+  const [, url, line, column] = found;
+  return `${fileURLToPath(url!).slice(ROOT.length)}:${line}:${column}`;
 }

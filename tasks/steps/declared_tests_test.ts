@@ -14,16 +14,18 @@ interface Ran {
 }
 type Run = (...args: readonly string[]) => Promise<Ran>;
 
-/** Runs commands of a copy in which one selftest is changed. */
-async function withSelftest(
-  file: string,
+/** Runs commands of a copy in which these files of selftests/ are changed. */
+async function withSelftests(
+  files: readonly string[],
   change: (text: string) => string,
   body: (run: Run, cache: string) => Promise<void>,
 ): Promise<void> {
   await withTempDir(async (dir) => {
     const root = await copyProject(dir);
-    const path = `${root}/selftests/${file}`;
-    await Deno.writeTextFile(path, change(await Deno.readTextFile(path)));
+    for (const file of files) {
+      const path = `${root}/selftests/${file}`;
+      await Deno.writeTextFile(path, change(await Deno.readTextFile(path)));
+    }
     const cache = `${dir}/cache`;
     const run: Run = async (...args) => {
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -39,9 +41,18 @@ async function withSelftest(
 }
 
 const SYNTAX = "const = 1;\n";
+const FOLDER = new URL("../../selftests/", import.meta.url);
+
+/** Every module of these rooms of selftests/, tests left out; "" is its top. */
+function modulesOf(...rooms: readonly string[]): string[] {
+  return rooms.flatMap((room) =>
+    [...Deno.readDirSync(new URL(room, FOLDER))].map(({ name }) => `${room}${name}`)
+      .filter((name) => /\.ts$/.test(name) && !/(_test|\.d)\.ts$/.test(name))
+  );
+}
 
 Deno.test("a selftest with a syntax error is a user's mistake, said with file and line", async () => {
-  await withSelftest("kcov/tests/kcov.ts", (text) => SYNTAX + text, async (run) => {
+  await withSelftests(["kcov/tests/kcov.ts"], (text) => SYNTAX + text, async (run) => {
     for (
       const args of [
         ["tests"],
@@ -65,8 +76,10 @@ Deno.test("a selftest with a syntax error is a user's mistake, said with file an
   });
 });
 
-Deno.test("commands that need no selftest go on beside one that does not load", async () => {
-  await withSelftest("crash/mod.ts", (text) => SYNTAX + text, async (run, cache) => {
+Deno.test("commands that need no selftest go on where nothing but the contract loads", async () => {
+  const all = modulesOf("", "crash/", "harness/", "kcov/", "kcov/tests/", "session/");
+  assert.ok(all.length > 35 && all.includes("main.ts") && all.includes("kcov/kcov.ts"), `${all}`);
+  await withSelftests(all, (text) => SYNTAX + text, async (run, cache) => {
     await Deno.mkdir(cache);
     const log = `${cache}/log`;
     await Deno.writeTextFile(log, "[    1.000000] Linux version 6.12.0\n");
@@ -94,8 +107,18 @@ Deno.test("commands that need no selftest go on beside one that does not load", 
   });
 });
 
+Deno.test("a mistake in what the guest tests share is named by its place", async () => {
+  for (const file of ["harness/fixtures.ts", "harness/guest.ts", "kcov/kcov.ts", "main.ts"]) {
+    await withSelftests([file], (text) => SYNTAX + text, async (run) => {
+      const { code, err } = await run("tests");
+      assert.equal(code, 2, err);
+      assert.match(err, new RegExp(`selftests do not load: selftests/${file}:1:7: `));
+    });
+  }
+});
+
 Deno.test("recordings are judged by the tests that were packed last where none load", async () => {
-  await withSelftest("kcov/tests/kcov.ts", (text) => SYNTAX + text, async (run, cache) => {
+  await withSelftests(["kcov/tests/kcov.ts"], (text) => SYNTAX + text, async (run, cache) => {
     const green = `${import.meta.dirname}/../testing/recordings/green`;
     const unknown = await run("parse", green);
     assert.equal(unknown.code, 2, unknown.err);
@@ -120,7 +143,7 @@ Deno.test("other mistakes in a selftest are named by their place too", async () 
     [
       "kcov/tests/mod.ts",
       (text) => text.replace("fixtures = [", "fixtures = [kcov, "),
-      () => /kcov\.ts:45:21: test id "kcov\.\S+" is declared twice/,
+      () => /kcov\.ts:46:21: test id "kcov\.\S+" is declared twice/,
     ],
     [
       "kcov/tests/mod.ts",
@@ -141,7 +164,7 @@ Deno.test("other mistakes in a selftest are named by their place too", async () 
   ];
   for (const [file, change, message] of cases) {
     const text = await Deno.readTextFile(`${import.meta.dirname}/../../selftests/${file}`);
-    await withSelftest(file, change, async (run) => {
+    await withSelftests([file], change, async (run) => {
       const { code, err } = await run("tests");
       assert.equal(code, 2, err);
       assert.match(err, message(text));

@@ -62,7 +62,7 @@ async function readSources(): Promise<Source[]> {
       if (!name.endsWith(".ts") || name.endsWith("_test.ts")) continue;
       const url = new URL(name, ROOT);
       const text = await Deno.readTextFile(url);
-      const from = /\bfrom "(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/g;
+      const from = /\b(?:from|import) "(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/g;
       const imports = [...text.matchAll(from)].map(([, a, b]) =>
         new URL((a ?? b)!, url).href.slice(ROOT.href.length)
       );
@@ -119,6 +119,24 @@ Deno.test("no file imports itself by way of others, types included", () => {
   };
   for (const { name } of SOURCES) visit(name, []);
   assert.deepEqual(circles, []);
+});
+
+/** Who may know more of selftests/ than the contract, and what. */
+const BEYOND_THE_CONTRACT: Readonly<Record<string, (imported: string) => boolean>> = {
+  // By import() alone, once a command needs it: a mistake in a selftest stops nobody else.
+  "tasks/steps/declared_tests.ts": (imported) => imported === "selftests/main.ts",
+  // Recordings for tests are made by the guest's own runner.
+  "tasks/testing/recorder.ts": (imported) => inRoom(imported, "selftests/harness"),
+};
+
+Deno.test("of selftests/, the tool imports the contract alone, types included", () => {
+  const wrong = SOURCES.filter(({ name }) => inRoom(name, "tasks")).flatMap(({ name, imports }) =>
+    imports.filter((one) => inRoom(one, "selftests") && !inRoom(one, "selftests/contract"))
+      .filter((one) => !BEYOND_THE_CONTRACT[name]?.(one)).map((one) => `${name} imports ${one}`)
+  );
+  assert.deepEqual(wrong, []);
+  const loader = SOURCES.find(({ name }) => name === "tasks/steps/declared_tests.ts")!;
+  assert.doesNotMatch(code(loader.text), /from "[^"]*selftests\/(?!contract\/)/);
 });
 
 Deno.test("no stage imports another stage", () => {

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import $ from "dax";
-import { declaredTests } from "../../selftests/main.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
 import type { FakeProject } from "./fake_project.ts";
 import { type Act, record, scripted } from "./recorder.ts";
 import { tinyKernel } from "./tiny_elf.ts";
@@ -28,8 +28,10 @@ export interface FakeBehaviour {
   readonly boots: readonly string[];
 }
 
+const DECLARED = await declaredTests();
+
 /** The test that a bug breaks, and one that fails now and then whatever is booted. */
-export const [HUNTED, FLAKY] = declaredTests()
+export const [HUNTED, FLAKY] = DECLARED
   .filter((test) => test.requires.every((feature) => feature === "kcov"))
   .map((test) => test.id) as [string, string];
 
@@ -66,7 +68,7 @@ export async function installHistoryPrograms(
   for (const [name, [hunted, flaky]] of Object.entries(acts)) {
     const tests = [HUNTED, FLAKY].map((id, index) => ({
       ...scripted(id, index === 0 ? hunted : flaky),
-      declared: declaredTests().find((test) => test.id === id)!,
+      declared: DECLARED.find((test) => test.id === id)!,
     }));
     const recording = record({ cell: "tree/kcov", features: ["kcov"], tests });
     await project.setBoot(name, { recording, end: 33 });

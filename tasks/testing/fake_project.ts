@@ -9,7 +9,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { declaredTests } from "../../selftests/main.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
 import { flagsOf } from "../commands/command.ts";
 import { COMMANDS } from "../commands/mod.ts";
 import type { Feature } from "../core/model/model.ts";
@@ -284,6 +284,8 @@ export class FakeProject {
   }
 }
 
+const DECLARED = await declaredTests();
+
 /** Every declared test passes, or skips where the cell lacks what it needs. */
 function soundScript(folder: string): Script {
   const cell = folder.replace(/\/attempt-\d+$/, "");
@@ -293,7 +295,7 @@ function soundScript(folder: string): Script {
     features,
     // The tests of one fixture will do, and stay the same when others get more.
     filter: ["kcov.*"],
-    tests: declaredTests().map((test) => {
+    tests: DECLARED.map((test) => {
       const lacking = test.requires.filter((feature) => !features.includes(feature));
       const act = lacking.length === 0
         ? { do: "pass" } as const

@@ -6,7 +6,7 @@ import type { BootRecord, Expectation } from "../core/model/model.ts";
 import { bootStage, judgeBoot, judgeCell } from "../core/judge/verdict.ts";
 import { bootRecord, record, type Recording, scripted } from "./recorder.ts";
 import { dueOf, readSituations } from "./recordings.ts";
-import { C_TEST, endAttachment, printedLine } from "../../selftests/kcov/c_programs.ts";
+import { C_TEST, endAttachment, printedLine } from "../../selftests/contract/c_programs.ts";
 
 const SITUATIONS = await readSituations();
 

@@ -6,7 +6,8 @@
 
 import { assertEquals, assertGreater, assertLess } from "../../harness/asserts.ts";
 import { Batch } from "../../harness/batch.ts";
-import { type Feature, fixture } from "../../harness/fixtures.ts";
+import type { Feature } from "../../contract/features.ts";
+import { fixture } from "../../harness/fixtures.ts";
 import {
   enableOrSkip,
   enableUniqueOrSkip,

@@ -8,7 +8,8 @@
 
 import { assert, assertEquals, assertGreater, fail, hex } from "../../harness/asserts.ts";
 import { Batch } from "../../harness/batch.ts";
-import { type Feature, fixture } from "../../harness/fixtures.ts";
+import type { Feature } from "../../contract/features.ts";
+import { fixture } from "../../harness/fixtures.ts";
 import { guest } from "../../harness/guest.ts";
 import {
   collects,

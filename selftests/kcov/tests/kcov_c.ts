@@ -16,7 +16,7 @@ import {
   MOST_RUNS,
   printedLine,
   saysFailed,
-} from "../c_programs.ts";
+} from "../../contract/c_programs.ts";
 import { openKcov } from "../kcov.ts";
 
 /** As kselftest gives a program; here for all of them together. */

@@ -13,7 +13,8 @@ import {
   inspect,
 } from "../../harness/asserts.ts";
 import { Batch, type Step } from "../../harness/batch.ts";
-import { type Feature, fixture, type TestContext } from "../../harness/fixtures.ts";
+import type { Feature } from "../../contract/features.ts";
+import { fixture, type TestContext } from "../../harness/fixtures.ts";
 import { close, cString, guest, O_RDWR, open, SYS } from "../../harness/guest.ts";
 import {
   enableOrSkip,

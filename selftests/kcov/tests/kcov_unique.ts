@@ -13,7 +13,8 @@ import {
 } from "../../harness/asserts.ts";
 import { Batch } from "../../harness/batch.ts";
 import { spawn } from "../../harness/child.ts";
-import { type Feature, fixture } from "../../harness/fixtures.ts";
+import type { Feature } from "../../contract/features.ts";
+import { fixture } from "../../harness/fixtures.ts";
 import { ERRNO, SYS, uninterrupted } from "../../harness/guest.ts";
 import {
   collects,

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** What lies where in the guest's initramfs (docs/guest.md). */
-import type { CoverRequest, Feature, KernelBuild, Machine, Session } from "../model/model.ts";
+import type { CellFile, Feature, KernelBuild, Machine } from "../model/model.ts";
+import { GUEST_PATHS } from "../../../selftests/contract/cell.ts";
 import { machineFeatures, TREE_FEATURES } from "../model/features.ts";
+
+/** A path of the guest below the folder that is archived. */
+export function archived(guestPath: string): string {
+  return guestPath.slice(1);
+}
 
 /** Paths of the archive that all cells share, parents before their content. */
 export function initramfsFiles(): string[] {
@@ -17,38 +23,18 @@ export function cellArchiveFiles(
   const folder = (path: string, names: readonly string[]) =>
     names.length > 0 ? [path, ...names.map((name) => `${path}/${name}`)] : [];
   return [
-    "kmatrix/cell.json",
-    ...(files.symbols ? ["kmatrix/symbols"] : []),
-    ...folder("kmatrix/calls", files.calls),
-    ...folder("kmatrix/modules", files.modules),
-    ...folder("kmatrix/selftests", files.selftests),
-    ...(files.session?.kind === "program" ? ["kmatrix/program"] : []),
-  ];
+    GUEST_PATHS.cell,
+    ...(files.symbols ? [GUEST_PATHS.symbols] : []),
+    ...folder(GUEST_PATHS.calls, files.calls),
+    ...folder(GUEST_PATHS.modules, files.modules),
+    ...folder(GUEST_PATHS.selftests, files.selftests),
+    ...(files.session?.kind === "program" ? [GUEST_PATHS.program] : []),
+  ].map(archived);
 }
 
 /** newc is the one format that the kernel unpacks (early-userspace/buffer-format.rst). */
 export function cpioArgv(): string[] {
   return ["cpio", "--create", "--format=newc", "--owner=0:0", "--reproducible", "--quiet"];
-}
-
-/** What the guest is told about its cell, and repeats in its first frame. */
-export interface CellFile {
-  readonly cell: string;
-  readonly features: readonly Feature[];
-  /** Globs over test ids; empty for all. */
-  readonly filter: readonly string[];
-  /** Factor on each test's own time limit. */
-  readonly timeScale: number;
-  /** Names of the files in /kmatrix/calls: the return addresses of the image's calls. */
-  readonly calls: readonly string[];
-  /** Names of the files in /kmatrix/modules. */
-  readonly modules: readonly string[];
-  /** Names of the C programs in /kmatrix/selftests. */
-  readonly selftests: readonly string[];
-  /** Only in a boot of `deno task cover`. */
-  readonly cover?: CoverRequest | undefined;
-  /** Only in a boot of `deno task repro` with --shell or a command. */
-  readonly session?: Session | undefined;
 }
 
 /** What a boot of this build on this machine promises to the selftests. */

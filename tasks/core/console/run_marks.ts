@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The marks that a guest leaves in the kernel log: which test runs. */
-
-const RUN_MARK = /^kmatrix: (RUN|END|DONE)(?: (\S+))?$/;
+import { readMark } from "../../../selftests/contract/marks.ts";
 
 /** When no test runs, as people read it: before the first, behind the last, or else. */
 const OUTSIDE_TESTS = {
@@ -28,16 +27,15 @@ export class RunMarks {
     this.#order = order;
   }
 
-  /** Whether the line is a mark. Follows it; one that cannot be the guest's next is none of its own. */
+  /** Whether the line is a mark. Advances on a mark; ignores one that cannot come next. */
   follow(line: string): boolean {
-    const mark = line.startsWith("kmatrix: ") ? RUN_MARK.exec(line) : null;
-    if (!mark) return false;
-    const [, word, test] = mark;
-    if (word === "DONE") this.during = "teardown";
-    else if (test === undefined) return true;
-    else if (word === "END") {
-      if (this.during === test) this.during = "between tests";
+    const mark = readMark(line);
+    if (mark === null) return false;
+    if (mark.word === "DONE") this.during = "teardown";
+    else if (mark.word === "END") {
+      if (this.during === mark.test) this.during = "between tests";
     } else {
+      const { test } = mark;
       // Forward only: printk may drop marks, but never brings one back.
       const next = this.#order === null ? 0 : this.#order.indexOf(test, this.#at + 1);
       if (next < 0) return true;

@@ -25,7 +25,7 @@ import {
   type ProgramRun,
   readPrograms,
   referenceTests,
-} from "../../../selftests/kcov/c_programs.ts";
+} from "../../../selftests/contract/c_programs.ts";
 
 export const comparisonShape: Shape<Comparison> = objectOf<Comparison>()({
   same: strings,

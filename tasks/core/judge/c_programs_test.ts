@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { CellId, CellResult, Feature, TestResult } from "../model/model.ts";
-import { C_TEST, endAttachment, printedLine } from "../../../selftests/kcov/c_programs.ts";
+import {
+  C_TEST,
+  endAttachment,
+  printedLine,
+  type ProgramEnd,
+} from "../../../selftests/contract/c_programs.ts";
 import { declaredTests } from "../../../selftests/main.ts";
-import type { ProgramEnd } from "../../../selftests/harness/program.ts";
 import { type Act, bootRecord, record, scripted } from "../../testing/recorder.ts";
 import { NO_FACTS, testFacts } from "../report/cell_facts.ts";
 import { comparisonOf, cProgramTable } from "./c_programs.ts";

@@ -38,7 +38,7 @@ import { globMatcher } from "../model/cells.ts";
 import { outsideText } from "../console/run_marks.ts";
 import { withCPrograms } from "./c_programs.ts";
 import { flakyFailure } from "./flakes.ts";
-import { appliesTo } from "../../../selftests/harness/fixtures.ts";
+import { appliesTo } from "../../../selftests/contract/fixtures.ts";
 import { counted } from "../text/counted.ts";
 
 /** A recording beyond this is judged by its beginning; boots are stopped long before. */

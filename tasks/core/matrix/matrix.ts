@@ -16,7 +16,7 @@ import { cellId, globMatcher, splitCellId } from "../model/cells.ts";
 import { nearest } from "../text/nearest.ts";
 import { readYaml, type YamlValue } from "../text/yaml_reader.ts";
 import { KmatrixError } from "../model/errors.ts";
-import { C_FIXTURE } from "../../../selftests/kcov/c_programs.ts";
+import { C_FIXTURE } from "../../../selftests/contract/c_programs.ts";
 
 /** What lies beside matrix.yaml: the pure parser is told, it does not look. */
 export interface Surroundings {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What a guest is given, how it is booted, and what is recorded. */
 import type { Feature } from "../../../selftests/contract/features.ts";
-import type { DeclaredTest } from "../../../selftests/main.ts";
+import type { DeclaredTest } from "../../../selftests/contract/fixtures.ts";
 import type { Accel } from "./plan.ts";
 
 export interface Initramfs {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** `deno task cover`: the call as words, the entries as the guest attaches them, and the report. */
 import type { CoverRequest, TestResult } from "../model/model.ts";
-import type { CoverArgument, TraceFacts } from "../../../selftests/main.ts";
+import {
+  type CoverArgument,
+  TRACE_ATTACHMENT,
+  type TraceFacts,
+  unpackPcs,
+} from "../../../selftests/contract/cover.ts";
 import { KmatrixError } from "../model/errors.ts";
 import { nearest } from "../text/nearest.ts";
 import { addressText, frameText, type SourceFrame } from "../inspect/symbolizer.ts";
@@ -77,18 +82,14 @@ export function callText(words: readonly string[]): string {
   return `${name}(${shown.join(", ")})`;
 }
 
-/** PCs that a test of the guest has attached, in order; see attachPcs() of selftests/kcov/cover.ts. */
+/** PCs that a test of the guest has attached, in order. */
 export function attachedPcs({ attachments }: Pick<TestResult, "attachments">): bigint[] {
-  const words: string[] = [];
-  for (let chunk = 0; typeof attachments[`pcs.${chunk}`] === "string"; chunk++) {
-    words.push(...(attachments[`pcs.${chunk}`] as string).split(" ").filter(Boolean));
-  }
-  return words.map((word) => BigInt(`0x${word.length > 8 ? word : `ffffffff${word}`}`));
+  return unpackPcs(attachments);
 }
 
 /** What the call came to; null where the test did not get that far. */
 export function traceFacts({ attachments }: Pick<TestResult, "attachments">): TraceFacts | null {
-  const facts = attachments.trace as Partial<TraceFacts> | undefined;
+  const facts = attachments[TRACE_ATTACHMENT] as Partial<TraceFacts> | undefined;
   return typeof facts?.entries === "number" ? facts as TraceFacts : null;
 }
 

@@ -5,13 +5,13 @@
  * the tests here (docs/guest.md). Pure.
  */
 
-import type { ProgramEnd } from "../harness/program.ts";
-import type { DeclaredTest } from "../harness/fixtures.ts";
+import { GUEST_PATHS } from "./cell.ts";
+import type { DeclaredTest } from "./fixtures.ts";
 
 /** Where a tree has them, relative to its top. */
 export const C_SELFTEST_SOURCE = "tools/testing/selftests/kcov";
 /** Where the guest has the programs. */
-export const C_SELFTEST_FOLDER = "/kmatrix/selftests";
+export const C_SELFTEST_FOLDER = GUEST_PATHS.selftests;
 /** Fixture of the test that runs them, and of the results that they print. */
 export const C_FIXTURE = "kcov_c";
 /** The test that runs them. */
@@ -23,6 +23,16 @@ const REFERENCE_FIXTURES: readonly string[] = ["kcov", "kcov_uniq"];
 export function referenceTests<T extends Pick<DeclaredTest, "fixture">>(tests: readonly T[]): T[] {
   return tests.filter(({ fixture }) => REFERENCE_FIXTURES.includes(fixture));
 }
+
+/** How a program ended. */
+export type ProgramEnd =
+  /** Code 126: it could not be started. */
+  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "signalled"; readonly signal: string }
+  /** It was killed at its limit. */
+  | { readonly kind: "timeout"; readonly afterMs: number }
+  /** It was killed because it printed more than this. */
+  | { readonly kind: "flood"; readonly bytes: number };
 
 /** A program that says of a test of its own that it failed is started so often. */
 export const MOST_RUNS = 3;

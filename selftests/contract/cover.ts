@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+
+/** What `deno task cover` asks of the guest, and what the guest attaches for it. Pure. */
+
+/** An argument of the call; integers are text, for JSON has no 64-bit numbers. */
+export type CoverArgument =
+  | { readonly kind: "integer"; readonly value: string }
+  /** ASCII, handed over with a terminating zero. */
+  | { readonly kind: "text"; readonly value: string }
+  /** Memory of that many bytes, zeroed. */
+  | { readonly kind: "buffer"; readonly bytes: number };
+
+/** What cell.json may hold as `cover`. */
+export type CoverRequest =
+  | {
+    readonly kind: "call";
+    /** Number of the system call. */
+    readonly number: number;
+    readonly args: readonly CoverArgument[];
+  }
+  /** The selected selftests, each of which then attaches the PCs that it read. */
+  | { readonly kind: "tests" };
+
+/** Name of the attachment that holds {@link TraceFacts}. */
+export const TRACE_ATTACHMENT = "trace";
+
+/** How the traced call went. */
+export interface TraceFacts {
+  /** What the call returned; -errno where it failed. */
+  readonly result: number;
+  readonly entries: number;
+  /** The buffer had no room for more. */
+  readonly full: boolean;
+}
+
+/** A frame of the results channel holds some kilobytes; an entry takes nine bytes. */
+const ENTRIES_A_FRAME = 400;
+
+/**
+ * Entries as attachments `pcs.0`, `pcs.1`, …: hexadecimal words with a blank between them, those of
+ * the topmost 4 GiB without their first eight digits.
+ * @returns Names and values, in order.
+ */
+export function packPcs(pcs: readonly bigint[]): [name: string, value: string][] {
+  const word = (pc: bigint) => {
+    const low = (pc & 0xffffffffn).toString(16).padStart(8, "0");
+    const high = pc >> 32n & 0xffffffffn;
+    return high === 0xffffffffn ? low : high.toString(16) + low;
+  };
+  const packed: [string, string][] = [];
+  for (let at = 0; at < pcs.length; at += ENTRIES_A_FRAME) {
+    const chunk = pcs.slice(at, at + ENTRIES_A_FRAME);
+    packed.push([`pcs.${at / ENTRIES_A_FRAME}`, chunk.map(word).join(" ")]);
+  }
+  return packed;
+}
+
+/** The entries that {@link packPcs} made attachments of, in order. */
+export function unpackPcs(attachments: Readonly<Record<string, unknown>>): bigint[] {
+  const words: string[] = [];
+  for (let chunk = 0; typeof attachments[`pcs.${chunk}`] === "string"; chunk++) {
+    words.push(...(attachments[`pcs.${chunk}`] as string).split(" ").filter(Boolean));
+  }
+  return words.map((word) => BigInt(`0x${word.length > 8 ? word : `ffffffff${word}`}`));
+}
