@@ -31,8 +31,9 @@ import {
   parseFragment,
   parseKconfigAdd,
 } from "../core/kconfig/fragment.ts";
-import { originsOf } from "../core/kconfig/kconfig_reasons.ts";
-import { explainDropped, formatExplanation } from "../core/kconfig/kconfig_why.ts";
+import { originsOf } from "../core/kconfig/origins.ts";
+import { formatExplanation } from "../core/kconfig/explanation.ts";
+import { explainDropped } from "../core/kconfig/why_dropped.ts";
 import {
   parseSymbolDump,
   SYMBOL_DUMP,

@@ -26,7 +26,7 @@ export type Evidence =
 
 export interface DroppedOption {
   readonly option: string;
-  /** What stands against it (core/kconfig/kconfig_why.ts); null where nobody could be asked. */
+  /** What stands against it (core/kconfig/why_dropped.ts); null where nobody could be asked. */
   readonly cause: string | null;
 }
 

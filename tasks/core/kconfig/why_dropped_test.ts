@@ -2,14 +2,11 @@
 import assert from "node:assert/strict";
 import { findDropped, parseDotConfig } from "./kconfig.ts";
 import { parseFragment } from "./fragment.ts";
-import { originsOf } from "./kconfig_reasons.ts";
-import {
-  explainDropped,
-  type Explanation,
-  formatExplanation,
-  nearestNames,
-} from "./kconfig_why.ts";
+import { type Explanation, formatExplanation } from "./explanation.ts";
+import { nearestNames } from "./near_names.ts";
+import { originsOf } from "./origins.ts";
 import { parseSymbolDump } from "./symbol_dump.ts";
+import { explainDropped } from "./why_dropped.ts";
 
 /*
  * The dumps are what symbol_dump printed for Linux 6.12.117, x86, clang 22, tinyconfig and a

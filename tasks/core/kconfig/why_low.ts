@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: MIT
 /**
- * Why a symbol has the value that it has, as a tree of findings, each with what would remove it:
- * down to the leaf that a fragment can set, or that nothing can help.
+ * Why a symbol or a condition is less than it was asked to be, as a tree of findings, each with what
+ * would remove it: down to the leaf that a fragment can set, or that nothing can help.
  */
-import { sameValue } from "./values.ts";
-import { configLine, type FragmentLine, placeOf } from "./fragment.ts";
+import { logicalLines, macroLines } from "./entry_lines.ts";
+import { configLine, placeOf } from "./fragment.ts";
+import type { SymbolOrigins } from "./origins.ts";
+import {
+  branch,
+  combine,
+  cost,
+  HOPELESS,
+  leaf,
+  MAX_SHOWN,
+  memberNames,
+  type Reason,
+} from "./reason.ts";
 import {
   type Expression,
   formatExpression,
@@ -12,200 +23,22 @@ import {
   LEVEL,
   level,
   parenthesized,
-  type Position,
   position,
-  type ReverseDependency,
-  type SymbolDump,
   type Tristate,
 } from "./symbol_dump.ts";
-
-/** Who said what before olddefconfig ran. */
-export interface Origins {
-  /** The merged request: option with prefix to the line that asked. */
-  readonly asked: ReadonlyMap<string, FragmentLine>;
-  /** parseDotConfig() of tinyconfig's .config. */
-  readonly base: ReadonlyMap<string, string>;
-}
-
-/** {@linkcode Origins} of a merged request on top of tinyconfig's .config. */
-export function originsOf(
-  lines: readonly FragmentLine[],
-  base: ReadonlyMap<string, string>,
-): Origins {
-  return { asked: new Map(lines.map((line) => [line.option, line])), base };
-}
-
-/** A finding and what it rests on. */
-export interface Reason {
-  readonly text: string;
-  readonly children: readonly Reason[];
-  /** Fragment lines that would remove it, in the order in which they depend on each other. */
-  readonly add: readonly string[];
-  readonly advice: readonly string[];
-  /** What the chain below ends in, for the summary. */
-  readonly leaf: { readonly cause: "depends" | "probe"; readonly briefs: readonly string[] };
-}
-
-/** Of the alternatives of an OR, and of the selectors of a symbol, as many are shown. */
-export const MAX_SHOWN = 3;
-
-/** A finding that rests on nothing else. */
-export function leaf(text: string): Reason {
-  return { text, children: [], add: [], advice: [], leaf: { cause: "depends", briefs: [text] } };
-}
-
-/** One that rests on others, and goes away with them. */
-export function branch(text: string, children: readonly Reason[]): Reason {
-  return { text, children, ...combine(children) };
-}
-
-/** All of these reasons stand: all their remedies are needed. */
-function combine(reasons: readonly Reason[]): Pick<Reason, "add" | "advice" | "leaf"> {
-  // A probe is the hardest of all obstacles, so it is what the summary names.
-  const probes = reasons.filter((reason) => reason.leaf.cause === "probe");
-  const leaves = (probes.length > 0 ? probes : reasons).map((reason) => reason.leaf);
-  return {
-    add: reasons.flatMap((reason) => reason.add),
-    advice: reasons.flatMap((reason) => reason.advice),
-    leaf: {
-      cause: probes.length > 0 ? "probe" : "depends",
-      briefs: [...new Set(leaves.flatMap((one) => one.briefs))],
-    },
-  };
-}
-
-/** The cost of a reason that nothing in a fragment removes. */
-const HOPELESS = 100;
-
-/** How far a set of reasons is from being removed; orders the alternatives of an OR. */
-function cost(reasons: readonly Reason[]): number {
-  return reasons.reduce((sum, reason) => {
-    if (reason.add.length > 0) return sum + reason.add.length;
-    return sum + (reason.advice.length > 0 && reason.leaf.cause !== "probe" ? 10 : HOPELESS);
-  }, 0);
-}
-
-/**
- * Lines, indented by two blanks a level.
- * @param shown Keeps what was expanded already, for real dependencies share most of their paths.
- */
-export function renderReason(reason: Reason, depth: number, shown: Set<string>): string[] {
-  const indent = "  ".repeat(depth);
-  if (reason.children.length > 0 && shown.has(reason.text)) {
-    return [`${indent}${reason.text} (see above)`];
-  }
-  shown.add(reason.text);
-  return [
-    `${indent}${reason.text}`,
-    ...reason.children.flatMap((child) => renderReason(child, depth + 1, shown)),
-  ];
-}
-
-/** The first few, and how many more. */
-export function briefly(briefs: readonly string[]): string {
-  const shown = briefs.slice(0, MAX_SHOWN).join(", ");
-  return briefs.length > MAX_SHOWN ? `${shown} and ${briefs.length - MAX_SHOWN} more` : shown;
-}
+import { collectOn, conditionBeyond, follows, selection } from "./why_on.ts";
 
 const PROBE_ADVICE = "use a compiler or tool that passes the probe, or take the request out.";
 
 /** Chains in real trees are four or five symbols long; the limit is for loops we do not foresee. */
 const MAX_DEPTH = 10;
 
-/** What is known of the symbols of one dump. */
-export class Reasons {
-  readonly #dump: SymbolDump;
-  readonly #origins: Origins;
+/** What keeps the symbols of one dump down. */
+export class WhyLow {
+  readonly #origins: SymbolOrigins;
 
-  constructor(dump: SymbolDump, origins: Origins) {
-    this.#dump = dump;
+  constructor(origins: SymbolOrigins) {
     this.#origins = origins;
-  }
-
-  /** That one symbol selects another, and who turned it on. */
-  selection(term: ReverseDependency, name: string): Reason {
-    const by = term.by ?? "?";
-    const rest = conditionBeyond(term.condition, by);
-    const value = this.#dump.symbols.get(by)?.value ?? term.value;
-    return branch(
-      `${by} selects ${name}${rest === "" ? "" : `, under ${rest}`}`,
-      [leaf(`${by}=${value}, ${this.origin(by)}`)],
-    );
-  }
-
-  /** A symbol without prompt that is on: what it follows from. */
-  follows(symbol: KconfigSymbol): Reason {
-    const name = symbol.symbol;
-    const active = symbol.defaults.find((one) => one.active !== "n");
-    const implied = symbol.impliedBy.filter((term) => term.value !== "n");
-    const children: Reason[] = [];
-    for (const definition of symbol.definitions) {
-      if (definition.source !== null) children.push(source(definition, definition.source));
-    }
-    // What holds it up: the symbols of its conditions that are on now.
-    const holders = new Set<string>();
-    for (const expression of [symbol.depends, active?.condition ?? null, active?.default ?? null]) {
-      collectOn(expression, holders);
-    }
-    for (const term of implied) if (term.by !== null) holders.add(term.by);
-    holders.delete(name);
-    for (const holder of [...holders].slice(0, 2 * MAX_SHOWN)) {
-      const value = this.#dump.symbols.get(holder)?.value ?? "y";
-      children.push(leaf(`${holder}=${value}, ${this.origin(holder)}`));
-    }
-    return branch(
-      `${name}=${symbol.value} follows from its definition and cannot be set by a fragment`,
-      children,
-    );
-  }
-
-  /** The line that asked for this very value. */
-  asked(name: string, value: string): FragmentLine | undefined {
-    const line = this.#origins.asked.get(`CONFIG_${name}`);
-    return line !== undefined && sameValue(line.value, value) ? line : undefined;
-  }
-
-  /** Who gave a symbol the value that it has. */
-  origin(name: string): string {
-    const symbol = this.#dump.symbols.get(name);
-    if (symbol === undefined) return "not explained by the dump";
-    const { value } = symbol;
-    const selectors = symbol.selectedBy.filter((term) => term.value !== "n");
-    const asked = this.asked(name, value);
-    // A select is stronger than a request: it would have the value without anybody asking.
-    const settable = symbol.visible !== "n";
-    if (asked !== undefined && settable) return `asked by ${placeOf(asked)}`;
-    const otherwise = this.#origins.asked.get(`CONFIG_${name}`);
-    if (otherwise !== undefined && settable && otherwise.value !== "n" && value !== "n") {
-      return `asked by ${placeOf(otherwise)} as ${otherwise.value}`;
-    }
-    if (selectors.length > 0) {
-      return `selected by ${selectors.slice(0, MAX_SHOWN).map((term) => term.by).join(", ")}`;
-    }
-    if (symbol.choice !== null && settable) {
-      const { winner, prompt } = symbol.choice;
-      if (winner === name) {
-        return this.#origins.base.get(`CONFIG_${name}`) === "y"
-          ? `chosen by tinyconfig in "${prompt}"`
-          : `the default of the choice "${prompt}"`;
-      }
-      return `${winner} is chosen in "${prompt}"`;
-    }
-    if (!symbol.defined) return "an option of other architectures";
-    if (symbol.prompts.length === 0) {
-      const active = symbol.defaults.find((one) => one.active !== "n");
-      return active === undefined
-        ? "without prompt and selected by nothing"
-        : `which has no prompt and follows from ${position(active)}`;
-    }
-    const base = this.#origins.base.get(`CONFIG_${name}`);
-    if (settable && base !== undefined && sameText(base, value)) {
-      return value === "n" ? "left off by tinyconfig" : "set by tinyconfig";
-    }
-    const implied = symbol.impliedBy.filter((term) => term.value !== "n" && value !== "n");
-    if (implied.length > 0) return `implied by ${implied.map((term) => term.by).join(", ")}`;
-    if (symbol.dependsValue === "n") return "because its own dependencies are not met";
-    return settable ? "its default" : "its default, for its prompt is hidden";
   }
 
   /** Reasons why the direct dependencies are less than `want`; null where they are not. */
@@ -244,7 +77,11 @@ export class Reasons {
       }
       const simple = /^(!?)([A-Za-z0-9_]+)$/.exec(condition);
       if (simple !== null) {
-        const operand = { op: "symbol", name: simple[2]!, value: this.#value(simple[2]!) } as const;
+        const operand = {
+          op: "symbol",
+          name: simple[2]!,
+          value: this.#origins.value(simple[2]!),
+        } as const;
         const reasons = simple[1] === "!"
           ? (operand.value === "n" ? [] : [this.#mustBeOff(operand, path)])
           : this.expressionLow(operand, "m", path);
@@ -252,8 +89,8 @@ export class Reasons {
         return branch(`${line} -- ${reasons.length === 0 ? "met" : "unmet"}`, reasons);
       }
       const values = [...new Set(condition.match(/[A-Z0-9_]{2,}/g) ?? [])]
-        .filter((name) => this.#dump.symbols.get(name)?.defined)
-        .map((name) => `${name}=${this.#value(name)}`);
+        .filter((name) => this.#origins.symbol(name)?.defined)
+        .map((name) => `${name}=${this.#origins.value(name)}`);
       return leaf(`${line} -- with ${values.join(", ")}`);
     });
     const text = `${symbol.symbol} (${position(symbol)}) cannot be on here:`;
@@ -261,7 +98,7 @@ export class Reasons {
     if (probes.length > 0) {
       return {
         text,
-        children: [...children, leaf(`probed with ${this.#compiler()}`)],
+        children: [...children, leaf(`probed with ${this.#origins.compiler}`)],
         add: [],
         advice: [PROBE_ADVICE],
         leaf: {
@@ -277,11 +114,6 @@ export class Reasons {
       advice: [],
       leaf: { cause: "depends", briefs: [`${symbol.symbol} is switched off in its Kconfig file`] },
     };
-  }
-
-  #compiler(): string {
-    const { compiler, compilerVersion } = this.#dump;
-    return compilerVersion === "" ? compiler : `${compiler} (${compilerVersion})`;
   }
 
   /** Why a condition is less than `want`, down to what can be set or cannot be helped. */
@@ -348,15 +180,17 @@ export class Reasons {
       return {
         ...branch(
           text,
-          [...names].map((name) => leaf(`${name}=${this.#value(name)}, ${this.origin(name)}`)),
+          [...names].map((name) =>
+            leaf(`${name}=${this.#origins.value(name)}, ${this.#origins.origin(name)}`)
+          ),
         ),
         leaf: { cause: "depends", briefs: [`!${parenthesized(expression)} does not hold`] },
       };
     }
     const { name, value } = expression;
-    const symbol = this.#dump.symbols.get(name);
+    const symbol = this.#origins.symbol(name);
     const unset = `# CONFIG_${name} is not set`;
-    const text = `!${name}: ${name}=${value}, ${this.origin(name)}`;
+    const text = `!${name}: ${name}=${value}, ${this.#origins.origin(name)}`;
     const brief = `${name} is ${value}`;
     const result = (add: string[], advice: string[], children: Reason[] = []): Reason => ({
       text,
@@ -372,10 +206,10 @@ export class Reasons {
       return result(
         [],
         [`turn off what selects ${name}: ${names}.`],
-        selectors.slice(0, MAX_SHOWN).map((term) => this.selection(term, name)),
+        selectors.slice(0, MAX_SHOWN).map((term) => selection(term, name, this.#origins)),
       );
     }
-    const asker = this.asked(name, value);
+    const asker = this.#origins.asked(name, value);
     if (asker !== undefined) {
       return result([], [`replace \`${asker.text}\` of ${placeOf(asker)} by \`${unset}\`.`]);
     }
@@ -389,7 +223,7 @@ export class Reasons {
       const both = combine(hidden);
       return result([...both.add, unset], [...both.advice], hidden);
     }
-    return result([], [], [this.follows(symbol)]);
+    return result([], [], [follows(symbol, this.#origins)]);
   }
 
   #comparison(
@@ -409,10 +243,10 @@ export class Reasons {
     const advice: string[] = [];
     for (const side of [left, right]) {
       if (side.op !== "symbol") continue;
-      const symbol = this.#dump.symbols.get(side.name);
+      const symbol = this.#origins.symbol(side.name);
       const macros = symbol === undefined ? [] : macroLines(symbol, /^default\b|^def_/);
       children.push({
-        ...leaf(`${side.name}=${side.value}, ${this.origin(side.name)}`),
+        ...leaf(`${side.name}=${side.value}, ${this.#origins.origin(side.name)}`),
         children: macros.map((line) => leaf(line)),
       });
       if (macros.length > 0) {
@@ -431,13 +265,9 @@ export class Reasons {
     };
   }
 
-  #value(name: string): string {
-    return this.#dump.symbols.get(name)?.value ?? "n";
-  }
-
   /** Why a symbol is less than `want`. */
   symbolLow(name: string, want: Tristate, path: readonly string[]): Reason {
-    const symbol = this.#dump.symbols.get(name);
+    const symbol = this.#origins.symbol(name);
     const line = configLine(`CONFIG_${name}`, want === "m" ? "y" : want);
     const simple = (text: string, add: string[], advice: string[]): Reason => ({
       text,
@@ -447,12 +277,12 @@ export class Reasons {
       leaf: { cause: "depends", briefs: [`${name} is ${symbol?.value ?? "n"}`] },
     });
     if (symbol === undefined || path.length > MAX_DEPTH || path.includes(name)) {
-      return simple(`${name}=${this.#value(name)}`, [], []);
+      return simple(`${name}=${this.#origins.value(name)}`, [], []);
     }
     if (!symbol.defined) {
       return simple(`${name} is not an option of this kernel and architecture`, [], []);
     }
-    const asker = this.asked(name, "n");
+    const asker = this.#origins.asked(name, "n");
     const unmet = this.unmetDependencies(symbol, want, path);
     if (unmet !== null) {
       return {
@@ -482,9 +312,11 @@ export class Reasons {
       return { ...reason, add: reason.add.length > 0 ? [...reason.add, line] : [] };
     }
     const winner = symbol.choice?.winner;
-    const chosen = winner === null || winner === undefined ? undefined : this.asked(winner, "y");
+    const chosen = winner === null || winner === undefined
+      ? undefined
+      : this.#origins.asked(winner, "y");
     return simple(
-      `${name}=${symbol.value}, ${this.origin(name)}`,
+      `${name}=${symbol.value}, ${this.#origins.origin(name)}`,
       chosen === undefined ? [line] : [],
       chosen === undefined
         ? []
@@ -502,7 +334,7 @@ export class Reasons {
       const shown = macros.map((line) => leaf(line));
       return {
         text: `${head}: a probe of the toolchain failed`,
-        children: [...shown, leaf(`probed with ${this.#compiler()}`)],
+        children: [...shown, leaf(`probed with ${this.#origins.compiler}`)],
         add: [],
         advice: [PROBE_ADVICE],
         leaf: { cause: "probe", briefs: [`the probe for ${name} failed: ${macros.join("; ")}`] },
@@ -555,50 +387,4 @@ export class Reasons {
         : { cause: "depends", briefs: [`${name} is ${symbol.value}`] },
     };
   }
-}
-
-function source(where: Position, text: string): Reason {
-  const lines = logicalLines(text).slice(1);
-  return leaf(`${position(where)}: ${lines.join("; ")}`);
-}
-
-/** "A, B, C" */
-export function memberNames(members: readonly { readonly name: string }[]): string {
-  return members.map((member) => member.name).join(", ");
-}
-
-/** A .config has strings in quotes, the parser has not. */
-function sameText(dotConfig: string, value: string): boolean {
-  return sameValue(dotConfig, value) || dotConfig === JSON.stringify(value);
-}
-
-/** The symbols in a condition that are on, leaving out what stands below a `!`. */
-function collectOn(expression: Expression | null, into: Set<string>): void {
-  if (expression === null) return;
-  if (expression.op === "symbol" && expression.value !== "n") into.add(expression.name);
-  else if (expression.op === "and" || expression.op === "or") {
-    for (const arg of expression.args) collectOn(arg, into);
-  }
-}
-
-/** The `if` of a select, without the selecting symbol itself; "" for none. */
-function conditionBeyond(condition: Expression | undefined, by: string): string {
-  if (condition === undefined || condition.op !== "and") return "";
-  const rest = condition.args.filter((arg) => !(arg.op === "symbol" && arg.name === by));
-  if (rest.length === 0) return "";
-  return formatExpression(rest.length === 1 ? rest[0]! : { ...condition, args: rest });
-}
-
-/** Lines of a Kconfig entry, continued ones joined, blanks squeezed. */
-function logicalLines(text: string): string[] {
-  return text.replace(/\\\r?\n/g, " ").split("\n").map((line) => line.trim().replace(/\s+/g, " "));
-}
-
-/** The lines of a symbol's entries that match and call a macro: $(cc-option,...) and its kin. */
-function macroLines(symbol: KconfigSymbol, keyword: RegExp): string[] {
-  return symbol.definitions.flatMap(({ source }) =>
-    source === null
-      ? []
-      : logicalLines(source).filter((line) => keyword.test(line) && line.includes("$("))
-  );
 }

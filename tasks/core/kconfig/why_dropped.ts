@@ -3,74 +3,41 @@
  * Why `make olddefconfig` dropped an option: turns what the kernel's own Kconfig parser knows
  * (symbol_dump.ts) into an explanation.
  */
-import { distance } from "fastest-levenshtein";
-import { type Dropped } from "./kconfig.ts";
+import type { Explanation, Objection } from "./explanation.ts";
 import { configLine, type FragmentLine, placeOf } from "./fragment.ts";
+import { type Dropped } from "./kconfig.ts";
+import { nearestNames } from "./near_names.ts";
+import { type Origins, SymbolOrigins } from "./origins.ts";
 import {
   branch,
   briefly,
   leaf,
   MAX_SHOWN,
   memberNames,
-  type Origins,
   type Reason,
-  Reasons,
   renderReason,
-} from "./kconfig_reasons.ts";
+} from "./reason.ts";
 import {
   type Expression,
   formatExpression,
   type KconfigSymbol,
-  LEVEL,
   level,
   position,
   type SymbolDump,
   symbolName,
   type Tristate,
 } from "./symbol_dump.ts";
-
-/** The one thing that stands against a request. */
-export type DropCause =
-  | "no-such-option"
-  /** A bool asked to be m, an int asked to be y, m without MODULES. */
-  | "type"
-  /** Another member of the same choice won. */
-  | "choice"
-  /** Asked to be off, but something selects it. */
-  | "selected"
-  | "range"
-  | "depends"
-  /** A compiler, linker or tool probe in Kconfig said no. */
-  | "probe"
-  /** No fragment can set it. */
-  | "no-prompt"
-  /** The prompt's own `if` does not hold. */
-  | "prompt"
-  | "unknown";
-
-/** Why one request was dropped, and what to do. */
-export interface Explanation {
-  readonly option: string;
-  readonly cause: DropCause;
-  /** One line: what was asked, by which line, what was found, why. */
-  readonly summary: string;
-  /** The path from the option to the reasons, indented by two spaces a level. */
-  readonly details: readonly string[];
-  /** Lines to add to a fragment of the config, dependencies first. */
-  readonly add: readonly string[];
-  /** What has to be done besides, in sentences. */
-  readonly advice: readonly string[];
-  /** What can be done instead of all that, in sentences. */
-  readonly instead: readonly string[];
-}
+import { WhyLow } from "./why_low.ts";
+import { follows, selection } from "./why_on.ts";
+import { typeMismatch } from "./wrong_type.ts";
 
 /** Explains one dropped request. Never throws on a complete dump, however odd the kernel. */
 export function explainDropped(dropped: Dropped, dump: SymbolDump, origins: Origins): Explanation {
   const { request, found } = dropped;
-  const verdict = new Explainer(dump, origins).judge(dropped);
+  const objection = new Explainer(dump, origins).judge(dropped);
   const is = found === undefined ? "absent" : configLine(request.option, found);
   const shown = new Set<string>();
-  const lines = verdict.reasons.flatMap((reason) => renderReason(reason, 1, shown));
+  const lines = objection.reasons.flatMap((reason) => renderReason(reason, 1, shown));
   if (!dump.settled) {
     lines.push(
       "  Caution: the .config differs from what the Kconfig parser computes now, so the values",
@@ -79,54 +46,32 @@ export function explainDropped(dropped: Dropped, dump: SymbolDump, origins: Orig
   }
   return {
     option: request.option,
-    cause: verdict.cause,
+    cause: objection.cause,
     summary: `${configLine(request.option, request.value)} asked by ${placeOf(request)} ` +
-      `is not in the final .config (found: ${is}): ${verdict.brief}`,
+      `is not in the final .config (found: ${is}): ${objection.brief}`,
     details: lines,
-    add: [...new Set(verdict.add)],
-    advice: [...new Set(verdict.advice)],
-    instead: [...new Set(verdict.instead ?? [])],
+    add: [...new Set(objection.add)],
+    advice: [...new Set(objection.advice)],
+    instead: [...new Set(objection.instead ?? [])],
   };
-}
-
-/** An explanation as text, the last line without newline. */
-export function formatExplanation(explanation: Explanation): string {
-  const { summary, details, add, advice, instead } = explanation;
-  const steps = [...advice];
-  if (add.length === 1) steps.unshift(`add \`${add[0]}\` to a fragment of this config.`);
-  if (add.length > 1) {
-    steps.unshift(["add to a fragment of this config:", ...add].join("\n    "));
-  }
-  const lines = [
-    ...steps.map((step, index) => `${index === 0 ? "To fix" : "And"}: ${step}`),
-    ...instead.map((step, index) => `${index + steps.length === 0 ? "To fix" : "Or"}: ${step}`),
-  ];
-  return [summary, ...details, ...lines.map((line) => `  ${line}`)].join("\n");
-}
-
-interface Verdict {
-  readonly cause: DropCause;
-  readonly brief: string;
-  readonly reasons: readonly Reason[];
-  readonly add: readonly string[];
-  readonly advice: readonly string[];
-  readonly instead?: readonly string[];
 }
 
 class Explainer {
   readonly #dump: SymbolDump;
-  readonly #reasons: Reasons;
+  readonly #origins: SymbolOrigins;
+  readonly #low: WhyLow;
 
   constructor(dump: SymbolDump, origins: Origins) {
     this.#dump = dump;
-    this.#reasons = new Reasons(dump, origins);
+    this.#origins = new SymbolOrigins(dump, origins);
+    this.#low = new WhyLow(this.#origins);
   }
 
-  judge({ request, found }: Dropped): Verdict {
+  judge({ request, found }: Dropped): Objection {
     const name = symbolName(request.option);
     const symbol = this.#dump.symbols.get(name);
     if (symbol === undefined || !symbol.defined) return this.#noSuchOption(name, symbol);
-    const typed = this.#typeMismatch(request, symbol, found);
+    const typed = typeMismatch(request, symbol, found, this.#low, this.#origins);
     if (typed !== null) return typed;
     switch (symbol.type) {
       case "bool":
@@ -142,7 +87,7 @@ class Explainer {
     }
   }
 
-  #noSuchOption(name: string, symbol: KconfigSymbol | undefined): Verdict {
+  #noSuchOption(name: string, symbol: KconfigSymbol | undefined): Objection {
     const version = this.#dump.kernelVersion;
     const near = nearestNames(name, this.#dump.names);
     const reasons = [
@@ -162,78 +107,15 @@ class Explainer {
     };
   }
 
-  #typeMismatch(
-    request: FragmentLine,
-    symbol: KconfigSymbol,
-    found: string | undefined,
-  ): Verdict | null {
-    const { value, option } = request;
-    const name = symbol.symbol;
-    const wrong = (brief: string, advice: string): Verdict => ({
-      cause: "type",
-      brief,
-      reasons: [leaf(`${name} is ${article(symbol.type)} option (${position(symbol)}).`)],
-      add: [],
-      advice: [advice],
-    });
-    switch (symbol.type) {
-      case "bool":
-        if (value === "m") {
-          return wrong(
-            `${name} is a bool, which cannot be a module`,
-            `write \`${option}=y\` or \`# ${option} is not set\`.`,
-          );
-        }
-        if (level(value) > 0 || value === "n") return null;
-        return wrong(`${name} is a bool, not ${value}`, `write \`${option}=y\`.`);
-      case "tristate": {
-        if (!(value in LEVEL)) {
-          return wrong(`${name} is a tristate, not ${value}`, `write \`${option}=y\` or \`=m\`.`);
-        }
-        const modules = this.#dump.symbols.get("MODULES");
-        // Without MODULES, m becomes y, unless dependencies forbid it altogether.
-        if (value !== "m" || found !== "y" || modules === undefined || modules.value !== "n") {
-          return null;
-        }
-        const low = this.#reasons.symbolLow("MODULES", "y", []);
-        return {
-          cause: "type",
-          brief: "modules are off, so m became y",
-          reasons: [low],
-          add: low.add,
-          advice: low.advice,
-          instead: [`write \`${option}=y\`.`],
-        };
-      }
-      case "int":
-        return /^-?[0-9]+$/.test(value) ? null : wrong(
-          `${name} is an int, which ${value} is not`,
-          `write a decimal number, for example \`${option}=${exampleInt(value, symbol.value)}\`.`,
-        );
-      case "hex":
-        return /^(?:0x)?[0-9a-f]+$/i.test(value) ? null : wrong(
-          `${name} is a hex number, which ${value} is not`,
-          `write a hex number, for example \`${option}=${symbol.value}\`.`,
-        );
-      case "string":
-        return value.startsWith('"') ? null : wrong(
-          `${name} is a string, which needs double quotes`,
-          `write \`${option}="${value}"\`.`,
-        );
-      case "unknown":
-        return null;
-    }
-  }
-
   /** y or m was asked, less is there. */
-  #tooLow(request: FragmentLine, symbol: KconfigSymbol): Verdict {
+  #tooLow(request: FragmentLine, symbol: KconfigSymbol): Objection {
     const name = symbol.symbol;
     const want = request.value as Tristate;
     if (symbol.transitional) return transitional(name);
-    const unmet = this.#reasons.unmetDependencies(symbol, want, []);
-    if (unmet !== null) return dependencyVerdict(unmet);
+    const unmet = this.#low.unmetDependencies(symbol, want, []);
+    if (unmet !== null) return dependencyObjection(unmet);
     if (symbol.prompts.length === 0) {
-      const low = this.#reasons.promptless(symbol, want, []);
+      const low = this.#low.promptless(symbol, want, []);
       return {
         cause: low.leaf.cause === "probe" ? "probe" : "no-prompt",
         brief: low.leaf.cause === "probe"
@@ -253,14 +135,14 @@ class Explainer {
   }
 
   /** Something less was asked than what is there. */
-  #tooHigh(request: FragmentLine, symbol: KconfigSymbol): Verdict {
+  #tooHigh(request: FragmentLine, symbol: KconfigSymbol): Objection {
     const name = symbol.symbol;
     const want = request.value as Tristate;
     if (symbol.transitional) return transitional(name);
     const selectors = symbol.selectedBy.filter((term) => level(term.value) > level(want));
     if (selectors.length > 0) {
       const reasons = selectors.slice(0, MAX_SHOWN).map((term) =>
-        this.#reasons.selection(term, name)
+        selection(term, name, this.#origins)
       );
       if (selectors.length > MAX_SHOWN) {
         reasons.push(leaf(`and ${selectors.length - MAX_SHOWN} more select ${name}.`));
@@ -299,11 +181,11 @@ class Explainer {
   }
 
   /** Nobody but Kconfig itself sets it. */
-  #noPrompt(symbol: KconfigSymbol, request: FragmentLine): Verdict {
+  #noPrompt(symbol: KconfigSymbol, request: FragmentLine): Objection {
     return {
       cause: "no-prompt",
       brief: `${symbol.symbol} has no prompt, so no fragment can set it`,
-      reasons: [this.#reasons.follows(symbol)],
+      reasons: [follows(symbol, this.#origins)],
       add: [],
       advice: [],
       instead: [takeOut(request)],
@@ -311,11 +193,11 @@ class Explainer {
   }
 
   /** An int, hex or string with another value. */
-  #otherValue(request: FragmentLine, symbol: KconfigSymbol): Verdict {
+  #otherValue(request: FragmentLine, symbol: KconfigSymbol): Objection {
     const name = symbol.symbol;
     if (symbol.transitional) return transitional(name);
-    const unmet = this.#reasons.unmetDependencies(symbol, "y", []);
-    if (unmet !== null && symbol.visible === "n") return dependencyVerdict(unmet);
+    const unmet = this.#low.unmetDependencies(symbol, "y", []);
+    if (unmet !== null && symbol.visible === "n") return dependencyObjection(unmet);
     if (symbol.prompts.length === 0) return this.#noPrompt(symbol, request);
     if (symbol.visible === "n") return this.#prompt(symbol, "y", request);
     const range = symbol.ranges.find((one) => one.active !== "n");
@@ -346,12 +228,12 @@ class Explainer {
 
   #rangeOrigin(range: KconfigSymbol["ranges"][number]): string {
     const parts = [range.low, range.high].flatMap((side) =>
-      side.op === "symbol" ? [`${side.name}=${side.value}, ${this.#reasons.origin(side.name)}`] : []
+      side.op === "symbol" ? [`${side.name}=${side.value}, ${this.#origins.origin(side.name)}`] : []
     );
     return parts.length === 0 ? "" : `; ${parts.join("; ")}`;
   }
 
-  #unexplained(symbol: KconfigSymbol): Verdict {
+  #unexplained(symbol: KconfigSymbol): Objection {
     const name = symbol.symbol;
     return {
       cause: "unknown",
@@ -368,10 +250,10 @@ class Explainer {
   }
 
   /** The prompt is there, but its condition (beyond the dependencies) is not met. */
-  #prompt(symbol: KconfigSymbol, want: Tristate, request: FragmentLine): Verdict {
+  #prompt(symbol: KconfigSymbol, want: Tristate, request: FragmentLine): Objection {
     const name = symbol.symbol;
     const prompt = symbol.prompts[0]!;
-    const unmet = this.#reasons.expressionLow(prompt.condition, want, [name]);
+    const unmet = this.#low.expressionLow(prompt.condition, want, [name]);
     const text = `${name} can be set only where its prompt is shown (${position(prompt)}); ` +
       `until then it is ${symbol.value}${this.#byDefault(symbol)}`;
     const reason = branch(text, unmet);
@@ -393,14 +275,14 @@ class Explainer {
     return ` by its default ${formatExpression(active.default)} (${position(active)})`;
   }
 
-  #choice(symbol: KconfigSymbol, request: FragmentLine): Verdict {
+  #choice(symbol: KconfigSymbol, request: FragmentLine): Objection {
     const choice = symbol.choice!;
     const winner = choice.winner;
     const prompt = choice.prompt ?? "";
-    const asker = winner === null ? undefined : this.#reasons.asked(winner, "y");
+    const asker = winner === null ? undefined : this.#origins.asked(winner, "y");
     const why = winner === null
       ? "none of its members is on"
-      : `${winner}=y, ${this.#reasons.origin(winner)}`;
+      : `${winner}=y, ${this.#origins.origin(winner)}`;
     return {
       cause: "choice",
       brief: winner === null
@@ -424,7 +306,7 @@ class Explainer {
   }
 }
 
-function transitional(name: string): Verdict {
+function transitional(name: string): Objection {
   return {
     cause: "no-prompt",
     brief: `${name} is an old name that this kernel only carries over`,
@@ -434,7 +316,7 @@ function transitional(name: string): Verdict {
   };
 }
 
-function dependencyVerdict(unmet: Reason): Verdict {
+function dependencyObjection(unmet: Reason): Objection {
   return {
     cause: unmet.leaf.cause,
     brief: `${unmet.leaf.cause === "probe" ? "" : "unmet dependency, "}${
@@ -453,14 +335,6 @@ function takeOut(request: FragmentLine): string {
   return `take \`${request.text}\` out of ${placeOf(request)}.`;
 }
 
-function article(type: string): string {
-  return type === "int" ? "an int" : `a ${type}`;
-}
-
-function exampleInt(asked: string, current: string): string {
-  return /^0x[0-9a-f]+$/i.test(asked) ? BigInt(asked.toLowerCase()).toString() : current;
-}
-
 /** strtoll() as sym_string_within_range() uses it: hex options need no 0x. */
 function number(text: string, type: "int" | "hex" | "string" | "bool" | "tristate" | "unknown") {
   const digits = /^(-?)(0[xX])?([0-9a-fA-F]+)$/.exec(text);
@@ -473,21 +347,4 @@ function number(text: string, type: "int" | "hex" | "string" | "bool" | "tristat
 
 function operandValue(expression: Expression): string {
   return expression.value;
-}
-
-/** Option names near to a misspelt or foreign one, best first, at most six. */
-export function nearestNames(name: string, names: readonly string[]): string[] {
-  const limit = Math.max(1, Math.floor(name.length / 4));
-  const close = names
-    .map((candidate) => ({ candidate, far: distance(name, candidate) }))
-    .filter(({ far }) => far <= limit)
-    .sort((a, b) => a.far - b.far || (a.candidate < b.candidate ? -1 : 1))
-    .map(({ candidate }) => candidate);
-  const [family = name] = name.split("_");
-  const relatives = names
-    .filter((candidate) => candidate === family || candidate.startsWith(`${family}_`))
-    .sort();
-  // A family of hundreds (USB, SND) says nothing.
-  const kin = relatives.length <= 12 ? relatives : [];
-  return [...new Set([...close, ...kin])].slice(0, 6);
 }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+/** Lines of a symbol's entries in Kconfig files. */
+import type { KconfigSymbol } from "./symbol_dump.ts";
+
+/** Lines of a Kconfig entry, continued ones joined, blanks squeezed. */
+export function logicalLines(text: string): string[] {
+  return text.replace(/\\\r?\n/g, " ").split("\n").map((line) => line.trim().replace(/\s+/g, " "));
+}
+
+/** The lines of a symbol's entries that match and call a macro: $(cc-option,...) and its kin. */
+export function macroLines(symbol: KconfigSymbol, keyword: RegExp): string[] {
+  return symbol.definitions.flatMap(({ source }) =>
+    source === null
+      ? []
+      : logicalLines(source).filter((line) => keyword.test(line) && line.includes("$("))
+  );
+}
