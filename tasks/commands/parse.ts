@@ -16,7 +16,7 @@ import { NO_FACTS, testFacts } from "../core/report/cell_facts.ts";
 import { junitXml } from "../core/report/junit.ts";
 import { NO_SOURCES, type SplatSources } from "../core/console/splat_report.ts";
 import { runJson } from "../core/report/run_report.ts";
-import type { StackFrame } from "../core/console/stack_trace.ts";
+import type { StackFrame } from "../core/console/stack_frame.ts";
 import { bootStage, judgeCell } from "../core/judge/verdict.ts";
 import { loadMatrix } from "../run/project.ts";
 import { RECORDINGS } from "../core/model/paths.ts";

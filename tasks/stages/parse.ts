@@ -6,8 +6,8 @@ import { KmatrixError } from "../core/model/errors.ts";
 import { parseBootRecord } from "../core/boot/boot_record.ts";
 import { NO_SOURCES, type SplatSources } from "../core/console/splat_report.ts";
 import { findSplats } from "../core/console/splats.ts";
-import type { StackFrame } from "../core/console/stack_trace.ts";
-import { judgeBoot, RECORDING_BYTES } from "../core/judge/verdict.ts";
+import type { StackFrame } from "../core/console/stack_frame.ts";
+import { judgeBoot, RECORDING_BYTES } from "../core/judge/boot_result.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
 
 /** Optional extras; a verdict needs only the recordings. */

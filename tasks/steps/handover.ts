@@ -27,12 +27,8 @@ import { limitsFor } from "../core/model/limits.ts";
 import { plainLine } from "../core/text/plain_text.ts";
 import { cellProperties } from "../core/report/properties.ts";
 import { patchName } from "../core/source/series.ts";
-import {
-  expectedTests,
-  failedTests,
-  type ReproFacts,
-  reproScript,
-} from "../core/report/repro_script.ts";
+import { expectedTests, failedTests, type ReproFacts } from "../core/report/repro_facts.ts";
+import { reproScript } from "../core/report/repro_script.ts";
 import { SOURCE_DIFF } from "../core/source/source_identity.ts";
 import { notRunText } from "../core/report/summary.ts";
 

@@ -7,7 +7,7 @@ import { Elf, SHF_EXECINSTR } from "../core/inspect/elf.ts";
 import { llvmTool } from "../core/build/make.ts";
 import { locateFrame, sizeFits, type SplatSources } from "../core/console/splat_report.ts";
 import type { KernelFit } from "../core/report/console_report.ts";
-import { type StackFrame, stackFrameText } from "../core/console/stack_trace.ts";
+import { type StackFrame, stackFrameText } from "../core/console/stack_frame.ts";
 import { parseSymbolizer, type SourceFrame, symbolizerArgv } from "../core/inspect/symbolizer.ts";
 
 /** Of a kernel with KASAN an address has up to ten frames of 250 bytes; 1 MiB is kept of an answer. */

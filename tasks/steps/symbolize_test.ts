@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { StackFrame } from "../core/console/stack_trace.ts";
+import type { StackFrame } from "../core/console/stack_frame.ts";
 import { symbolizeFrames } from "./symbolize.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";

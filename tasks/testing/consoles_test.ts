@@ -2,7 +2,7 @@
 /** Tier 1: each shape of complaint, in each form in which people have kernel logs. */
 import assert from "node:assert/strict";
 import { findSplats } from "../core/console/splats.ts";
-import { plainName } from "../core/console/stack_trace.ts";
+import { plainName } from "../core/console/stack_frame.ts";
 import { COMPLAINTS, type ConsoleSample, HARMLESS } from "./console_samples.ts";
 
 type Form = (lines: readonly string[]) => string;

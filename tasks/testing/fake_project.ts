@@ -2,9 +2,7 @@
 /**
  * A whole project in a temporary folder over which the real tool runs in a second: a kernel tree of
  * two files, and a folder of programs in front of which there is nothing else on the PATH. make, sh
- * and coreutils are real; clang, ld.lld, the LLVM tools and QEMU are shell scripts.
- *
- * A switch is a file in `switches/`; the scripts look for it each time they start.
+ * and coreutils are real; clang, ld.lld, the LLVM tools and QEMU are shell scripts (fake_programs.ts).
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -13,26 +11,17 @@ import { declaredTests } from "../steps/declared_tests.ts";
 import { flagsOf } from "../commands/command.ts";
 import { COMMANDS } from "../commands/mod.ts";
 import type { Feature } from "../core/model/model.ts";
+import {
+  fakePrograms,
+  OPTIONAL_PROGRAMS,
+  startedLine,
+  type Switch,
+  SYSTEM_PROGRAMS,
+} from "./fake_programs.ts";
+import { projectFiles } from "./fake_tree.ts";
 import { mutedImports } from "./muted.ts";
 import { record, type Recording, type Script, scripted } from "./recorder.ts";
 import { tinyKernel } from "./tiny_elf.ts";
-
-/** What can be made to go wrong, and by whom it is looked at. */
-export type Switch =
-  /** olddefconfig of the tree drops CONFIG_KCOV. */
-  | "drop-option"
-  /** kernel/kcov.c does not compile. */
-  | "compile-error"
-  /** The compiler is killed, as by a kernel that has run out of memory. */
-  | "compiler-killed"
-  /** kernel/fork.c compiles with a warning. */
-  | "new-warning"
-  /** The compiler never ends. */
-  | "slow-compiler"
-  /** The linker leaves the instrumentation out. */
-  | "not-instrumented"
-  /** The compiler knows no -fsanitize-coverage=trace-pc. */
-  | "no-trace-pc";
 
 /** What QEMU does with one cell. */
 export interface FakeBoot {
@@ -42,33 +31,6 @@ export interface FakeBoot {
 }
 
 const MUTED_IMPORTS = "muted-imports.json";
-
-/** Programs that the tool and kbuild take from the system; nothing else of it is on the PATH. */
-const SYSTEM_PROGRAMS = [
-  ...[
-    "sh",
-    "make",
-    "env",
-    "cpio",
-    "tar",
-    "touch",
-    "find",
-    "sort",
-    "sha256sum",
-    "head",
-    "xz",
-    "cat",
-    "cp",
-    "mv",
-    "cmp",
-    "git",
-    "wc",
-  ],
-  ...["mkdir", "rm", "sed", "grep", "sleep", "dirname", "true", "id", "unshare", "setpriv"],
-  ...["setsid", "du", "xargs"],
-];
-/** Taken where they are there: without it, nothing is confined. */
-const OPTIONAL_PROGRAMS = ["bwrap"];
 
 const CELLS: Readonly<Record<string, readonly Feature[]>> = {
   "fake/nokcov": [],
@@ -121,7 +83,7 @@ export class FakeProject {
     await Deno.mkdir(`${this.root}/tasks/core`, { recursive: true });
     await Deno.symlink(`${real}/tasks/core/kconfig`, `${this.root}/tasks/core/kconfig`);
     await this.write(MUTED_IMPORTS, await mutedImports());
-    for (const [name, text] of Object.entries(programs(this.dir))) {
+    for (const [name, text] of Object.entries(fakePrograms(this.dir))) {
       await this.write(`bin/${name}`, `#!/bin/sh\n${text}`);
       await Deno.chmod(`${this.dir}/bin/${name}`, 0o755);
     }
@@ -302,147 +264,5 @@ function soundScript(folder: string): Script {
         : { do: "skip", reason: `no ${lacking.join(", ")}` } as const;
       return { ...scripted(test.id, act), declared: test };
     }),
-  };
-}
-
-/** The project and the kernel tree, by path below the temporary folder. */
-function projectFiles(dir: string): Record<string, string> {
-  return {
-    "project/matrix.yaml": `toolchains:
-  clang-22: { llvm: "-22" }
-machines:
-  uni: { cpus: 1, memoryMiB: 256 }
-  smp4: { cpus: 4, memoryMiB: 512 }
-configs:
-  nokcov: { fragments: [base] }
-  kcov: { fragments: [base, kcov], requires: [trace-pc] }
-product:
-  - { kernels: [fake], configs: [nokcov] }
-  - { kernels: [fake], configs: [kcov], machines: [uni, smp4] }
-expect:
-  fake/nokcov: skip
-`,
-    "project/kernels/fake/kernel.yaml": `source: { tree: ${dir}/tree }\n`,
-    "project/configs/base.config": "CONFIG_PRINTK=y\n",
-    "project/configs/kcov.config": "CONFIG_KCOV=y\n",
-    "tree/kernel/fork.c": "int fork;\n",
-    "tree/kernel/kcov.c": "int kcov;\n",
-    "tree/Makefile": `VERSION = 6
-PATCHLEVEL = 12
-SUBLEVEL = 99
-
-CC = clang$(LLVM)
-LD = ld.lld$(LLVM)
-OBJECTS = $(O)/kernel/fork.o $(O)/kernel/kcov.o
-
-tinyconfig:
-	@printf '%s\\n' CONFIG_64BIT=y '# CONFIG_PRINTK is not set' > $(O)/.config
-
-# Leaves out what cannot be set, and touches what objects depend on only where something changed.
-olddefconfig:
-	@if [ -e ${dir}/switches/drop-option ]; then sed -i /KCOV/d $(O)/.config; fi
-	@cmp -s $(O)/.config $(O)/auto.conf || cp $(O)/.config $(O)/auto.conf
-
-scripts_gdb:
-	@touch $(O)/vmlinux-gdb.py
-
-vmlinux: $(O)/vmlinux
-
-$(O)/vmlinux: $(OBJECTS)
-	@set -e; echo '  LD      vmlinux'; $(LD) -o $@ $(OBJECTS)
-
-$(O)/%.o: %.c $(O)/auto.conf
-	@set -e; mkdir -p $(@D); echo '  CC      $*.o'; $(CC) -c -o $@ $(CURDIR)/$<; \\
-	echo "deps: $(CURDIR)/$<" > $(@D)/.$(@F).cmd
-`,
-  };
-}
-
-/** A shell command that notes that a program was started. */
-function startedLine(dir: string, name: string): string {
-  return `{ mkdir -p ${dir}/started; echo "$*" >> ${dir}/started/${name}; } 2>/dev/null;`;
-}
-
-/** The programs that are not what they seem, by name; each without its first line. */
-function programs(dir: string): Record<string, string> {
-  const on = (name: Switch) => `[ -e ${dir}/switches/${name} ]`;
-  const says = (text: string) => `echo "${text}"\n`;
-  const started = (name: string) => `${startedLine(dir, name)}\n`;
-  const out = 'prev=; for word; do [ "$prev" = -o ] && out=$word; prev=$word; done\n';
-  const llvm = Object.fromEntries(
-    ["ar", "nm", "objcopy", "readelf", "strip"].map((name) => [
-      `llvm-${name}-22`,
-      says("Debian LLVM version 22.1.8"),
-    ]),
-  );
-  return {
-    ...llvm,
-    "flex": says("flex 2.6.4"),
-    "bison": says("bison (GNU Bison) 3.8.2"),
-    "bc": says("bc 1.07.1"),
-    "df": says("Avail\\n99999999999999").replace("echo", "printf"),
-    // Run as the guest's runtime, it compiles the selftests.
-    "clang-22": `case "$0" in */root/init) echo bytecode > "$3"; exit;; esac
-case " $* " in *" --version "*) echo "Debian clang version 22.1.8"; exit;; esac
-${out}case "$out" in
-  "" ) exit 0;; # -fsyntax-only
-  /dev/null)
-    case "$*" in *=trace-pc\\ *)
-      if ${on("no-trace-pc")}; then echo "error: unsupported argument 'trace-pc'" >&2; exit 1; fi;;
-    esac
-    exit 0;;
-  *symbol_dump) exit 1;;
-esac
-${started("clang")}if ${on("slow-compiler")}; then exec sleep 600; fi
-if ${on("compiler-killed")}; then kill -9 $$; fi
-case "$*" in *kernel/kcov.c*)
-  if ${on("compile-error")}; then
-    echo "${dir}/tree/kernel/kcov.c:3:9: error: use of undeclared identifier 'area'" >&2
-    echo "1 error generated." >&2
-    exit 1
-  fi;;
-*kernel/fork.c*)
-  if ${on("new-warning")}; then
-    echo "${dir}/tree/kernel/fork.c:7:1: warning: unused variable 'x' [-Wunused-variable]" >&2
-  fi;;
-esac
-case "$out" in
-  */root/init) cp "$0" "$out";;
-  *) echo object > "$out";;
-esac
-`,
-    "ld.lld-22":
-      `case " $* " in *" --version "*) echo "Debian LLD 22.1.8 (compatible with GNU linkers)"; exit;; esac
-${out}kind=plain
-grep -q CONFIG_KCOV=y "$(dirname "$out")/.config" && kind=kcov
-${on("not-instrumented")} && kind=plain
-cp ${dir}/bin/vmlinux.$kind "$out"
-`,
-    "qemu-system-x86_64":
-      `case " $* " in *" --version "*) echo "QEMU emulator version 7.2.22 (Debian)"; exit;; esac
-${started("qemu")}for word; do case "$word" in
-  file,id=results,path=*) results=\${word#*path=};;
-esac; done
-# out/<run>/<cell>/results.log
-cell=\${results#${dir}/out/*/}
-boot=${dir}/boots/\${cell%/results.log}
-end=$(cat "$boot/end")
-if [ "$end" = refuses ]; then
-  echo "qemu-system-x86_64: -machine microvm: unsupported machine type" >&2
-  exit 1
-fi
-cat "$boot/console"
-cat "$boot/results" > "$results"
-if [ "$end" = floods ]; then
-  left=$(cat "$boot/flood")
-  while [ "$left" -gt 0 ]; do cat ${dir}/bin/mebibyte; left=$((left - 1)); done
-  end=33
-fi
-case "$end" in
-  killed) kill -9 $$;;
-  hangs) exec sleep 600;;
-  *) exit "$end";;
-esac
-`,
   };
 }

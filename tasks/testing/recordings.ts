@@ -6,7 +6,7 @@
 import { parse as parseYaml, stringify } from "yaml";
 import { parseBootRecord } from "../core/boot/boot_record.ts";
 import type { BootRecord, CellResult, DeclaredTest, Feature } from "../core/model/model.ts";
-import { judgeBoot } from "../core/judge/verdict.ts";
+import { judgeBoot } from "../core/judge/boot_result.ts";
 import { bootRecord, type Recording } from "./recorder.ts";
 import { sampleTest } from "./samples.ts";
 

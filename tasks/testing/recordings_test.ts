@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { BootRecord, Expectation } from "../core/model/model.ts";
-import { bootStage, judgeBoot, judgeCell } from "../core/judge/verdict.ts";
+import { judgeBoot } from "../core/judge/boot_result.ts";
+import { bootStage, judgeCell } from "../core/judge/verdict.ts";
 import { bootRecord, record, type Recording, scripted } from "./recorder.ts";
 import { dueOf, readSituations } from "./recordings.ts";
 import { C_TEST, endAttachment, printedLine } from "../../selftests/contract/c_programs.ts";

@@ -2,7 +2,7 @@
 /** Tier 1: what recorded crashes of real kernels say of themselves, by kind and by place. */
 import assert from "node:assert/strict";
 import { consoleLines, findSplats } from "../core/console/splats.ts";
-import { plainName } from "../core/console/stack_trace.ts";
+import { plainName } from "../core/console/stack_frame.ts";
 import { readSituations } from "./recordings.ts";
 
 /** Recording → kind of the first complaint, and the function that it happened in. */

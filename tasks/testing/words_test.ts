@@ -17,7 +17,8 @@ import { junitXml } from "../core/report/junit.ts";
 import { judgeMutant, type Mutant } from "../programs/mutant.ts";
 import { parseRunReport, runJson } from "../core/report/run_report.ts";
 import { countLine, PLAIN, summaryTable } from "../core/report/summary.ts";
-import { bootStage, judgeBoot, judgeCell } from "../core/judge/verdict.ts";
+import { judgeBoot } from "../core/judge/boot_result.ts";
+import { bootStage, judgeCell } from "../core/judge/verdict.ts";
 import {
   type FakeBehaviour,
   FLAKY,
@@ -25,7 +26,8 @@ import {
   installHistoryPrograms,
   makeHistory,
 } from "./fake_history.ts";
-import { FakeProject, type Switch } from "./fake_project.ts";
+import type { Switch } from "./fake_programs.ts";
+import { FakeProject } from "./fake_project.ts";
 import { junitSkeleton } from "./junit.ts";
 import { muted } from "./muted.ts";
 import { bootRecord, record, type Recording, scripted } from "./recorder.ts";

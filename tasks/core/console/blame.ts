@@ -4,15 +4,9 @@
  * fingerprint by which one complaint is known again in another cell.
  */
 import { crc32, utf8Bytes } from "../../../selftests/contract/frames.ts";
-import {
-  ownContext,
-  plainName,
-  type Stack,
-  type StackFrame,
-  stacksOf,
-  strictlyTelling,
-  tellingFrames,
-} from "./stack_trace.ts";
+import { plainName, type StackFrame } from "./stack_frame.ts";
+import { type Stack, stacksOf } from "./stack_trace.ts";
+import { ownContext, strictlyTelling, tellingFrames } from "./telling_frames.ts";
 
 export interface Blame {
   /** Of the stack that the complaint is about, innermost first; empty where none was printed. */

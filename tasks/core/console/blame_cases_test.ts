@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { blameOf } from "./blame.ts";
-import { plainName } from "./stack_trace.ts";
+import { plainName } from "./stack_frame.ts";
 
 interface Case {
   /** What is special about it. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { PASSED_OVER, passedOverAs, RANKS } from "./passed_over.ts";
-import { plainName } from "./stack_trace.ts";
+import { plainName } from "./stack_frame.ts";
 
 /** Names of the kernel that the table has to know, by the class of their entry. */
 const KNOWN: Readonly<Record<string, string>> = {

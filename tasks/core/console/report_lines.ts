@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What the lines of a kernel's report look like, whatever it complains of: where one goes on and ends. */
-import { isStackLine } from "./stack_trace.ts";
+import { isStackLine } from "./stack_frame.ts";
 
 const any = (...sources: readonly string[]) => new RegExp(sources.join("|"));
 

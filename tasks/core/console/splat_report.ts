@@ -5,7 +5,8 @@ import type { ElfSymbol } from "../inspect/elf.ts";
 import { allowedBy } from "./allow_list.ts";
 import { linesShown, type Splat, splatText, TOO_MANY } from "./splats.ts";
 import { plainTitle } from "./blame.ts";
-import { type StackFrame, stackFrameText, tellingFrames } from "./stack_trace.ts";
+import { type StackFrame, stackFrameText } from "./stack_frame.ts";
+import { tellingFrames } from "./telling_frames.ts";
 import { frameText, type SourceFrame } from "../inspect/symbolizer.ts";
 
 /** Source frames by {@linkcode stackFrameText}, the innermost inlined function first. */

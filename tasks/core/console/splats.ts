@@ -5,7 +5,7 @@ import { kernelLog } from "./kernel_log.ts";
 import type { Text } from "../text/lines.ts";
 import { blameOf } from "./blame.ts";
 import { LINES_SHOWN, ReportReader, TOO_MANY } from "./report_reader.ts";
-import type { StackFrame } from "./stack_trace.ts";
+import type { StackFrame } from "./stack_frame.ts";
 import { wholeTitles } from "./whole_titles.ts";
 
 export { TOO_MANY };

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import {
-  isStackLine,
-  plainName,
-  type StackFrame,
-  stackFrameText,
-  stacksOf,
-  tellingFrames,
-} from "./stack_trace.ts";
+import { isStackLine, plainName, type StackFrame, stackFrameText } from "./stack_frame.ts";
+import { stacksOf } from "./stack_trace.ts";
+import { tellingFrames } from "./telling_frames.ts";
 import { OOPS } from "../../testing/console_samples.ts";
 
 const stacks = (lines: string) => stacksOf(lines.split("\n").filter((line) => line !== ""));

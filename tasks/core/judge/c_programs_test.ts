@@ -12,7 +12,8 @@ import { type Act, bootRecord, record, scripted } from "../../testing/recorder.t
 import { NO_FACTS, testFacts } from "../report/cell_facts.ts";
 import { comparisonOf, cProgramTable } from "./c_programs.ts";
 import { junitXml } from "../report/junit.ts";
-import { judgeBoot, judgeCell } from "./verdict.ts";
+import { judgeBoot } from "./boot_result.ts";
+import { judgeCell } from "./verdict.ts";
 import { sampleCellReport, sampleRun } from "../../testing/samples.ts";
 
 const PC = "kcov.mode_trace_pc.kcov_basic_syscall_coverage";

@@ -82,93 +82,111 @@ interface Level {
 
 /** Reads the lines of one stream, oldest first. */
 export function parseKtap(lines: readonly string[]): KtapReport {
-  const cases: KtapCase[] = [];
-  const problems: KtapProblem[] = [];
-  const levels: Level[] = [{ depth: 0, planned: null, seen: 0 }];
+  const reader = new KtapReader();
+  for (const line of lines) reader.line(line);
+  return reader.end();
+}
+
+class KtapReader {
+  readonly #problems: KtapProblem[] = [];
+  readonly #levels: Level[] = [{ depth: 0, planned: null, seen: 0 }];
   /** Cases of a nested level wait here until the line with their suite's name comes. */
-  const pending: KtapCase[][] = [[]];
-  let diagnostics: string[] = [];
-  let running: string | null = null;
-  let sawVersion = false;
+  readonly #pending: KtapCase[][] = [[]];
+  #diagnostics: string[] = [];
+  #running: string | null = null;
+  #sawVersion = false;
 
-  /** The level that lines of this depth belong to; KUnit indents by four blanks, not by two. */
-  const levelAt = (depth: number) => levels.findLastIndex((level) => level.depth <= depth);
-  const open = (depth: number) => {
-    if (levels.at(-1)!.depth >= depth) return;
-    levels.push({ depth, planned: null, seen: 0 });
-    pending[levels.length - 1] ??= [];
-  };
-  const closeTo = (index: number) => {
-    while (levels.length - 1 > index) {
-      const level = levels.pop()!;
-      if (level.planned !== null && level.planned !== level.seen) {
-        const { planned, seen: found } = level;
-        problems.push({ kind: "wrong-nested-plan", planned, found });
-      }
-    }
-  };
-
-  for (const raw of lines) {
-    const { depth, text } = unindent(raw, levels.at(-1)!.depth);
+  line(raw: string): void {
+    const { depth, text } = unindent(raw, this.#levels.at(-1)!.depth);
     if (VERSION.test(text)) {
-      if (depth === 0) sawVersion = true;
-      open(depth);
-      continue;
+      if (depth === 0) this.#sawVersion = true;
+      this.#open(depth);
+      return;
     }
     const plan = PLAN.exec(text);
     if (plan) {
-      open(depth);
-      const level = levels[levelAt(depth)]!;
-      if (level.planned !== null) problems.push({ kind: "second-plan", line: text });
-      level.planned = Number(plan[1]);
-      continue;
+      this.#plan(depth, text, Number(plan[1]));
+      return;
     }
     const run = RUN.exec(text);
     if (run) {
-      running = run[1]!;
-      continue;
+      this.#running = run[1]!;
+      return;
     }
     const bail = BAIL_OUT.exec(text);
     if (bail) {
-      problems.push({ kind: "given-up", reason: bail[1]! });
-      continue;
+      this.#problems.push({ kind: "given-up", reason: bail[1]! });
+      return;
     }
     const result = RESULT.exec(text);
-    if (!result) {
-      if (text.startsWith("#")) diagnostics.push(text.replace(/^#\s?/, ""));
-      else if (text.trim() !== "") problems.push({ kind: "no-ktap", text: text.slice(0, 80) });
-      continue;
+    if (result) this.#result(depth, result[1]!, result[2], result[3]!);
+    else if (text.startsWith("#")) this.#diagnostics.push(text.replace(/^#\s?/, ""));
+    else if (text.trim() !== "") {
+      this.#problems.push({ kind: "no-ktap", text: text.slice(0, 80) });
     }
-    const at = levelAt(depth);
-    closeTo(at);
-    const level = levels[at]!;
+  }
+
+  /** Called once, behind the last line. */
+  end(): KtapReport {
+    this.#closeTo(0);
+    const problems = this.#problems;
+    const { planned, seen } = this.#levels[0]!;
+    if (!this.#sawVersion) problems.push({ kind: "no-version" });
+    if (planned === null) problems.push({ kind: "no-plan" });
+    else if (planned !== seen) problems.push({ kind: "wrong-plan", planned, found: seen });
+    return { cases: this.#pending.flat(), planned, running: this.#running, problems };
+  }
+
+  /** The level that lines of this depth belong to; KUnit indents by four blanks, not by two. */
+  #levelAt(depth: number): number {
+    return this.#levels.findLastIndex((level) => level.depth <= depth);
+  }
+
+  #open(depth: number): void {
+    if (this.#levels.at(-1)!.depth >= depth) return;
+    this.#levels.push({ depth, planned: null, seen: 0 });
+    this.#pending[this.#levels.length - 1] ??= [];
+  }
+
+  #closeTo(index: number): void {
+    while (this.#levels.length - 1 > index) {
+      const { planned, seen: found } = this.#levels.pop()!;
+      if (planned !== null && planned !== found) {
+        this.#problems.push({ kind: "wrong-nested-plan", planned, found });
+      }
+    }
+  }
+
+  #plan(depth: number, text: string, planned: number): void {
+    this.#open(depth);
+    const level = this.#levels[this.#levelAt(depth)]!;
+    if (level.planned !== null) this.#problems.push({ kind: "second-plan", line: text });
+    level.planned = planned;
+  }
+
+  #result(depth: number, verdict: string, numbered: string | undefined, rest: string): void {
+    const at = this.#levelAt(depth);
+    this.#closeTo(at);
+    const level = this.#levels[at]!;
     level.seen++;
-    const number = result[2] === undefined ? level.seen : Number(result[2]);
-    if (number !== level.seen) problems.push({ kind: "out-of-order", number, due: level.seen });
-    const found = readCase(result[1]!, number, result[3]!, diagnostics);
-    diagnostics = [];
-    if (running === found.name) running = null;
-    const nested = pending[at + 1];
-    if (nested && nested.length > 0) {
-      pending.length = at + 1;
-      pending[at]!.push(
-        ...nested.map((inner) => ({ ...inner, name: `${found.name}.${inner.name}` })),
-      );
-      // A program that died behind its last result: no case of its own tells that.
-      if (!isSound(found) && nested.every(isSound)) pending[at]!.push(found);
-    } else {
-      pending[at]!.push(found);
+    const number = numbered === undefined ? level.seen : Number(numbered);
+    if (number !== level.seen) {
+      this.#problems.push({ kind: "out-of-order", number, due: level.seen });
     }
+    const found = readCase(verdict, number, rest, this.#diagnostics);
+    this.#diagnostics = [];
+    if (this.#running === found.name) this.#running = null;
+    const cases = this.#pending[at]!;
+    const nested = this.#pending[at + 1] ?? [];
+    if (nested.length === 0) {
+      cases.push(found);
+      return;
+    }
+    this.#pending.length = at + 1;
+    cases.push(...nested.map((inner) => ({ ...inner, name: `${found.name}.${inner.name}` })));
+    // A program that died behind its last result: no case of its own tells that.
+    if (!isSound(found) && nested.every(isSound)) cases.push(found);
   }
-  closeTo(0);
-  cases.push(...pending.flat());
-  const top = levels[0]!;
-  if (!sawVersion) problems.push({ kind: "no-version" });
-  if (top.planned === null) problems.push({ kind: "no-plan" });
-  else if (top.planned !== top.seen) {
-    problems.push({ kind: "wrong-plan", planned: top.planned, found: top.seen });
-  }
-  return { cases, planned: top.planned, running, problems };
 }
 
 /** What may stand behind the "# " with which kselftest passes a program's own KTAP on. */

@@ -20,7 +20,8 @@ import {
   withFrame,
 } from "../../testing/recorder.ts";
 import { qemuExitCode } from "../boot/qemu.ts";
-import { bootStage, judgeBoot, judgeCell } from "./verdict.ts";
+import { judgeBoot } from "./boot_result.ts";
+import { bootStage, judgeCell } from "./verdict.ts";
 
 const PASSES = scripted("kcov.pc.basic", { do: "pass" }, { requires: ["kcov"], logs: ["7 PCs"] });
 const SKIPS = scripted("kcov.cmp.basic", { do: "skip", reason: "errno 524" }, {

@@ -15,7 +15,7 @@ import { type Failure, failure } from "../model/errors.ts";
 import { NO_FACTS } from "./cell_facts.ts";
 import { allowanceOf, splatDetail, type SplatSources } from "../console/splat_report.ts";
 import { linesShown, type Splat, splatText } from "../console/splats.ts";
-import { type StackFrame, stackFrameText } from "../console/stack_trace.ts";
+import { type StackFrame, stackFrameText } from "../console/stack_frame.ts";
 import type { SummaryStyle } from "./summary.ts";
 import { frameText } from "../inspect/symbolizer.ts";
 import { plainLine, plainText, UNPRINTABLE } from "../text/plain_text.ts";

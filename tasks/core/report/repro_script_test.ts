@@ -5,14 +5,9 @@ import type { DeclaredTest, TestOutcome, TestResult } from "../model/model.ts";
 import { withTempDir } from "../../testing/fake_host.ts";
 import { record, type Script, scripted } from "../../testing/recorder.ts";
 import { CLANG, UNI } from "../../testing/samples.ts";
-import {
-  type BootFacts,
-  COMPLAINT,
-  expectedTests,
-  failedTests,
-  type ReproFacts,
-  reproScript,
-} from "./repro_script.ts";
+import { COMPLAINT } from "./repro_boot.ts";
+import { type BootFacts, expectedTests, failedTests, type ReproFacts } from "./repro_facts.ts";
+import { reproScript } from "./repro_script.ts";
 import { findSplats } from "../console/splats.ts";
 import { sha256 } from "../text/digest.ts";
 
