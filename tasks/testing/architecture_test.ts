@@ -4,6 +4,8 @@
  * Types count like values: who knows a type knows the room that it is from. Tests import what they
  * like.
  */
+// Deno.lint: the syntax tree of a file, by which functions are measured.
+/// <reference lib="deno.unstable" />
 import assert from "node:assert/strict";
 import { dirname } from "node:path/posix";
 
@@ -173,4 +175,46 @@ Deno.test("one file takes cells through their stages", () => {
     inRoom(name, "tasks/run", "tasks/commands") && imports.includes("tasks/stages/inspect.ts")
   );
   assert.deepEqual(callers.map(({ name }) => name), ["tasks/run/cell_stages.ts"]);
+});
+
+const MAX_FILE_LINES = 400;
+const MAX_FUNCTION_LINES = 80;
+
+/** Files that may be longer, each with the reason. Tests may, too: most of it is cases. */
+const LONG_FILES: Readonly<Record<string, string>> = {
+  "tasks/testing/console_samples.ts": "samples: kernel logs as they are, with their titles",
+  "tasks/run/pipeline.ts": "the run of a plan, which is being taken apart",
+};
+/** Functions that may be longer: "file name", each with the reason. */
+const LONG_FUNCTIONS: Readonly<Record<string, string>> = {};
+
+/** Lines of each function of a file, its own inner ones included, longest first. */
+function functionLengths({ name, text }: Pick<Source, "name" | "text">): [string, number][] {
+  const found: [string, number][] = [];
+  const see = ({ range: [from, to] }: { range: [number, number] }) => {
+    const body = text.slice(from, to);
+    const head = body.split("\n", 1)[0]!;
+    found.push([`${name}: ${head}`, body.split("\n").length]);
+  };
+  const visitors = {
+    FunctionDeclaration: see,
+    FunctionExpression: see,
+    ArrowFunctionExpression: see,
+  };
+  const rules = { lengths: { create: () => visitors } };
+  Deno.lint.runPlugin({ name: "lengths", rules }, name, text);
+  return found.sort(([, a], [, b]) => b - a);
+}
+
+Deno.test("no file of tasks/ has more than 400 lines, but tests and what says why", () => {
+  const long = SOURCES.filter(({ name }) => inRoom(name, "tasks"))
+    .filter(({ text }) => text.trimEnd().split("\n").length > MAX_FILE_LINES);
+  assert.deepEqual(long.map(({ name }) => name).sort(), Object.keys(LONG_FILES).sort());
+});
+
+Deno.test("no function of tasks/ has more than 80 lines, but what says why", () => {
+  const lengths = SOURCES.filter(({ name }) => inRoom(name, "tasks")).flatMap(functionLengths);
+  assert.ok(lengths.length > 2000, `${lengths.length} functions`);
+  const long = lengths.filter(([, lines]) => lines > MAX_FUNCTION_LINES);
+  assert.deepEqual(long.map(([name]) => name).sort(), Object.keys(LONG_FUNCTIONS).sort());
 });
