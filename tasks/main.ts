@@ -8,10 +8,10 @@ import { EXIT, exitCodeOfCommander } from "./core/model/exit_codes.ts";
 import { failureFrom } from "./core/model/errors.ts";
 import { exitCodeOfAll } from "./core/model/failure_kinds.ts";
 import { failureText } from "./core/report/summary.ts";
-import type { RunEvent } from "./core/model/run_event.ts";
 import { openTerminal, type Terminal } from "./cli/terminal.ts";
 import { denoHost } from "./host/deno_host.ts";
-import { type EventFile, openEventFile } from "./host/event_file.ts";
+import { EventReaders } from "./host/event_readers.ts";
+import { EventStream } from "./host/event_stream.ts";
 import { checkOutputs, outputsOf } from "./steps/outputs.ts";
 import { pathsFor } from "./core/model/paths.ts";
 
@@ -29,19 +29,13 @@ async function run(invocation: Invocation, root: string): Promise<number> {
   const { command, outputs: { events } } = invocation;
   const results = events === "-" ? "standard error" : "standard output";
   const terminal = openTerminal({ ...invocation, results });
-  const startedAt = Date.now();
-  let file: EventFile | null = null;
-  const emit = (event: RunEvent) => {
-    terminal.show(event);
-    file?.write(event);
-  };
-  const code = await perform(invocation, root, terminal, emit, () => {
-    if (events !== undefined) file = openEventFile(events, startedAt);
-    emit({ event: "run-started", command });
+  const readers = new EventReaders();
+  readers.add(terminal.show);
+  const stream = new EventStream(readers);
+  const code = await perform(invocation, root, terminal, readers, () => {
+    stream.begin(command, events);
   });
-  const durationMs = Date.now() - startedAt;
-  emit({ event: "run-ended", exitCode: code, durationMs, interrupted });
-  (file as EventFile | null)?.close();
+  stream.end(code, interrupted);
   return code;
 }
 
@@ -50,7 +44,7 @@ async function perform(
   invocation: Invocation,
   root: string,
   terminal: Terminal,
-  emit: (event: RunEvent) => void,
+  readers: EventReaders,
   begin: () => void,
 ): Promise<number> {
   const { outputs, sandbox } = invocation;
@@ -64,6 +58,7 @@ async function perform(
     outputs.outputDir === undefined ? null : absolute(outputs.outputDir),
   );
   try {
+    const { emit } = readers;
     const host = denoHost({ emit, signal: abort.signal, sandbox });
     await checkOutputs(outputsOf(outputs, paths, cacheName, absolute), [root, Deno.cwd()], host);
     begin();
@@ -71,6 +66,7 @@ async function perform(
       paths,
       host,
       terminal,
+      readers,
       absolute,
       interruptedBy: () => interrupted,
     });

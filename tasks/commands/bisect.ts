@@ -9,6 +9,7 @@ import { splitCellId } from "../core/model/cells.ts";
 import { resolveCell, withBroughtKernel } from "../core/matrix/matrix.ts";
 import { withKernelLock } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
+import { tellPlanned } from "../run/telling.ts";
 import { loadMatrix, makePlan } from "../run/project.ts";
 import { bring } from "../steps/bring.ts";
 import { ensureReady } from "../steps/setup.ts";
@@ -66,6 +67,7 @@ async function searchCommits(
   const plan = makePlan({ ...whole, cells: [cell] }, { globs: [] }, settingsOf(options), host);
   await declaredTests();
   await ensureReady([cell], plan.settings, paths, host);
+  tellPlanned(plan.cells, host);
   return await withKernelLock(await worktreeName(tree), paths, host, async () => {
     const git = await worktree(tree, paths, host);
     const [good, bad] = [

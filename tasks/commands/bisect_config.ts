@@ -10,6 +10,7 @@ import { sha256 } from "../core/text/digest.ts";
 import { configLine, type FragmentLine, placeOf } from "../core/kconfig/fragment.ts";
 import { withKernelLock } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
+import { tellPlanned } from "../run/telling.ts";
 import { requestOf } from "../stages/configure.ts";
 import { ensureReady } from "../steps/setup.ts";
 import { checkTests, type Context, makeRunDir, planOf } from "./context.ts";
@@ -70,6 +71,7 @@ async function searchOptions(
   }
   await declaredTests();
   await ensureReady(plan.cells, plan.settings, paths, host);
+  tellPlanned(plan.cells, host);
   return await withKernelLock(cell.kernel.id, paths, host, async () => {
     const runner = new OneCell({ ...plan, kconfigAdd: [] }, paths, host);
     const source = await runner.source(cell);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task bisect-config` as a process of its own over the fake project. */
 import assert from "node:assert/strict";
+import { assertWhole, readStream } from "../testing/event_lines.ts";
 import { FakeProject } from "../testing/fake_project.ts";
 import {
   bootsOf,
@@ -48,8 +49,12 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => project.remove());
 
 Deno.test("bisect-config finds the options it takes, whatever a flaky test does", async () => {
-  const { code, out, err } = await project.run("bisect-config", "fake/extra", ...TESTS);
+  const file = `${project.dir}/events`;
+  const args = ["bisect-config", "fake/extra", ...TESTS, "--events", file];
+  const { code, out, err } = await project.run(...args);
   assert.equal(code, 0, out + err);
+  const lines = await readStream(await Deno.readTextFile(file));
+  assertWhole(lines, { command: "bisect-config", cells: ["fake/extra"], code });
   assert.match(
     out,
     new RegExp(

@@ -2,6 +2,7 @@
 /** `deno task bisect` as a process of its own over histories of the fake kernel tree. */
 import assert from "node:assert/strict";
 import $ from "dax";
+import { assertWhole, readStream } from "../testing/event_lines.ts";
 import { FakeProject } from "../testing/fake_project.ts";
 import {
   bootsOf,
@@ -61,8 +62,12 @@ Deno.test("bisect finds the break among commits that do not compile and a flaky 
     await Deno.writeTextFile(`${tree}/kernel/fork.c`, "int mine;\n");
     await $`git bisect start ${ids[32]!} ${ids[0]!}`.cwd(tree).quiet().noThrow();
     const before = await stateOf(tree);
-    const { code, out, err } = await bisect("--good", ids[0]!, "--bad", ids[32]!);
+    const { code, out, err } = await bisect(
+      ...["--good", ids[0]!, "--bad", ids[32]!, "--events", `${project.dir}/events`],
+    );
     assert.equal(code, 0, out + err);
+    const lines = await readStream(await Deno.readTextFile(`${project.dir}/events`));
+    assertWhole(lines, { command: "bisect", cells: ["tree/kcov"], code });
     assert.match(
       out,
       new RegExp(`^${ids[23]} is the first bad commit\n  kcov: lose the count`, "m"),

@@ -3,6 +3,7 @@
 import type { Host } from "../host/host.ts";
 import { DEFAULT_SETTINGS, type Plan, type RunReport, type Settings } from "../core/model/model.ts";
 import type { Paths } from "../core/model/paths.ts";
+import type { EventReaders } from "../host/event_readers.ts";
 import type { Terminal } from "../cli/terminal.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { isSelected } from "../../selftests/contract/glob.ts";
@@ -21,6 +22,8 @@ export interface Context {
   readonly paths: Paths;
   readonly host: Host;
   readonly terminal: Terminal;
+  /** Who reads along. */
+  readonly readers: EventReaders;
   /** A path of the command line, made absolute. */
   readonly absolute: (path: string) => string;
   readonly interruptedBy: () => RunReport["interrupted"];

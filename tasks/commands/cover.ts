@@ -23,6 +23,7 @@ import {
 import { frameText } from "../core/inspect/symbolizer.ts";
 import { withKernelLock } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
+import { tellPlanned } from "../run/telling.ts";
 import { cellFolder } from "../core/model/paths.ts";
 import { ensureReady } from "../steps/setup.ts";
 import { symbolize } from "../steps/symbolize.ts";
@@ -95,6 +96,7 @@ async function coverCells(
   // For the first boot, so that a call that does not exist leaves no run.
   let made: Promise<string> | undefined;
   const runDir = () => made ??= makeRunDir(paths, host);
+  tellPlanned(plan.cells, host);
   const covered: Coverage[] = [];
   for (const id of cells) {
     const one = plan.cells.find((cell) => cell.id === id) ?? plan.cells[0]!;

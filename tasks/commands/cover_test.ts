@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import type { CoverRequest } from "../core/model/model.ts";
 import { declaredTests } from "../../selftests/main.ts";
+import { assertWhole, readStream } from "../testing/event_lines.ts";
 import { FakeProject } from "../testing/fake_project.ts";
 import { record, scripted } from "../testing/recorder.ts";
 
@@ -43,11 +44,14 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => project.remove());
 
 Deno.test("cover prints the entries of a call as functions and lines", async () => {
-  const options = ["--mode", "pc", "--output-dir", project.out, "--accel", "tcg"];
+  const file = `${project.dir}/events`;
+  const options = ["--mode", "pc", "--output-dir", project.out, "--accel", "tcg", "--events", file];
   const argv = ["cover", "fake/kcov", ...options, "--", "read", "-1", "0", "0"];
   const { code, stdout, stderr } = await project.command(argv).output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   assert.equal(code, 0, `${out}${err}`);
+  const lines = await readStream(await Deno.readTextFile(file));
+  assertWhole(lines, { command: "cover", cells: ["fake/kcov"], code });
   assert.equal(
     out,
     `read(-1, 0, 0) = -9 EBADF on fake/kcov, mode pc: 4 entries, 3 PCs

@@ -7,7 +7,8 @@ import { dryRun } from "../run/dry_run.ts";
 import { keyedVariables, makeVariables } from "../core/model/environment.ts";
 import { quoteWord } from "../core/text/shell.ts";
 import type { Host } from "../host/host.ts";
-import { runPipeline } from "../run/pipeline.ts";
+import { Pipeline } from "../run/pipeline.ts";
+import { ReportWriter } from "../run/report_writer.ts";
 import { comesTo, STAGE_TABLE } from "../core/model/stage_table.ts";
 import { report, type ReportFiles } from "../stages/report.ts";
 import {
@@ -129,18 +130,22 @@ export async function runPlan(
     junit: options.junit === undefined ? null : absolute(options.junit),
     json: options.json === undefined ? null : absolute(options.json),
   };
-  const run = await runPipeline(
+  const pipeline = new Pipeline(
     plan,
     {
       until,
       runDir,
-      onChange: (run) => report(run, files, host),
       repeat: (cell) => `${variablesOf(host)}${repeat(cell)}`,
       interruptedBy: context.interruptedBy,
     },
     paths,
     host,
   );
+  const writer = new ReportWriter(() => pipeline.report(), (run) => report(run, files, host), host);
+  const stopReading = context.readers.add(writer.read);
+  const run = await pipeline.run();
+  stopReading();
+  await writer.settled();
   const unwritten = await report(run, files, host).then(() => [], (error) => [failureFrom(error)]);
   const quiet = options.quiet || unwritten.length > 0;
   const whole = { ...run, failures: [...run.failures, ...unwritten] };

@@ -5,6 +5,7 @@ import { exitCodeOfAll } from "../core/model/failure_kinds.ts";
 import { PLAIN } from "../core/report/summary.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
+import { EventReaders } from "../host/event_readers.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { assertValidJunit } from "../testing/junit.ts";
 import { tinyKernel } from "../testing/tiny_elf.ts";
@@ -73,7 +74,13 @@ async function parsed(
       "log",
       options,
       {
-        ...{ host, terminal, paths: pathsFor(dir, null, null), interruptedBy: () => null },
+        ...{
+          host,
+          terminal,
+          readers: new EventReaders(),
+          paths: pathsFor(dir, null, null),
+          interruptedBy: () => null,
+        },
         absolute: (path) => `${dir}/${path}`,
       },
     );

@@ -16,6 +16,7 @@ import { cellFailuresText } from "../core/report/summary.ts";
 import { bootStage, judgeCell } from "../core/judge/verdict.ts";
 import { cellFolder } from "../core/model/paths.ts";
 import { boot, type BootInput } from "../stages/boot.ts";
+import { tellBootJudged, tellCellEnded, tellSplats } from "../run/telling.ts";
 import { chooseAccel } from "../steps/accel.ts";
 import { parse } from "../stages/parse.ts";
 import { type Context, fillRunDir } from "./context.ts";
@@ -58,6 +59,7 @@ async function bootBundle(
     paths,
     host,
   );
+  host.emit({ event: "cells-planned", cells: [manifest.cell], builds: 0 });
   host.log("info", `boot ${manifest.cell}`);
   const dir = `${runDir}/${cellFolder(manifest.cell)}`;
   const { features, filter } = manifest;
@@ -85,6 +87,9 @@ async function bootBundle(
   const result = await parse(dir, manifest.declared, host, { allow: manifest.allow });
   const stages = [bootStage(result, record.durationMs, "")];
   const { verdict } = judgeCell(manifest.expect, stages, result);
+  tellSplats(manifest.cell, dir, result, host);
+  tellBootJudged(manifest.cell, dir, verdict, host);
+  tellCellEnded(manifest.cell, verdict, host);
   const differences = verdictDifferences(manifest.verdict, verdict);
   const { identity } = manifest.source;
   for (const line of identity === null ? [] : sourceLines(identity)) {

@@ -18,6 +18,7 @@ import { patchName } from "../core/source/series.ts";
 import { bootStage, judgeCell } from "../core/judge/verdict.ts";
 import { withKernelLock } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
+import { tellPlanned } from "../run/telling.ts";
 import { cellFolder } from "../core/model/paths.ts";
 import { kconfigSymbols, lackingOptions } from "../run/project.ts";
 import { fetch } from "../stages/fetch.ts";
@@ -71,6 +72,7 @@ async function walkSeries(
   await declaredTests();
   await ensureReady(plan.cells, plan.settings, paths, host);
   const runDir = await makeRunDir(paths, host);
+  tellPlanned(plan.cells, host);
   // A tree and build folders of its own, so that those of the whole series stay as they are.
   const own: KernelSpec = { ...kernel, id: `${kernel.id}+series`, ownTree: true };
   const rows = await withKernelLock(own.id, paths, host, async () => {

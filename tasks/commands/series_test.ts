@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task series` as a process of its own over the fake project. */
 import assert from "node:assert/strict";
+import { assertWhole, readStream } from "../testing/event_lines.ts";
 import { FakeProject } from "../testing/fake_project.ts";
 import {
   type FakeBehaviour,
@@ -59,8 +60,18 @@ const SERIES = {
 
 Deno.test("series shows each patch and names the first that breaks a cell", async () => {
   await setSeries(SERIES);
-  const { code, out, err } = await project.run("series", "fake/kcov", ...TESTS, "--verbose");
+  const file = `${project.dir}/events`;
+  const { code, out, err } = await project.run(
+    "series",
+    "fake/kcov",
+    ...TESTS,
+    "--verbose",
+    "--events",
+    file,
+  );
   assert.equal(code, 3, out + err);
+  const lines = await readStream(await Deno.readTextFile(file));
+  assertWhole(lines, { command: "series", cells: ["fake/kcov"], code });
   // Only the first patch changes Kconfig.
   assert.equal(err.match(/\$ make .* olddefconfig$/gm)?.length, 1);
   const table = out.split("\n\n")[0];

@@ -13,6 +13,7 @@ import { formatCommand } from "../core/text/shell.ts";
 import { findSplats, linesShown } from "../core/console/splats.ts";
 import { type ReadyCell, withKernelLock } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
+import { tellPlanned } from "../run/telling.ts";
 import { cellFolder, RECORDINGS } from "../core/model/paths.ts";
 import { ensureReady } from "../steps/setup.ts";
 import { type Context, makeRunDir } from "./context.ts";
@@ -63,6 +64,7 @@ export async function attendCommand(
   const [cell] = wanted.cells as [Cell];
   await declaredTests();
   await ensureReady(wanted.cells, wanted.settings, paths, host);
+  tellPlanned(wanted.cells, host);
   const dir = `${await makeRunDir(paths, host)}/${cellFolder(cell.id)}`;
   return await withKernelLock(cell.kernel.id, paths, host, async () => {
     const runner = new OneCell(wanted, paths, host);

@@ -4,17 +4,19 @@
  * command, blind to the sources, and prints who caught it. Then it boots the unchanged kernel again
  * and again: nobody may notice anything there.
  */
-import { eventText } from "../core/report/event_text.ts";
-import type { RunEvent } from "../core/model/run_event.ts";
+import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { parseRunReport } from "../core/report/run_report.ts";
 import type { RunReport } from "../core/model/model.ts";
-import type { CommandResult, Host } from "../host/host.ts";
+import type { Host } from "../host/host.ts";
 import { EXIT, exitCodeOfCommander } from "../core/model/exit_codes.ts";
 import { denoHost } from "../host/deno_host.ts";
+import { EventReaders } from "../host/event_readers.ts";
+import { EventStream } from "../host/event_stream.ts";
 import { globMatcher } from "../core/model/cells.ts";
 import { CACHE, copyProject, ROOT, withTempDir } from "../testing/project_copy.ts";
 import { CleanBuild, keepTimes } from "./clean_build.ts";
+import { toldRun } from "./told_run.ts";
 import {
   judgeMutant,
   type Mutant,
@@ -37,6 +39,7 @@ const program = new Command("mutants")
   .argument("[mutants...]", "globs over the files of mutants/, without .patch; all")
   .option("--clean-boots <n>", "boots of the unchanged cell; 30 where no mutant is named", count)
   .option("--clean-cell <id>", "the unchanged cell", "linux-6.12-unique/kcov-unique")
+  .option("--events <file>", "what happens, as a JSON text a line (docs/events.md); - for stdout")
   .addHelpText(
     "after",
     "\nExample: deno task mutants 'reset-*'\n" +
@@ -53,16 +56,21 @@ const PATCH = "9999-mutant.patch";
 
 const abort = new AbortController();
 let code: number = EXIT.ok;
+let interrupted: "SIGINT" | "SIGTERM" | null = null;
 for (const [name, exit] of [["SIGINT", EXIT.sigint], ["SIGTERM", EXIT.sigterm]] as const) {
   Deno.addSignalListener(name, () => {
     code = exit;
+    interrupted ??= name;
     abort.abort();
   });
 }
-const emit = (event: RunEvent) => {
-  const line = eventText(event);
-  if (line && line.level !== "debug") console.error(line.text);
-};
+const readers = new EventReaders();
+const { emit } = readers;
+// The stages of each mutant are for those who read --events; a person reads the table.
+readers.add((event) => {
+  if (event.event === "notice" && event.level !== "debug") console.error(event.text);
+});
+const print = options.events === "-" ? console.error : console.log;
 const host = denoHost({ emit, signal: abort.signal });
 /** For what has to be put back, also after Ctrl-C. */
 const restoring = denoHost({ emit, signal: new AbortController().signal });
@@ -73,6 +81,13 @@ const mutants = await readMutants(globMatcher(program.args));
 if (mutants.length === 0 && cleanBoots === 0) {
   console.error(`kmatrix: no mutant matches ${program.args.join(" ")}`);
   Deno.exit(EXIT.nothing);
+}
+const stream = new EventStream(readers);
+try {
+  stream.begin("mutants", options.events === "-" ? "-" : options.events && resolve(options.events));
+} catch (error) {
+  console.error(`kmatrix: --events ${options.events}: ${(error as Error).message}`);
+  Deno.exit(EXIT.usage);
 }
 try {
   // The copy of the project, which runs the cells, makes no folders outside of itself.
@@ -88,16 +103,17 @@ try {
   }
   code ||= EXIT.infra;
 }
-if (rows.length > 0) console.log(`\n${mutantTable(rows)}\n${mutantSummary(rows)}`);
+if (rows.length > 0) print(`\n${mutantTable(rows)}\n${mutantSummary(rows)}`);
 if (rows.length < mutants.length) {
-  console.log(`${mutants.length - rows.length} mutants did not run`);
+  print(`${mutants.length - rows.length} mutants did not run`);
 }
 if (cleanBoots > 0 && !abort.signal.aborted) {
-  console.log(`${cleanBoots} boots of ${options.cleanCell} unchanged: ${falseAlarms} false alarms`);
+  print(`${cleanBoots} boots of ${options.cleanCell} unchanged: ${falseAlarms} false alarms`);
 }
 const kinds = rows.map((row) => row.verdict.kind);
 if (kinds.includes("broken")) code ||= EXIT.infra;
 if (kinds.includes("not-as-expected") || falseAlarms > 0) code ||= EXIT.failed;
+stream.end(code, interrupted);
 Deno.exit(code);
 
 async function runMutants(project: string, dir: string): Promise<void> {
@@ -114,6 +130,10 @@ async function runMutants(project: string, dir: string): Promise<void> {
       if (abort.signal.aborted) break;
       const row = { mutant, verdict, seconds: Math.round((Date.now() - startedAt) / 1000) };
       rows.push(row);
+      emit({
+        ...{ event: "mutant-judged", mutant: mutant.name, cell: mutant.cell },
+        ...{ verdict: verdict.kind, durationMs: Date.now() - startedAt },
+      });
       console.error(mutantTable([row]).trimEnd().split("\n").at(-1));
       await host.fs.writeText(`${OUT}/table.md`, mutantTable(rows));
     }
@@ -135,9 +155,13 @@ async function saveBuild(cell: string, built: string, dir: string): Promise<Clea
 /** Builds a cell as it is, which costs nothing where that is done already; gives its build key. */
 async function buildOf(cell: string, dir: string): Promise<string> {
   const json = `${dir}/clean.json`;
-  const ran = await kmatrix(["build", cell, "--json", json, "--output-dir", `${dir}/clean`]);
+  const args = ["build", cell, "--json", json, "--output-dir", `${dir}/clean`];
+  const code = await kmatrix(args, dir);
   const key = (await reportOf(json))?.cells[0]?.facts.config?.key;
-  if (ran.code !== 0 || key === undefined) throw new Error(`${cell} does not build\n${ran.stderr}`);
+  if (code !== 0 || key === undefined) {
+    const said = await host.fs.readTail(logIn(dir), 8192);
+    throw new Error(`${cell} does not build\n${said}`);
+  }
   return key;
 }
 
@@ -155,7 +179,7 @@ async function oneMutant(
   try {
     return await judged(mutant, project, dir);
   } finally {
-    await kmatrix(["patch", mutant.cell, "--output-dir", `${dir}/clean`], ROOT, restoring);
+    await kmatrix(["patch", mutant.cell, "--output-dir", `${dir}/clean`], dir, ROOT, restoring);
     await restoring.fs.locked(`${CACHE}/locks/kernel-${kernel}`, () => {}, async () => {
       await setTimes();
       await clean.restore();
@@ -174,31 +198,29 @@ async function judged(mutant: Mutant, project: string, dir: string): Promise<Mut
   await Deno.writeTextFile(`${project}/${patches}/series`, `${series.trimEnd()}\n${PATCH}\n`);
   const json = `${dir}/run.json`;
   const args = ["matrix", mutant.cell, "--json", json, "--output-dir", `${OUT}/${mutant.name}`];
-  const ran = await kmatrix(args, project);
+  const code = await kmatrix(args, dir, project);
   const cell = (await reportOf(json))?.cells[0];
   if (cell) return judgeMutant(mutant, cell);
-  return { kind: "broken", what: `no report (exit code ${ran.code})` };
+  return { kind: "broken", what: `no report (exit code ${code})` };
 }
 
 /** One run of the unchanged cell: whatever is red is a false alarm. */
 async function bootClean(n: number, dir: string): Promise<void> {
   const args = ["matrix", options.cleanCell, "--output-dir", `${OUT}/clean-${n}`];
   const json = `${dir}/clean.json`;
-  const ran = await kmatrix([...args, "--json", json]);
+  const code = await kmatrix([...args, "--json", json], dir);
   if (abort.signal.aborted) return;
   const report = await reportOf(json);
   const failed =
     report?.cells.flatMap((cell) =>
       cell.verdict.kind === "failed" ? cell.verdict.failures.map((one) => one.message) : []
     ) ?? [];
-  if (ran.code !== 0) falseAlarms++;
+  if (code !== 0) falseAlarms++;
   const passed = report?.cells.flatMap((cell) => cell.tests)
     .filter((one) => one.outcome.kind === "passed").length;
   console.error(
     `clean boot ${n}: ` +
-      (ran.code === 0
-        ? `${passed} passed`
-        : `FALSE ALARM (${OUT}/clean-${n}): ${failed.join("; ")}`),
+      (code === 0 ? `${passed} passed` : `FALSE ALARM (${OUT}/clean-${n}): ${failed.join("; ")}`),
   );
 }
 
@@ -209,10 +231,22 @@ async function reportOf(json: string): Promise<RunReport | null> {
   return text === null ? null : parseRunReport(text, json);
 }
 
-/** One command of a checkout, which ends with this process. */
-function kmatrix(args: readonly string[], root = ROOT, on: Host = host): Promise<CommandResult> {
+/** What the newest command printed for people. @param dir The program's own temporary folder. */
+function logIn(dir: string): string {
+  return `${dir}/command.log`;
+}
+
+/** One command of a checkout, which ends with this process; gives its exit code. */
+async function kmatrix(
+  args: readonly string[],
+  dir: string,
+  root = ROOT,
+  on: Host = host,
+): Promise<number> {
+  const log = logIn(dir);
+  await on.fs.remove(log);
   const argv = [Deno.execPath(), "run", "--allow-all", `${root}/tasks/main.ts`, ...args];
-  return on.run({ argv, cwd: root, env: { KMATRIX_CACHE: CACHE, O: "" }, reach: "whole" });
+  return await toldRun({ argv, cwd: root, env: { KMATRIX_CACHE: CACHE, O: "" }, log }, on);
 }
 
 async function readMutants(wanted: (name: string) => boolean): Promise<Mutant[]> {

@@ -38,6 +38,7 @@ import { chooseAccel } from "../steps/accel.ts";
 import { attend, type AttendOptions, boot, type BootInput } from "../stages/boot.ts";
 import { recallBoot, rememberBoot } from "../steps/boot_times.ts";
 import { parse } from "../stages/parse.ts";
+import { tellSplats } from "./telling.ts";
 import { symbolizeFrames } from "../steps/symbolize.ts";
 
 /** What each stage gives. */
@@ -168,19 +169,13 @@ export class CellStages {
    * @throws KmatrixError "infra" where the recordings cannot be kept, "interrupted".
    */
   async boot(ready: ReadyCell, request: BootRequest, run: RunStage): Promise<Booted> {
-    const told = { cell: ready.cell.id, folder: request.dir };
     const record = await run("boot", async () => {
       const record = await boot(await this.#input(ready, request), this.#host);
       this.#stopIfBrokenOff();
       return record;
     });
     const result = await run("parse", () => this.#judge(ready, request, record));
-    for (const { id, title, during, times, root, fingerprint, allowed } of result.splats) {
-      this.#host.emit({
-        ...{ event: "splat", ...told, id, title, during, times, root, fingerprint },
-        allowed: allowed !== null,
-      });
-    }
+    tellSplats(ready.cell.id, request.dir, result, this.#host);
     return { record, result };
   }
 

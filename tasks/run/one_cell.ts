@@ -21,11 +21,11 @@ import {
   type ReadyCell,
   type RunStage,
 } from "./cell_stages.ts";
-import { type Failure, failureFrom, KmatrixError } from "../core/model/errors.ts";
+import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { judgeWarnings } from "../core/build/build_log.ts";
-import { failureFacts } from "../core/model/run_event.ts";
 import { guestFeatures } from "../core/boot/guest_layout.ts";
 import type { AttendOptions } from "../stages/boot.ts";
+import { tellBootJudged, tellCellEnded, toldStage, verdictOfBoot } from "./telling.ts";
 
 /** In the middle of a series the option for unique mode can be there, and its ioctl not yet. */
 function promised(features: readonly Feature[]): readonly Feature[] {
@@ -46,7 +46,7 @@ export class OneCell {
 
   /** The source of a cell's kernel with its series. @throws KmatrixError as fetch and patch do. */
   async source(cell: Cell): Promise<SourceTree> {
-    return await this.#stages.source(cell.kernel, this.#runner(cell));
+    return await this.#making(cell, (run) => this.#stages.source(cell.kernel, run));
   }
 
   /**
@@ -54,7 +54,10 @@ export class OneCell {
    * @throws KmatrixError as the stages do; "interrupted" where the run is broken off.
    */
   async ready(cell: Cell, source: SourceTree, looks: Looks = {}): Promise<ReadyCell> {
-    const ready = await this.#stages.ready(cell, source, this.#runner(cell), looks);
+    const ready = await this.#making(
+      cell,
+      (run) => this.#stages.ready(cell, source, run, looks),
+    );
     return { ...ready, cell, features: promised(guestFeatures(ready.kernel, cell.machine)) };
   }
 
@@ -65,7 +68,12 @@ export class OneCell {
 
   /** Boots once and judges the recordings; what the guest does is in the result, never thrown. */
   async boot(ready: ReadyCell, request: BootRequest): Promise<CellResult> {
-    return (await this.#stages.boot(ready, request, this.#runner(ready.cell))).result;
+    const { cell } = ready;
+    const { result } = await this.#stages.boot(ready, request, this.#runner(cell));
+    const verdict = verdictOfBoot(cell, result);
+    tellBootJudged(cell.id, request.dir, verdict, this.#host);
+    tellCellEnded(cell.id, verdict, this.#host);
+    return result;
   }
 
   /** Boots with the user's terminal as the console; gives QEMU's exit code. */
@@ -77,29 +85,25 @@ export class OneCell {
   #runner(cell: Cell): RunStage {
     return async (stage, body) => {
       this.#stopIfBrokenOff();
-      const told = { stage, cells: [cell.id] };
-      this.#host.emit({ event: "stage-started", ...told, remainingMs: null });
-      const startedAt = this.#host.now();
-      const ended = (failure: Failure | null) =>
-        this.#host.emit({
-          ...{ event: "stage-ended", ...told, durationMs: this.#host.now() - startedAt },
-          ...(this.#host.signal.aborted
-            ? { outcome: "interrupted", failure: null }
-            : failure === null
-            ? { outcome: "passed", failure }
-            : { outcome: "failed", failure: failureFacts(failure) }),
-        });
       try {
-        const value = await body();
-        ended(null);
-        return value;
-      } catch (error) {
-        ended(failureFrom(error));
-        throw error;
+        return await toldStage({ stage, cells: [cell.id], remainingMs: null }, this.#host, body);
       } finally {
         this.#stopIfBrokenOff();
       }
     };
+  }
+
+  /** Runs what makes a cell ready; a failure of it ends the cell. */
+  async #making<T>(cell: Cell, body: (run: RunStage) => Promise<T>): Promise<T> {
+    try {
+      return await body(this.#runner(cell));
+    } catch (error) {
+      const failures = [failureFrom(error)] as const;
+      if (!this.#host.signal.aborted) {
+        tellCellEnded(cell.id, { kind: "failed", failures }, this.#host);
+      }
+      throw error;
+    }
   }
 
   #stopIfBrokenOff(): void {

@@ -97,7 +97,7 @@ Deno.test("every file lies in a room that has a floor, and every room with a flo
 
 Deno.test("docs/architecture.md tells of every room what lives there", async () => {
   const docs = await Deno.readTextFile(new URL("docs/architecture.md", ROOT));
-  const told = new Set([...docs.matchAll(/^\| `([\w/]+)\/` /gm)].map(([, room]) => room));
+  const told = new Set([...docs.matchAll(/^- `([\w/]+)\/`:/gm)].map(([, room]) => room));
   assert.deepEqual(FLOORS.flat().filter((room) => !told.has(room)), []);
 });
 

@@ -88,12 +88,36 @@ const EVENTS = [
     /** A list of the project says why it may be there. */
     allowed: v.boolean(),
   }),
+  /** One boot by itself; a cell that is booted several times has a verdict over all of them. */
+  v.object({
+    event: v.literal("boot-judged"),
+    ...boot,
+    verdict: v.string(),
+    failure: v.nullable(failure),
+  }),
   v.object({
     event: v.literal("cell-ended"),
     cell,
     verdict: v.string(),
     /** The first is the cause, as reports have it; null for a cell that did not fail. */
     failure: v.nullable(failure),
+  }),
+  /** `deno task mutants` has judged a wrong kernel. */
+  v.object({
+    event: v.literal("mutant-judged"),
+    mutant: v.string(),
+    cell,
+    verdict: v.picklist(["caught", "not-as-expected", "broken"]),
+    durationMs: count,
+  }),
+  /** `deno task bench` has measured something: a figure a run, of both sides in turn. */
+  v.object({
+    event: v.literal("measured"),
+    what: v.string(),
+    unit: v.string(),
+    ours: v.array(v.number()),
+    /** Empty where there is no other side. */
+    theirs: v.array(v.number()),
   }),
   v.object({
     event: v.literal("run-ended"),
@@ -140,6 +164,14 @@ export function headerLine(startedAtMs: number): string {
     startedAt: new Date(startedAtMs).toISOString(),
   };
   return `${JSON.stringify(header)}\n`;
+}
+
+const lineShape = v.pipe(v.string(), v.parseJson(), runEventShape);
+
+/** The event of a line; null for the header, events of other versions, and a line that was cut. */
+export function eventOfLine(line: string): RunEvent | null {
+  const read = v.safeParse(lineShape, line);
+  return read.success ? read.output : null;
 }
 
 export function eventLine(event: RunEvent, seq: number, ms: number): string {

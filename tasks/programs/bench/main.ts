@@ -5,18 +5,20 @@
  */
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import $ from "dax";
+import { resolve } from "node:path";
 import type { Cell } from "../../core/model/model.ts";
 import { KmatrixError } from "../../core/model/errors.ts";
 import { EXIT, exitCodeOfCommander } from "../../core/model/exit_codes.ts";
 import { exitCodeOf } from "../../core/model/failure_kinds.ts";
 import { benchTable, type Comparison } from "./bench_table.ts";
+import { EventStream } from "../../host/event_stream.ts";
 import { selectCells } from "../../core/matrix/plan.ts";
 import { loadMatrix } from "../../run/project.ts";
 import { requestOf } from "../../stages/configure.ts";
 import { fetch } from "../../stages/fetch.ts";
 import { ROOT, withTempDir } from "../../testing/project_copy.ts";
 import { coldCell, editedFile, secondClone } from "./builds.ts";
-import { type Bench, clang, host, jobs, makeOf, paths, say } from "./measure.ts";
+import { type Bench, clang, emit, host, jobs, makeOf, paths, readers, say } from "./measure.ts";
 import { optionCosts } from "./option_costs.ts";
 import { virtmeNg } from "./virtme_ng.ts";
 import { boots, warmMatrix } from "./warm.ts";
@@ -45,6 +47,7 @@ const options = new Command("bench")
   .option("--builds <n>", "how often the cold part builds the cell, each side", count, 1)
   .option("--option-costs", "only what each line of the cell's fragments costs in objects", false)
   .option("--write", "write docs/performance.md", false)
+  .option("--events <file>", "what happens, as a JSON text a line (docs/events.md); - for stdout")
   .addHelpText("after", "\nExample: deno task bench --parts all --write\n")
   .exitOverride((error) => Deno.exit(exitCodeOfCommander(error)))
   .parse(Deno.args, { from: "user" }).opts();
@@ -84,6 +87,9 @@ if (options.optionCosts) {
   console.log(await withTempDir(async (dir) => optionCosts(await makeOf(cell), lines, dir)));
   Deno.exit(0);
 }
+const stream = new EventStream(readers);
+stream.begin("bench", options.events === "-" ? "-" : options.events && resolve(options.events));
+emit({ event: "cells-planned", cells: [cell.id], builds: 1 });
 const comparisons: Comparison[] = [];
 /** CPU time of our builds from nothing, for the comparison with another tool. */
 let coldCpu: readonly number[] = [];
@@ -103,7 +109,11 @@ const measures: Record<Part, (bench: Bench) => Promise<Comparison[]>> = {
 await withTempDir(async (dir) => {
   for (const part of PARTS.filter((name) => options.parts.includes(name))) {
     try {
-      comparisons.push(...await measures[part]({ cell, runs: options.runs, dir }));
+      const measured = await measures[part]({ cell, runs: options.runs, dir });
+      comparisons.push(...measured);
+      for (const { what, unit, ours, theirs } of measured) {
+        emit({ event: "measured", what, unit, ours: [...ours], theirs: [...theirs] });
+      }
     } catch (error) {
       // A part that fails takes none of the others with it.
       say(`${part} FAILED: ${(error as Error).message}`);
@@ -112,7 +122,7 @@ await withTempDir(async (dir) => {
   }
 });
 const table = benchTable(comparisons);
-console.log(table);
+(options.events === "-" ? console.error : console.log)(table);
 if (options.write) {
   const page = `# Performance
 
@@ -132,3 +142,4 @@ ${table}
   await Deno.writeTextFile(file, page);
   await $`${[Deno.execPath(), "fmt", "--quiet", file]}`;
 }
+stream.end(Number(Deno.exitCode), null);

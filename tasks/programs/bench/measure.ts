@@ -12,6 +12,7 @@ import {
 import { type Comparison, cpuSeconds } from "./bench_table.ts";
 import type { MakeRequest } from "../../core/build/make.ts";
 import { denoHost } from "../../host/deno_host.ts";
+import { EventReaders } from "../../host/event_readers.ts";
 import { pathsFor } from "../../core/model/paths.ts";
 import { loadMatrix, makePlan } from "../../run/project.ts";
 import { identifyBuild } from "../../stages/configure.ts";
@@ -29,7 +30,9 @@ export interface Bench {
 }
 
 export const jobs = navigator.hardwareConcurrency;
-export const host = denoHost({ emit: () => {}, signal: new AbortController().signal });
+export const readers = new EventReaders();
+export const { emit } = readers;
+export const host = denoHost({ emit, signal: new AbortController().signal });
 export const paths = pathsFor(ROOT, CACHE, null);
 
 /** The program name, or path, of a cell's clang. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { assertWhole, readStream } from "../event_lines.ts";
 import { BASIC, BROKEN, cases, setTest } from "./fake_cases.ts";
 
 cases("what a failing cell leaves", "built", [
@@ -49,7 +50,10 @@ cases("what a failing cell leaves", "built", [
     const latest = `${project.out}/latest/fake/kcov/fake-kcov.tar.xz`;
     await Deno.copyFile(latest, bundle);
     // Its own run takes out/latest over.
-    const same = await project.run("replay", latest);
+    const file = `${project.dir}/events`;
+    const same = await project.run("replay", latest, "--events", file);
+    const lines = await readStream(await Deno.readTextFile(file));
+    assertWhole(lines, { command: "replay", cells: ["fake/kcov"], code: same.code });
     const manifest = await project.read("bundle/fake-kcov/bundle.json");
     assert.match(manifest, /"clang-22": "22\.1\.8"/);
     assert.equal(same.code, 0, same.out + same.err);

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/** What is known of a run while it goes on: its cells, what failed as a whole, the report so far. */
+import type { Host } from "../host/host.ts";
+import {
+  type Accel,
+  type CellReport,
+  type Plan,
+  RUN_FORMAT,
+  type RunReport,
+  type SourceIdentity,
+  type Stage,
+} from "../core/model/model.ts";
+import { type Failure, failure, failureFrom } from "../core/model/errors.ts";
+import { CellProgress } from "./cell_progress.ts";
+import { tellCellEnded } from "./telling.ts";
+
+export interface RunOptions {
+  /** The last stage to run. */
+  readonly until: Stage;
+  /** Folder of this run. */
+  readonly runDir: string;
+  /** The command that does one cell of this run again. */
+  readonly repeat: (cell: string) => string;
+  /** Which signal has broken the run off, if any. */
+  readonly interruptedBy: () => RunReport["interrupted"];
+}
+
+export class RunState {
+  readonly cells: readonly CellProgress[];
+  /** Failures that belong to no cell. */
+  readonly failures: Failure[] = [];
+  /** What is on record of each kernel's source. */
+  readonly sources: SourceIdentity[] = [];
+  /** Programs with their versions. */
+  tools: Readonly<Record<string, string>> = {};
+  readonly #plan: Plan;
+  readonly #options: RunOptions;
+  readonly #host: Host;
+  readonly #startedAt: number;
+  /** Those whose end has been told. */
+  readonly #told = new Set<CellProgress>();
+
+  constructor(plan: Plan, options: RunOptions, host: Host) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#host = host;
+    this.#startedAt = host.now();
+    this.cells = plan.cells.map((cell) => new CellProgress(cell));
+  }
+
+  /** @param accel What guests run on; null before the first boot. */
+  report(accel: Accel | null): RunReport {
+    return {
+      format: RUN_FORMAT,
+      startedAt: new Date(this.#startedAt).toISOString(),
+      durationMs: this.#host.now() - this.#startedAt,
+      accel,
+      cells: this.cells.map((cell) => this.reportOf(cell)),
+      interrupted: this.#options.interruptedBy(),
+      failures: this.failures,
+      sources: this.sources,
+      usage: this.#host.usage(),
+    };
+  }
+
+  reportOf(cell: CellProgress): CellReport {
+    const { until, repeat } = this.#options;
+    return cell.report(until, repeat(cell.cell.id), this.#plan.settings);
+  }
+
+  /** Tells, once, that the verdict of a cell stands. */
+  ended(cell: CellProgress): void {
+    if (this.#told.has(cell)) return;
+    this.#told.add(cell);
+    tellCellEnded(cell.cell.id, this.reportOf(cell).verdict, this.#host);
+  }
+
+  /** Marks what cells have not come to as blocked: by Ctrl-C if there was one, else as said. */
+  block(cells: readonly CellProgress[], otherwise: Stage | "setup" | "fail-fast"): void {
+    const by = this.#host.signal.aborted ? "interrupt" : otherwise;
+    for (const cell of cells) cell.block(this.#options.until, by);
+  }
+
+  /** Blocks the cells where the run is not to go on; says whether it did. */
+  stopped(cells: readonly CellProgress[]): boolean {
+    const failFast = this.#plan.settings.failFast && this.cells.some((one) => one.failed);
+    if (!this.#host.signal.aborted && !failFast) return false;
+    this.block(cells, "fail-fast");
+    return true;
+  }
+
+  /** Being broken off is no failure: cells say what did not run, the exit code why. */
+  failedAsAWhole(error: unknown): void {
+    const failure = this.failureOf(error);
+    if (failure.kind !== "interrupted") this.failures.push(failure);
+  }
+
+  failureOf(error: unknown): Failure {
+    if (this.#host.signal.aborted) {
+      return failure("interrupted", "interrupted", "the run was interrupted");
+    }
+    return failureFrom(error);
+  }
+}
