@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** What the kernel says where it complains: the titles of its reports, as a table of patterns. */
+import { CAUSE_IDS, CHECK_IDS, type ComplaintId } from "./complaint_kinds.ts";
 
 /** How a title is told from other text. */
 export interface Complaint {
   /** Stable word, see docs/verdicts.md. */
-  readonly id: string;
+  readonly id: ComplaintId;
   /** Where in the line the title begins, is where this matches. */
   readonly match: RegExp;
   /** Belongs to a report whose title is all that has been printed of it, of one of these ids. */
-  readonly continues?: readonly string[];
+  readonly continues?: readonly ComplaintId[];
   /** Says what is wrong for a WARN() or BUG() whose own title tells only where. */
   readonly words?: true;
   /** Words that others print, too: a report follows, or it is none. */
@@ -20,21 +21,7 @@ export interface Complaint {
 }
 
 /** Rows of one file of the kernel: id, title, what else is known of it. */
-type Row = readonly [id: string, title: string, more?: Omit<Complaint, "id" | "match">];
-
-/** Ids of what a check prints in front of its BUG() or WARN(). */
-const CHECKS = [
-  ...["list-corruption", "refcount", "usercopy", "fortify", "slab-corruption", "control-flow"],
-  ...["debug-objects", "busy-inodes"],
-];
-/** Ids of what the "Oops" line only follows. */
-const FAULTS = ["page-fault", "kasan", "bug", "stack-overflow", "control-flow", "ubsan", ...CHECKS];
-/** Ids of what ends in die(), and may end in a panic. */
-export const FAULT_IDS: readonly string[] = [
-  ...FAULTS,
-  ...["general-protection", "oops", "double-fault", "bad-page"],
-  ...["kasan-out-of-bounds", "kasan-use-after-free", "kasan-invalid-free"],
-];
+type Row = readonly [id: ComplaintId, title: string, more?: Omit<Complaint, "id" | "match">];
 
 /** A register dump's heading is that of die(): "divide error: 0000 [#1] PREEMPT SMP". */
 const DIE = String.raw`: [0-9a-f]{4,16} \[#\d+\]`;
@@ -154,7 +141,7 @@ const ROWS: readonly Row[] = [
     { words: true },
   ],
   ["bug", "(?:------------\\[ cut here \\]------------ ?)?[kK]ernel BUG at ", {
-    continues: CHECKS,
+    continues: CHECK_IDS,
   }],
   // fs/dcache.c, fs/super.c, net/core/dev.c
   ["busy-inodes", "^BUG: Dentry .{1,200} still in use", { words: true }],
@@ -176,7 +163,7 @@ const ROWS: readonly Row[] = [
     "stack segment|int3|alignment check|bounds|invalid TSS|segment not present|device not available|" +
     "control protection|trap \\w+|coprocessor \\S{1,20}|fpu exception|simd exception)" + DIE +
     "|^(?:invalid opcode|divide[ _]error|stack segment|int3|alignment check): ",
-    { continues: [...FAULTS, "oops", "double-fault"] },
+    { continues: [...CAUSE_IDS, "oops", "double-fault"] },
   ],
   // mm/oom_kill.c, mm/page_alloc.c
   ["oom", "^.{1,40} invoked oom-killer: "],
@@ -197,7 +184,7 @@ const ROWS: readonly Row[] = [
   [
     "warning",
     "WARNING: (?:CPU: \\d+ PID: \\d+|\\S{1,200}:\\d+ at [\\w.]+\\+0x|at \\S{1,200}:\\d+)",
-    { continues: [...CHECKS, "bug"] },
+    { continues: [...CHECK_IDS, "bug"] },
   ],
   ["warning", "^WARNING:(?: |$)", { plain: true }],
 ];
@@ -233,6 +220,3 @@ export function complaintIn(line: string): Found | null {
   }
   return null;
 }
-
-/** Every id of the table, once. */
-export const COMPLAINT_IDS: readonly string[] = [...new Set(COMPLAINTS.map(({ id }) => id))];

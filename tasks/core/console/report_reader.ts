@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: MIT
 /** Reads a kernel's log line by line: which lines are one report, and what follows from what. */
-import { type Complaint, complaintIn, FAULT_IDS } from "./complaints.ts";
+import {
+  type ComplaintId,
+  endsInDie,
+  hasBareStack,
+  hasTwoTitles,
+  isStall,
+  TOO_MANY,
+} from "./complaint_kinds.ts";
+import { type Complaint, complaintIn } from "./complaints.ts";
 import type { LogLine } from "./kernel_log.ts";
 import { isAskedFor, isBodyLine, isFrameLine, isReportLine } from "./report_lines.ts";
 import { RunMarks } from "./run_marks.ts";
 
 /** One complaint, while its report is read. */
 export interface Report {
-  id: string;
+  id: ComplaintId;
   title: string;
   readonly during: string;
   readonly root: boolean;
@@ -36,7 +44,7 @@ export interface Report {
 }
 
 /** Reasons of a panic that only repeat what was said before, and the kinds of what may have been. */
-const FOLLOWS: readonly (readonly [reason: RegExp, follows: (id: string) => boolean])[] = [
+const FOLLOWS: readonly (readonly [reason: RegExp, follows: (id: ComplaintId) => boolean])[] = [
   [/: softlockup: /i, (id) => id === "soft-lockup"],
   [/: (?:Hard LOCKUP|nmi watchdog)/i, (id) => id === "hard-lockup"],
   [/: RCU Stall|panic_on_rcu_stall/i, (id) => id === "rcu-stall"],
@@ -49,26 +57,16 @@ const FOLLOWS: readonly (readonly [reason: RegExp, follows: (id: string) => bool
   // What ends in die(): every fault, and every check that calls BUG().
   [
     /: (?:Fatal exception|.*panic_on_oops|Aiee|Attempted to kill|Machine halted|Oops)/i,
-    (id) => FAULT_IDS.includes(id),
+    endsInDie,
   ],
 ];
 
-/** Kinds that make other CPUs print their stacks, each with its own caller. */
-const ASKS_ALL_CPUS = /^(?:rcu-stall|soft-lockup|hard-lockup|hung-task|workqueue-lockup)$/;
 const OTHER_CPU = /^(?:NMI backtrace for cpu \d|CPU: \d+ (?:UID: \d+ )?PID: \d+ Comm: )/;
 const CUT_HERE = /^------------\[ cut here \]------------$/;
 const RULE = /^={20,}$/;
 const END = /^---\[ end (?:trace|Kernel panic)/;
 const INLINED = / \[inline\]$/;
 const TRACE = /^(?:stack backtrace:|Call [Tt]race:)/;
-/** Kinds whose stacks begin without such a line. */
-const WITHOUT_HEAD = /^(?:kmsan|kcsan|kfence|kmemleak)$/;
-
-/**
- * Kinds of two parts, each with its own title: KASAN's report of a wild pointer and then the access
- * itself; what fortify_report() warns of and the BUG() behind it; words and then a check.
- */
-const TWO_PARTS = /^(?:kasan|kasan-.*|fortify|busy-inodes)$/;
 
 /** Lines of one report; behind so many characters of all, each has only as many as people read. */
 const LINES_KEPT = 5000;
@@ -79,7 +77,6 @@ export const LINES_SHOWN = 100;
 const LINE_KEPT = 2000;
 /** Complaints of one console; what comes behind that many is one more, which nothing allows. */
 const REPORTS_READ = 5000;
-export const TOO_MANY = "too-many";
 /** Lines between a cut mark and the title that belongs to it. */
 const WARNING_WORDS = 10;
 /** Reports in the middle of reports. */
@@ -217,7 +214,7 @@ export class ReportReader {
     // The tables are printed in between.
     if (last.id === "oom" && continuesIt(complaint, last)) return last;
     const shortly = !isGoing(last) && last.idle <= 4;
-    if (shortly && TWO_PARTS.test(last.id) && continuesIt(complaint, last)) return last;
+    if (shortly && hasTwoTitles(last.id) && continuesIt(complaint, last)) return last;
     return !cut && last.stage === "title" && isPlace(last) && complaint.words ? last : null;
   }
 
@@ -254,7 +251,8 @@ export class ReportReader {
     if (this.#found.length === REPORTS_READ && !fatal) this.#found.push(tooMany(report));
     else this.#found.push(report);
     if (report.id === "rcu-stall") this.#stall = report;
-    if (ASKS_ALL_CPUS.test(report.id)) this.#asking = report;
+    // It makes other CPUs print their stacks, each with its own caller.
+    if (isStall(report.id)) this.#asking = report;
     return report;
   }
 
@@ -306,7 +304,7 @@ export class ReportReader {
     report.headed ||= head;
     const frame = isFrameLine(text);
     // In front of its own stack there may be those of locks, and of who allocated something.
-    if (frame && !head && (report.headed || WITHOUT_HEAD.test(report.id))) report.framed = true;
+    if (frame && !head && (report.headed || hasBareStack(report.id))) report.framed = true;
     if (report.framed && (!frame || text.startsWith(" </TASK>"))) report.traced = true;
   }
 

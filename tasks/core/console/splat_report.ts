@@ -3,7 +3,8 @@
 import type { AllowedSplat, CellReport, SplatReport } from "../model/model.ts";
 import type { ElfSymbol } from "../inspect/elf.ts";
 import { allowedBy } from "./allow_list.ts";
-import { linesShown, type Splat, splatText, TOO_MANY } from "./splats.ts";
+import { TOO_MANY } from "./complaint_kinds.ts";
+import { linesShown, type Splat, splatText } from "./splats.ts";
 import { plainTitle } from "./blame.ts";
 import { type StackFrame, stackFrameText } from "./stack_frame.ts";
 import { tellingFrames } from "./telling_frames.ts";

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** Complaints of the kernel on its console. */
-import { COMPLAINT_IDS } from "./complaints.ts";
+import type { ComplaintId } from "./complaint_kinds.ts";
 import { kernelLog } from "./kernel_log.ts";
 import type { Text } from "../text/lines.ts";
 import { blameOf } from "./blame.ts";
-import { LINES_SHOWN, ReportReader, TOO_MANY } from "./report_reader.ts";
+import { LINES_SHOWN, ReportReader } from "./report_reader.ts";
 import type { StackFrame } from "./stack_frame.ts";
 import { wholeTitles } from "./whole_titles.ts";
 
-export { TOO_MANY };
-
 export interface Splat {
   /** Stable word: "panic", "oops", "kasan-use-after-free", …; docs/verdicts.md lists all. */
-  readonly id: string;
+  readonly id: ComplaintId;
   /** The words that name it, without what stands in front of them in their line. */
   readonly title: string;
   /** The test that ran, "boot" before the first, "teardown" behind the last, or "between tests". */
@@ -73,6 +71,3 @@ export function isWhole(console: Text): boolean {
   }
   return false;
 }
-
-/** Every id of the table, once. */
-export const SPLAT_IDS: readonly string[] = [...COMPLAINT_IDS, TOO_MANY];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { consoleLines, findSplats, isWhole, linesShown, SPLAT_IDS, splatText } from "./splats.ts";
+import { COMPLAINT_IDS } from "./complaint_kinds.ts";
+import { consoleLines, findSplats, isWhole, linesShown, splatText } from "./splats.ts";
 
 /** Lines as the console shows them, with timestamps. */
 const log = (...lines: readonly string[]) =>
@@ -409,7 +410,7 @@ Deno.test("docs/verdicts.md lists every kind of splat", async () => {
   const listed = rows.filter((row) => row.startsWith("| `")).flatMap((row) =>
     [...row.split("|")[1]!.matchAll(/`([\w-]+)`/g)].map((match) => match[1]!)
   );
-  assert.deepEqual([...new Set(listed)].sort(), [...SPLAT_IDS].sort());
+  assert.deepEqual([...new Set(listed)].sort(), [...COMPLAINT_IDS].sort());
 });
 
 Deno.test("findSplats() reads a flood of complaints up to a bound, and says that there are more", () => {

@@ -6,8 +6,9 @@ import type { FailureKind } from "../model/failure_kinds.ts";
 import type { OutsideTests } from "../console/run_marks.ts";
 import { type DecodedFrames, payloadOf } from "./frames.ts";
 import { kernelLog } from "../console/kernel_log.ts";
-import { rungText } from "../model/limits.ts";
+import { countsBytes, rungText } from "../model/limits.ts";
 import { qemuExitCode } from "../boot/qemu.ts";
+import { isStall } from "../console/complaint_kinds.ts";
 import { splatDetail, type SplatSources } from "../console/splat_report.ts";
 import { consoleLines, linesShown, type Splat, splatText } from "../console/splats.ts";
 import { EXIT_FINISHED } from "../../../selftests/contract/frames.ts";
@@ -64,7 +65,8 @@ export function judgeEnding(
   }
   const gone = machineGone(console, hostEnd);
   if (gone) return failure(gone.kind, gone.id, gone.text(where), tail);
-  const capped = hostEnd?.kind === "limit" && CAPS.has(hostEnd.rung);
+  // No stall explains that much is printed.
+  const capped = hostEnd?.kind === "limit" && countsBytes(hostEnd.rung);
   const outside: OutsideTests = begin === null
     ? "boot"
     : end === null
@@ -121,14 +123,9 @@ function panicId(panic: Splat, root: Splat, reported: boolean, console: Uint8Arr
   return reported ? "panic" : "panic-before-init";
 }
 
-/** Limits of how much is printed: no stall explains them. */
-const CAPS: ReadonlySet<string> = new Set(["console-cap", "results-cap"]);
-/** Kinds of complaints of something that does not come to an end. */
-const STALLS = /^(rcu-stall|soft-lockup|hard-lockup|workqueue-lockup|hung-task)$/;
-
 /** What the kernel itself said of why it does not go on: the last such complaint of that time. */
 function stallIn(splats: readonly Splat[], during: string): Splat | undefined {
-  return splats.findLast((splat) => splat.root && splat.during === during && STALLS.test(splat.id));
+  return splats.findLast((splat) => splat.root && splat.during === during && isStall(splat.id));
 }
 
 interface Gone {

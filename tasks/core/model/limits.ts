@@ -75,21 +75,54 @@ export function limitsFor(
   };
 }
 
+/** What fires a rung, the limit that it stands for, and what it says to people. */
+type RungFacts =
+  & { readonly text: string }
+  & (
+    | { readonly counts: "ms"; readonly limit: "noOutputMs" | "initMs" | "silentMs" | "bootMs" }
+    | { readonly counts: "bytes"; readonly limit: "consoleBytes" | "resultBytes" }
+  );
+
+/** The rungs of the ladder; one without an answer does not compile. */
+const RUNGS: Readonly<Record<LimitRung, RungFacts>> = {
+  "no-output": { text: "the guest printed nothing at all", counts: "ms", limit: "noOutputMs" },
+  "init-not-reached": {
+    text: "the kernel came up but its init never reported",
+    counts: "ms",
+    limit: "initMs",
+  },
+  "guest-silent": {
+    text: "the guest fell silent: no result and no heartbeat",
+    counts: "ms",
+    limit: "silentMs",
+  },
+  "boot-limit": { text: "the boot took longer than its limit", counts: "ms", limit: "bootMs" },
+  "results-cap": {
+    text: "the guest sent more results than any test has, and was stopped",
+    counts: "bytes",
+    limit: "resultBytes",
+  },
+  "console-cap": {
+    text: "the console printed more than is kept, and was stopped",
+    counts: "bytes",
+    limit: "consoleBytes",
+  },
+};
+
+/** Whether a rung fires by how much is printed, not by time. */
+export function countsBytes(rung: LimitRung): boolean {
+  return RUNGS[rung].counts === "bytes";
+}
+
 /** The limit that a rung stands for, in ms; null for those that count bytes. */
 export function rungLimitMs(rung: LimitRung, limits: Limits): number | null {
-  switch (rung) {
-    case "no-output":
-      return limits.noOutputMs;
-    case "init-not-reached":
-      return limits.initMs;
-    case "guest-silent":
-      return limits.silentMs;
-    case "boot-limit":
-      return limits.bootMs;
-    case "console-cap":
-    case "results-cap":
-      return null;
-  }
+  const { counts, limit } = RUNGS[rung];
+  return counts === "bytes" ? null : limits[limit];
+}
+
+/** What a rung says to people. */
+export function rungText(rung: LimitRung): string {
+  return RUNGS[rung].text;
 }
 
 export interface Progress {
@@ -110,22 +143,4 @@ export function firedRung(limits: Limits, progress: Progress): LimitRung | null 
   }
   if (progress.consoleBytes === 0 && progress.elapsedMs > limits.noOutputMs) return "no-output";
   return progress.elapsedMs > limits.initMs ? "init-not-reached" : null;
-}
-
-/** What a rung says to people. */
-export function rungText(rung: LimitRung): string {
-  switch (rung) {
-    case "no-output":
-      return "the guest printed nothing at all";
-    case "init-not-reached":
-      return "the kernel came up but its init never reported";
-    case "guest-silent":
-      return "the guest fell silent: no result and no heartbeat";
-    case "boot-limit":
-      return "the boot took longer than its limit";
-    case "results-cap":
-      return "the guest sent more results than any test has, and was stopped";
-    case "console-cap":
-      return "the console printed more than is kept, and was stopped";
-  }
 }
