@@ -49,7 +49,7 @@ import {
   makeArgv,
   type MakeRequest,
 } from "../core/build/make.ts";
-import { findBuildFailure } from "../core/build/build_log.ts";
+import { findBuildFailure, isNoFaultOfSource, makeError } from "../core/build/build_log.ts";
 import { featureProbeArgv } from "../core/matrix/requirements.ts";
 import { ioctlFeatures, optionFeatures } from "../core/model/features.ts";
 import { checkRoom, checkSource } from "../steps/cache_guard.ts";
@@ -323,8 +323,8 @@ async function mustMake(
     });
   }
   if (result.code > 128) throw new KmatrixError("infra", "compiler-killed", what, cause.tail);
-  if (cause.kind === "infra" || cause.id === "sandbox-denied") {
-    throw new KmatrixError(cause.kind, cause.id, `${what}: ${cause.line}`, cause.tail, {
+  if (isNoFaultOfSource(cause)) {
+    throw makeError(cause, `${what}: ${cause.line}`, cause.tail, {
       ...{ kind: "output", line: cause.line },
     });
   }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Builds the C programs of a tree's own KCOV selftest, where it has one, to run beside our tests. */
+import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { KernelConfig } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
+import { isBuildFailureId, isOfConduct } from "../core/model/build_failures.ts";
 import { collectWarnings } from "../core/build/build_log.ts";
 import { Elf } from "../core/inspect/elf.ts";
 import type { Confinement } from "../core/build/sandbox.ts";
@@ -94,21 +96,19 @@ async function checkStatic(program: string, host: Host): Promise<void> {
   const { sections } = new Elf(await host.fs.readBytes(program), program);
   if (!sections.some(({ name }) => name === ".interp")) return;
   const text = `${program} is not linked statically: its Makefile drops USERLDFLAGS=-static`;
-  const name = program.slice(program.lastIndexOf("/") + 1);
+  const name = basename(program);
   throw new KmatrixError("build", "selftest-build-error", text, "", { kind: "file", name });
 }
 
-/** What is no fault of its code keeps its name. */
-const OWN_IDS: readonly string[] = ["sandbox-denied", "points-outside", "log-cap"];
-
-/** What is wrong with the selftest is not wrong with the kernel. */
+/** What is wrong with the selftest is not wrong with the kernel; what no build may do keeps its id. */
 async function blamed<T>(body: () => Promise<T>): Promise<T> {
   try {
     return await body();
   } catch (error) {
     if (!(error instanceof KmatrixError) || error.kind !== "build") throw error;
     const text = `${C_SELFTEST_SOURCE} does not build: ${error.message}`;
-    const id = OWN_IDS.includes(error.id) ? error.id : "selftest-build-error";
-    throw new KmatrixError("build", id, text, error.detail, error.evidence);
+    const { id, detail, evidence } = error;
+    const named = isBuildFailureId(id) && isOfConduct(id) ? id : "selftest-build-error";
+    throw new KmatrixError("build", named, text, detail, evidence);
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A make call that is made once: a stamp beside its products tells that nothing has changed. */
-import { basename } from "node:path/posix";
+import { basename, dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { MakeRequest } from "../core/build/make.ts";
 import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
@@ -14,6 +14,7 @@ import {
   findBuildFailure,
   isCutLog,
   MAKE_CALL_MARK,
+  makeError,
 } from "../core/build/build_log.ts";
 import { ENDLESS_BYTES } from "../host/capped_log.ts";
 import type { Text } from "../core/text/lines.ts";
@@ -134,7 +135,7 @@ export async function runMake(
   });
   if (host.signal.aborted) throw new KmatrixError("interrupted", "interrupted", "interrupted");
   if (result.code === 0 && !result.leftOut) return;
-  await checkRoom(log.slice(0, log.lastIndexOf("/")), host);
+  await checkRoom(dirname(log), host);
   const confined = (await host.sandbox()).kind !== "none";
   const cause = await readLog(log, host, (text) => findBuildFailure(text, confined));
   const evidence = `${cause.tail}\n(log: ${log})`;
@@ -152,7 +153,7 @@ export async function runMake(
     throw new KmatrixError("infra", "compiler-killed", text, cause.tail);
   }
   const output = { kind: "output", line: cause.line } as const;
-  throw new KmatrixError(cause.kind, cause.id, cause.line, evidence, output);
+  throw makeError(cause, cause.line, evidence, output);
 }
 
 /** A log of many calls is made shorter beyond this. */
@@ -189,7 +190,7 @@ async function shorten(log: string, host: Host): Promise<void> {
   if (!await lacksPart(log, host)) {
     return await host.fs.writeText(log, await readLog(log, host, condenseLog));
   }
-  const buildDir = log.slice(0, log.lastIndexOf("/"));
+  const buildDir = dirname(log);
   host.log("notice", `${log} lacks a part: building all of it again`);
   // kbuild runs every command again whose line it does not find as it was.
   await host.run({ argv: ["find", buildDir, "-name", ".*.cmd", "-delete"] });

@@ -17,12 +17,12 @@ export class KmatrixError extends real.KmatrixError {
     _detail = "",
     evidence?: Evidence | undefined,
   ) {
-    super(kind, id, id, "", evidence);
+    super(...([kind, id, id, "", evidence] as ConstructorParameters<typeof real.KmatrixError>));
   }
 }
 
 export function failure(kind: FailureKind, id: string): real.Failure {
-  return real.failure(kind, id, id);
+  return real.failure(...([kind, id, id] as Parameters<typeof real.failure>));
 }
 
 export function failureFrom(error: unknown): real.Failure {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Reads the log of `make --output-sync=target`: warnings by target, and the cause of a failure. */
 import type { KnownWarning, Warning } from "../model/model.ts";
-import type { FailureKind } from "../model/failure_kinds.ts";
+import { type BuildFailureId, isOfConduct } from "../model/build_failures.ts";
+import { KmatrixError } from "../model/errors.ts";
+import type { Evidence } from "../model/evidence.ts";
 import { globMatcher } from "../model/cells.ts";
 import { linesOf, type Text } from "../text/lines.ts";
 import { SANDBOX_RULES, tellsDenial } from "./sandbox.ts";
@@ -130,10 +132,31 @@ export function judgeWarnings(
   };
 }
 
-interface Cause {
-  readonly pattern: RegExp;
-  readonly kind: FailureKind;
-  readonly id: string;
+/** Who broke a build, and how. */
+type KindAndId =
+  | { readonly kind: "infra"; readonly id: string }
+  | { readonly kind: "build"; readonly id: BuildFailureId };
+
+type Cause = KindAndId & { readonly pattern: RegExp };
+
+/** What broke a build: the line of the log that tells it, and the log's end. */
+export type MakeFailure = KindAndId & { readonly line: string; readonly tail: string };
+
+/** Whether a failed make call says nothing of what it was to make. */
+export function isNoFaultOfSource(cause: KindAndId): boolean {
+  return cause.kind === "infra" || isOfConduct(cause.id);
+}
+
+/** As an error of the same kind and id. */
+export function makeError(
+  cause: KindAndId,
+  message: string,
+  detail: string,
+  evidence: Evidence,
+): KmatrixError {
+  return cause.kind === "build"
+    ? new KmatrixError(cause.kind, cause.id, message, detail, evidence)
+    : new KmatrixError(cause.kind, cause.id, message, detail, evidence);
 }
 
 /**
@@ -199,7 +222,7 @@ const QUOTED_SOURCE = /^ *\d* \|/;
 export function findBuildFailure(
   log: Text,
   confined = false,
-): { kind: FailureKind; id: string; line: string; tail: string } {
+): MakeFailure {
   let found = new Map<Cause, string>();
   let lines: string[] = [];
   let failed = false;
@@ -227,7 +250,8 @@ export function findBuildFailure(
     if (denied !== undefined && cause.kind !== "infra") break;
     const line = found.get(cause);
     if (line !== undefined) {
-      return { kind: cause.kind, id: cause.id, line: line.trim().slice(0, LINE_SHOWN), tail };
+      const { pattern: _, ...kindAndId } = cause;
+      return { ...kindAndId, line: line.trim().slice(0, LINE_SHOWN), tail };
     }
   }
   if (denied !== undefined) {

@@ -2,7 +2,6 @@
 /** How a boot ended, from its recordings and from what the host saw of QEMU. */
 import type { BootRecord } from "../model/model.ts";
 import { type Failure, failure } from "../model/errors.ts";
-import type { FailureKind } from "../model/failure_kinds.ts";
 import type { OutsideTests } from "../console/run_marks.ts";
 import { type DecodedFrames, payloadOf } from "./frames.ts";
 import { kernelLog } from "../console/kernel_log.ts";
@@ -129,7 +128,7 @@ function stallIn(splats: readonly Splat[], during: string): Splat | undefined {
 }
 
 interface Gone {
-  readonly kind: FailureKind;
+  readonly kind: "kernel" | "test" | "infra";
   readonly id: string;
   /** @param where In the boot: " in test x". */
   readonly text: (where: string) => string;

@@ -4,6 +4,7 @@
  * first throw to the exit code. What a kind means for people, JUnit and the shell stands in the table
  * of failure_kinds.ts.
  */
+import type { BuildFailureId } from "./build_failures.ts";
 import type { Evidence } from "./evidence.ts";
 import type { FailureKind } from "./failure_kinds.ts";
 import type { Stage } from "./stage_table.ts";
@@ -40,6 +41,18 @@ export interface Failure {
 }
 
 /** Makes a {@linkcode Failure} that is found out and not thrown. */
+export function failure(
+  kind: "build",
+  id: BuildFailureId,
+  message: string,
+  detail?: string,
+): Failure;
+export function failure(
+  kind: Exclude<FailureKind, "build">,
+  id: string,
+  message: string,
+  detail?: string,
+): Failure;
 export function failure(kind: FailureKind, id: string, message: string, detail = ""): Failure {
   return { kind, id, message, detail };
 }
@@ -52,6 +65,20 @@ export class KmatrixError extends Error implements Failure {
   readonly detail: string;
   readonly evidence?: Evidence;
 
+  constructor(
+    kind: "build",
+    id: BuildFailureId,
+    message: string,
+    detail?: string,
+    evidence?: Evidence | undefined,
+  );
+  constructor(
+    kind: Exclude<FailureKind, "build">,
+    id: string,
+    message: string,
+    detail?: string,
+    evidence?: Evidence | undefined,
+  );
   constructor(
     kind: FailureKind,
     id: string,
