@@ -51,17 +51,7 @@ export function judgeEnding(
   if (end !== null && decoded.damage === null && wholeExit) return null;
 
   const panic = splats.find((splat) => splat.fatal);
-  if (panic) {
-    const root = rootOf(panic, splats);
-    const title = splatText(root);
-    const id = panicId(panic, root, begin !== null, console);
-    const more = root === panic ? [] : linesShown(panic.lines);
-    const detail = [splatDetail(root, sources), ...more].join("\n");
-    return {
-      ...failure("kernel", id, `the kernel panicked${where}: ${title}`, detail),
-      complaint: { fingerprint: root.fingerprint, title, times: 1 },
-    };
-  }
+  if (panic) return panicEnd(panic, splats, where, begin !== null, console, sources);
   const gone = machineGone(console, hostEnd);
   if (gone) return failure(gone.kind, gone.id, gone.text(where), tail);
   // No stall explains that much is printed.
@@ -76,12 +66,8 @@ export function judgeEnding(
   const why = stall ? `: ${splatText(stall)}` : "";
   const evidence = stall ? `${splatDetail(stall, sources)}\n${tail}` : tail;
   if (hostEnd?.kind === "limit") {
-    const early = hostEnd.rung === "init-not-reached" && begin === null &&
-      stuckBeforeInit(console);
-    const words = early ? "the kernel came up and never started its init" : rungText(hostEnd.rung);
-    const limit = hostEnd.limitMs ? ` (limit ${seconds(hostEnd.limitMs)})` : "";
-    const text = `${words}${where}${why}; stopped after ${seconds(hostEnd.afterMs)}${limit}`;
-    return failure("kernel", early ? "early-boot" : hostEnd.rung, text, evidence);
+    const early = begin === null && stuckBeforeInit(console);
+    return limitEnd(hostEnd, early, `${where}${why}`, evidence);
   }
   // Before the stream: whoever kills QEMU tears the frame that it is just writing.
   if (hostEnd?.kind === "exited" && hostEnd.code >= 128) {
@@ -104,6 +90,40 @@ export function judgeEnding(
   }
   const text = `the guest ended${where}, without a last report${why}`;
   return failure("kernel", "ended-early", text, evidence);
+}
+
+/** A kernel that stopped for good, blamed on what led to it. */
+function panicEnd(
+  panic: Splat,
+  splats: readonly Splat[],
+  where: string,
+  reported: boolean,
+  console: Uint8Array,
+  sources: SplatSources,
+): Failure {
+  const root = rootOf(panic, splats);
+  const title = splatText(root);
+  const id = panicId(panic, root, reported, console);
+  const more = root === panic ? [] : linesShown(panic.lines);
+  const detail = [splatDetail(root, sources), ...more].join("\n");
+  return {
+    ...failure("kernel", id, `the kernel panicked${where}: ${title}`, detail),
+    complaint: { fingerprint: root.fingerprint, title, times: 1 },
+  };
+}
+
+/** A guest that the host has stopped. @param early It never started its init. */
+function limitEnd(
+  { rung, afterMs, limitMs }: Extract<BootRecord["end"], { kind: "limit" }>,
+  early: boolean,
+  where: string,
+  evidence: string,
+): Failure {
+  const stuck = early && rung === "init-not-reached";
+  const words = stuck ? "the kernel came up and never started its init" : rungText(rung);
+  const limit = limitMs ? ` (limit ${seconds(limitMs)})` : "";
+  const text = `${words}${where}; stopped after ${seconds(afterMs)}${limit}`;
+  return failure("kernel", stuck ? "early-boot" : rung, text, evidence);
 }
 
 /** What a panic is the consequence of: the complaint before it, or nothing but itself. */
