@@ -4,11 +4,18 @@ import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type { KernelSpec, SourceArchive, SourceSpec } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
+import { withRetries } from "../steps/retry.ts";
 import { git, mustGit } from "../steps/git.ts";
 import { openRepository, prepareGitDir } from "../steps/git_dir.ts";
 import { sha256 } from "../core/text/digest.ts";
 import type { GitUse } from "../core/source/git.ts";
 import { unbuildable } from "../core/build/make.ts";
+import {
+  curlNetworkTrouble,
+  GIT_FATAL,
+  GIT_NO_SUCH_REF,
+  isRemoteRepository,
+} from "../core/source/transfer.ts";
 import { debianSourceTar } from "../core/source/debian.ts";
 import { kernelTree, treeState } from "../steps/kernel_tree.ts";
 
@@ -82,22 +89,33 @@ async function fromTarball(
   if (remote && !(await host.fs.exists(archive))) {
     await host.fs.makeDir(`${paths.sources}/downloads`);
     const partial = `${archive}.partial`;
-    const argv = ["curl", "--fail", "--location", "--silent", "--show-error", "--output", partial];
-    const result = await host.run({
-      argv: [...argv, source.location],
-      reach: "downloads",
-    });
-    if (result.code !== 0) {
-      await host.fs.remove(partial);
-      const text = `${source.location} could not be downloaded: ${result.stderr.trim()}`;
-      throw new KmatrixError("infra", "download-failed", text);
-    }
+    await download(source.location, partial, host);
     await checkSha256(partial, source.sha256, host);
     await host.fs.rename(partial, archive);
   } else {
     await checkSha256(archive, source.sha256, host);
   }
   return { version: name, digest: source.sha256, archive, tree: null };
+}
+
+/** @throws KmatrixError "infra" (download-failed); nothing is left of the file then. */
+async function download(url: string, file: string, host: Host): Promise<void> {
+  const argv = [
+    ...["curl", "--fail", "--location", "--silent", "--show-error", "--output", file],
+    // curl waits five minutes for a host that does not answer, and for ever for one that falls silent.
+    ...["--connect-timeout", "30", "--speed-limit", "1", "--speed-time", "60"],
+    ...["--write-out", "%{http_code}", url],
+  ];
+  const result = await withRetries(
+    `the download of ${url}`,
+    host,
+    () => host.run({ argv, reach: "downloads" }),
+    ({ code, stdout }) => curlNetworkTrouble(code, Number(stdout)),
+  );
+  if (result.code === 0) return;
+  await host.fs.remove(file);
+  const text = `${url} could not be downloaded: ${result.stderr.trim()}`;
+  throw new KmatrixError("infra", "download-failed", text);
 }
 
 async function checkSha256(file: string, wanted: string, host: Host): Promise<void> {
@@ -133,8 +151,7 @@ async function fromGit(
   };
   await host.fs.makeDir(bare);
   await prepareGitDir(bare, null, host);
-  const fetch = ["fetch", "--quiet", "--depth=1", "--end-of-options"];
-  await run([...fetch, source.repository, source.ref], { remote: true });
+  await fetchRef(kernelId, bare, source, host);
   const commit = await run(["rev-parse", "FETCH_HEAD^{commit}"]);
   const archive = `${paths.sources}/git-${commit}.tar`;
   if (!(await host.fs.exists(archive))) {
@@ -143,6 +160,32 @@ async function fromGit(
     await host.fs.rename(partial, archive);
   }
   return { version: `${source.ref} (${commit.slice(0, 12)})`, digest: commit, archive, tree: null };
+}
+
+/** @throws KmatrixError "infra" (git-failed) */
+async function fetchRef(
+  kernelId: string,
+  bare: string,
+  { repository, ref }: Extract<SourceSpec, { kind: "git" }>,
+  host: Host,
+): Promise<void> {
+  const argv = ["fetch", "--quiet", "--depth=1", "--end-of-options", repository, ref];
+  const what = `${kernelId}: git fetch of ${repository}`;
+  const result = await withRetries(
+    what,
+    host,
+    () => git(["-C", bare, ...argv], host, { remote: true }),
+    async ({ code, durationMs }) => {
+      if (code !== GIT_FATAL || !isRemoteRepository(repository)) return null;
+      // A misspelt ref ends alike, and soon. A commit id is no ref, and cannot be looked up.
+      if (durationMs > 30_000 || /^[0-9a-f]{40,64}$/.test(ref)) return `code ${code}`;
+      const asked = ["ls-remote", "--exit-code", "--quiet", "--end-of-options", repository, ref];
+      const { code: found } = await git(["-C", bare, ...asked], host, { remote: true });
+      return found === GIT_NO_SUCH_REF ? null : `code ${code}`;
+    },
+  );
+  if (result.code === 0) return;
+  throw new KmatrixError("infra", "git-failed", `${what}: git failed`, result.stderr.trim());
 }
 
 /** The tree of the last commit, straight from the repository's objects; nothing is copied yet. */

@@ -32,3 +32,71 @@ Deno.test("fetch() refuses a tree or a cache whose path kbuild does not take", (
       );
     }
   }));
+
+const URL = "https://example.org/linux-6.12.tar.xz";
+const TARBALL = { kind: "tarball", location: URL, sha256: "0".repeat(64) } as const;
+
+Deno.test("fetch() downloads a tarball again where the network failed, and only there", () =>
+  withTempDir(async (dir) => {
+    const ends: [{ code: number; stdout: string }[], number, RegExp][] = [
+      [
+        [{ code: 6, stdout: "000" }, { code: 22, stdout: "503" }, { code: 0, stdout: "200" }],
+        3,
+        /^$/,
+      ],
+      [[{ code: 22, stdout: "404" }], 1, /could not be downloaded/],
+      [[{ code: 56, stdout: "200" }, { code: 23, stdout: "200" }], 2, /could not be downloaded/],
+      [Array(4).fill({ code: 28, stdout: "000" }), 3, /could not be downloaded/],
+    ];
+    for (const [index, [results, tries, message]] of ends.entries()) {
+      const left = [...results];
+      const host = new FakeHost({
+        answer: ({ argv }) => {
+          if (argv[0] === "sha256sum") return { stdout: `${TARBALL.sha256}  x\n` };
+          const result = left.shift()!;
+          const file = argv[argv.indexOf("--output") + 1]!;
+          Deno.writeTextFileSync(file, `${result.code}`);
+          return result;
+        },
+      });
+      const paths = pathsFor("/p", `${dir}/${index}`, null);
+      const error = await fetch(kernel(TARBALL), paths, host).then(() => null, (error) => error);
+      assert.match(error?.message ?? "", message);
+      assert.equal(host.commands.filter(([name]) => name === "curl").length, tries, `${index}`);
+      assert.equal(host.messages.length, tries - 1);
+      const files = [...Deno.readDirSync(`${paths.sources}/downloads`)].map(({ name }) => name);
+      assert.deepEqual(files, error ? [] : [`${TARBALL.sha256}-linux-6.12.tar.xz`]);
+    }
+  }));
+
+Deno.test("fetch() asks a remote repository again, but not for a ref that it does not have", () =>
+  withTempDir(async (dir) => {
+    const remote = "https://example.org/linux.git";
+    const cases: [string, string, number | null, number][] = [
+      // What ls-remote says: the remote is out of reach, it has the ref, it has not; not asked.
+      [remote, "v6.12", 128, 3],
+      [remote, "v6.12", 0, 3],
+      [remote, "v6.21", 2, 1],
+      [remote, "a".repeat(40), null, 3],
+      ["/srv/linux.git", "v6.12", null, 1],
+    ];
+    for (const [repository, ref, known, tries] of cases) {
+      const host = new FakeHost({
+        answer: ({ argv }) =>
+          argv.includes("fetch")
+            ? { code: 128, stderr: "fatal: gone" }
+            : argv.includes("ls-remote")
+            ? { code: known ?? assert.fail("asked") }
+            : undefined,
+      });
+      const source = { kind: "git", repository, ref } as const;
+      const error = await rejectionOf(fetch(kernel(source), pathsFor("/p", dir, null), host));
+      assert.deepEqual([error.kind, error.id, error.detail], [
+        "infra",
+        "git-failed",
+        "fatal: gone",
+      ]);
+      const fetches = host.commands.filter((argv) => argv.includes("fetch"));
+      assert.equal(fetches.length, tries, `${repository} ${ref}`);
+    }
+  }));

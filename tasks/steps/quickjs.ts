@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Finds libquickjs, or brings it through an apt state of our own where the release lacks it. */
-import type { Host } from "../host/host.ts";
+import type { CommandResult, Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
+import { APT_ERROR } from "../core/source/transfer.ts";
+import { withRetries } from "./retry.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 
 export interface Quickjs {
@@ -65,25 +67,28 @@ export async function fetchPrivateQuickjs(paths: Paths, host: Host): Promise<voi
     ].flatMap((option) => ["-o", option]),
     ...verb,
   ];
-  const run = async (argv: readonly string[]) => {
-    const result = await host.run({ argv, cwd: dir, reach: "downloads" });
-    if (result.code === 0) return;
+  const run = (argv: readonly string[]) => host.run({ argv, cwd: dir, reach: "downloads" });
+  const must = ({ argv, code, stderr }: CommandResult) => {
+    if (code === 0) return;
     throw new KmatrixError(
       "infra",
       "download-failed",
-      `libquickjs could not be downloaded: ${argv[0]} ended with code ${result.code}`,
-      result.stderr,
+      `libquickjs could not be downloaded: ${argv[0]} ended with code ${code}`,
+      stderr,
     );
   };
-  await run(apt(["update"]));
-  await run(apt(["download", "libquickjs"]));
+  const downloaded = await withRetries("the download of libquickjs", host, async () => {
+    const updated = await run(apt(["update"]));
+    return updated.code === 0 ? await run(apt(["download", "libquickjs"])) : updated;
+  }, ({ code }) => code === APT_ERROR ? `apt-get's code ${code}` : null);
+  must(downloaded);
   const deb = (await host.fs.list(dir)).find((name) => /^libquickjs_.*\.deb$/.test(name));
   if (deb === undefined) {
     throw new KmatrixError("infra", "download-failed", "apt-get left no libquickjs package behind");
   }
   const partial = `${paths.quickjs}.partial`;
   await host.fs.remove(partial);
-  await run(["dpkg-deb", "--extract", `${dir}/${deb}`, partial]);
+  must(await run(["dpkg-deb", "--extract", `${dir}/${deb}`, partial]));
   await host.fs.remove(paths.quickjs);
   await host.fs.rename(partial, paths.quickjs);
   await host.fs.remove(dir);

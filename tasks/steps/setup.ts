@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Makes the machine ready for a plan: looks, says what is missing, installs it where it may. */
-import type { Host } from "../host/host.ts";
+import type { CommandResult, Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type { Cell, RunSettings } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
@@ -12,6 +12,8 @@ import {
 } from "../core/matrix/requirements.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { examine, type Finding } from "./doctor.ts";
+import { withRetries } from "./retry.ts";
+import { APT_ERROR } from "../core/source/transfer.ts";
 import { fetchPrivateQuickjs } from "./quickjs.ts";
 
 const INSTALL_VERB: Readonly<Record<PackageManager, readonly string[]>> = {
@@ -116,34 +118,48 @@ async function installWithApt(
 ): Promise<void> {
   const isRoot = (await host.run({ argv: ["id", "-u"] })).stdout.trim() === "0";
   const sudo = isRoot ? [] : ["sudo", "-n"];
-  const run = async (argv: readonly string[]) => {
-    const result = await host.run({
+  const apt = (argv: readonly string[]) =>
+    host.run({
       argv: [...sudo, ...argv],
       env: { DEBIAN_FRONTEND: "noninteractive" },
       reach: "downloads",
     });
-    if (result.code !== 0) {
-      throw new KmatrixError(
-        "infra",
-        "install-failed",
-        `${formatCommand({ argv: [...sudo, ...argv] })} ended with code ${result.code}`,
-        result.stderr.split("\n").slice(-15).join("\n"),
-      );
-    }
-  };
-  await run(["apt-get", "update"]);
   const wanted = packagesOf(requirements, "apt");
-  const available = await Promise.all(wanted.map(async (name) => {
-    const { stdout } = await host.run({ argv: ["apt-cache", "policy", name] });
-    return /^ +Candidate: (?!\(none\))/m.test(stdout);
-  }));
-  const packages = wanted.filter((name, index) => available[index] || name !== "libquickjs");
+  let packages: string[] = [];
+  // The lists belong to the try: a mirror that apt-get update did not reach is no error to it.
+  const downloaded = await withRetries("apt-get", host, async () => {
+    const updated = await apt(["apt-get", "update"]);
+    if (updated.code !== 0) return updated;
+    packages = await installable(wanted, host);
+    if (packages.length === 0) return updated;
+    return await apt([...INSTALL_VERB.apt, "--download-only", ...packages]);
+  }, ({ code }) => code === APT_ERROR ? `code ${code}` : null);
+  mustInstall(downloaded);
   if (packages.length > 0) {
     host.log("notice", `installing ${packages.join(" ")}`);
-    await run([...INSTALL_VERB.apt, ...packages]);
+    mustInstall(await apt([...INSTALL_VERB.apt, ...packages]));
   }
   if (packages.length < wanted.length) {
     host.log("notice", "this release has no libquickjs: taking it into the cache, apart from apt");
     await fetchPrivateQuickjs(paths, host);
   }
+}
+
+/** All but libquickjs where this release lacks it: apt is to name whatever else it does not have. */
+async function installable(wanted: readonly string[], host: Host): Promise<string[]> {
+  const available = await Promise.all(wanted.map(async (name) => {
+    const { stdout } = await host.run({ argv: ["apt-cache", "policy", name] });
+    return /^ +Candidate: (?!\(none\))/m.test(stdout);
+  }));
+  return wanted.filter((name, index) => available[index] || name !== "libquickjs");
+}
+
+function mustInstall({ argv, code, stderr }: CommandResult): void {
+  if (code === 0) return;
+  throw new KmatrixError(
+    "infra",
+    "install-failed",
+    `${formatCommand({ argv })} ended with code ${code}`,
+    stderr.split("\n").slice(-15).join("\n"),
+  );
 }

@@ -23,7 +23,8 @@ interface Machine {
   readonly memoryKiB?: number;
   /** Programs whose version is too old. */
   readonly old?: readonly string[];
-  readonly aptCode?: number;
+  /** What its calls of apt-get end with, in turn; the last stays. */
+  readonly aptCodes?: readonly number[];
   readonly sandbox?: SandboxChoice;
 }
 
@@ -34,6 +35,7 @@ async function onMachine(
   await withTempDir(async (dir) => {
     const lacks = new Set(machine.lacks);
     const real = new FakeHost().fs;
+    const codes = [...machine.aptCodes ?? [0]];
     const host = new FakeHost({
       sandbox: () =>
         lacks.has("bwrap")
@@ -55,10 +57,11 @@ async function onMachine(
         const words = argv.filter((word) => word !== "sudo" && word !== "-n");
         if (words[0] === "id") return { stdout: machine.user ?? "0\n" };
         if (words[0] === "apt-cache") return { stdout: `${words[2]}:\n  Candidate: 1.0\n` };
-        if (words[0] === "apt-get" && machine.aptCode) {
-          return { code: machine.aptCode, stderr: "E: no network\n" };
+        if (words[0] === "apt-get") {
+          const code = codes.length > 1 ? codes.shift()! : codes[0]!;
+          if (code !== 0) return { code, stderr: "E: no network\n" };
         }
-        if (words[1] === "install") {
+        if (words[1] === "install" && !words.includes("--download-only")) {
           for (const name of words) lacks.delete(machine.brings?.[name] ?? name);
         }
         return { stdout: machine.old?.includes(argv[0]!) ? "version 1.0.0\n" : "version 99.0.0\n" };
@@ -74,7 +77,8 @@ async function onMachine(
 }
 
 const installs = (host: FakeHost) =>
-  host.commands.filter((argv) => argv.includes("install")).map((argv) => argv.join(" "));
+  host.commands.filter((argv) => argv.includes("install") && !argv.includes("--download-only"))
+    .map((argv) => argv.join(" "));
 
 Deno.test("ensureReady() runs nothing but questions where nothing is missing", async () => {
   await onMachine({ osRelease: DEBIAN, lacks: [] }, async (ready, host) => {
@@ -152,11 +156,39 @@ Deno.test("ensureReady() names the packages of other systems, and installs nothi
 });
 
 Deno.test("ensureReady() says that an installation failed, and why", async () => {
-  await onMachine({ osRelease: DEBIAN, lacks: ["bc"], aptCode: 100 }, async (ready) => {
+  await onMachine({ osRelease: DEBIAN, lacks: ["bc"], aptCodes: [100] }, async (ready, host) => {
     const error = await rejectionOf(ready());
     assert.deepEqual([error.kind, error.id], ["infra", "install-failed"]);
     assert.match(error.message, /^apt-get update ended with code 100$/);
     assert.match(error.detail, /E: no network/);
+    assert.equal(host.commands.filter((argv) => argv.includes("update")).length, 3);
+  });
+});
+
+Deno.test("ensureReady() fetches lists and packages again where apt-get failed, and says so", async () => {
+  // The first download fails, then the second update.
+  const flaky = { osRelease: DEBIAN, lacks: ["bc"], aptCodes: [0, 100, 100, 0] };
+  await onMachine(flaky, async (ready, host) => {
+    const startMs = host.now();
+    await ready();
+    const apt = host.commands.filter(([name]) => name === "apt-get").map((argv) =>
+      argv.filter((word) => /^(update|install|--download-only)$/.test(word)).join(" ")
+    );
+    const download = "install --download-only";
+    assert.deepEqual(apt, ["update", download, "update", "update", download, "install"]);
+    assert.equal(host.now() - startMs, 5000);
+    assert.match(
+      host.messages[0]!,
+      /^warn: apt-get failed \(code 100\); try 2 of 3 begins in 1 s$/,
+    );
+  });
+});
+
+Deno.test("ensureReady() does not repeat what sudo refuses", async () => {
+  const refused = { osRelease: DEBIAN, lacks: ["bc"], user: "1000\n", aptCodes: [1] };
+  await onMachine(refused, async (ready, host) => {
+    assert.equal((await rejectionOf(ready())).id, "install-failed");
+    assert.deepEqual(host.messages, []);
   });
 });
 
