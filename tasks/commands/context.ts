@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What every command has at hand, and what several of them do alike. */
+import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import { DEFAULT_SETTINGS, type Plan, type RunReport, type Settings } from "../core/model/model.ts";
 import type { Paths } from "../core/model/paths.ts";
@@ -214,7 +215,7 @@ export async function fillRunDir<T>(
   const runDir = await emptyRunDir(paths, host);
   try {
     const filled = await fill(runDir);
-    await host.fs.link(runDir.slice(runDir.lastIndexOf("/") + 1), `${paths.out}/latest`);
+    await host.fs.link(basename(runDir), `${paths.out}/latest`);
     return [runDir, filled];
   } catch (error) {
     await host.fs.remove(runDir);

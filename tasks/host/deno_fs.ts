@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { dirname } from "node:path/posix";
 import $ from "dax";
 import type { FileSystem } from "./host.ts";
 
@@ -66,7 +67,7 @@ export const denoFileSystem: FileSystem = {
   },
   append: (path, text) => Deno.writeTextFile(path, text, { append: true }),
   async writeText(path, text) {
-    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true });
+    await Deno.mkdir(dirname(path), { recursive: true });
     const partial = `${path}.${crypto.randomUUID().slice(0, 8)}.partial`;
     try {
       await Deno.writeTextFile(partial, text);
@@ -135,7 +136,7 @@ export const denoFileSystem: FileSystem = {
   rename: (from, to) => Deno.rename(from, to),
   copy: (from, to) => Deno.copyFile(from, to),
   async replace(from, to) {
-    await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+    await Deno.mkdir(dirname(to), { recursive: true });
     const partial = `${to}.${crypto.randomUUID().slice(0, 8)}.partial`;
     await Deno.copyFile(from, partial);
     await Deno.rename(partial, to);
@@ -146,7 +147,7 @@ export const denoFileSystem: FileSystem = {
     await Deno.rename(partial, path);
   },
   async locked(path, waiting, body) {
-    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.mkdir(dirname(path), { recursive: true });
     const file = await Deno.open(path, { write: true, create: true });
     try {
       const waits = setTimeout(waiting, 500);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The real machine: dax for commands, Deno for files. */
+import { basename } from "node:path/posix";
 import $ from "dax";
 import type { Child, Command, CommandResult, Host, Level } from "./host.ts";
 import type { SandboxChoice, SandboxUse, Usage } from "../core/model/model.ts";
@@ -88,7 +89,7 @@ class DenoHost implements Host {
 
   #spent(command: Command, startedAt: number): number {
     const durationMs = this.now() - startedAt;
-    const name = command.argv[0]!.split("/").at(-1)!;
+    const name = basename(command.argv[0]!);
     this.#programsMs[name] = (this.#programsMs[name] ?? 0) + durationMs;
     return durationMs;
   }

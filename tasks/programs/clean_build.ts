@@ -3,6 +3,7 @@
  * A copy of a build folder, so that what was built from a wrong source can be undone without
  * compiling anything: the folder comes back with its times, and the sources get theirs back.
  */
+import { dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 
 export class CleanBuild {
@@ -34,7 +35,7 @@ export class CleanBuild {
   async #copyOver(from: string, to: string): Promise<void> {
     const partial = `${to}.partial`;
     await this.#host.fs.remove(partial);
-    await this.#host.fs.makeDir(to.slice(0, to.lastIndexOf("/")));
+    await this.#host.fs.makeDir(dirname(to));
     // Hard links would not do: objtool and the sorting of tables write into files that are there.
     const argv = ["cp", "--archive", "--reflink=auto", from, partial];
     const result = await this.#host.run({ argv });

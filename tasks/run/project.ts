@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Reads matrix.yaml and what lies beside it from the disk, and makes a plan of them. */
+import { dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type {
   Cell,
@@ -47,7 +48,7 @@ export async function loadMatrix(file: string, paths: Paths, host: Host): Promis
     cc: host.env("CC"),
   });
   const allowed = await host.fs.readTextIfAny(
-    `${file.slice(0, file.lastIndexOf("/"))}/splats.yaml`,
+    `${dirname(file)}/splats.yaml`,
   );
   if (allowed === null) return matrix;
   return { ...matrix, splats: parseAllowList("splats.yaml", allowed, matrix.cells, today) };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Boots one cell, keeps what it says byte for byte, and stops it when a limit is hit. */
+import { basename, dirname } from "node:path/posix";
 import { watchBoot } from "../steps/boot_watch.ts";
 import type { Host } from "../host/host.ts";
 import type {
@@ -174,8 +175,7 @@ async function cellInitramfs(input: BootInput, host: Host): Promise<string> {
  * @returns Whether the build has left a System.map beside vmlinux.
  */
 async function writeSymbols(path: string, vmlinux: string, host: Host): Promise<boolean> {
-  const folder = vmlinux.slice(0, vmlinux.lastIndexOf("/"));
-  const systemMap = await host.fs.readTextIfAny(`${folder}/System.map`);
+  const systemMap = await host.fs.readTextIfAny(`${dirname(vmlinux)}/System.map`);
   const packed = systemMap === null ? null : packSymbols(systemMap);
   if (packed === null) return false;
   const out = await host.fs.writer(path);
@@ -190,7 +190,7 @@ async function writeSymbols(path: string, vmlinux: string, host: Host): Promise<
 /** Copies files into a folder, which is made where there are any; gives their names. */
 async function copyInto(folder: string, paths: readonly string[], host: Host): Promise<string[]> {
   if (paths.length > 0) await host.fs.makeDir(folder);
-  const names = paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  const names = paths.map((path) => basename(path));
   for (const [index, path] of paths.entries()) {
     await host.fs.copy(path, `${folder}/${names[index]}`);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { basename } from "node:path/posix";
 import type { Command, CommandResult, Host } from "../host/host.ts";
 import type { KernelConfig, RunSettings } from "../core/model/model.ts";
 import { pathsFor } from "../core/model/paths.ts";
@@ -97,7 +98,7 @@ class Machine {
     this.made.push(module ?? argv.filter((word) => /^(vmlinux|modules)$/.test(word)).join(" "));
     if (module) {
       const source = this.files.get(`${module}/probe.c`)?.text ?? "";
-      this.write(`${module}/${module.split("/").at(-1)}.ko`, `from ${source}`);
+      this.write(`${module}/${basename(module)}.ko`, `from ${source}`);
     } else {
       this.write(`${BUILD}/vmlinux`, "kernel");
       this.write(`${BUILD}/modules.order`, "lib/test_uuid.o\n");

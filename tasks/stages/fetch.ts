@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Where a kernel's source is, and which version was found. */
+import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type { KernelSpec, SourceArchive, SourceSpec } from "../core/model/model.ts";
@@ -84,7 +85,7 @@ async function fromTarball(
   host: Host,
 ): Promise<Found> {
   const remote = /^https?:/.test(source.location);
-  const name = source.location.split("/").at(-1)!;
+  const name = basename(source.location);
   const archive = remote ? `${paths.sources}/downloads/${source.sha256}-${name}` : source.location;
   if (remote && !(await host.fs.exists(archive))) {
     await host.fs.makeDir(`${paths.sources}/downloads`);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Looks into the built kernel and its modules: are they instrumented as the configuration says? */
+import { dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import { callTables, type Paths } from "../core/model/paths.ts";
 import type { Inspection, KernelBuild, KernelSpec, ModuleInspection } from "../core/model/model.ts";
@@ -91,7 +92,7 @@ async function writeTables(
 ): Promise<void> {
   const tables = callTables(buildDir);
   for (const kind of ["pc", "cmp"] as const) {
-    await host.fs.makeDir(tables[kind].slice(0, tables[kind].lastIndexOf("/")));
+    await host.fs.makeDir(dirname(tables[kind]));
     const file = await host.fs.writer(tables[kind]);
     try {
       await file.write(new Uint8Array(returns[kind].buffer));

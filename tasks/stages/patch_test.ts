@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { dirname } from "node:path/posix";
 import $ from "dax";
 import { denoHost } from "../host/deno_host.ts";
 import { pathsFor } from "../core/model/paths.ts";
@@ -58,7 +59,7 @@ async function withTree(
   try {
     const tree = `${dir}/tree`;
     for (const [name, text] of Object.entries(BASE)) {
-      await Deno.mkdir(`${tree}/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
+      await Deno.mkdir(dirname(`${tree}/${name}`), { recursive: true });
       await Deno.writeTextFile(`${tree}/${name}`, text);
     }
     await Deno.chmod(`${tree}/scripts/run.sh`, 0o755);

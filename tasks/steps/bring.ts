@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Bring your own: a tree, a series or a range of commits as a kernel with an id of its own. */
+import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type { KernelSpec, Matrix, SeriesPatch, SourceSpec } from "../core/model/model.ts";
@@ -112,7 +113,7 @@ function baseKernel(asked: string | undefined, kernels: readonly KernelSpec[]): 
 
 /** The last part of a path or id as a part of a kernel id. */
 function word(name: string): string {
-  return name.replace(/\/+$/, "").split("/").at(-1)!
+  return basename(name)
     .replace(/\.(mbox|mbx|patch|diff)$/, "").replace(/[^A-Za-z0-9._-]+/g, "-")
     .replace(/^[^A-Za-z0-9]+/, "") || "own";
 }
@@ -177,7 +178,7 @@ async function seriesPatches(
 ): Promise<readonly SeriesPatch[]> {
   const stat = await host.fs.stat(series);
   if (stat === null) {
-    const id = series.split("/").at(-1)!;
+    const id = basename(series);
     if (/^[^@\s]+@[^@\s]+$/.test(id)) {
       return await mailPatches([await fromLore(id, paths, host)], series, partial, paths, host);
     }
@@ -196,7 +197,7 @@ async function seriesPatches(
 async function kept(file: string, series: string, paths: Paths, host: Host): Promise<string> {
   if (file === series) return series;
   const digest = (await sha256(await host.fs.readBytes(file))).slice(0, 16);
-  const name = series.slice(series.lastIndexOf("/") + 1).replace(/\.[^.]+$/, "");
+  const name = basename(series).replace(/\.[^.]+$/, "");
   const dir = `${paths.cache}/series/${digest}`;
   await host.fs.replace(file, `${dir}/${name}`);
   return `${dir}/${name}`;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { basename } from "node:path/posix";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import { compilerCache, throughCache } from "./compiler_cache.ts";
@@ -146,7 +147,7 @@ Deno.test("ccache gets the same words in each clone and for each source, where t
       `-I${source}/include`,
       "-I./include/generated",
       `-ffile-prefix-map=${source}/=`,
-      `-ffile-prefix-map=../../sources/${source.split("/").at(-1)}/=`,
+      `-ffile-prefix-map=../../sources/${basename(source)}/=`,
       `-ffile-prefix-map=${build}=.`,
       `-isystem`,
       source,

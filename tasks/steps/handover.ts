@@ -3,6 +3,7 @@
  * What a failing cell leaves for others: repro.sh with all that it needs beside it, and, on demand,
  * the same as one archive that boots anywhere (docs/repro.md).
  */
+import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type {
   AllowedSplat,
@@ -185,7 +186,7 @@ export async function leaveBundle(
     await put(boot.kernel.vmlinux, "vmlinux");
     for (const module of boot.kernel.modules) {
       const file = `${boot.kernel.config.buildDir}/${module}`;
-      await put(file, `modules/${module.split("/").at(-1)}`);
+      await put(file, `modules/${basename(module)}`);
     }
     const recorded = ["console.log", "results.log", "boot.json"];
     const files = ["initramfs.cpio", ".config", "repro.sh", "build.log", SOURCE_DIFF, ...recorded];

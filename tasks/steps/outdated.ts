@@ -4,7 +4,7 @@
  * file that was put in place with an old time, with its folder, or by turning a link, it knows
  * nothing, and of a header that hides another from the compiler it never heard.
  */
-import { normalize } from "node:path/posix";
+import { basename, normalize } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { SourceTree } from "../core/model/model.ts";
 import { type TreeChange, treeChanges } from "../core/source/tree_list.ts";
@@ -79,7 +79,7 @@ async function dropMadeFrom(
 ): Promise<{ readonly name: string; readonly count: number } | null> {
   if (changes.length === 0) return null;
   const words = `${buildDir}/${LIST_FILE}.words`;
-  await host.fs.writeText(words, changes.map(({ name }) => `/${lastPart(name)}\n`).join(""));
+  await host.fs.writeText(words, changes.map(({ name }) => `/${basename(name)}\n`).join(""));
   const { stdout } = await host.run({ argv: ["sh", "-c", FIND_RECORDS, buildDir, words] });
   await host.fs.remove(words);
   const cause = await causeFinder(changes, buildDir, tree, host);
@@ -99,12 +99,10 @@ async function dropMadeFrom(
   return first && { name: first.name, count };
 }
 
-const lastPart = (path: string) => path.slice(path.lastIndexOf("/") + 1);
-
 /** "a/x.o" of "a/.x.o.cmd"; null where that would be no file of the same folder. */
 function targetOf(record: string): string | null {
-  const name = lastPart(record).slice(1, -".cmd".length);
-  return ["", ".", ".."].includes(name) ? null : record.slice(0, -lastPart(record).length) + name;
+  const name = basename(record).slice(1, -".cmd".length);
+  return ["", ".", ".."].includes(name) ? null : record.slice(0, -basename(record).length) + name;
 }
 
 /** What may be found by its name in place of another: nothing is included by the path of a .c file. */
@@ -129,9 +127,9 @@ async function causeFinder(
       byPath.set(real, change);
       if (change.link) links.push([`${real}/`, change]);
     }
-    if (change.added && INCLUDED.test(change.name)) newNames.set(lastPart(change.name), change);
+    if (change.added && INCLUDED.test(change.name)) newNames.set(basename(change.name), change);
   }
-  const byName = Map.groupBy(changes, ({ name }) => lastPart(name));
+  const byName = Map.groupBy(changes, ({ name }) => basename(name));
   // Most records name the same headers.
   const known = new Map<string, string | null>();
   const realPath = async (word: string) => {
@@ -142,9 +140,9 @@ async function causeFinder(
   return async (record, madeMs) => {
     for (const word of new Set(record.split(/[\s'"()=:;\\]+/))) {
       if (!word.includes("/")) continue;
-      const hidden = newNames.get(lastPart(word));
+      const hidden = newNames.get(basename(word));
       if (hidden !== undefined) return hidden;
-      const alike = byName.get(lastPart(word)) ?? [];
+      const alike = byName.get(basename(word)) ?? [];
       if (links.length === 0 && alike.length === 0) continue;
       const real = await realPath(word);
       const change = real === null

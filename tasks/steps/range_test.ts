@@ -2,6 +2,7 @@
 /** `--range`: whose commits, which of them, and what is in the cache afterwards. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { basename } from "node:path/posix";
 import { KmatrixError } from "../core/model/errors.ts";
 import {
   checkoutOf,
@@ -109,7 +110,7 @@ Deno.test("a run of --range that was broken off leaves nothing to the next", asy
     assert.equal(await intake.treeOf({ tree: repository, range: "a..b" }), path);
     assert.deepEqual(await listingOf(path), due);
     const left = [...Deno.readDirSync(`${dir}/cache/sources`)].map(({ name }) => name).sort();
-    const id = path.slice(path.lastIndexOf("/") + 1);
+    const id = basename(path);
     assert.deepEqual(left, [id, `${id}.git`, `${id}.json`]);
   });
 });

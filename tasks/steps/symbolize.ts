@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Addresses of a built kernel as functions and source lines, inlined ones included. */
+import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { Toolchain } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
@@ -143,7 +144,7 @@ function nameOfKey(key: string): string {
 
 /** As the kernel has it: "-" and "_" are one in names of modules. */
 function moduleName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1).replace(/\.ko$/, "").replaceAll("-", "_");
+  return basename(path, ".ko").replaceAll("-", "_");
 }
 
 interface Place {

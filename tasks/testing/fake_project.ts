@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname } from "node:path/posix";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { flagsOf } from "../commands/command.ts";
 import { COMMANDS } from "../commands/mod.ts";
@@ -126,7 +126,7 @@ export class FakeProject {
 
   async write(path: string, content: string | Uint8Array): Promise<void> {
     const file = `${this.dir}/${path}`;
-    await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    await Deno.mkdir(dirname(file), { recursive: true });
     if (typeof content === "string") await Deno.writeTextFile(file, content);
     else await Deno.writeFile(file, content);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Small trees, what `git am` makes of them, and what kmatrix does: for tests that compare the two. */
+import { dirname } from "node:path/posix";
 import { eventText } from "../core/report/event_text.ts";
 import $ from "dax";
 import { childEnvironment } from "../core/model/environment.ts";
@@ -39,7 +40,7 @@ export async function mustGitIn(dir: string, ...args: readonly string[]): Promis
 export async function writeFiles(dir: string, files: Files): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     const path = `${dir}/${name}`;
-    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.mkdir(dirname(path), { recursive: true });
     if (typeof content === "string") await Deno.writeTextFile(path, content);
     else await Deno.writeFile(path, content);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /** A folder of its own, with links resolved, for the time of `body`. */
+import { dirname } from "node:path/posix";
 export async function withTempDir<T>(body: (dir: string) => Promise<T>): Promise<T> {
   const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "kmatrix-" }));
   try {
@@ -17,7 +18,7 @@ export async function layFiles(
 ): Promise<void> {
   for (const [name, time] of Object.entries(files)) {
     const path = `${dir}/${name}`;
-    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.mkdir(dirname(path), { recursive: true });
     await Deno.writeTextFile(path, name);
     await Deno.utime(path, time, time);
   }

@@ -4,6 +4,7 @@
  * series, so they run under bubblewrap (bwrap(1)): without a network, over a read-only view of the
  * system, with homes and temporary files out of sight.
  */
+import { basename, dirname } from "node:path/posix";
 import type { SandboxUse } from "../model/model.ts";
 
 /** What one command may touch, by absolute paths. */
@@ -17,10 +18,10 @@ export interface Confinement {
 
 /** The folder of a program's installation: /a/llvm for /a/llvm/bin/clang; its own where it has none. */
 export function installationOf(program: string, home: string | undefined): string {
-  const folder = program.slice(0, program.lastIndexOf("/"));
-  const outer = folder.endsWith("/bin") ? folder.slice(0, -"/bin".length) : folder;
+  const folder = dirname(program);
+  const outer = basename(folder) === "bin" ? dirname(folder) : folder;
   // ~/bin/clang must not bring the whole home with it.
-  const whole = [home?.replace(/\/+$/, ""), "/root", ""].includes(outer) ||
+  const whole = [home?.replace(/\/+$/, ""), "/root", "/"].includes(outer) ||
     /^\/home(\/[^/]+)?$/.test(outer);
   return whole ? folder : outer;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** kernels/<id>/kernel.yaml: where a kernel's source comes from. */
+import { dirname } from "node:path/posix";
 import type { KernelSpec, SeriesPatch, SourceSpec } from "../model/model.ts";
 import { readYaml, type YamlValue } from "../text/yaml_reader.ts";
 import { parseUninstrumentedList } from "../inspect/instrumented_objects.ts";
@@ -31,7 +32,7 @@ export function parseKernelSpec(
     series: seriesFile === null ? [] : parseSeriesFile(
       seriesFile,
       `${dir}/patches`,
-      file.replace(/[^/]*$/, "patches/series"),
+      `${dirname(file)}/patches/series`,
     ),
     uninstrumented: uninstrumented === null ? null : parseUninstrumentedList(uninstrumented),
   };

@@ -3,6 +3,7 @@
  * What a kernel log that somebody brings holds: its complaints, each kind once and counted, as text,
  * as JSON and as a run for JUnit. docs/console.md describes all three.
  */
+import { basename } from "node:path/posix";
 import {
   type AllowedSplat,
   type CellId,
@@ -189,7 +190,7 @@ export function consoleRun(
   startedAt: string,
   durationMs: number,
 ): RunReport {
-  const cell = `console/${report.file.slice(report.file.lastIndexOf("/") + 1)}` as CellId;
+  const cell = `console/${basename(report.file)}` as CellId;
   const roots = report.complaints.filter(({ root }) => root);
   const failed = [...report.failures];
   const tests = roots.map((one): TestResult => {

@@ -3,6 +3,7 @@
  * Facts as the properties of JUnit, run.json and bundles: texts by name, for people and for viewers.
  * The only way there, and nothing leads back: whoever needs a figure reads the fact.
  */
+import { basename } from "node:path/posix";
 import type {
   CellFacts,
   CellReport,
@@ -107,7 +108,7 @@ function inspectedProperties(
     ...Object.fromEntries(modules.map(({ name, calls, guards, textBytes }) => {
       const all = Object.values(calls).reduce((sum, count) => sum + count, 0);
       const text = `${all} calls, ${guards} guards, ${textBytes} bytes of text`;
-      return [`inspect.module.${name.split("/").at(-1)}`, text];
+      return [`inspect.module.${basename(name)}`, text];
     })),
   };
 }

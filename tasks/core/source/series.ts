@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Patch series: what git says where one does not apply, or not quite where it should. */
+import { basename } from "node:path/posix";
 import type { FuzzyHunk, SeriesPatch } from "../model/model.ts";
 import { decodeBytes, type DiffFacts, type DiffFile, type DiffHunk, MAX_FILES } from "./diff.ts";
 import { counted } from "../text/counted.ts";
@@ -30,7 +31,7 @@ export interface ApplyLog {
 
 /** The file name of a patch, for people. */
 export function patchName({ file }: Pick<SeriesPatch, "file">): string {
-  return file.slice(file.lastIndexOf("/") + 1);
+  return basename(file);
 }
 
 /** A name of a diff without `strip` leading folders. */

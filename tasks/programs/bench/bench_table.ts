@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Figures of the benchmark: medians, ratios, and the page that is written from a run. */
+import { basename } from "node:path/posix";
 
 /** One thing that was measured, beside what it is held against. */
 export interface Comparison {
@@ -69,7 +70,7 @@ const COMPILERS = /^(clang|clang-\d+|clang\+\+.*|ld\.lld.*|cc1|as)$/;
  */
 export function countCompilers(straceLog: string): number {
   return [...straceLog.matchAll(/execve\("([^"]+)".* = 0$/gm)].filter(([, path]) =>
-    COMPILERS.test(path!.split("/").at(-1)!)
+    COMPILERS.test(basename(path!))
   ).length;
 }
 
