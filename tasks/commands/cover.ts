@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task cover`: what a system call or the selftests cover, as functions and lines. */
 import { constants } from "node:os";
+import { archOf } from "../core/arch/table.ts";
 import type { Cell, CellResult, CoverRequest, Plan } from "../core/model/model.ts";
 import { type Failure, failure, KmatrixError } from "../core/model/errors.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
@@ -17,7 +18,6 @@ import {
   onceEach,
   parseCall,
   parseSyscallTable,
-  SYSCALL_TABLE,
   traceFacts,
 } from "../core/report/cover.ts";
 import { frameText } from "../core/inspect/symbolizer.ts";
@@ -144,9 +144,13 @@ async function coverCell(
 ): Promise<Coverage> {
   const runner = new OneCell(plan, paths, host);
   const source = await runner.source(cell);
+  const { systemCalls } = archOf(cell.machine);
   const request: CoverRequest = call.length === 0 ? { kind: "tests" } : parseCall(
     call,
-    parseSyscallTable(await host.fs.readTextIfAny(`${source.path}/${SYSCALL_TABLE}`) ?? ""),
+    parseSyscallTable(
+      await host.fs.readTextIfAny(`${source.path}/${systemCalls.file}`) ?? "",
+      systemCalls,
+    ),
   );
   const ready = await runner.ready(cell, source);
   const lacking = call.length > 0 && options.mode === "unique" ? "unique" : "kcov";

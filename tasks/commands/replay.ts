@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task replay`: boots what another machine has packed, and compares the verdicts. */
+import type { Arch } from "../core/arch/arch.ts";
+import { archOf } from "../core/arch/table.ts";
 import type { Host } from "../host/host.ts";
 import type { Accel, CellVerdict } from "../core/model/model.ts";
 import { type Failure, failure, KmatrixError } from "../core/model/errors.ts";
@@ -43,16 +45,13 @@ async function bootBundle(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { host, paths, terminal, absolute } = context;
-  if (await host.fs.which("qemu-system-x86_64") === null) {
-    const text = "missing on this machine: qemu-system-x86_64, which boots the bundle";
-    throw new KmatrixError("infra", "missing-tool", text, "Debian's package: qemu-system-x86");
-  }
   // Before out/latest, through which it may be named, leads to the run of this replay.
   const found = await host.fs.realPath(absolute(bundle)) ?? absolute(bundle);
   const [runDir, { files, manifest }] = await fillRunDir(
     async (dir) => {
       const files = await unpack(found, `${dir}/bundle`, context);
       const manifest = parseManifest(await host.fs.readText(`${files}/${MANIFEST}`), bundle);
+      await needQemu(archOf(manifest.machine), host);
       await checkDigests(manifest, files, found, context);
       return { files, manifest };
     },
@@ -160,6 +159,13 @@ async function checkDigests(
   }
 }
 
+/** @throws KmatrixError "infra" (missing-tool) where this machine lacks the QEMU of an architecture. */
+async function needQemu({ qemu: { program, packages } }: Arch, host: Host): Promise<void> {
+  if (await host.fs.which(program) !== null) return;
+  const text = `missing on this machine: ${program}, which boots the bundle`;
+  throw new KmatrixError("infra", "missing-tool", text, `Debian's package: ${packages.apt}`);
+}
+
 /** The recorded accelerator where nothing else is asked for and it works. */
 function accelOf(
   manifest: BundleManifest,
@@ -167,7 +173,8 @@ function accelOf(
   guest: Omit<BootInput, "cell" | "accel" | "features" | "filter" | "limits" | "dir">,
   { host, paths }: Context,
 ): Promise<Accel> {
+  const arch = archOf(manifest.machine);
   const asked = options.kvm ? options.accel : "tcg";
   const choice = asked === "auto" && manifest.accel === "tcg" ? "tcg" : asked;
-  return chooseAccel(choice, (probe) => boot({ ...guest, ...probe }, host), paths, host);
+  return chooseAccel(choice, arch, (probe) => boot({ ...guest, ...probe }, host), paths, host);
 }

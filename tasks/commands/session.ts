@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task repro` with --shell, --gdb or a command: boots that a person attends. */
+import type { Arch } from "../core/arch/arch.ts";
+import { archOf } from "../core/arch/table.ts";
 import type { Host } from "../host/host.ts";
 import type { Cell, Plan, Session } from "../core/model/model.ts";
 import { type Failure, failure, KmatrixError } from "../core/model/errors.ts";
@@ -8,7 +10,7 @@ import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "../../selftests/contract/fra
 import { buildConfinement, makeArgv, type MakeRequest } from "../core/build/make.ts";
 import { whyNotRunnable } from "../core/inspect/elf.ts";
 import { listensAt } from "../core/boot/listening_ports.ts";
-import { qemuExitCode } from "../core/boot/qemu.ts";
+import { endedWith } from "../core/boot/qemu.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { findSplats, linesShown } from "../core/console/splats.ts";
 import { type ReadyCell, withKernelLock } from "../run/cell_stages.ts";
@@ -58,7 +60,7 @@ export async function attendCommand(
   const session = options.shell
     ? { kind: "shell" } as const
     : command.length > 0
-    ? await sessionOf(command, absolute, context)
+    ? await sessionOf(command, archOf(plan.cells[0]!.machine), absolute, context)
     : undefined;
   const wanted = gdbPort === undefined ? plan : planForGdb(plan);
   const [cell] = wanted.cells as [Cell];
@@ -122,6 +124,7 @@ async function checkPort(port: number, { fs }: Host): Promise<void> {
 /** A host's file is a static binary to run, anything else JavaScript. */
 async function sessionOf(
   command: readonly string[],
+  arch: Arch,
   absolute: (path: string) => string,
   { host }: Context,
 ): Promise<Session> {
@@ -136,7 +139,7 @@ async function sessionOf(
   if (stat === null || stat.isDirectory) return { kind: "eval", source: command.join(" ") };
   const file = await host.fs.openParts(path);
   try {
-    const why = whyNotRunnable(file);
+    const why = whyNotRunnable(file, arch);
     if (why !== null) {
       throw new KmatrixError("usage", "bad-usage", `${path} is no program for the guest: ${why}`);
     }
@@ -196,10 +199,10 @@ async function judge(
       linesShown(splat.lines).join("\n"),
     )
   );
-  if (code === qemuExitCode(EXIT_COMMAND_FAILED)) {
+  if (endedWith(EXIT_COMMAND_FAILED, code)) {
     const message = `failed in the guest: ${what}`;
     failures.push(failure("test", "command-failed", message));
-  } else if (code !== qemuExitCode(EXIT_FINISHED) && failures.length === 0) {
+  } else if (!endedWith(EXIT_FINISHED, code) && failures.length === 0) {
     const message = `the guest ended before the command did (QEMU's exit code ${code})`;
     failures.push(failure("kernel", "ended-early", message));
   }

@@ -6,6 +6,7 @@
  * was left in the process table (docs/hostile.md).
  */
 import assert from "node:assert/strict";
+import { archOf } from "../core/arch/table.ts";
 import {
   assertNobodyLeft,
   assertSound,
@@ -20,6 +21,8 @@ import { assertValidJunit, junitCases } from "../testing/junit.ts";
 import { CACHE, copyProject, ROOT, withTempDir } from "../testing/project_copy.ts";
 // Its tests run here too, for their lines of the table.
 import "../testing/hostile_test.ts";
+
+const QEMU = archOf({}).qemu.program;
 
 Deno.test.afterAll(printTable);
 
@@ -82,7 +85,7 @@ const STOPS: readonly [
     await Deno.remove(`${project.cache}/guests`, { recursive: true });
     return await project.stallAt("clang-22", "init.c");
   }],
-  ["boot", (project) => project.stallAt("qemu-system-x86_64", "-kernel")],
+  ["boot", (project) => project.stallAt(QEMU, "-kernel")],
 ];
 
 for (const [signal, wanted] of [["SIGKILL", 137], ["SIGINT", 130], ["SIGTERM", 143]] as const) {
@@ -230,13 +233,13 @@ Deno.test("real: QEMU, make and the tool itself are killed", () =>
     const kernel = await digestOf(`${build}/vmlinux`);
 
     const booting = run.spawn(["matrix", CELL]);
-    Deno.kill(await run.find("qemu-system-x86_64"), "SIGKILL");
+    Deno.kill(await run.find(QEMU), "SIGKILL");
     const boot = await run.end(booting);
     assert.deepEqual([boot.code, verdictOf(boot.out)], [6, "qemu-died"], boot.out);
     note("kill -9 of the real QEMU", "qemu-died", boot.code);
 
     const killed = run.spawn(["matrix", CELL]);
-    await run.find("qemu-system-x86_64");
+    await run.find(QEMU);
     killed.kill("SIGKILL");
     assert.equal((await run.end(killed)).code, 137);
     assert.match(await Deno.readTextFile(`${run.out}/latest/junit.xml`), /message="not run/);

@@ -5,6 +5,7 @@
  * the caller's: run/pipeline.ts for whole plans, run/one_cell.ts for a cell that is booted as often as a
  * command likes.
  */
+import { archOf } from "../core/arch/table.ts";
 import type { Host } from "../host/host.ts";
 import { type Paths, RECORDINGS } from "../core/model/paths.ts";
 import type {
@@ -197,6 +198,7 @@ export class CellStages {
     // Once for all boots, unless it fails.
     const accel = this.#accel ?? await (this.#choosing ??= chooseAccel(
       settings.accel,
+      archOf(cell.machine),
       (probe) => boot({ ...guest, ...probe }, this.#host),
       ...this.#tools,
     ).finally(() => this.#choosing = null));

@@ -7,18 +7,19 @@ import type { KernelSpec, Plan, Stage } from "../core/model/model.ts";
 import { comesTo } from "../core/model/stage_table.ts";
 import {
   clangOf,
+  kernelTargets,
   makeArgv,
   type MakeRequest,
   moduleArgv,
   selftestArgv,
 } from "../core/build/make.ts";
+import { archOf } from "../core/arch/table.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import { qemuArgv } from "../core/boot/qemu.ts";
 import { debianSourceTar } from "../core/source/debian.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { bytecodeArgv, runtimeArgv } from "../stages/pack.ts";
 import { findQuickjs } from "../steps/quickjs.ts";
-import { buildTargets } from "../stages/build.ts";
 import { requestOf } from "../stages/configure.ts";
 import { renderFragment } from "../core/kconfig/kconfig.ts";
 import { C_SELFTEST_SOURCE } from "../../selftests/contract/c_programs.ts";
@@ -61,7 +62,7 @@ export async function dryRun(
       const modules = options.lines.some(({ option, value }) =>
         option === "CONFIG_MODULES" && value === "y"
       );
-      make(...buildTargets({ features: modules ? ["modules"] : [] }));
+      make(...kernelTargets(toolchain, modules));
       if (await bringsSelftest(kernel, host)) {
         make("headers");
         const output = `${buildDir}/kmatrix-selftests`;
@@ -74,7 +75,7 @@ export async function dryRun(
       }
     }
     if (reached("pack")) {
-      const quickjs = await findQuickjs(paths, host) ??
+      const quickjs = await findQuickjs(archOf(toolchain), paths, host) ??
         { include: "<quickjs>", library: "<quickjs>/libquickjs.a" };
       const source = `${paths.root}/selftests/runtime/init.c`;
       const dir = `${paths.guests}/<digest>`;

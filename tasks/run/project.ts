@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Reads matrix.yaml and what lies beside it from the disk, and makes a plan of them. */
 import { dirname } from "node:path/posix";
+import { ARCH_NAMES, archNamed } from "../core/arch/table.ts";
 import type { Host } from "../host/host.ts";
 import type {
   Cell,
@@ -46,6 +47,8 @@ export async function loadMatrix(file: string, paths: Paths, host: Host): Promis
     tests: (await declaredTestsIfAny())?.map(({ id }) => id) ?? null,
     llvm: host.env("LLVM"),
     cc: host.env("CC"),
+    // One that is unknown is refused where a plan is made: other commands go without.
+    arch: archNamed(host.env("ARCH")) ?? undefined,
   });
   const allowed = await host.fs.readTextIfAny(
     `${dirname(file)}/splats.yaml`,
@@ -209,9 +212,10 @@ export function makePlan(
 
 /** What machine and environment add. @throws KmatrixError "bad-environment" for another ARCH. */
 function runSettings(settings: Omit<Settings, "kconfigAdd">, host: Host): RunSettings {
-  const arch = host.env("ARCH") || undefined;
-  if (arch !== undefined && !["x86", "x86_64"].includes(arch)) {
-    throw new KmatrixError("usage", "bad-environment", `ARCH=${arch}: only x86_64 is supported`);
+  const arch = host.env("ARCH");
+  if (archNamed(arch) === null) {
+    const text = `ARCH=${arch} is not supported; it may be ${ARCH_NAMES.join(" or ")}`;
+    throw new KmatrixError("usage", "bad-environment", text);
   }
   return {
     ...settings,

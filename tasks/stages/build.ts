@@ -5,7 +5,13 @@ import type { Host } from "../host/host.ts";
 import { moduleFolder, type Paths } from "../core/model/paths.ts";
 import type { KernelBuild, KernelConfig, RunSettings } from "../core/model/model.ts";
 import { collectWarnings, countObjects, ObjectCounter } from "../core/build/build_log.ts";
-import { buildConfinement, makeArgv, type MakeRequest, moduleArgv } from "../core/build/make.ts";
+import {
+  buildConfinement,
+  kernelTargets,
+  makeArgv,
+  type MakeRequest,
+  moduleArgv,
+} from "../core/build/make.ts";
 import {
   type BuildReason,
   explainChanges,
@@ -29,8 +35,8 @@ import {
 import { buildSelftests } from "../steps/c_selftests.ts";
 
 /** What is built: with modules, also those of the selected options. */
-export function buildTargets(config: Pick<KernelConfig, "features">): string[] {
-  return config.features.includes("modules") ? ["vmlinux", "modules"] : ["vmlinux"];
+export function buildTargets(config: Pick<KernelConfig, "features" | "toolchain">): string[] {
+  return kernelTargets(config.toolchain, config.features.includes("modules"));
 }
 
 function makeRequest(config: KernelConfig, settings: RunSettings): MakeRequest {

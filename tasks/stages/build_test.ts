@@ -161,8 +161,11 @@ class Machine {
 }
 
 Deno.test("buildTargets() has the modules where the kernel has any", () => {
-  assert.deepEqual(buildTargets({ features: ["kcov"] }), ["vmlinux"]);
-  assert.deepEqual(buildTargets({ features: ["modules"] }), ["vmlinux", "modules"]);
+  assert.deepEqual(buildTargets({ features: ["kcov"], toolchain: CLANG }), ["vmlinux"]);
+  assert.deepEqual(buildTargets({ features: ["modules"], toolchain: CLANG }), [
+    "vmlinux",
+    "modules",
+  ]);
 });
 
 Deno.test("build() builds the selftests' modules behind a kernel with modules", async () => {

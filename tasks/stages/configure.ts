@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** tinyconfig + fragments → olddefconfig → the gate: every request must have survived. */
+import { archOf } from "../core/arch/table.ts";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type {
@@ -45,6 +46,7 @@ import {
   buildConfinement,
   buildIdentityText,
   clangOf,
+  kernelTargets,
   llvmTool,
   makeArgv,
   type MakeRequest,
@@ -173,7 +175,8 @@ export async function identifyBuild(
     fragment,
     toolchain: compiler,
     variables,
-    targets: ["vmlinux", "modules"],
+    arch: cell.toolchain.arch,
+    targets: kernelTargets(cell.toolchain, true),
   });
   const key = (await sha256(identity)).slice(0, 16);
   const make: MakeRequest = {
@@ -222,20 +225,22 @@ async function toolchainVersion(toolchain: Toolchain, paths: Paths, host: Host):
  */
 async function kconfigState(
   { path, linked }: Pick<SourceTree, "path" | "linked">,
+  toolchain: Toolchain,
   host: Host,
 ): Promise<string> {
   const { code, stdout } = await host.run({
-    argv: ["sh", "-c", LIST_KCONFIG, linked ?? ""],
+    argv: ["sh", "-c", LIST_KCONFIG, linked ?? "", archOf(toolchain).folder],
     cwd: path,
   });
   return code === 0 ? stdout.slice(0, 64) : "";
 }
 
-/** Content of what a configuration is made from; $0 names the file of links out of the tree, if any. */
+/** Content of what a configuration is made from; $0 names the file of
+ * links out of the tree, if any, $1 the folder of the architecture. */
 const LIST_KCONFIG = `set -f
 skip="( -name .git -o -name __pycache__ ) -prune -o"
 read="( -name Kconfig* -o -path ./Makefile -o -path ./scripts/*
-  -o -path ./arch/x86/Makefile* -o -path */configs/* ) -exec sha256sum {} +"
+  -o -path ./$1/Makefile* -o -path */configs/* ) -exec sha256sum {} +"
 {
   find . $skip -xtype f $read
   [ -z "$0" ] || xargs -0 sh -c 'words=$0; set -f; find -L "$@" $words || :' \\
@@ -243,7 +248,7 @@ read="( -name Kconfig* -o -path ./Makefile -o -path ./scripts/*
 } | LC_ALL=C sort | sha256sum`;
 
 async function keptConfig(
-  { buildDir, source }: MakeRequest,
+  { buildDir, source, toolchain }: MakeRequest,
   identity: string,
   host: Host,
 ): Promise<string | null> {
@@ -257,7 +262,7 @@ async function keptConfig(
     if (kept.source === source.digest) return dotConfig;
     const { kconfigTimes } = source;
     const untouched = kconfigTimes !== undefined && kept.kconfigTimes === kconfigTimes;
-    const kconfig = untouched ? kept.kconfig : await kconfigState(source, host);
+    const kconfig = untouched ? kept.kconfig : await kconfigState(source, toolchain, host);
     if (kconfig && kept.kconfig === kconfig) {
       // An edited C file has no say in the configuration.
       const renewed = JSON.stringify({ ...kept, source: source.digest, kconfigTimes });
@@ -294,7 +299,7 @@ async function makeConfig(
     identity,
     source: make.source.digest,
     dotConfig: await sha256(dotConfig),
-    kconfig: await kconfigState(make.source, host),
+    kconfig: await kconfigState(make.source, make.toolchain, host),
     kconfigTimes: make.source.kconfigTimes,
   };
   await host.fs.writeText(`${buildDir}/${STAMP}`, JSON.stringify(stamp));

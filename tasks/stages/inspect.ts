@@ -2,6 +2,7 @@
 /** Looks into the built kernel and its modules: are they instrumented as the configuration says? */
 import { dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
+import { ARCH_NAMES } from "../core/arch/table.ts";
 import { callTables, type Paths } from "../core/model/paths.ts";
 import type { Inspection, KernelBuild, KernelSpec, ModuleInspection } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
@@ -28,6 +29,7 @@ import { type KernelObject, KernelObjects } from "../steps/kernel_objects.ts";
 
 /** The files that decide what is found; a change of one of them makes every kernel unknown. */
 export const RULES = [
+  ...ARCH_NAMES.map((name) => `core/arch/${name}.ts`),
   "core/inspect/elf.ts",
   "core/inspect/instrumentation.ts",
   "core/inspect/instrumented_objects.ts",

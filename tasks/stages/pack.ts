@@ -6,6 +6,7 @@ import type { Paths } from "../core/model/paths.ts";
 import type { Initramfs, Toolchain } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { sha256 } from "../core/text/digest.ts";
+import { archOf } from "../core/arch/table.ts";
 import { clangOf } from "../core/build/make.ts";
 import { initramfsFiles } from "../core/boot/guest_layout.ts";
 import { archive } from "../steps/initramfs_archive.ts";
@@ -19,7 +20,7 @@ import { rememberTests } from "../steps/known_tests.ts";
  *   not bundle.
  */
 export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Promise<Initramfs> {
-  const quickjs = await findQuickjs(paths, host);
+  const quickjs = await findQuickjs(archOf(toolchain), paths, host);
   if (!quickjs) throw new KmatrixError("infra", "missing-tool", "libquickjs is missing");
   const clang = clangOf(toolchain);
   const version = (await probeProgram([clang, "--version"], paths.cache, host)).stdout;

@@ -4,6 +4,7 @@
  * instructions, so the only honest probe is a boot.
  */
 import type { Host } from "../host/host.ts";
+import type { Arch } from "../core/arch/arch.ts";
 import type { Accel, AccelChoice, BootRecord } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { sha256 } from "../core/text/digest.ts";
@@ -30,12 +31,13 @@ export interface ProbeBoot {
  */
 export async function chooseAccel(
   choice: AccelChoice,
+  arch: Arch,
   boot: (probe: ProbeBoot) => Promise<BootRecord>,
   paths: Paths,
   host: Host,
 ): Promise<Accel> {
   if (choice === "tcg") return "tcg";
-  const answer = await probeKvm(boot, paths, host);
+  const answer = await probeKvm(arch, boot, paths, host);
   if (answer === "works") return "kvm";
   if (choice === "kvm") {
     throw new KmatrixError(
@@ -51,6 +53,7 @@ export async function chooseAccel(
 
 /** "works", or the reason why not; remembered for this host, kernel and QEMU. */
 async function probeKvm(
+  arch: Arch,
   boot: (probe: ProbeBoot) => Promise<BootRecord>,
   paths: Paths,
   host: Host,
@@ -60,7 +63,7 @@ async function probeKvm(
     host.fs.readTextIfAny("/etc/machine-id"),
     host.fs.readTextIfAny("/proc/version"),
     host.fs.readTextIfAny("/proc/sys/kernel/random/boot_id"),
-    host.fs.which("qemu-system-x86_64"),
+    host.fs.which(arch.qemu.program),
   ]);
   const file = `${paths.cache}/probes/kvm-${(await sha256(JSON.stringify(facts))).slice(0, 16)}`;
   const known = await host.fs.readTextIfAny(file);

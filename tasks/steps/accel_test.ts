@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { archOf } from "../core/arch/table.ts";
 import type { BootEnd } from "../core/model/model.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
 import { pathsFor } from "../core/model/paths.ts";
@@ -47,7 +48,7 @@ async function onMachine(
       return bootRecord(nothing, { end });
     };
     const paths = pathsFor("/project", dir, null);
-    await body((choice) => chooseAccel(choice, boot, paths, host), host, probes);
+    await body((choice) => chooseAccel(choice, archOf({}), boot, paths, host), host, probes);
   });
 }
 

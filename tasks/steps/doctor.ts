@@ -54,7 +54,7 @@ async function probe(
       return { ok: false, found: "missing" };
     }
     case "quickjs": {
-      const found = await findQuickjs(paths, host);
+      const found = await findQuickjs(probe.arch, paths, host);
       return found ? { ok: true, found: found.library } : { ok: false, found: "missing" };
     }
     case "sandbox": {

@@ -4,6 +4,7 @@
  * Nothing in it is written.
  */
 import { dirname, resolve } from "node:path/posix";
+import { ARCHITECTURES } from "../core/arch/table.ts";
 import type { Host } from "../host/host.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { sha256 } from "../core/text/digest.ts";
@@ -16,8 +17,15 @@ export interface KernelTree {
   readonly version: string;
 }
 
+/** Of the architectures that are built for. */
+const FOLDERS = Object.values(ARCHITECTURES).map(({ folder }) => folder);
+
 /** What kbuild's own check calls an unclean tree (the outputmakefile rule of the top Makefile). */
-const IN_TREE_LEFTOVERS = [".config", "include/config", "arch/x86/include/generated"];
+const IN_TREE_LEFTOVERS = [
+  ".config",
+  "include/config",
+  ...FOLDERS.map((folder) => `${folder}/include/generated`),
+];
 
 /** The first lines of the top Makefile; other projects leave the last number out. */
 const VERSION_LINES =
@@ -64,11 +72,15 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
   const makefile = texts[0];
   const version = VERSION_LINES.exec(makefile ?? "");
   if (!version) throw await noTree(path, makefile ?? null, host);
-  for (const folder of ["kernel", ...await host.fs.exists(`${path}/arch`) ? ["arch/x86"] : []]) {
-    if (await host.fs.exists(`${path}/${folder}`)) continue;
+  const arches = await host.fs.exists(`${path}/arch`) ? [FOLDERS] : [];
+  for (const either of [["kernel"], ...arches]) {
+    const there = await Promise.all(either.map((folder) => host.fs.exists(`${path}/${folder}`)));
+    if (there.includes(true)) continue;
     throw wrong(
       "no-kernel-tree",
-      `${path} has the Makefile of a kernel and no ${folder}/: another project's, or a part of a tree`,
+      `${path} has the Makefile of a kernel and no ${
+        either.join("/ or ")
+      }/: another project's, or a part of a tree`,
       "A sparse checkout is made whole by `git sparse-checkout disable`.",
     );
   }
@@ -147,8 +159,8 @@ export interface TreeState {
 }
 
 /** Lines of the list that are files which decide about a configuration (stages/configure.ts). */
-const KCONFIG_LINES =
-  "(^|/)Kconfig[^/ ]* [0-9]+ |^(\\./)?Makefile |^(\\./)?scripts/|^(\\./)?arch/x86/Makefile|/configs/";
+const KCONFIG_LINES = "(^|/)Kconfig[^/ ]* [0-9]+ |^(\\./)?Makefile |^(\\./)?scripts/|" +
+  `^(\\./)?(${FOLDERS.join("|")})/Makefile|/configs/`;
 
 /**
  * Size, times and inode of a file: a second per 90,000 files, and no git. The second time is the

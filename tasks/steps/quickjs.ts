@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Finds libquickjs, or brings it through an apt state of our own where the release lacks it. */
+import type { Arch } from "../core/arch/arch.ts";
 import type { CommandResult, Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { APT_ERROR } from "../core/source/transfer.ts";
@@ -14,17 +15,21 @@ export interface Quickjs {
 }
 
 /** Debian and Fedora, then the private copy. */
-export async function findQuickjs(paths: Paths, host: Host): Promise<Quickjs | null> {
+export async function findQuickjs(
+  { debian }: Arch,
+  paths: Paths,
+  host: Host,
+): Promise<Quickjs | null> {
   const places: readonly Quickjs[] = [
     {
       include: "/usr/include/quickjs",
-      library: "/usr/lib/x86_64-linux-gnu/quickjs/libquickjs.a",
+      library: `/usr/lib/${debian.libraries}/quickjs/libquickjs.a`,
     },
     { include: "/usr/include/quickjs", library: "/usr/lib/quickjs/libquickjs.a" },
     { include: "/usr/include/quickjs", library: "/usr/lib64/quickjs/libquickjs.a" },
     {
       include: `${paths.quickjs}/usr/include/quickjs`,
-      library: `${paths.quickjs}/usr/lib/x86_64-linux-gnu/quickjs/libquickjs.a`,
+      library: `${paths.quickjs}/usr/lib/${debian.libraries}/quickjs/libquickjs.a`,
     },
   ];
   for (const place of places) {
@@ -41,7 +46,11 @@ const SUITE = "trixie";
  * Downloads libquickjs and unpacks it into the cache. State, cache and sources of this apt call are
  * ours alone: the system's apt configuration is read for the mirror and never changed.
  */
-export async function fetchPrivateQuickjs(paths: Paths, host: Host): Promise<void> {
+export async function fetchPrivateQuickjs(
+  { debian }: Arch,
+  paths: Paths,
+  host: Host,
+): Promise<void> {
   const dir = `${paths.cache}/toolchain/apt`;
   for (const name of ["state/lists/partial", "cache/archives/partial", "empty"]) {
     await host.fs.makeDir(`${dir}/${name}`);
@@ -61,7 +70,7 @@ export async function fetchPrivateQuickjs(paths: Paths, host: Host): Promise<voi
       `Dir::Etc::sourcelist=${dir}/sources.list`,
       `Dir::Etc::sourceparts=${dir}/empty`,
       "Acquire::Languages=none",
-      "APT::Architecture=amd64",
+      `APT::Architecture=${debian.packages}`,
       // The unprivileged user of apt may not be able to write below the project's folder.
       "APT::Sandbox::User=",
     ].flatMap((option) => ["-o", option]),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { archOf } from "../core/arch/table.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
@@ -28,7 +29,7 @@ async function fetched(codes: readonly number[], dir: string): Promise<[string[]
       return { code };
     },
   });
-  await fetchPrivateQuickjs(paths, host);
+  await fetchPrivateQuickjs(archOf({}), paths, host);
   assert.ok(await host.fs.exists(paths.quickjs));
   return [asked, host];
 }

@@ -141,7 +141,9 @@ async function installWithApt(
   }
   if (packages.length < wanted.length) {
     host.log("notice", "this release has no libquickjs: taking it into the cache, apart from apt");
-    await fetchPrivateQuickjs(paths, host);
+    for (const { probe } of requirements) {
+      if (probe.kind === "quickjs") await fetchPrivateQuickjs(probe.arch, paths, host);
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 /// <reference lib="deno.unstable" />
 import assert from "node:assert/strict";
 import { dirname } from "node:path/posix";
+import { ARCH_NAMES } from "../core/arch/table.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -19,7 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["selftests/kcov/tests"],
   ["selftests/crash", "selftests/session"],
   ["selftests"],
-  ["tasks/core/kconfig"],
+  ["tasks/core/kconfig", "tasks/core/arch"],
   ["tasks/core/model"],
   ["tasks/core/text"],
   ["tasks/core/source", "tasks/core/build"],
@@ -175,6 +176,48 @@ Deno.test("one file takes cells through their stages", () => {
     inRoom(name, "tasks/run", "tasks/commands") && imports.includes("tasks/stages/inspect.ts")
   );
   assert.deepEqual(callers.map(({ name }) => name), ["tasks/run/cell_stages.ts"]);
+});
+
+/** Words of one architecture. */
+const ARCHITECTURE_WORDS = new RegExp(
+  [
+    // Of x86-64: names, folders, packages, images.
+    ...["x86", "amd64", "i386", "\\b[bz]Image\\b"],
+    // QEMU: programs, machines, devices, the console, what the exit device makes of 0x10.
+    ...["qemu-system-", "qemu-x86", "\\bmicrovm\\b", "\\bq35\\b", "\\bisa-debug", "\\bttyS0\\b"],
+    ...["\\bend ?[:=] ?33\\b", "\\bexpect: \\[33\\]"],
+    // Command line and options of the kernel.
+    ...["\\breboot=t\\b", "lapic", "IOPL"],
+    // Registers, calls and relocations.
+    ...["\\bR(?:IP|SP|AX|DI)\\b", "\\bEIP\\b", "EFLAGS:", "\\b0xe8\\b", "\\bR_X86", "ENDBR"],
+    // Functions on stacks.
+    ...["\\bx64_", "sysenter", "sysvec", "\\bel[01][th]?_", "__irq_svc"],
+  ].join("|"),
+);
+const ARCH_ROOM = "tasks/core/arch";
+/** Files of tasks/ that may have such words, each with the reason. */
+const KNOW_AN_ARCHITECTURE: Readonly<Record<string, string>> = {
+  "tasks/core/console/complaints.ts":
+    "one table of titles, whose order decides between those of all architectures",
+  "tasks/testing/console_samples.ts": "samples: kernel logs as they are",
+  "tasks/testing/tiny_elf.ts": "makes files for x86-64, which tests hold its facts against",
+};
+
+Deno.test("facts of an architecture stand in core/arch/ alone", () => {
+  const knowing = SOURCES.filter(({ name, room }) => inRoom(name, "tasks") && room !== ARCH_ROOM)
+    .filter(({ text }) => ARCHITECTURE_WORDS.test(code(text))).map(({ name }) => name);
+  assert.deepEqual(knowing.sort(), Object.keys(KNOW_AN_ARCHITECTURE).sort());
+});
+
+Deno.test("an architecture is known by its name in the table alone", () => {
+  const files = SOURCES.filter(({ room }) => room === ARCH_ROOM);
+  for (const name of ARCH_NAMES) {
+    const file = `${ARCH_ROOM}/${name}.ts`;
+    const users = SOURCES.filter(({ imports }) => imports.includes(file)).map(({ name }) => name);
+    const besides = Object.keys(KNOW_AN_ARCHITECTURE);
+    assert.deepEqual(users.filter((one) => !besides.includes(one)), [`${ARCH_ROOM}/table.ts`]);
+    assert.ok(files.some((one) => one.name === file), `${file} has the facts of ${name}`);
+  }
 });
 
 const MAX_FILE_LINES = 400;

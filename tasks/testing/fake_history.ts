@@ -5,10 +5,13 @@
  */
 import assert from "node:assert/strict";
 import $ from "dax";
+import { archOf } from "../core/arch/table.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import type { FakeProject } from "./fake_project.ts";
-import { type Act, record, scripted } from "./recorder.ts";
+import { type Act, FINISHED, record, scripted } from "./recorder.ts";
 import { tinyKernel } from "./tiny_elf.ts";
+
+const ARCH = archOf({});
 
 /** What a commit is to its builder and to who boots it. */
 export interface FakeCommit {
@@ -71,7 +74,7 @@ export async function installHistoryPrograms(
       declared: DECLARED.find((test) => test.id === id)!,
     }));
     const recording = record({ cell: "tree/kcov", features: ["kcov"], tests });
-    await project.setBoot(name, { recording, end: 33 });
+    await project.setBoot(name, { recording, end: FINISHED });
   }
   const panic = "Kernel panic - not syncing: VFS: Unable to mount root fs";
   const tests = [{ ...scripted(HUNTED, { do: "vanish" as const }, { console: [panic] }) }];
@@ -174,7 +177,7 @@ fi
     "\n  ",
   );
   await prepend(
-    "qemu-system-x86_64",
+    ARCH.qemu.program,
     `case " $* " in *" --version "*) ;; *)
   for word; do case "$word" in
     file,id=results,path=*) results=\${word#*path=};;

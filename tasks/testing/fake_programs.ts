@@ -4,6 +4,10 @@
  * scripts in the place of clang, ld.lld, the LLVM tools and QEMU. A switch is a file in `switches/`;
  * the scripts look for it each time they start.
  */
+import { archOf } from "../core/arch/table.ts";
+import { FINISHED } from "./recorder.ts";
+
+const { qemu: QEMU } = archOf({});
 
 /** What can be made to go wrong, and by whom it is looked at. */
 export type Switch =
@@ -123,7 +127,7 @@ cp ${dir}/bin/vmlinux.$kind "$out"
 
 function emulator(dir: string): Record<string, string> {
   return {
-    "qemu-system-x86_64":
+    [QEMU.program]:
       `case " $* " in *" --version "*) echo "QEMU emulator version 7.2.22 (Debian)"; exit;; esac
 ${startedLine(dir, "qemu")}
 for word; do case "$word" in
@@ -134,7 +138,7 @@ cell=\${results#${dir}/out/*/}
 boot=${dir}/boots/\${cell%/results.log}
 end=$(cat "$boot/end")
 if [ "$end" = refuses ]; then
-  echo "qemu-system-x86_64: -machine microvm: unsupported machine type" >&2
+  echo "${QEMU.program}: -machine ${QEMU.machineType}: unsupported machine type" >&2
   exit 1
 fi
 cat "$boot/console"
@@ -142,7 +146,7 @@ cat "$boot/results" > "$results"
 if [ "$end" = floods ]; then
   left=$(cat "$boot/flood")
   while [ "$left" -gt 0 ]; do cat ${dir}/bin/mebibyte; left=$((left - 1)); done
-  end=33
+  end=${FINISHED}
 fi
 case "$end" in
   killed) kill -9 $$;;

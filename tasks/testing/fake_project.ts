@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { dirname } from "node:path/posix";
+import { archOf } from "../core/arch/table.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { flagsOf } from "../commands/command.ts";
 import { COMMANDS } from "../commands/mod.ts";
@@ -20,8 +21,10 @@ import {
 } from "./fake_programs.ts";
 import { projectFiles } from "./fake_tree.ts";
 import { mutedImports } from "./muted.ts";
-import { record, type Recording, type Script, scripted } from "./recorder.ts";
+import { FINISHED, record, type Recording, type Script, scripted } from "./recorder.ts";
 import { tinyKernel } from "./tiny_elf.ts";
+
+const ARCH = archOf({});
 
 /** What QEMU does with one cell. */
 export interface FakeBoot {
@@ -96,7 +99,7 @@ export class FakeProject {
     }
     const quickjs = "cache/toolchain/quickjs/usr";
     await this.write(`${quickjs}/include/quickjs/quickjs.h`, "");
-    await this.write(`${quickjs}/lib/x86_64-linux-gnu/quickjs/libquickjs.a`, "");
+    await this.write(`${quickjs}/lib/${ARCH.debian.libraries}/quickjs/libquickjs.a`, "");
     await this.write("bin/vmlinux.kcov", tinyKernel({ calls: { __sanitizer_cov_trace_pc: 1000 } }));
     await this.write("bin/vmlinux.plain", tinyKernel({ calls: {} }));
     const line = `[    1.000000] ${"flood ".repeat(8)}\r\n`;
@@ -116,7 +119,7 @@ export class FakeProject {
       await Deno.remove(path, { recursive: true }).catch(() => {});
     }
     for (const cell of Object.keys(CELLS)) {
-      await this.setBoot(cell, { recording: record(soundScript(cell)), end: 33 });
+      await this.setBoot(cell, { recording: record(soundScript(cell)), end: FINISHED });
     }
   }
 

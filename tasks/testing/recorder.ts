@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: MIT
 /** Recordings of boots that never were, made by the guest's own runner and encoder. */
-import { encodeFrame, type FrameKind, FrameWriter } from "../../selftests/contract/frames.ts";
+import {
+  encodeFrame,
+  EXIT_FINISHED,
+  type FrameKind,
+  FrameWriter,
+} from "../../selftests/contract/frames.ts";
 import { AssertionError } from "../../selftests/harness/asserts.ts";
 import { SkipError } from "../../selftests/harness/fixtures.ts";
 import { type ChildEnd, runTests } from "../../selftests/harness/runner.ts";
 import type { BootRecord, DeclaredTest, Feature } from "../core/model/model.ts";
 import { decodeFrames } from "../core/judge/frames.ts";
-import { qemuExitCode } from "../core/boot/qemu.ts";
+import { archOf } from "../core/arch/table.ts";
 import { sampleTest } from "./samples.ts";
+
+const ARCH = archOf({});
+/** QEMU's exit code behind a guest that came to its end. */
+export const FINISHED = ARCH.qemu.exitCode(EXIT_FINISHED);
 
 /** What a scripted test does; `end` is how its child process ends by something else than itself. */
 export type Act =
@@ -94,7 +103,10 @@ export function record(script: Script): Recording {
       cell,
       {
         nowMs: () => uptimeMs += 1.5,
-        describe: () => ({ release: "6.12.0", cmdline: "console=ttyS0" }),
+        describe: () => ({
+          release: "6.12.0",
+          cmdline: ARCH.qemu.commandLine({ accel: "tcg", cpus: 1 })[0]!,
+        }),
         send: (kind, payload) => writer.text(kind, payload),
         mark(line) {
           print(line);
@@ -156,8 +168,8 @@ export function bootRecord(recording: Recording, other: Partial<BootRecord> = {}
   return {
     cell: "linux-6.12/kcov",
     accel: "tcg",
-    argv: ["qemu-system-x86_64"],
-    end: { kind: "exited", code: qemuExitCode(0x10) },
+    argv: [ARCH.qemu.program],
+    end: { kind: "exited", code: FINISHED },
     durationMs: 1800,
     features: ["kcov"],
     filter: [],

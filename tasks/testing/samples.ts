@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Small values of the model for tests; each takes what a test wants to be different. */
+import { archOf } from "../core/arch/table.ts";
 import {
   type Cell,
   type CellId,
@@ -17,7 +18,13 @@ import {
 import { NO_FACTS } from "../core/report/cell_facts.ts";
 
 export const CLANG: Toolchain = { id: "clang-22", llvm: "-22" };
-export const UNI: Machine = { id: "uni", cpus: 1, memoryMiB: 256, type: "microvm", cmdline: "" };
+export const UNI: Machine = {
+  id: "uni",
+  cpus: 1,
+  memoryMiB: 256,
+  type: archOf({}).qemu.machineType,
+  cmdline: "",
+};
 export const SMP4: Machine = { ...UNI, id: "smp4", cpus: 4, memoryMiB: 512 };
 
 export function sampleKernel(id: string, other: Partial<KernelSpec> = {}): KernelSpec {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/** ELF files of a few sections, for tests of what reads kernels, objects and modules. */
+/** ELF files of a few sections for x86-64, for tests of what reads kernels, objects and modules. */
+import { X86_64 } from "../core/arch/x86_64.ts";
 
 const HEADER_BYTES = 64;
 const SECTION_BYTES = 64;
@@ -36,6 +37,7 @@ export function tinyElf(sections: readonly TinySection[]): Uint8Array<ArrayBuffe
   const bytes = new Uint8Array(size + SECTION_BYTES * (all.length + 1));
   const view = new DataView(bytes.buffer);
   bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  view.setUint16(0x12, X86_64.elfMachine, true);
   view.setBigUint64(0x28, BigInt(size), true);
   view.setUint16(0x3a, SECTION_BYTES, true);
   view.setUint16(0x3c, all.length + 1, true);

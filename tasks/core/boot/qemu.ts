@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** The QEMU command line, as small functions that each say what their arguments are for. */
+import { dirname, join } from "node:path/posix";
+import type { QemuFacts } from "../arch/arch.ts";
+import { ARCHITECTURES, archOf } from "../arch/table.ts";
 import type { Accel, ExitCause, Machine } from "../model/model.ts";
-import { EXIT_PORT, RESULTS_PORT } from "../../../selftests/contract/frames.ts";
 
 export interface QemuRequest {
   readonly vmlinux: string;
@@ -29,9 +31,12 @@ export function exitCause(code: number, log: string): ExitCause | null {
   return log.includes(`${SHUTDOWN_EVENT} reason=${GUEST_SHUTDOWN}`) ? "power-off" : "reset";
 }
 
-/** QEMU's exit code for a code written to the exit port. */
-export function qemuExitCode(guestCode: number): number {
-  return (guestCode << 1) | 1;
+/**
+ * Whether QEMU's exit code is that of a guest which gave this code to its exit device, on any
+ * architecture: no code of one is that of another outcome elsewhere.
+ */
+export function endedWith(guestCode: number, qemuCode: number): boolean {
+  return Object.values(ARCHITECTURES).some(({ qemu }) => qemu.exitCode(guestCode) === qemuCode);
 }
 
 /** No default devices, no user configuration, no display, no network: only what is listed. */
@@ -46,24 +51,14 @@ const confined = () => [
 /** One line in its log when the guest switches its machine off (trace event of softmmu). */
 const traced = () => ["-trace", `enable=${SHUTDOWN_EVENT}`];
 
-// TCG carries out `rep movsb` byte by byte, which a kernel takes for the fast way to copy a page where
-// it finds ERMS; and each change of SMAP's flag, around every copy from user memory, takes it to
-// another TLB. Without the three the boot of linux-6.12/kcov takes a tenth less CPU time.
-const TCG_CPU = "max,-erms,-fsrm,-smap";
-
-const accelerator = (accel: Accel) =>
+const accelerator = (accel: Accel, { cpu }: QemuFacts) =>
   accel === "kvm"
-    ? ["-accel", "kvm", "-cpu", "host"]
-    : ["-accel", "tcg,thread=multi", "-cpu", TCG_CPU];
+    ? ["-accel", "kvm", "-cpu", cpu.kvm]
+    : ["-accel", "tcg,thread=multi", "-cpu", cpu.tcg];
 
-// TCG has no kvmclock and needs the PIT and the PIC; without ACPI the firmware's MP table is used.
-const MACHINE_TYPES: Readonly<Record<string, string>> = {
-  microvm: "microvm,acpi=off,pit=on,pic=on",
-};
-
-const machineType = (machine: Machine) => [
+const machineType = ({ type }: Machine, { machineValues }: QemuFacts) => [
   "-machine",
-  MACHINE_TYPES[machine.type] ?? machine.type,
+  machineValues[type] ?? type,
 ];
 
 // Each CPU is a socket: of the cores of one socket, SeaBIOS's MP table (types pc and q35) shows one.
@@ -89,65 +84,51 @@ const terminal = (log: string) => [
 
 const debuggerAt = (port: number) => ["-S", "-gdb", `tcp:127.0.0.1:${port}`];
 
-/** The result channel: one byte a port write, no driver of the kernel under test in its way. */
-const results = (file: string) => [
+/** The result channel: a file, and the device that the guest reaches it by. */
+const results = (file: string, { resultsDevice }: QemuFacts) => [
   "-chardev",
   `file,id=results,path=${file.replaceAll(",", ",,")}`,
-  "-device",
-  `isa-debugcon,iobase=0x${RESULTS_PORT.toString(16)},chardev=results`,
+  ...resultsDevice("results"),
 ];
 
-/** One port write ends QEMU, without a shutdown path of the kernel. */
-const exitDevice = () => ["-device", `isa-debug-exit,iobase=0x${EXIT_PORT.toString(16)},iosize=4`];
-
-/** vmlinux itself boots through its PVH entry note: no decompression. */
 const kernel = (request: QemuRequest) => [
   "-kernel",
-  request.vmlinux,
+  bootImage(request),
   "-initrd",
   request.initramfs,
   "-append",
   kernelCommandLine(request),
 ];
 
+/** The file that QEMU loads: vmlinux, or what the architecture has made of it. */
+function bootImage({ vmlinux, machine }: QemuRequest): string {
+  const { file } = archOf(machine).image;
+  return file === "vmlinux" ? vmlinux : join(dirname(vmlinux), file);
+}
+
 /** The kernel command line. */
 export function kernelCommandLine({ machine, accel }: {
-  readonly machine: Pick<Machine, "cmdline" | "cpus">;
+  readonly machine: Pick<Machine, "cmdline" | "cpus" | "arch">;
   readonly accel: Accel;
 }): string {
-  return [
-    "console=ttyS0",
-    // A panic reboots at once, and -no-reboot turns a reboot into QEMU's end.
-    "panic=-1",
-    // By a triple fault: the other ways wait 18 s for a keyboard controller that is not there.
-    "reboot=t",
-    // Tells the loops-per-jiffy figure instead of measuring it for a quarter of a second.
-    "lpj=4000000",
-    // The PIT is known to interrupt; to see it do so takes four jiffies.
-    accel === "tcg" && "no_timer_check",
-    // Two measurements of the APIC's timer, a tenth of a second each. One CPU does without: it has the
-    // PIT. With more, the timer is what every other CPU's clock comes from.
-    accel === "tcg" && machine.cpus === 1 && "nolapic_timer",
-    // On one CPU the kernel would take the lock prefixes out of its code, place after place, and what
-    // has been translated of each page is translated again: 40 ms.
-    accel === "tcg" && machine.cpus === 1 && "noreplace-smp",
-    machine.cmdline,
-  ].filter(Boolean).join(" ");
+  const own = archOf(machine).qemu.commandLine({ accel, cpus: machine.cpus });
+  return [...own, machine.cmdline].filter(Boolean).join(" ");
 }
 
 /** The whole argv. */
 export function qemuArgv(request: QemuRequest): string[] {
+  const { qemu } = archOf(request.machine);
   return [
-    "qemu-system-x86_64",
+    qemu.program,
     ...bare(),
     ...confined(),
     ...traced(),
-    ...machineType(request.machine),
-    ...accelerator(request.accel),
+    ...machineType(request.machine, qemu),
+    ...accelerator(request.accel, qemu),
     ...size(request.machine),
     ...(request.terminal ? terminal(request.terminal.log) : console()),
-    ...results(request.resultsFile),
-    ...exitDevice(),
+    ...results(request.resultsFile, qemu),
+    ...qemu.exitDevice,
     ...kernel(request),
     ...(request.gdbPort === undefined ? [] : debuggerAt(request.gdbPort)),
     ...(request.machine.qemuArgs ?? []),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The make command lines of a kernel build, and the key under which a build is kept. */
 import { relative } from "node:path/posix";
+import { archOf } from "../arch/table.ts";
 import type { SourceTree, Toolchain } from "../model/model.ts";
 import type { Confinement } from "./sandbox.ts";
 
@@ -24,6 +25,12 @@ export function unbuildable(path: string): string | undefined {
   return /[\s:#$%&'"()*;<>?[\\\]`{|}!]/.exec(path)?.[0];
 }
 
+/** Every make target that a kernel may be built by: its modules too, where it has some. */
+export function kernelTargets(toolchain: Pick<Toolchain, "arch">, modules: boolean): string[] {
+  const image = archOf(toolchain).image.target;
+  return [...new Set(["vmlinux", ...(modules ? ["modules"] : []), image])];
+}
+
 /** What every make call of one build has in common. */
 export interface MakeRequest {
   readonly source: Pick<SourceTree, "path" | "digest" | "stamp" | "kconfigTimes" | "linked">;
@@ -38,9 +45,9 @@ export interface MakeRequest {
  * Variables that decide what the compiler produces, without those that only name places.
  * The stamps are fixed so that equal input gives equal output (kbuild/reproducible-builds.rst).
  */
-export function stampVariables(): Record<string, string> {
+export function stampVariables(toolchain: Pick<Toolchain, "arch">): Record<string, string> {
   return {
-    ARCH: "x86_64",
+    ARCH: archOf(toolchain).name,
     KBUILD_BUILD_TIMESTAMP: "Thu Jan  1 00:00:00 UTC 2026",
     KBUILD_BUILD_USER: "kmatrix",
     KBUILD_BUILD_HOST: "kmatrix",
@@ -74,7 +81,7 @@ export function makeArgv(request: MakeRequest, targets: readonly string[]): stri
     O: buildDir,
     LLVM: toolchain.llvm,
     ...(toolchain.cc === undefined ? {} : { CC: toolchain.cc }),
-    ...stampVariables(),
+    ...stampVariables(toolchain),
     KCFLAGS: [...compilerFlags(source.path, buildDir), KCFLAGS].filter(Boolean).join(" "),
     ...others,
   };
@@ -123,7 +130,7 @@ export function selftestArgv(
     "-C",
     `${source.path}/${folder}`,
     `OUTPUT=${output}`,
-    "ARCH=x86_64",
+    `ARCH=${archOf(toolchain).name}`,
     `LLVM=${toolchain.llvm}`,
     ...(toolchain.cc === undefined ? [] : [`CC=${toolchain.cc}`]),
     // As `make headers` leaves them; lib.mk would look into the source tree.
@@ -145,13 +152,15 @@ export interface BuildIdentity {
   /** `clang --version` and `ld.lld --version`, so that an upgraded compiler is another one. */
   readonly toolchain: string;
   readonly variables: Readonly<Record<string, string>>;
+  /** What it is built for. */
+  readonly arch?: Toolchain["arch"];
   readonly targets: readonly string[];
 }
 
 /** A canonical text of the identity; its SHA-256 is the build key. */
 export function buildIdentityText(identity: BuildIdentity): string {
   const sorted = Object.fromEntries(
-    Object.entries({ ...stampVariables(), ...identity.variables }).sort(([a], [b]) =>
+    Object.entries({ ...stampVariables(identity), ...identity.variables }).sort(([a], [b]) =>
       a < b ? -1 : 1
     ),
   );

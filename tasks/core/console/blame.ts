@@ -3,6 +3,7 @@
  * Which function a complaint of the kernel is blamed on, from which of its stacks; and the
  * fingerprint by which one complaint is known again in another cell.
  */
+import { inAnyLog } from "../arch/logs.ts";
 import { crc32, utf8Bytes } from "../../../selftests/contract/frames.ts";
 import { plainName, type StackFrame } from "./stack_frame.ts";
 import { type Stack, stacksOf } from "./stack_trace.ts";
@@ -212,7 +213,10 @@ function functionsOf(
   return [blamed, ...rest.slice(at + 1)].slice(0, FRAMES_COMPARED).map(sourceName);
 }
 
-const SYSTEM_CALL = /^_*(?:(?:x64|ia32|arm64|riscv|s390x?|se|do)_)?(?:compat_)?(?:sys|SyS|SYSC)_/;
+const SYSTEM_CALL = new RegExp(
+  `^_*(?:(?:${inAnyLog(({ systemCallPrefix }) => systemCallPrefix)}|se|do)_)?` +
+    "(?:compat_)?(?:sys|SyS|SYSC)_",
+);
 
 /**
  * The name under which a function is known in every kernel: system calls without what their wrappers

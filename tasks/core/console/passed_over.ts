@@ -2,8 +2,11 @@
 /**
  * Functions that stand on a stack and do not say what went wrong: the function that a complaint is
  * blamed on is the innermost that is none of these. Names are those of the kernel's source
- * (kallsyms without a compiler's suffixes), of all versions that logs come from.
+ * (kallsyms without a compiler's suffixes), of all versions that logs come from; those that one
+ * architecture alone has are in core/arch/.
  */
+
+import { passedOverInAnyLog } from "../arch/logs.ts";
 
 /**
  * How much a function tells where a stack has nothing better, the most telling first: a helper was
@@ -67,13 +70,10 @@ export const PASSED_OVER: readonly PassedOver[] = [
     what: "traps, exceptions and oopses",
     reason: "the fault is where they came from",
     names: [
-      /^(asm_call_\w*on_stack|run_(sysvec_|irq_)?on_irqstack\w*|call_on_irqstack\w*)$/,
-      /^(asm_)?(exc|sysvec)_\w+$|^noist_exc_\w+$|^(error|paranoid|nmi)_(entry|exit|return)$|^(asm_|xen_)?(common|spurious)_interrupt\w*$/,
-      /^die(_body|_addr|_kernel_fault)?$|^oops_(begin|end|enter|exit)$|^(page_fault|kernelmode_fixup_or)_oops$|^kernelmode_fixup_or_oops$|^bad_area\w*$|^no_context$|^make_task_dead$|^arm_notify_die$/,
-      /^do_(trap\w*|error_trap|int3\w*|kern_addr_fault|user_addr_fault|page_fault|kernel_fault|translation_fault|bad_area|bad|sea|mem_abort|tag_check_fault\w*|tag_recovery|alignment_fault|sp_pc_abort|undef\w*|debug_exception|serror|invalid_op|general_protection|divide_error|stack_segment|double_fault|nmi|bounds|overflow|simd\w*|el1_\w+|DataAbort|PrefetchAbort)$/,
-      /^(page_fault|async_page_fault|general_protection|invalid_op|divide_error|double_fault|stack_segment|int3|trace_page_fault|machine_check|simd_coprocessor_error|df_debug|first_nmi|end_repeat_nmi|repeat_nmi)$/,
-      /^(el1t?|el1h)_?(64_)?(sync|irq|fiq|error|abort|dbg|undef|brk64|bti|gcs|fpac|pc|inv|da|ia)\w*$|^el1_interrupt$|^(brk_handler|call_break_hook|bug_brk_handler|call_el1_break_hook|bad_mode|bad_stack|handle_bad_stack)$/,
-      /^handle_(page_fault|stack_overflow|exception|fault|reserved_trap)$|^rewind_stack_and_make_dead$|^fixup_(bug|\w*exception)$|^extable_\w+$|^is_prefetch$|^spurious_kernel_fault\w*$|^program_check_\w+$/,
+      ...passedOverInAnyLog("traps"),
+      /^die(_body|_addr|_kernel_fault)?$|^oops_(begin|end|enter|exit)$|^(page_fault|kernelmode_fixup_or)_oops$|^kernelmode_fixup_or_oops$|^bad_area\w*$|^no_context$|^make_task_dead$/,
+      /^do_(page_fault|kernel_fault|bad_area)$/,
+      /^handle_(page_fault|stack_overflow|exception|fault|reserved_trap)$|^fixup_(bug|\w*exception)$|^extable_\w+$/,
     ],
   },
   {
@@ -81,9 +81,9 @@ export const PASSED_OVER: readonly PassedOver[] = [
     what: "interrupt entry, the tick, watchdogs and stall detectors",
     reason: "they came in between and found the fault elsewhere",
     names: [
-      /^(smp_|xen_)?(local_|trace_)?(apic_timer|reschedule|call_function\w*|irq_work|thermal|error)_interrupt\w*$|^smp_apic_timer_interrupt\w*$|^(ret_from_intr|retint_\w+|do_IRQ|call_on_irq_?stack|run_(sysvec|irq)_on_irqstack\w*|restore_regs_and_return_to_kernel|timer_interrupt|lapic_next_\w+|arch_timer_handler\w*)$/,
-      /^(handle_(edge|level|fasteoi|percpu\w*|simple|nested)_irq|handle_irq_event\w*|handle_irq_desc|generic_handle_\w*irq\w*|handle_domain_irq|gic_handle_irq\w*|do_interrupt_handler|irq_(enter|exit)\w*|dynamic_irq\w*|note_interrupt|handle_arch_irq)$/,
-      /^(watchdog\w*|softlockup\w*|lockup_detector\w*|hardlockup\w*|perf_event_overflow|nmi_handle|default_do_nmi|intel_pmu_handle_irq\w*|perf_event_nmi_handler|nmi_trigger\w*|nmi_cpu_backtrace\w*|nmi_backtrace\w*|trigger_\w*(backtrace|cpu)\w*|arch_trigger_\w+)$/,
+      ...passedOverInAnyLog("interrupts"),
+      /^(handle_(edge|level|fasteoi|percpu\w*|simple|nested)_irq|handle_irq_event\w*|handle_irq_desc|generic_handle_\w*irq\w*|handle_domain_irq|irq_(enter|exit)\w*|dynamic_irq\w*|note_interrupt|handle_arch_irq)$/,
+      /^(watchdog\w*|softlockup\w*|lockup_detector\w*|hardlockup\w*|perf_event_overflow|nmi_handle|default_do_nmi|perf_event_nmi_handler|nmi_trigger\w*|nmi_cpu_backtrace\w*|nmi_backtrace\w*|trigger_\w*(backtrace|cpu)\w*|arch_trigger_\w+)$/,
       /^(update_process_times|tick_(sched|nohz|handle|periodic|do_update|irq|program|setup)\w*|scheduler_tick|sched_tick|hrtimer_(run_queues|interrupt|run)\w*|run_hrtimer|hrtimer_run_queues|clockevents_program_\w+|account_process_tick)$/,
       /^rcu_\w*(stall|sched_clock_irq|dump|check_gp|pending|check_callbacks)\w*$|^print_\w*stall\w*$|^check_(cpu_stall|hung_(task|uninterruptible)\w*)$/,
       /^irqentry_(exit|enter)\w*$|^raw_irqentry\w*$|^preempt_schedule(_\w+)?$|^preempt_count_(add|sub)$/,
@@ -112,7 +112,8 @@ export const PASSED_OVER: readonly PassedOver[] = [
     what: "the idle loop",
     reason: "an idle CPU does nothing",
     names: [
-      /^(do_idle|default_idle\w*|(pv_)?native_(safe_)?halt|arch_(safe_halt|cpu_idle\w*)|cpu_(idle\w*|do_idle|startup_entry)|cpuidle_\w+|call_cpuidle|acpi_(idle|safe_halt)\w*|mwait_idle\w*|intel_idle\w*|poll_idle|psci_enter\w*|amd_e400_idle|pv_native_\w+)$/,
+      ...passedOverInAnyLog("idle"),
+      /^(do_idle|arch_(safe_halt|cpu_idle\w*)|cpu_(idle\w*|do_idle|startup_entry)|cpuidle_\w+|call_cpuidle|acpi_(idle|safe_halt)\w*|poll_idle)$/,
     ],
   },
   {
@@ -120,10 +121,10 @@ export const PASSED_OVER: readonly PassedOver[] = [
     what: "system call, thread and boot entry",
     reason: "every stack begins with one",
     names: [
-      /^(entry_\w+|do_(fast_)?syscall_\w+|x64_sys_call|x32_sys_call|ia32_sys_call|do_int80\w*|syscall_\w+|system_call\w*|tracesys\w*|sysenter_\w+|sysret\w*|int_ret_from_sys_call\w*|stub_\w+|ret_fast_syscall|ret_to_user)$/,
-      /^(el0t?_?\w*|do_el0_svc\w*|invoke_syscall|el0_svc\w*)$/,
+      ...passedOverInAnyLog("entry"),
+      /^(syscall_\w+|system_call\w*)$/,
       /^(prepare_)?exit_to_(usermode|user_mode)\w*$|^(syscall_)?exit_to_user_mode\w*$|^irqentry_exit_to_user_mode$|^(do_notify_resume|task_work_run|resume_user_mode_work|do_signal|arch_do_signal\w*)$/,
-      /^(ret_from_(fork|kernel_thread)\w*|kthread|kernel_thread\w*|call_usermodehelper_exec\w*|kernel_init\w*|start_kernel|rest_init|arch_call_rest_init|x86_64_start_\w+|secondary_(startup|start_kernel|switched)\w*|common_startup_64|start_secondary|primary_switched|smp_callin|early_idt_\w+)$/,
+      /^(ret_from_(fork|kernel_thread)\w*|kthread|kernel_thread\w*|call_usermodehelper_exec\w*|kernel_init\w*|start_kernel|rest_init|arch_call_rest_init|secondary_(startup|start_kernel|switched)\w*)$/,
     ],
   },
   {
@@ -145,7 +146,7 @@ export const PASSED_OVER: readonly PassedOver[] = [
     what: "retpoline and return thunks",
     reason: "they are the machine code of a call",
     names: [
-      /^x86_(indirect|return)_thunk\w*$|^(srso|its|retbleed|entry)_\w*thunk\w*$|^indirect_thunk\w*$/,
+      ...passedOverInAnyLog("thunks"),
     ],
   },
   {
@@ -154,7 +155,8 @@ export const PASSED_OVER: readonly PassedOver[] = [
     reason: "the pointer or the length is their caller's",
     names: [
       /^(pi_)?(mem(cpy|move|set|cmp|chr|scan|zero|dup|swap)|bcmp|str(n?len|[nl]?cpy|scpy|n?cmp|n?casecmp|n?chr|rchr|chrnul|n?str|sep|c?spn|pbrk|[nl]?cat|n?dup|im|rep)|sized_str(scpy|cat)|k(str|mem)n?dup|kvmemdup|match_string|sysfs_streq)(_\w+|\d+|v_inv\w*|_inv)?$/,
-      /^(rep_(movs|stos)_\w+|clear_(page|user)_\w+|copy_page(_regs)?|copy_mc_\w+|memcpy_\w+|strncpy_\w+|string_(get_size|unescape|escape)\w*|kstrto\w+|simple_strto\w+|parse_int\w*)$/,
+      ...passedOverInAnyLog("memory"),
+      /^(clear_(page|user)_\w+|copy_page(_regs)?|copy_mc_\w+|memcpy_\w+|strncpy_\w+|string_(get_size|unescape|escape)\w*|kstrto\w+|simple_strto\w+|parse_int\w*)$/,
     ],
   },
   {
@@ -172,7 +174,8 @@ export const PASSED_OVER: readonly PassedOver[] = [
     what: "port, register and atomic accessors",
     reason: "the address is their caller's",
     names: [
-      /^(raw_)?(read|write|in|out|inb|outb|ins|outs)[bwlq](_\w+)?$|^logic_(in|out)\w*$|^(io(read|write)\d+\w*|native_(read|write)_\w+|(rd|wr)msr\w*|memcpy_(from|to)io\w*|phys_addr\w*|virt_(to|addr)\w*|native_apic_\w+)$/,
+      ...passedOverInAnyLog("accessors"),
+      /^(raw_)?(read|write|in|out|inb|outb|ins|outs)[bwlq](_\w+)?$|^logic_(in|out)\w*$|^(io(read|write)\d+\w*|memcpy_(from|to)io\w*|phys_addr\w*|virt_(to|addr)\w*)$/,
       /^(raw_|arch_)?(atomic|atomic64|atomic_long)_\w+$|^(arch_)?((test|set|clear|change|assign)(_and_(set|clear|change))?|variable_test|constant_test|const_test)_bit(_\w+)?$|^(READ|WRITE)_ONCE$|^(arch_)?(try_)?cmpxchg\w*$|^x(chg|add)\w*$/,
       /^(ffs|fls|ffz|hweight)\w*$|^(find_(first|next|last|nth)|for_each)_\w*bit\w*$|^(bitmap|cpumask|nodemask|sbitmap)_\w+$/,
     ],

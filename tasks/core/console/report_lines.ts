@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: MIT
 /** What the lines of a kernel's report look like, whatever it complains of: where one goes on and ends. */
+import { inAnyLog } from "../arch/logs.ts";
 import { isStackLine } from "./stack_frame.ts";
 
 const any = (...sources: readonly string[]) => new RegExp(sources.join("|"));
 
 /** Where the CPU was and what was there: behind it the title of a report is complete. */
 const BODY = any(
+  String.raw`^(?:Modules linked in:|CPU: ?\d|Hardware name:|Workqueue: )`,
+  `^${inAnyLog(({ body }) => body)}`,
   String
-    .raw`^(?:Modules linked in:|CPU: ?\d|Hardware name:|Workqueue: |[RE]IP: |[RE]IP is at |RSP: |EFLAGS: )`,
-  String
-    .raw`^(?:Call [Tt]race|Stack|Backtrace|stack backtrace|NMI backtrace for cpu|CPU#\d|Code: |pstate: |pc ?: |PC is at |LR is at |lr : |task: |Process |Thread_?info)`,
-  String.raw`^R[A-Z0-9]{2}: [0-9a-f]{16}`,
+    .raw`^(?:Call [Tt]race|Stack|Backtrace|stack backtrace|NMI backtrace for cpu|CPU#\d|Code: |task: |Process |Thread_?info)`,
   String.raw`^[Cc]all_trace`,
 );
 
 /** Lines of reports that are neither: tables, lists of locks, dumps of memory. */
 const PART = any(
-  // Registers and tables of the CPU.
-  String
-    .raw`^(?:[A-Z][A-Z0-9]{1,3}: {1,2}[0-9a-f]{4,16}|x\d\d? ?: [0-9a-f]{8,16}|r\d\d? ?: |sp : |#PF: |PGD |PUD |PMD |P4D |ORIG_RAX|DR\d: )`,
-  String
-    .raw`^(?:Mem abort|Data abort|user pgtable|swapper pgtable| +(?:ESR|EC|SET|EA|FSC|ISV|CM|GCS|Xs|Overlay) ?= ?|\[[0-9a-f]{16}\] (?:pgd|address))`,
+  `^${inAnyLog(({ part }) => part)}`,
   // KASAN, KMSAN, KCSAN, KFENCE, SLUB.
   String
     .raw`^(?:Read|Write|Free|Access|Invalid)\b.{0,20} (?:of size|of addr|at addr|by task)|^(?:Allocated|Freed|Uninit was|Local variable|Bytes? \d|Memory access|Memory state|Data copied)`,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /**
- * The lines of a stack in a kernel's log, as arch/x86 and arch/arm64 print them and as they were
- * printed in older versions or come out of a symbolizer.
+ * The lines of a stack in a kernel's log, as kernels of many ages and architectures (core/arch/)
+ * print them or as they come out of a symbolizer.
  */
+import { inAnyLog } from "../arch/logs.ts";
 
 export interface StackFrame {
   /** As the kernel's symbol table has it, suffixes of the compiler included. */
@@ -16,7 +17,7 @@ export interface StackFrame {
   readonly size: number | null;
   /** Name of the module, or null for vmlinux. */
   readonly module: string | null;
-  /** A return address; false for a place where the CPU was (RIP). */
+  /** A return address; false for a place where the CPU was. */
   readonly returns: boolean;
   /**
    * A function that a symbolizer found inlined in the next frame. Only that one is on the stack, and
@@ -59,14 +60,13 @@ const DECODED = new RegExp(
 const FROM = new RegExp(
   String.raw`^\s*(?:${ADDRESS}\(${NAME}[^)]*\)|\s+${NAME}) from ${ADDRESS}?\(?${NAME}${OFFSET}\)?`,
 );
-/** Where the CPU was: show_ip() of x86 in its ages, arm64's "pc :", arm's, powerpc's, riscv's. */
+/** Where the CPU was. */
 const PLACE = new RegExp(
-  String
-    .raw`^\s*(?:RIP:? +(?:[0-9a-f]{4}: ?)?|EIP:? (?:[0-9a-f]{4}:)?|EIP is at |IP: ?(?:[0-9a-f]{4}:)?|PC is at |pc : |epc : |NIP:? +)` +
+  String.raw`^\s*${inAnyLog(({ place }) => place)}` +
     String.raw`${ADDRESS}{0,2}(?:${NAME}${OFFSET}(.*)|${NAME} \(?${SOURCE}.*)$`,
 );
-/** User space: segment 0x33, or 0x23 and 0x73 of 32-bit programs. */
-const USER = /^\s*E?R?IP: (0033|0023|0073|002b):/;
+/** The same in user space. */
+const USER = new RegExp(String.raw`^\s*${inAnyLog(({ userPlace }) => userPlace)}`);
 const SECTION = /^\s*<\/?(TASK|IRQ|SOFTIRQ|NMI|EOI|EOE|#?[A-Z][A-Z0-9]*)>\s*$/;
 /** Heads a stack; very old logs have its first entry behind it. */
 export const TRACE =

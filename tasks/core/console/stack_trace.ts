@@ -9,7 +9,7 @@ import {
   type StackFrame,
   TRACE,
 } from "./stack_frame.ts";
-import { INTERRUPT, strictlyTelling } from "./telling_frames.ts";
+import { EXCEPTION, INTERRUPT, strictlyTelling } from "./telling_frames.ts";
 
 /** Whose stack it is. */
 export type StackRole =
@@ -122,7 +122,7 @@ class Builder {
       if (at === undefined || at.inlined) this.places.push(frame);
     } else if (this.#isPlace(frame)) {
       // Printed again behind its own stack, as old oopses do, or below an interrupt.
-      if (INTERRUPT.test(this.last) || /^(asm_)?exc_/.test(this.last)) this.#forget();
+      if (INTERRUPT.test(this.last) || EXCEPTION.test(this.last)) this.#forget();
     } else if (at === undefined && strictlyTelling(this.trace).length === 0) {
       // Above it is only the interrupt that found this place, or the watchdog.
       this.places = [frame];

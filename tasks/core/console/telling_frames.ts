@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Which frames of a stack say where a fault is. */
+import { inAnyLog } from "../arch/logs.ts";
 import { passedOverAs, RANKS } from "./passed_over.ts";
 import { plainName, type StackFrame } from "./stack_frame.ts";
 
@@ -26,8 +27,9 @@ export function strictlyTelling(frames: readonly StackFrame[]): StackFrame[] {
 }
 
 /** Through which an interrupt came in: below it is another context. */
-export const INTERRUPT =
-  /^(?:asm_(?:sysvec_\w+|common_interrupt)|apic_timer_interrupt|common_interrupt|ret_from_intr|retint_kernel|reschedule_interrupt|call_function\w*_interrupt|el1h?_(?:64_)?irq|__irq_svc)$/;
+export const INTERRUPT = new RegExp(`^${inAnyLog(({ interruptEntry }) => interruptEntry)}$`);
+/** Through which an exception came in. */
+export const EXCEPTION = new RegExp(`^${inAnyLog(({ exceptionEntry }) => exceptionEntry)}`);
 
 /**
  * Without what the interrupted context was doing, where the interrupt has something to tell itself;

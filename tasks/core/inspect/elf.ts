@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/** As much of ELF64 little-endian as the inspect stage reads (System V ABI, AMD64 supplement). */
+/** As much of ELF64 little-endian as the inspect stage reads (System V ABI and its supplements). */
+import type { Arch } from "../arch/arch.ts";
+import { archOfElf } from "../arch/table.ts";
 import type { Parts } from "../text/lines.ts";
 import { basename } from "node:path/posix";
 import { KmatrixError } from "../model/errors.ts";
@@ -27,7 +29,7 @@ export interface ElfSymbol {
 export interface Relocation {
   /** Place in the section that is relocated. */
   readonly offset: number;
-  /** R_X86_64_… */
+  /** Its number means something in the file's architecture alone. */
   readonly type: number;
   /** Index into {@linkcode Elf.symbolTable}. */
   readonly symbol: number;
@@ -48,6 +50,9 @@ function partsOf(bytes: Uint8Array): Parts {
 /** An ELF file. Addresses are numbers without their upper 32 sign bits where negative. */
 export class Elf {
   readonly #file: Parts;
+  readonly #name: string;
+  /** e_machine. */
+  readonly #machine: number;
   #symbolTable: readonly ElfSymbol[] | undefined;
   readonly sections: readonly Section[];
 
@@ -62,6 +67,8 @@ export class Elf {
     ) {
       throw broken(file, "is no 64-bit little-endian ELF file");
     }
+    this.#name = file;
+    this.#machine = header.getUint16(MACHINE_AT, true);
     const table = Number(header.getBigUint64(0x28, true));
     const entry = header.getUint16(0x3a, true);
     const count = header.getUint16(0x3c, true);
@@ -84,6 +91,18 @@ export class Elf {
       const { name } = this.sections[outside]!;
       throw broken(file, `is damaged: section "${name}" lies outside the file`);
     }
+  }
+
+  /**
+   * What its code is for. @throws KmatrixError (inspect) where that is not in core/arch/table.ts:
+   * addresses, symbols and sections can be read of any.
+   */
+  get arch(): Arch {
+    const found = archOfElf(this.#machine);
+    if (!found) {
+      throw broken(this.#name, `is for machine ${this.#machine} (e_machine), which is not known`);
+    }
+    return found;
   }
 
   /** The bytes of a section; none for NOBITS. */
@@ -202,17 +221,18 @@ function address(view: DataView, at: number): number {
   return Number(view.getBigInt64(at, true));
 }
 
-const EM_X86_64 = 62;
+/** Place of e_machine in the header. */
+const MACHINE_AT = 0x12;
 const PT_INTERP = 3;
 
 /** Why a file cannot run where there are neither libraries nor interpreters; null where it can. */
-export function whyNotRunnable(file: Parts): string | null {
+export function whyNotRunnable(file: Parts, { elfMachine, title }: Arch): string | null {
   const header = viewOf(file.read(0, Math.min(64, file.size)));
   if (header.byteLength < 64 || header.getUint32(0, false) !== 0x7f454c46) {
     return "it is no ELF file, and the guest has no shell and no interpreter";
   }
-  if (header.getUint8(4) !== 2 || header.getUint16(0x12, true) !== EM_X86_64) {
-    return "it is not for x86-64";
+  if (header.getUint8(4) !== 2 || header.getUint16(MACHINE_AT, true) !== elfMachine) {
+    return `it is not for ${title}`;
   }
   const at = Number(header.getBigUint64(0x20, true));
   const [bytes, count] = [header.getUint16(0x36, true), header.getUint16(0x38, true)];

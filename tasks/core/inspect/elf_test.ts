@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { ARCHITECTURES } from "../arch/table.ts";
 import { KmatrixError } from "../model/errors.ts";
 import { errorOf } from "../../testing/errors.ts";
-import { relaSection, symbolSections, tinyElf, tinyModule } from "../../testing/tiny_elf.ts";
+import {
+  relaSection,
+  symbolSections,
+  tinyElf,
+  tinyKernel,
+  tinyModule,
+} from "../../testing/tiny_elf.ts";
 import { Elf, whyNotRunnable } from "./elf.ts";
 import { inspectImage, inspectModule } from "./instrumentation.ts";
 import { inspectObject } from "./instrumented_objects.ts";
@@ -110,11 +117,27 @@ Deno.test("whyNotRunnable() lets static programs of the machine pass", () => {
     whyNotRunnable({
       size: bytes.length,
       read: (at: number, count: number) => bytes.slice(at, at + count),
-    });
+    }, ARCHITECTURES.x86_64);
   const [PT_LOAD, PT_INTERP] = [1, 3];
   assert.equal(why(program([PT_LOAD, PT_LOAD])), null);
   assert.match(why(program([PT_LOAD, PT_INTERP]))!, /dynamically.*-static/);
   assert.match(why(program([PT_LOAD], 183))!, /not for x86-64/);
   assert.match(why(program([PT_LOAD]).slice(0, 100))!, /cut off/);
   assert.match(why(new TextEncoder().encode("#!/bin/sh\n"))!, /no ELF file/);
+});
+
+Deno.test("the architecture of an ELF file is that of its header, and asked for by what reads code", () => {
+  const bytes = tinyKernel({ calls: {} });
+  assert.equal(new Elf(bytes, "vmlinux").arch, ARCHITECTURES.x86_64);
+  const foreign = bytes.slice();
+  new DataView(foreign.buffer).setUint16(0x12, 22, true); // EM_S390
+  const elf = new Elf(foreign, "vmlinux");
+  assert.equal(elf.sections.length, new Elf(bytes, "vmlinux").sections.length);
+  for (const look of [() => inspectImage(elf, []), () => inspectModule("x.ko", elf, ["kcov"], 0)]) {
+    assert.throws(
+      look,
+      (error) =>
+        error instanceof KmatrixError && error.id === "no-elf" && /machine 22 /.test(error.message),
+    );
+  }
 });

@@ -69,9 +69,8 @@ function sum(calls: Calls, wanted: (name: string) => boolean): number {
 }
 
 /**
- * Calls of each callback in a linked kernel image and where they return to, found as `call rel32`
- * (e8) and `jmp rel32` (e9, a tail call) whose target is exactly the callback. Other bytes that look
- * like one would have to hit one of a dozen addresses out of 2^32. A tail call returns somewhere else.
+ * Calls of each callback in a linked kernel image and where they return to: what looks like a direct
+ * call and has exactly a callback for its target. A tail call returns somewhere else.
  */
 export function callsInImage(elf: Elf): { calls: Calls; returns: ReturnAddresses } {
   const callbacks = new Map<number, string>();
@@ -82,16 +81,12 @@ export function callsInImage(elf: Elf): { calls: Calls; returns: ReturnAddresses
   const [pc, cmp]: [number[], number[]] = [[], []];
   for (const name of callbacks.values()) calls[name] = 0;
   for (const section of elf.sections.filter(isCode)) {
-    const bytes = elf.content(section);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = 0; at + 5 <= bytes.length; at++) {
-      if (bytes[at] !== 0xe8 && bytes[at] !== 0xe9) continue;
-      const behind = section.address + at + 5;
-      const name = callbacks.get(behind + view.getInt32(at + 1, true));
-      if (name === undefined) continue;
+    elf.arch.code.calls(elf.content(section), section.address, (target, returnsTo) => {
+      const name = callbacks.get(target);
+      if (name === undefined) return;
       calls[name]!++;
-      if (bytes[at] === 0xe8) (COMPARE.test(name) ? cmp : pc).push(behind);
-    }
+      if (returnsTo !== null) (COMPARE.test(name) ? cmp : pc).push(returnsTo);
+    });
   }
   // The array takes the low halves.
   return { calls, returns: { pc: Uint32Array.from(pc).sort(), cmp: Uint32Array.from(cmp).sort() } };
@@ -196,18 +191,6 @@ function constructorProblems(where: string, elf: Elf): Problem[] {
 
 // ── modules ─────────────────────────────────────────────────────────────────────────────────────
 
-/** R_X86_64_* that apply_relocate_add() of arch/x86/kernel/module.c knows, by number. */
-const LOADABLE_RELOCATIONS = new Map([
-  [0, "NONE"],
-  [1, "64"],
-  [2, "PC32"],
-  [4, "PLT32"],
-  [10, "32"],
-  [11, "32S"],
-  [24, "PC64"],
-]);
-const ADDRESS_RELOCATIONS = new Set([1, 2, 10, 11]);
-
 /** Sections that a module may have once each: sysfs has one file a name. */
 const ONCE = [".text", ".init.text", ".exit.text"];
 
@@ -243,11 +226,12 @@ export function inspectModule(
   const calls: Record<string, number> = {};
   const operands: number[] = [];
   const guardSections = guardSectionsOf(elf);
+  const { moduleRelocations } = elf.arch.code;
   for (const [index, section] of elf.sections.entries()) {
     const relocations = elf.relocations(index);
     if (section.flags & SHF_ALLOC) {
       for (const { type } of relocations) {
-        if (LOADABLE_RELOCATIONS.has(type)) continue;
+        if (moduleRelocations.has(type)) continue;
         const text =
           `${name}: ${section.name} needs relocation type ${type}, which no loader knows`;
         problems.push(problem("relocation", name, `${section.name} type ${type}`, text));
@@ -294,7 +278,7 @@ function guardSectionsOf(elf: Elf): Set<number> {
 
 /**
  * Where the guard of a call lies: the nearest relocation before the call that names a place in the
- * guards' section is the operand that the code puts into %rdi. null where there is none.
+ * guards' section is the operand of the instruction that loads the argument. null where there is none.
  */
 function guardOperand(
   elf: Elf,
@@ -302,16 +286,16 @@ function guardOperand(
   position: number,
   sections: ReadonlySet<number>,
 ): number | null {
+  const { addressRelocations } = elf.arch.code;
   const call = relocations[position]!;
-  // The instruction that loads %rdi may be some way up, but never behind another call.
+  // The instruction that loads the argument may be some way up, but never behind another call.
   for (let at = position - 1; at >= 0; at--) {
     const before = relocations[at]!;
     const symbol = elf.symbolTable[before.symbol];
     if (call.offset - before.offset > 64) return null;
-    if (symbol && ADDRESS_RELOCATIONS.has(before.type) && sections.has(symbol.section)) {
-      // A pc-relative operand counts from the end of its instruction, four bytes on.
-      const addend = before.type === 2 ? before.addend + 4 : before.addend;
-      return symbol.value + addend;
+    const more = addressRelocations.get(before.type);
+    if (symbol && more !== undefined && sections.has(symbol.section)) {
+      return symbol.value + before.addend + more;
     }
   }
   return null;

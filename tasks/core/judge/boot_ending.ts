@@ -6,7 +6,7 @@ import type { OutsideTests } from "../console/run_marks.ts";
 import { type DecodedFrames, payloadOf } from "./frames.ts";
 import { kernelLog } from "../console/kernel_log.ts";
 import { countsBytes, rungText } from "../model/limits.ts";
-import { qemuExitCode } from "../boot/qemu.ts";
+import { endedWith } from "../boot/qemu.ts";
 import { isStall } from "../console/complaint_kinds.ts";
 import { splatDetail, type SplatSources } from "../console/splat_report.ts";
 import { consoleLines, linesShown, type Splat, splatText } from "../console/splats.ts";
@@ -47,7 +47,7 @@ export function judgeEnding(
     return failure("test", "runtime-error", text, `${runtime.stack ?? ""}\n${tail}`);
   }
   const wholeExit = hostEnd === undefined ||
-    (hostEnd.kind === "exited" && hostEnd.code === qemuExitCode(EXIT_FINISHED));
+    (hostEnd.kind === "exited" && endedWith(EXIT_FINISHED, hostEnd.code));
   if (end !== null && decoded.damage === null && wholeExit) return null;
 
   const panic = splats.find((splat) => splat.fatal);

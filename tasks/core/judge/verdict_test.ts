@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { archOf } from "../arch/table.ts";
+import { EXIT_RUNTIME_ERROR } from "../../../selftests/contract/frames.ts";
 import type {
   BootRecord,
   CellResult,
@@ -19,7 +21,6 @@ import {
   scripted,
   withFrame,
 } from "../../testing/recorder.ts";
-import { qemuExitCode } from "../boot/qemu.ts";
 import { judgeBoot } from "./boot_result.ts";
 import { bootStage, judgeCell } from "./verdict.ts";
 
@@ -382,7 +383,7 @@ Deno.test("judgeBoot() blames the machinery when QEMU was killed, even in the mi
 });
 
 Deno.test("judgeBoot() does not believe a whole stream when QEMU ended in another way", () => {
-  for (const code of [0, 1, qemuExitCode(0x11), 77]) {
+  for (const code of [0, 1, archOf({}).qemu.exitCode(EXIT_RUNTIME_ERROR), 77]) {
     const result = judge(GREEN, { end: exited(code) });
     assert.deepEqual(bootId(result), ["infra", "qemu-died"], String(code));
     assert.match(result.boot!.message, new RegExp(`ended with code ${code} after the last test$`));
@@ -477,7 +478,10 @@ Deno.test("judgeBoot() reports a runtime that stopped, with its stack", () => {
     message: "TypeError: x is not a function",
     stack: "    at tests.js:7",
   });
-  const result = judge(script, { results: stopped, end: exited(qemuExitCode(0x11)) });
+  const result = judge(script, {
+    results: stopped,
+    end: exited(archOf({}).qemu.exitCode(EXIT_RUNTIME_ERROR)),
+  });
   assert.deepEqual(bootId(result), ["test", "runtime-error"]);
   assert.match(result.boot!.message, /stopped in test a\.b\.c: TypeError: x is not a function$/);
   assert.match(result.boot!.detail, /^ {4}at tests\.js:7/);

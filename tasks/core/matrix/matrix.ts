@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** matrix.yaml → {@linkcode Matrix}. Every key is described in docs/matrix.md. */
+import { type ArchName, archOf, DEFAULT_ARCH } from "../arch/table.ts";
 import {
   type Cell,
   type CellId,
@@ -30,6 +31,8 @@ export interface Surroundings {
   /** LLVM= and CC= of the environment; they replace the default toolchain for this run. */
   readonly llvm?: string | undefined;
   readonly cc?: string | undefined;
+  /** What ARCH= of the environment means: of all toolchains and machines. */
+  readonly arch?: ArchName | undefined;
 }
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
@@ -53,7 +56,7 @@ export function parseMatrix(file: string, text: string, around: Surroundings): M
     ["toolchains", "machines", "configs", "product"],
   );
   const toolchains = parseToolchains(fields.toolchains!, around);
-  const machines = parseIds(fields.machines!, parseMachine);
+  const machines = parseIds(fields.machines!, (id, value) => parseMachine(id, value, around));
   const configs = parseIds(fields.configs!, (id, value) => parseConfig(id, value, around));
   const axes = { toolchains, machines, configs, kernels: around.kernels };
 
@@ -163,7 +166,8 @@ function parseIds<T>(value: YamlValue, parse: (id: string, value: YamlValue) => 
 function parseToolchains(value: YamlValue, around: Surroundings): Toolchain[] {
   const declared = parseIds(value, (id, item): Toolchain => {
     const fields = item.fields(["llvm"], ["llvm"]);
-    return { id, llvm: checkLlvm(fields.llvm!.string(), (message) => fields.llvm!.error(message)) };
+    const llvm = checkLlvm(fields.llvm!.string(), (message) => fields.llvm!.error(message));
+    return { id, llvm, ...targetOf(around) };
   });
   // An empty variable is an unset one, as for make.
   const { llvm: wanted, cc } = { llvm: around.llvm || undefined, cc: around.cc || undefined };
@@ -171,7 +175,7 @@ function parseToolchains(value: YamlValue, around: Surroundings): Toolchain[] {
   const wrong = (message: string) =>
     new KmatrixError("usage", "bad-environment", `LLVM= in the environment: ${message}`);
   const llvm = wanted === undefined ? declared[0]!.llvm : checkLlvm(wanted, wrong);
-  return [{ id: declared[0]!.id, llvm, cc, replaced: true }, ...declared.slice(1)];
+  return [{ ...declared[0]!, llvm, cc, replaced: true }, ...declared.slice(1)];
 }
 
 /** The three forms of Documentation/kbuild/llvm.rst. */
@@ -182,15 +186,21 @@ function checkLlvm(llvm: string, error: (message: string) => KmatrixError): stri
   );
 }
 
-function parseMachine(id: string, value: YamlValue): Machine {
+/** The architecture of a toolchain or machine, where it is not the one that goes without saying. */
+function targetOf({ arch = DEFAULT_ARCH }: Surroundings): { readonly arch?: ArchName } {
+  return arch === DEFAULT_ARCH ? {} : { arch };
+}
+
+function parseMachine(id: string, value: YamlValue, around: Surroundings): Machine {
   const fields = value.fields(["cpus", "memoryMiB", "type", "cmdline"], ["cpus", "memoryMiB"]);
   const cpus = fields.cpus!.integer(1);
   return {
     id,
     cpus,
     memoryMiB: fields.memoryMiB!.integer(64),
-    type: fields.type?.string() ?? "microvm",
+    type: fields.type?.string() ?? archOf(around).qemu.machineType,
     cmdline: fields.cmdline?.string() ?? "",
+    ...targetOf(around),
   };
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What the cells of a plan need of the machine, why, and which packages bring it. */
+import type { Arch, PackageNames } from "../arch/arch.ts";
+import { archOf } from "../arch/table.ts";
 import { debianSourceTar } from "../source/debian.ts";
 import {
   type Cell,
@@ -12,8 +14,8 @@ import {
 import { clangOf, llvmTool } from "../build/make.ts";
 import { groupByBuild } from "./plan.ts";
 
-export type PackageManager = "apt" | "dnf" | "pacman" | "zypper";
-export type Packages = Readonly<Record<PackageManager, string>>;
+export type PackageManager = keyof PackageNames;
+export type Packages = PackageNames;
 
 export type Probe =
   /** Runs a program; `pattern` finds its version, `minimum` is the least that will do. */
@@ -26,7 +28,7 @@ export type Probe =
   /** Runs a compiler over a tiny file; exit 0 is enough. */
   | { readonly kind: "compile"; readonly argv: readonly string[] }
   | { readonly kind: "file"; readonly paths: readonly string[] }
-  | { readonly kind: "quickjs" }
+  | { readonly kind: "quickjs"; readonly arch: Arch }
   /** Runs bubblewrap, as it may be there and not be allowed to do its work. */
   | { readonly kind: "sandbox" }
   | { readonly kind: "disk"; readonly bytes: number }
@@ -75,7 +77,7 @@ export function featureProbeArgv(toolchain: Toolchain, feature: CompilerFeature)
 }
 
 function compileProbe(toolchain: Toolchain, flags: readonly string[]): string[] {
-  const target = "--target=x86_64-linux-gnu";
+  const target = `--target=${archOf(toolchain).target}`;
   return [clangOf(toolchain), target, ...flags, "-c", "-x", "c", "/dev/null", "-o", "/dev/null"];
 }
 
@@ -92,7 +94,7 @@ export function requirementsFor(
     ...BUILD_TOOLS,
     ...(sandbox === "off" ? [] : [sandboxRequirement(sandbox)]),
     ...kernels.flatMap(sourceRequirements),
-    ...GUEST_TOOLS,
+    ...guestTools([...new Set(cells.map(({ machine }) => archOf(machine)))]),
     {
       id: "disk",
       why: `${kernels.length} unpacked kernel(s) and ${builds} build folder(s)`,
@@ -219,18 +221,13 @@ function sandboxRequirement(sandbox: SandboxChoice): Requirement {
   };
 }
 
-const GUEST_TOOLS: readonly Requirement[] = [
+const guestTools = (arches: readonly Arch[]): readonly Requirement[] => [
   tool("cpio", "packs the initramfs", same("cpio")),
-  tool("qemu-system-x86_64", "boots the cells; 5.1 for PVH and microvm", {
-    apt: "qemu-system-x86",
-    dnf: "qemu-system-x86-core",
-    pacman: "qemu-system-x86",
-    zypper: "qemu-x86",
-  }, "5.1"),
-  {
+  ...arches.map(qemuRequirement),
+  ...arches.map((arch): Requirement => ({
     id: "libquickjs",
     why: "the JS engine of the guest's init",
-    probe: { kind: "quickjs" },
+    probe: { kind: "quickjs", arch },
     packages: {
       apt: "libquickjs",
       dnf: "quickjs-devel",
@@ -238,8 +235,14 @@ const GUEST_TOOLS: readonly Requirement[] = [
       zypper: "quickjs-devel",
     },
     blocksRun: true,
-  },
+  })),
 ];
+
+/** QEMU for an architecture. */
+export function qemuRequirement({ qemu: { program, packages, minimum } }: Arch): Requirement {
+  const why = `boots the cells; ${minimum.version} for ${minimum.for}`;
+  return tool(program, why, packages, minimum.version);
+}
 
 function sourceRequirements(kernel: KernelSpec): Requirement[] {
   const unpack = unpackRequirements(kernel);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What is to be done: kernels, configs, machines, cells and the settings of a run. */
+import type { ArchName } from "../arch/table.ts";
 import type { FragmentLine } from "../kconfig/fragment.ts";
 import type { AllowedSplat } from "./result.ts";
 
@@ -22,6 +23,8 @@ export interface Toolchain {
   readonly llvm: string;
   /** Replaces clang itself (make's CC=), from the environment; undefined for none. */
   readonly cc?: string | undefined;
+  /** What it compiles for, from ARCH= of the environment; that of core/arch/table.ts without it. */
+  readonly arch?: ArchName | undefined;
   /** LLVM= or CC= of the environment stand here, and not what the matrix says. */
   readonly replaced?: boolean;
 }
@@ -32,6 +35,8 @@ export interface Machine {
   readonly memoryMiB: number;
   /** QEMU's -machine value. */
   readonly type: string;
+  /** As of its cells' toolchains. */
+  readonly arch?: ArchName | undefined;
   /** Appended to the kernel command line. */
   readonly cmdline: string;
   /** Further arguments of QEMU, behind all others: of `deno task repro --qemu-arg`. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What a bundle says of itself, and how two verdicts on one bundle compare. */
 import * as v from "valibot";
+import { ARCH_NAMES } from "../arch/table.ts";
 import {
   type Accel,
   type AllowedSplat,
@@ -79,6 +80,7 @@ const machineShape: Shape<Machine> = objectOf<Machine>()({
   memoryMiB: positive,
   type: pattern(MACHINE_TYPE, "no type of a machine"),
   cmdline: v.string(),
+  arch: v.exactOptional(v.picklist(ARCH_NAMES)),
   qemuArgs: v.exactOptional(strings),
 });
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `deno task cover`: the call as words, the entries as the guest attaches them, and the report. */
+import type { SystemCallTable } from "../arch/arch.ts";
 import type { CoverRequest, TestResult } from "../model/model.ts";
 import {
   type CoverArgument,
@@ -15,15 +16,15 @@ import { addressText, frameText, type SourceFrame } from "../inspect/symbolizer.
 export const COVER_MODES = ["pc", "unique"] as const;
 export type CoverMode = typeof COVER_MODES[number];
 
-/** Where a tree has the numbers of its system calls, below the source. */
-export const SYSCALL_TABLE = "arch/x86/entry/syscalls/syscall_64.tbl";
-
-/** Numbers by name from the kernel's own table: `<number> <abi> <name> …`, x32's left out. */
-export function parseSyscallTable(text: string): Map<string, number> {
+/** Numbers by name from the kernel's own table: `<number> <abi> <name> …`, other ABIs left out. */
+export function parseSyscallTable(
+  text: string,
+  { abis }: Pick<SystemCallTable, "abis">,
+): Map<string, number> {
   const numbers = new Map<string, number>();
   for (const line of text.split("\n")) {
-    const [, number, name] = /^(\d+)\s+(?:common|64)\s+(\w+)/.exec(line) ?? [];
-    if (name !== undefined) numbers.set(name, Number(number));
+    const [, number, abi, name] = /^(\d+)\s+(\w+)\s+(\w+)/.exec(line) ?? [];
+    if (abi !== undefined && abis.includes(abi)) numbers.set(name!, Number(number));
   }
   return numbers;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { ARCHITECTURES } from "../arch/table.ts";
 import { packPcs } from "../../../selftests/contract/cover.ts";
 import { KmatrixError } from "../model/errors.ts";
 import {
@@ -23,7 +24,7 @@ const TABLE = `# <number> <abi> <name> <entry point>
 512	x32	rt_sigaction		compat_sys_rt_sigaction
 83	common	mkdir			sys_mkdir
 `;
-const NUMBERS = parseSyscallTable(TABLE);
+const NUMBERS = parseSyscallTable(TABLE, ARCHITECTURES.x86_64.systemCalls);
 
 Deno.test("parseSyscallTable() reads the names of 64-bit calls", () => {
   assert.deepEqual([...NUMBERS], [["read", 0], ["ioctl", 16], ["mkdir", 83]]);

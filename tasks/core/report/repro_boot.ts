@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** The part of `repro.sh` that boots under QEMU and judges what comes of it. */
 import { EXIT_FINISHED } from "../../../selftests/contract/frames.ts";
-import { qemuArgv, qemuExitCode } from "../boot/qemu.ts";
+import { archOf } from "../arch/table.ts";
+import { qemuArgv } from "../boot/qemu.ts";
 import { quoteWord } from "../text/shell.ts";
 import type { BootFacts } from "./repro_facts.ts";
 import { shellWord } from "./repro_places.ts";
@@ -27,13 +28,14 @@ const yesNo = (value: boolean) => value ? "yes" : "no";
 /** The end of a script that boots. */
 export function bootPart(boot: BootFacts): string[] {
   const { digests } = boot;
+  const { qemu: archQemu } = archOf(boot.machine);
   const qemu = qemuArgv({
     vmlinux: "/@VMLINUX@",
     initramfs: "/@INITRAMFS@",
     resultsFile: "/@RESULTS@",
     machine: boot.machine,
     accel: boot.accel,
-  }).map((word, index) => index === 0 ? '"${QEMU:-qemu-system-x86_64}"' : shellWord(word));
+  }).map((word, index) => index === 0 ? `"\${QEMU:-${archQemu.program}}"` : shellWord(word));
   return [
     "initramfs=$here/initramfs.cpio",
     `has_digest "$initramfs" ${digests.initramfs} || stop "$initramfs is not the recorded one"`,
@@ -65,7 +67,7 @@ export function bootPart(boot: BootFacts): string[] {
     "judge_tests",
     `list_complaints ${quoteWord(COMPLAINT)} ${linesWord(new Set(boot.allowed.map(firstWords)))}`,
     `if came_to_end "$code" ${
-      qemuExitCode(EXIT_FINISHED)
+      archQemu.exitCode(EXIT_FINISHED)
     }; then complete=yes; else complete=no; fi`,
     "",
     "cat > \"$work/recorded.txt\" << 'END'",

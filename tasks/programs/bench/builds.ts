@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What is built: a cell from nothing, in a second clone, with one file edited. */
 import $ from "dax";
+import { EXIT_FINISHED } from "../../../selftests/contract/frames.ts";
+import { archOf } from "../../core/arch/table.ts";
 import { parseBootRecord } from "../../core/boot/boot_record.ts";
 import type { CacheUse, Cell } from "../../core/model/model.ts";
 import type { Comparison } from "./bench_table.ts";
@@ -38,7 +40,7 @@ export async function coldCell({ cell, dir }: Bench, builds: number): Promise<Co
     const args = ["matrix", cell.id, "--quiet", "--sandbox", "off", "--output-dir", out];
     ours.push(await time(kmatrix(...args), { env }));
     const run = await readRun(out);
-    const work = ["make", "qemu-system-x86_64", clang(cell)].map((name) =>
+    const work = ["make", archOf(cell.machine).qemu.program, clang(cell)].map((name) =>
       run.usage.programsMs[name] ?? 0
     );
     idle.push((run.durationMs - work.reduce((sum, ms) => sum + ms, 0)) / 1000);
@@ -138,7 +140,7 @@ export async function editedFile({ cell, runs, dir }: Bench): Promise<Comparison
       const make = (await time(plain)).seconds;
       const text = await Deno.readTextFile(`${out}/latest/${id}/boot.json`);
       const record = parseBootRecord(text, "boot.json");
-      return make + await plainQemu(record, dir);
+      return make + await plainQemu(record, cell, dir);
     },
   );
   const { facts } = (await readRun(out)).cells[0]!;
@@ -182,7 +184,7 @@ async function byHand(cell: Cell, cache: string, run: string, dir: string): Prom
   const boot = qemu.map((word) => $.escapeArg(word)).join(" ");
   const cost = await time(["bash", "-c", `${buildByHand(request, `${run}/.config`)} && ${boot}`], {
     env: { CCACHE_DISABLE: "1" },
-    expect: [33],
+    expect: [archOf(cell.machine).qemu.exitCode(EXIT_FINISHED)],
   });
   await Deno.remove(buildDir, { recursive: true });
   return cost;

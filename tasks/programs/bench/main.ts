@@ -6,6 +6,7 @@
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import $ from "dax";
 import { resolve } from "node:path";
+import { archOf } from "../../core/arch/table.ts";
 import type { Cell } from "../../core/model/model.ts";
 import { KmatrixError } from "../../core/model/errors.ts";
 import { EXIT, exitCodeOfCommander } from "../../core/model/exit_codes.ts";
@@ -58,7 +59,7 @@ async function versions(cell: Cell): Promise<string> {
   const lines = [
     `Kernel ${version}`,
     await first(clang(cell), "--version"),
-    await first("qemu-system-x86_64", "--version"),
+    await first(archOf(cell.machine).qemu.program, "--version"),
     `${jobs} cores`,
   ];
   return lines.join(", ");

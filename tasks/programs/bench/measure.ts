@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What all parts of the benchmark measure with. */
+import { archOf } from "../../core/arch/table.ts";
+import { EXIT_FINISHED } from "../../../selftests/contract/frames.ts";
 import { clangOf } from "../../core/build/make.ts";
 import $ from "dax";
 import { parseRunReport } from "../../core/report/run_report.ts";
@@ -107,11 +109,15 @@ export async function makeOf(cell: Cell): Promise<MakeRequest> {
 export const readRun = async (dir: string): Promise<RunReport> =>
   parseRunReport(await Deno.readTextFile(`${dir}/latest/run.json`), "run.json");
 
-/** QEMU's own command line again, for the same kernel and initramfs. */
-export async function plainQemu(record: BootRecord, dir: string): Promise<number> {
+/** QEMU's own command line again, for the same kernel and initramfs of a cell. */
+export async function plainQemu(
+  record: BootRecord,
+  { machine }: Pick<Cell, "machine">,
+  dir: string,
+): Promise<number> {
   const argv = record.argv.map((word) =>
     word.replace(/path=[^,]*results\.log/, `path=${dir}/plain-results.log`)
   );
-  // The guest's exit port gives 33: it has run its plan.
-  return (await time(argv, { expect: [33] })).seconds;
+  const finished = archOf(machine).qemu.exitCode(EXIT_FINISHED);
+  return (await time(argv, { expect: [finished] })).seconds;
 }

@@ -2,6 +2,8 @@
 /** virtme-ng, where it is installed, doing the same job. */
 import $ from "dax";
 import * as v from "valibot";
+import type { Arch } from "../../core/arch/arch.ts";
+import { archOf } from "../../core/arch/table.ts";
 import { cachedJson } from "../../core/text/shape.ts";
 import { parseBootRecord } from "../../core/boot/boot_record.ts";
 import type { Cell } from "../../core/model/model.ts";
@@ -42,7 +44,7 @@ export async function virtmeNg(
   const booted = await inTurn(
     runs,
     async () => (await time(matrix)).seconds,
-    () => virtmeBoot(`${out}/latest/${cell.id}`),
+    () => virtmeBoot(`${out}/latest/${cell.id}`, archOf(cell.machine)),
   );
   return [
     {
@@ -72,7 +74,7 @@ async function virtmeBuild(cell: Cell): Promise<Pick<Cost, "cpuSeconds">> {
   const asked = await requestOf({ config: { ...cell.config, fragments } }, [], paths, host);
   const items = [
     ...asked.lines.map(({ option, value }) => `${option}=${value}`),
-    ...GUEST_OPTIONS.map((name) => `${name}=y`),
+    ...guestOptions(archOf(cell.machine)).map((name) => `${name}=y`),
   ].flatMap((item) => ["--configitem", item]);
   const argv = ["--build", ...items, `LLVM=${cell.toolchain.llvm}`];
   const key = [await $`vng --version`.text(), source.digest, ...argv].join(" ");
@@ -89,14 +91,17 @@ async function virtmeBuild(cell: Cell): Promise<Pick<Cost, "cpuSeconds">> {
 }
 
 /** What the guest program needs of a kernel that is not built from our base. */
-const GUEST_OPTIONS = ["CONFIG_X86_IOPL_IOPERM", "CONFIG_DEBUG_FS", "CONFIG_PID_NS"];
+const guestOptions = ({ guestOptions }: Arch) => [
+  ...guestOptions,
+  ...["CONFIG_DEBUG_FS", "CONFIG_PID_NS"],
+];
 
 /**
  * One boot of virtme-ng with the guest program of a cell.
  * @param ours Folder of a boot of ours, for its initramfs.
  * @returns Seconds.
  */
-async function virtmeBoot(ours: string): Promise<number> {
+async function virtmeBoot(ours: string, { qemu }: Arch): Promise<number> {
   const root = `${PLACE}/root`;
   const record = parseBootRecord(await Deno.readTextFile(`${ours}/boot.json`), "boot.json");
   const initramfs = record.argv[record.argv.indexOf("-initrd") + 1]!;
@@ -106,9 +111,10 @@ async function virtmeBoot(ours: string): Promise<number> {
   const unpack = 'cd "$0" && { cpio -idm --quiet && cpio -idmu --quiet; } < "$1"';
   await $`${["bash", "-c", unpack, root, initramfs]}`.quiet();
   const results = `${PLACE}/results.log`;
-  const devices = record.argv.flatMap((word, index, all) =>
-    /^file,id=results|^isa-debug/.test(word) ? [all[index - 1]!, word] : []
-  ).map((word) => word.replace(/path=.*/, `path=${results}`));
+  const devices = [
+    ...["-chardev", `file,id=results,path=${results}`],
+    ...[...qemu.resultsDevice("results"), ...qemu.exitDevice],
+  ];
   const program = `exec unshare --mount --pid --fork chroot ${root} /init`;
   const argv = vng(
     ...["--run", ".", "--disable-kvm", "--memory", "1G", "--cpus", "1", "--user", "root"],

@@ -25,7 +25,7 @@ export async function boots({ cell, runs, dir }: Bench): Promise<Comparison[]> {
     async () => {
       const text = await Deno.readTextFile(`${out}/latest/${cell.id}/boot.json`);
       const record = parseBootRecord(text, "boot.json");
-      return await plainQemu(record, dir);
+      return await plainQemu(record, cell, dir);
     },
   );
   const qemu = median(judged.theirs);

@@ -4,7 +4,7 @@ import { STAGES } from "../../core/model/model.ts";
 import { MATRIX } from "../broken_worlds.ts";
 import { FakeProject } from "../fake_project.ts";
 import { junitCases } from "../junit.ts";
-import { scripted } from "../recorder.ts";
+import { FINISHED, scripted } from "../recorder.ts";
 
 export const KCOV = [...MATRIX, "fake/kcov"];
 export const BASIC = "kcov.mode_trace_pc.kcov_basic_syscall_coverage";
@@ -48,7 +48,7 @@ export async function setTest(
       test.declared.id === BASIC ? { ...scripted(BASIC, act, more), declared: test.declared } : test
     ),
   }));
-  await project.setBoot(cell, { recording, end: 33 });
+  await project.setBoot(cell, { recording, end: FINISHED });
   return recording;
 }
 
