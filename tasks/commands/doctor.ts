@@ -6,8 +6,11 @@ import { examine } from "../steps/doctor.ts";
 import { type Context, planOf } from "./context.ts";
 import { defineCommand } from "./command.ts";
 import { KERNEL, MATRIX, SANDBOX, SHARD, type Values, WATCHING } from "../cli/options.ts";
+import { tableLines } from "../core/text/columns.ts";
 
 const OPTIONS = { ...MATRIX, ...SHARD, ...KERNEL, ...SANDBOX, ...WATCHING };
+/** As long as each other, in a list without a finding that is missing too. */
+const [OK, MISSING] = ["ok     ", "MISSING"];
 type DoctorValues = Values<typeof OPTIONS>;
 
 export const doctor = defineCommand({
@@ -29,12 +32,12 @@ async function examinePlan(
   const { terminal, paths, host } = context;
   const plan = await planOf(globs, options, context);
   const findings = await examine(requirementsFor(plan.cells, options.sandbox), paths, host);
-  const width = Math.max(...findings.map((one) => one.requirement.id.length));
-  const foundWidth = Math.min(48, Math.max(...findings.map((one) => one.found.length)));
-  for (const { requirement, ok, found } of findings) {
-    const line = `${ok ? "ok     " : "MISSING"}  ${requirement.id.padEnd(width)}  ` +
-      `${found.padEnd(foundWidth)}  ${requirement.why}`;
-    terminal.print(ok ? line : terminal.style.bad(line));
+  const lines = tableLines(
+    findings.map(({ requirement: { id, why }, ok, found }) => [ok ? OK : MISSING, id, found, why]),
+    { widest: 48 },
+  );
+  for (const [index, line] of lines.entries()) {
+    terminal.print(findings[index]!.ok ? line : terminal.style.bad(line));
   }
   return findings.filter((one) => !one.ok).map(({ requirement, found }) =>
     failure("infra", "missing-tool", `${requirement.id}: ${found}`)

@@ -9,6 +9,7 @@ import {
   overflowRate,
   readDedup,
 } from "../../../selftests/contract/dedup.ts";
+import { tableLines } from "../text/columns.ts";
 
 /** null where the cell has not measured: the test did not run, was skipped, or failed early. */
 export function dedupOf(tests: readonly TestResult[]): DedupFigures | null {
@@ -68,12 +69,8 @@ export function dedupTable(run: RunReport): string {
   if (measured.length === 0) return "";
   const { words, bitmapWords, programs, calls } = measured[0]!.figures;
   const rows = [HEAD, ...measured.flatMap(({ cell, figures }) => rowsOf(cell, figures))];
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map((row) =>
-    row.map((text, column) =>
-      LEFT.includes(column) ? text.padEnd(widths[column]!) : text.padStart(widths[column]!)
-    ).join("  ").trimEnd()
-  );
+  const right = [...HEAD.keys()].filter((column) => !LEFT.includes(column));
+  const lines = tableLines(rows, { right });
   const title =
     `deduplication: ${programs} programs, ${calls} calls in all, buffers of ${words} words, ` +
     `in unique mode ${bitmapWords} of them bitmap`;

@@ -2,6 +2,7 @@
 /** `deno task series`: what each patch did to each cell, and which of them broke it first. */
 import { type Failure, failure } from "../model/errors.ts";
 import { counted } from "../text/counted.ts";
+import { tableLines } from "../text/columns.ts";
 
 /** One cell with the first k patches of a series. */
 export type PatchOutcome =
@@ -127,10 +128,7 @@ export function seriesTable(rows: readonly SeriesRow[]): string {
       }),
     ]);
   });
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  const lines = table.map((row) =>
-    row.map((text, column) => text.padEnd(widths[column]!)).join("  ").trimEnd()
-  );
+  const lines = tableLines(table);
   const breaks = firstBreaks(rows);
   const verdicts = cells.map((cell) => {
     const found = breaks.find((one) => one.cell === cell);

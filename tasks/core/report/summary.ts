@@ -7,6 +7,7 @@ import { groupSplats, timesText } from "../console/splat_report.ts";
 import { attemptsText } from "../judge/flakes.ts";
 import { plainLine } from "../text/plain_text.ts";
 import { counted } from "../text/counted.ts";
+import { padColumns, tableLines } from "../text/columns.ts";
 
 export interface SummaryStyle {
   good(text: string): string;
@@ -68,7 +69,6 @@ function row(report: CellReport): string[] {
 }
 
 const HEAD = ["", "cell", "passed", "failed", "skipped", "not run", "build", "boot", ""];
-const RIGHT = [false, false, true, true, true, true, true, true, false];
 const NOT_RUN_COLUMN = 5;
 
 /** The rows, without the column of what did not run where everything did. */
@@ -83,16 +83,14 @@ function rowsOf(report: RunReport): string[][] {
 /** The table of all cells and the one line that counts them. */
 export function summaryTable(report: RunReport, width: number, style: SummaryStyle): string {
   const rows = rowsOf(report);
-  const [head] = rows as [string[]];
-  const right = head.length === HEAD.length ? RIGHT : RIGHT.toSpliced(NOT_RUN_COLUMN, 1);
-  const widths = head.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
+  // The verdict, the cell and the note begin at the same place; figures end there.
+  const right = [...rows[0]!.keys()].slice(2, -1);
+  const padded = padColumns(rows.map((cells) => cells.slice(0, -1)), { right });
   const lines = rows.map((cells, index) => {
-    const padded = cells.slice(0, -1).map((cell, column) =>
-      right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
-    ).join("  ");
-    const room = Math.max(20, width - padded.length - 2);
+    const figures = padded[index]!.join("  ");
+    const room = Math.max(20, width - figures.length - 2);
     const last = plainLine(cells.at(-1)!);
-    const line = `${padded}  ${last.length > room ? `${last.slice(0, room - 1)}…` : last}`
+    const line = `${figures}  ${last.length > room ? `${last.slice(0, room - 1)}…` : last}`
       .trimEnd();
     if (index === 0) return style.dim(line);
     const verdict = report.cells[index - 1]!.verdict.kind;
@@ -143,18 +141,9 @@ export function inspectTable(report: RunReport, style: SummaryStyle): string {
       classic ? `${(100 * (textBytes / base - 1)).toFixed(1)} % over ${classic.cell}` : "-",
     ];
   });
-  const all = [INSPECT_HEAD, ...rows];
-  const widths = INSPECT_HEAD.map((_, column) =>
-    Math.max(...all.map((row) => row[column]!.length))
-  );
-  return all.map((row, index) => {
-    const line = row.map((cell, column) =>
-      column === 0 || column === row.length - 1 ? cell.padEnd(widths[column]!) : cell.padStart(
-        widths[column]!,
-      )
-    ).join("  ").trimEnd();
-    return index === 0 ? style.dim(line) : line;
-  }).join("\n");
+  const right = [...INSPECT_HEAD.keys()].slice(1, -1);
+  return tableLines([INSPECT_HEAD, ...rows], { right })
+    .map((line, index) => index === 0 ? style.dim(line) : line).join("\n");
 }
 
 /** A cell whose kernel has passed inspection. */

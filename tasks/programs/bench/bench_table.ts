@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Figures of the benchmark: medians, ratios, and the page that is written from a run. */
 import { basename } from "node:path/posix";
+import { padColumns } from "../../core/text/columns.ts";
 
 /** One thing that was measured, beside what it is held against. */
 export interface Comparison {
@@ -54,11 +55,9 @@ function cellsOf(one: Comparison): string[] {
 /** A table in Markdown, which also reads well on a terminal. */
 export function benchTable(comparisons: readonly Comparison[]): string {
   const rows = [HEAD, ...comparisons.map(cellsOf)];
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`;
-  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [line(rows[0]!), rule, ...rows.slice(1).map(line)].join("\n");
+  const [head, ...rest] = padColumns(rows);
+  const rule = head!.map(({ length }) => "-".repeat(length));
+  return [head!, rule, ...rest].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
 /** Programs that count as work of the build and the boot itself. */
