@@ -24,6 +24,7 @@ import { parse } from "../stages/parse.ts";
 import { type Context, fillRunDir } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 import { BOOT, RUN_FOLDER, type Values, WATCHING } from "../cli/options.ts";
+import { fileDigest } from "../steps/file_digest.ts";
 
 const OPTIONS = { ...BOOT, ...RUN_FOLDER, ...WATCHING };
 type ReplayValues = Values<typeof OPTIONS>;
@@ -151,9 +152,9 @@ async function checkDigests(
   { host }: Context,
 ): Promise<void> {
   for (const [name, wanted] of Object.entries(digests)) {
-    const { stdout } = await host.run({ argv: ["sha256sum", "--", `${files}/${name}`] });
-    if (stdout.replace(/^\\/, "").slice(0, 64) === wanted) continue;
-    const found = stdout === "" ? "no such file" : stdout.replace(/^\\/, "").slice(0, 64);
+    const { sha256 } = await fileDigest(`${files}/${name}`, host);
+    if (sha256 === wanted) continue;
+    const found = sha256 ?? "no such file";
     const text = `${bundle}: its ${name} is not the file that was packed`;
     throw new KmatrixError("infra", "wrong-sha256", text, `wanted ${wanted}\nfound  ${found}`);
   }

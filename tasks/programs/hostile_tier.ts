@@ -21,6 +21,7 @@ import { assertValidJunit, junitCases } from "../testing/junit.ts";
 import { CACHE, copyProject, ROOT, withTempDir } from "../testing/project_copy.ts";
 // Its tests run here too, for their lines of the table.
 import "../testing/hostile_test.ts";
+import { sha256 } from "../core/text/digest.ts";
 
 const QEMU = archOf({}).qemu.program;
 
@@ -198,8 +199,7 @@ async function builtCell(run: RealRun): Promise<string> {
 }
 
 async function digestOf(path: string): Promise<string> {
-  const bytes = await Deno.readFile(path);
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  return await sha256(await Deno.readFile(path));
 }
 
 Deno.test("real: a guest that prints without end", () =>

@@ -9,6 +9,7 @@ import { withRetries } from "../steps/retry.ts";
 import { git, mustGit } from "../steps/git.ts";
 import { openRepository, prepareGitDir } from "../steps/git_dir.ts";
 import { sha256 } from "../core/text/digest.ts";
+import { fileDigest } from "../steps/file_digest.ts";
 import type { GitUse } from "../core/source/git.ts";
 import { unbuildable } from "../core/build/make.ts";
 import {
@@ -120,15 +121,10 @@ async function download(url: string, file: string, host: Host): Promise<void> {
 }
 
 async function checkSha256(file: string, wanted: string, host: Host): Promise<void> {
-  const result = await host.run({ argv: ["sha256sum", "--", file] });
-  if (result.code !== 0) {
-    throw new KmatrixError(
-      "infra",
-      "source-missing",
-      `cannot read ${file}: ${result.stderr.trim()}`,
-    );
+  const { sha256: found, trouble } = await fileDigest(file, host);
+  if (trouble !== null) {
+    throw new KmatrixError("infra", "source-missing", `cannot read ${file}: ${trouble}`);
   }
-  const found = result.stdout.replace(/^\\/, "").slice(0, 64);
   if (found === wanted) return;
   if (file.endsWith(".partial")) await host.fs.remove(file);
   throw new KmatrixError(

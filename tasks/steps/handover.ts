@@ -5,6 +5,7 @@
  */
 import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
+import { fileDigest } from "./file_digest.ts";
 import type {
   AllowedSplat,
   BootRecord,
@@ -159,9 +160,9 @@ async function diffsOf(
 }
 
 async function fileSha256(file: string, host: Host): Promise<string> {
-  const { code, stdout, stderr } = await host.run({ argv: ["sha256sum", "--", file] });
-  if (code === 0) return stdout.replace(/^\\/, "").slice(0, 64);
-  throw new KmatrixError("infra", "unreadable", `cannot read ${file}: ${stderr.trim()}`);
+  const { sha256, trouble } = await fileDigest(file, host);
+  if (trouble === null) return sha256;
+  throw new KmatrixError("infra", "unreadable", `cannot read ${file}: ${trouble}`);
 }
 
 /**

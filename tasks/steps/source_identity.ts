@@ -18,6 +18,7 @@ import type {
 import { KmatrixError } from "../core/model/errors.ts";
 import { bytesAsText } from "../core/source/diff.ts";
 import { sha256 } from "../core/text/digest.ts";
+import { fileDigest } from "./file_digest.ts";
 import { isMail, readHeaders } from "../core/source/mail.ts";
 import { patchName } from "../core/source/series.ts";
 import { cachedJson } from "../core/text/shape.ts";
@@ -169,14 +170,14 @@ async function diffOf(
     const files = parseNameStatus(names);
     if (files.fileCount === 0) return { diff: null, whole: !embedded };
     const kept = stat.size <= DIFF_BYTES;
-    const digest = await host.run({ argv: ["sha256sum", "--", `${partial}/diff`] });
+    const digest = await fileDigest(`${partial}/diff`, host);
     if (kept) {
       await fs.makeDir(dir);
       await fs.rename(`${partial}/diff`, `${dir}/${SOURCE_DIFF}`);
     }
     return {
       diff: {
-        sha256: digest.stdout.replace(/^\\/, "").slice(0, 64),
+        sha256: digest.sha256 ?? "",
         bytes: stat.size,
         file: kept ? `sources/${id}/${SOURCE_DIFF}` : null,
         ...files,

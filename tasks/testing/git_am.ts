@@ -11,6 +11,7 @@ import { pathsFor } from "../core/model/paths.ts";
 import { bring, type BringRequest } from "../steps/bring.ts";
 import { fetch } from "../stages/fetch.ts";
 import { patch } from "../stages/patch.ts";
+import { sha256 } from "../core/text/digest.ts";
 
 /** Mode and content of each file of a tree, by path. */
 export type Listing = Readonly<Record<string, string>>;
@@ -72,7 +73,7 @@ export async function listingOf(dir: string, below = ""): Promise<Listing> {
     else {
       const { mode } = await Deno.lstat(`${dir}/${name}`);
       const bytes = await Deno.readFile(`${dir}/${name}`);
-      const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+      const digest = await sha256(bytes);
       found[name] = `${mode! & 0o100 ? "100755" : "100644"} ${bytes.length} ${digest}`;
     }
   }

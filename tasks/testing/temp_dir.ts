@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
+import { dirname } from "node:path/posix";
 
 /** A folder of its own, with links resolved, for the time of `body`. */
-import { dirname } from "node:path/posix";
 export async function withTempDir<T>(body: (dir: string) => Promise<T>): Promise<T> {
   const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "kmatrix-" }));
   try {

@@ -31,7 +31,7 @@ export interface ObjectFacts {
 
 /** Whether this is LLVM bitcode, which a build with link-time optimisation has for objects. */
 export function isBitcode(file: Parts): boolean {
-  const start = [...file.read(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const start = file.read(0, 4).toHex();
   // As it is, and behind a header of its own (llvm.org/docs/BitCodeFormat.html).
   return start === "4243c0de" || start === "dec0170b";
 }
