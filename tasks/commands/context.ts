@@ -15,6 +15,7 @@ import { cProgramTable } from "../core/judge/c_programs.ts";
 import { dedupTable } from "../core/report/dedup_table.ts";
 import { sourceLines } from "../core/source/source_identity.ts";
 import { failuresText, inspectTable, splatsText, summaryTable } from "../core/report/summary.ts";
+import type { ReportCopies } from "../stages/report.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { PROJECT_MATRIX, type RunValues } from "../cli/options.ts";
 import { loadMatrix, makePlan, type TreeLook, withOwnKernel } from "../run/project.ts";
@@ -129,6 +130,17 @@ function hint(glob: string, ids: readonly string[]): string {
   const close = ids.filter((id) => id.includes(glob.replaceAll("*", "")));
   if (close.length === 0 || glob.includes("*")) return nearest(glob, ids);
   return `; a glob matches the whole id: '*${glob}*' names ${close.length}`;
+}
+
+/** --junit and --json as absolute paths. */
+export function copiesOf(
+  { junit, json }: Pick<RunValues, "junit" | "json">,
+  { absolute }: Pick<Context, "absolute">,
+): ReportCopies {
+  return {
+    junit: junit === undefined ? null : absolute(junit),
+    json: json === undefined ? null : absolute(json),
+  };
 }
 
 /** Every failure that a report holds. */

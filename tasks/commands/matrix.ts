@@ -13,6 +13,7 @@ import { comesTo, STAGE_TABLE } from "../core/model/stage_table.ts";
 import { report, type ReportFiles } from "../stages/report.ts";
 import {
   type Context,
+  copiesOf,
   failuresOf,
   makeRunDir,
   planOf,
@@ -113,7 +114,7 @@ export async function runPlan(
   repeat: (cell: string) => string,
   context: Context,
 ): Promise<readonly Failure[]> {
-  const { host, paths, terminal, absolute } = context;
+  const { host, paths, terminal } = context;
   if (options.list) {
     terminal.print(plan.cells.map((cell) => cell.id).join("\n"));
     return [];
@@ -127,8 +128,7 @@ export async function runPlan(
   const runDir = await makeRunDir(paths, host);
   const files: ReportFiles = {
     runDir,
-    junit: options.junit === undefined ? null : absolute(options.junit),
-    json: options.json === undefined ? null : absolute(options.json),
+    ...copiesOf(options, context),
   };
   const pipeline = new Pipeline(
     plan,

@@ -2,6 +2,7 @@
 /** `deno task parse`: judges recorded boots. */
 import type { Host } from "../host/host.ts";
 import {
+  type BootRecord,
   type CellReport,
   type DeclaredTest,
   RUN_FORMAT,
@@ -12,18 +13,24 @@ import { type Failure, failureFrom, KmatrixError } from "../core/model/errors.ts
 import { declaredTests } from "../steps/declared_tests.ts";
 import { recallTests } from "../steps/known_tests.ts";
 import { parseBootRecord } from "../core/boot/boot_record.ts";
-import { NO_FACTS, testFacts } from "../core/report/cell_facts.ts";
-import { junitXml } from "../core/report/junit.ts";
+import { bootFacts, NO_FACTS, testFacts } from "../core/report/cell_facts.ts";
 import { NO_SOURCES, type SplatSources } from "../core/console/splat_report.ts";
-import { runJson } from "../core/report/run_report.ts";
 import type { StackFrame } from "../core/console/stack_frame.ts";
 import { bootStage, judgeCell } from "../core/judge/verdict.ts";
 import { loadMatrix } from "../run/project.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
 import { parse } from "../stages/parse.ts";
+import { reportCopies } from "../stages/report.ts";
 import { symbolizeFrames } from "../steps/symbolize.ts";
 import { parseConsoleCommand } from "./parse_console.ts";
-import { type Context, failuresOf, matrixFile, printRun, repeatCommand } from "./context.ts";
+import {
+  type Context,
+  copiesOf,
+  failuresOf,
+  matrixFile,
+  printRun,
+  repeatCommand,
+} from "./context.ts";
 import { defineCommand } from "./command.ts";
 import { group, JSON_COPY, JUNIT, MATRIX, text, type Values, WATCHING } from "../cli/options.ts";
 
@@ -87,7 +94,12 @@ async function judgeRecordings(
     const cell = result.cell as CellReport["cell"];
     const { splats } = result;
     const repeat = repeatCommand("repro", cell, options);
-    const facts = { ...NO_FACTS, ...testFacts(result.tests) };
+    const record = await recordOf(dir, host);
+    const facts = {
+      ...NO_FACTS,
+      ...testFacts(result.tests),
+      boot: record && bootFacts(record, result.guest.release),
+    };
     cells.push({ cell, stages, ...judged, splats, facts, consoleTail, repeat });
   }
   const run: RunReport = {
@@ -101,7 +113,7 @@ async function judgeRecordings(
     sources: [],
     usage: host.usage(),
   };
-  await writeCopies(run, options, context);
+  await reportCopies(run, copiesOf(options, context), host);
   printRun(run, context);
   return failuresOf(run);
 }
@@ -129,13 +141,18 @@ async function symbolizeAgain(
   toolchain: Toolchain,
   host: Host,
 ): Promise<SplatSources> {
-  const text = await host.fs.readTextIfAny(`${dir}/${RECORDINGS.record}`);
-  const file = `${dir}/${RECORDINGS.record}`;
-  const kernel = text === null ? undefined : parseBootRecord(text, file).kernel;
+  const kernel = (await recordOf(dir, host))?.kernel;
   if (!kernel) return NO_SOURCES;
   const found = await host.fs.stat(kernel.vmlinux);
   if (found?.size !== kernel.bytes || found.mtimeMs !== kernel.mtimeMs) return NO_SOURCES;
   return await symbolizeFrames(frames, kernel, toolchain, dir, host);
+}
+
+/** What the host saw of a boot; null where only the two streams were kept. */
+async function recordOf(dir: string, host: Host): Promise<BootRecord | null> {
+  const file = `${dir}/${RECORDINGS.record}`;
+  const text = await host.fs.readTextIfAny(file);
+  return text === null ? null : parseBootRecord(text, file);
 }
 
 function checkUsage(dirs: readonly string[], { console, vmlinux }: ParseValues): void {
@@ -147,18 +164,4 @@ function checkUsage(dirs: readonly string[], { console, vmlinux }: ParseValues):
     ? "--vmlinux belongs to --console; a recorded boot knows its kernel"
     : null;
   if (wrong !== null) throw new KmatrixError("usage", "bad-usage", wrong);
-}
-
-/** --junit and --json of a command that keeps no run folder. */
-async function writeCopies(
-  run: RunReport,
-  options: ParseValues,
-  { host, absolute }: Context,
-): Promise<void> {
-  if (options.junit !== undefined) {
-    await host.fs.writeText(absolute(options.junit), junitXml(run));
-  }
-  if (options.json !== undefined) {
-    await host.fs.writeText(absolute(options.json), runJson(run));
-  }
 }

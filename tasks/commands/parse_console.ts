@@ -10,14 +10,14 @@ import {
   fits,
   reportConsole,
 } from "../core/report/console_report.ts";
-import { junitXml } from "../core/report/junit.ts";
 import { holdsKernelLines } from "../core/console/kernel_log.ts";
 import { NO_SOURCES } from "../core/console/splat_report.ts";
 import { findSplats } from "../core/console/splats.ts";
 import { loadMatrix } from "../run/project.ts";
+import { reportCopies, write } from "../stages/report.ts";
 import { readConsole, STDIN } from "../steps/read_console.ts";
 import { kernelFit, symbolizeFrames } from "../steps/symbolize.ts";
-import { type Context, matrixFile } from "./context.ts";
+import { type Context, copiesOf, matrixFile } from "./context.ts";
 import type { RunValues } from "../cli/options.ts";
 
 /** Of the options of `parse`. */
@@ -35,12 +35,10 @@ export async function parseConsoleCommand(
   const { splats: allow, toolchains } = await loadMatrix(matrixFile(options, context), paths, host);
   const report = await judge(name, options, { allow, toolchain: toolchains[0]! }, context);
   if (options.json !== undefined && options.json !== STDIN) {
-    await host.fs.writeText(absolute(options.json), consoleJson(report));
+    await write(absolute(options.json), consoleJson(report), host);
   }
-  if (options.junit !== undefined) {
-    const run = consoleRun(report, new Date(startedAt).toISOString(), host.now() - startedAt);
-    await host.fs.writeText(absolute(options.junit), junitXml(run));
-  }
+  const run = consoleRun(report, new Date(startedAt).toISOString(), host.now() - startedAt);
+  await reportCopies(run, { ...copiesOf(options, context), json: null }, host);
   terminal.print(
     options.json === STDIN ? consoleJson(report).trimEnd() : consoleText(report, terminal.style),
   );

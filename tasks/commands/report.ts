@@ -2,7 +2,7 @@
 /** `deno task report`: the files and the table of a run, again. */
 import type { Failure } from "../core/model/errors.ts";
 import { readRun, report } from "../stages/report.ts";
-import { type Context, failuresOf, printRun } from "./context.ts";
+import { type Context, copiesOf, failuresOf, printRun } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 import { JSON_COPY, JUNIT, RUN_FOLDER, type Values } from "../cli/options.ts";
 
@@ -29,8 +29,7 @@ async function reportAgain(
   const run = await readRun(runDir, host);
   await report(run, {
     runDir,
-    junit: options.junit === undefined ? null : absolute(options.junit),
-    json: options.json === undefined ? null : absolute(options.json),
+    ...copiesOf(options, context),
   }, host);
   printRun(run, context);
   return failuresOf(run);

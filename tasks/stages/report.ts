@@ -6,11 +6,14 @@ import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { junitXml } from "../core/report/junit.ts";
 import { parseRunReport, runJson } from "../core/report/run_report.ts";
 
-export interface ReportFiles {
-  readonly runDir: string;
-  /** Further copies that the user asked for (--junit, --json), absolute. */
+/** Copies of a report that the user asked for (--junit, --json), absolute. */
+export interface ReportCopies {
   readonly junit: string | null;
   readonly json: string | null;
+}
+
+export interface ReportFiles extends ReportCopies {
+  readonly runDir: string;
 }
 
 /** @throws KmatrixError "infra" (report-unwritten, disk-full) */
@@ -19,12 +22,37 @@ export async function report(run: RunReport, files: ReportFiles, host: Host): Pr
   const json = runJson(run);
   await write(`${files.runDir}/run.json`, json, host);
   await write(`${files.runDir}/junit.xml`, xml, host);
-  if (files.junit !== null) await write(files.junit, xml, host);
-  if (files.json !== null) await write(files.json, json, host);
+  await writeCopies(files, () => xml, () => json, host);
 }
 
-/** What could be written when the run began (steps/outputs.ts) and cannot now is the machine's. */
-async function write(path: string, text: string, host: Host): Promise<void> {
+/**
+ * The copies alone, for a command that keeps no folder of its runs.
+ * @throws KmatrixError "infra" (report-unwritten, disk-full)
+ */
+export async function reportCopies(
+  run: RunReport,
+  copies: ReportCopies,
+  host: Host,
+): Promise<void> {
+  await writeCopies(copies, () => junitXml(run), () => runJson(run), host);
+}
+
+async function writeCopies(
+  { junit, json }: ReportCopies,
+  xml: () => string,
+  text: () => string,
+  host: Host,
+): Promise<void> {
+  if (junit !== null) await write(junit, xml(), host);
+  if (json !== null) await write(json, text(), host);
+}
+
+/**
+ * A file that is asked for by an option. What could be written when the run began (steps/outputs.ts)
+ * and cannot now is the machine's.
+ * @throws KmatrixError "infra" (report-unwritten, disk-full)
+ */
+export async function write(path: string, text: string, host: Host): Promise<void> {
   try {
     await host.fs.writeText(path, text);
   } catch (error) {

@@ -68,4 +68,28 @@ cases("parse and report", "built", [
     assert.equal(code, 6);
     assert.match(out, /console\.log has \d+ bytes, and had \d+ when the boot ended/);
   }],
+
+  ["tell of a recorded boot what the run told of it, where boot.json was kept", async (project) => {
+    assert.equal((await project.run(...KCOV)).code, 0);
+    const dir = `${project.out}/latest/fake/kcov`;
+    const own = JSON.parse(await project.read("run.json")).cells[0].facts.boot;
+    assert.equal(own.accel, "tcg");
+    const copies = ["--junit", `${project.dir}/again.xml`, "--json", `${project.dir}/again.json`];
+    const again = async () => {
+      const { code, err } = await project.run("parse", dir, ...copies);
+      assert.equal(code, 0, err);
+      const { cells } = JSON.parse(await Deno.readTextFile(`${project.dir}/again.json`));
+      return cells[0].facts.boot;
+    };
+    assert.deepEqual(await again(), own);
+    const property = (name: string) => new RegExp(`<property name="${name}" value="[^"]+"/>`);
+    const xml = await Deno.readTextFile(`${project.dir}/again.xml`);
+    for (const name of ["boot.accel", "boot.ms", "boot.phase.start"]) {
+      const line = property(name).exec(xml)?.[0];
+      assert.ok(line !== undefined, name);
+      assert.ok((await project.read("junit.xml")).includes(line), line);
+    }
+    await Deno.remove(`${dir}/boot.json`);
+    assert.equal(await again(), null);
+  }],
 ]);
