@@ -37,7 +37,7 @@ import { callFiles, inspect } from "../stages/inspect.ts";
 import { pack } from "../stages/pack.ts";
 import { chooseAccel } from "../steps/accel.ts";
 import { attend, type AttendOptions, boot, type BootInput } from "../stages/boot.ts";
-import { recallBoot, rememberBoot } from "../steps/boot_times.ts";
+import { recallBoot, rememberBoot } from "../steps/job_times.ts";
 import { parse } from "../stages/parse.ts";
 import { tellSplats } from "./telling.ts";
 import { symbolizeFrames } from "../steps/symbolize.ts";

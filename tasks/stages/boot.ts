@@ -18,6 +18,7 @@ import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { archived, cellArchiveFiles } from "../core/boot/guest_layout.ts";
 import type { Limits } from "../core/model/limits.ts";
 import { exitCause, qemuArgv } from "../core/boot/qemu.ts";
+import { checkRoom } from "../steps/free_room.ts";
 import { archive } from "../steps/initramfs_archive.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
 import { GUEST_PATHS } from "../../selftests/contract/cell.ts";
@@ -81,7 +82,7 @@ async function recorded(input: BootInput, host: Host): Promise<BootRecord> {
   const child = await host.spawn({ argv, log: `${dir}/qemu.log` });
   const { end, ...watched } = await watchBoot(child, input, startedAt, host);
   const vmlinux = await host.fs.stat(input.vmlinux);
-  await checkRoom(dir, host);
+  await checkRoom("boot", dir, host);
   const size = async (name: string) => (await host.fs.stat(`${dir}/${name}`))?.size ?? 0;
   const record: BootRecord = {
     cell: input.cell,
@@ -199,9 +200,6 @@ async function copyInto(folder: string, paths: readonly string[], host: Host): P
 
 const INITRAMFS = "initramfs.cpio";
 
-/** Below this a boot may have lost results. */
-const MIN_FREE_BYTES = 64 << 10;
-
 /** For the report, on a full disk: what can be made again, and most of what the guest has printed. */
 async function makeRoom(dir: string, host: Host): Promise<void> {
   await host.fs.remove(`${dir}/${INITRAMFS}`);
@@ -210,17 +208,6 @@ async function makeRoom(dir: string, host: Host): Promise<void> {
   await host.fs.remove(console);
   await host.fs.writeText(console, `[kmatrix: the disk was full; only the end is kept]\n${end}`)
     .catch(() => {});
-}
-
-/** QEMU says nothing when it cannot write the results: they would look torn by the guest. */
-async function checkRoom(dir: string, host: Host): Promise<void> {
-  const left = await host.fs.freeBytes(dir);
-  if (left >= MIN_FREE_BYTES) return;
-  throw new KmatrixError(
-    "infra",
-    "disk-full",
-    `the disk of ${dir} is full (${left} bytes left): what the guest said may not be whole`,
-  );
 }
 
 /**

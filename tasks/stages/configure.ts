@@ -54,7 +54,8 @@ import {
 import { findBuildFailure, isNoFaultOfSource, makeError } from "../core/build/build_log.ts";
 import { featureProbeArgv } from "../core/matrix/requirements.ts";
 import { ioctlFeatures, optionFeatures } from "../core/model/features.ts";
-import { checkRoom, checkSource } from "../steps/cache_guard.ts";
+import { checkSource } from "../steps/cache_guard.ts";
+import { checkRoom } from "../steps/free_room.ts";
 import { dropOtherToolchain } from "../steps/build_store.ts";
 import { type CompilerCache, compilerCache, throughCache } from "../steps/compiler_cache.ts";
 import { probeProgram } from "../steps/probe_cache.ts";
@@ -317,7 +318,7 @@ async function mustMake(
     ...throughCache(buildConfinement(make), cache),
   });
   if (result.code === 0) return;
-  await checkRoom(make.buildDir, host);
+  await checkRoom("make", make.buildDir, host);
   const what = `make ${targets.join(" ")} ended with code ${result.code}`;
   const confined = (await host.sandbox()).kind !== "none";
   const cause = findBuildFailure(result.stdout + result.stderr, confined);

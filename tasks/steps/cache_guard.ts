@@ -65,14 +65,3 @@ export async function checkSource(
       "tree of your own, say --tree.",
   );
 }
-
-/** Below this a failed make may have failed for want of room, and its log may lack the line that says so. */
-const MIN_FREE_BYTES = 1 << 20;
-
-/** @throws KmatrixError "infra" (disk-full) where a make that failed had no room to say why. */
-export async function checkRoom(buildDir: string, host: Host): Promise<void> {
-  const left = await host.fs.freeBytes(buildDir);
-  if (left >= MIN_FREE_BYTES) return;
-  const text = `make failed, and the disk of ${buildDir} is full (${left} bytes left)`;
-  throw new KmatrixError("infra", "disk-full", text);
-}

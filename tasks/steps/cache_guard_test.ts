@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { rejectionOf } from "../testing/errors.ts";
-import { FakeHost, withTempDir } from "../testing/fake_host.ts";
-import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
+import { withTempDir } from "../testing/fake_host.ts";
+import { checkSource, dropUnfinished } from "./cache_guard.ts";
 import { layFiles } from "../testing/temp_dir.ts";
 import { denoHost } from "../host/deno_host.ts";
 
@@ -61,9 +61,3 @@ Deno.test("checkSource() finds files that are younger than the tree, and names s
     assert.match(error.message, /changed by hand since it was unpacked: x\/b\.c$/);
     await checkSource({ ...tree, stamp: null }, host);
   }));
-
-Deno.test("checkRoom() blames a full disk alone", async () => {
-  const fs = (left: number) => new FakeHost({ fs: { freeBytes: () => Promise.resolve(left) } });
-  await checkRoom("/b", fs(1 << 20));
-  assert.equal((await rejectionOf(checkRoom("/b", fs(1000)))).id, "disk-full");
-});

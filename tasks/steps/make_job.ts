@@ -3,7 +3,8 @@
 import { basename, dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { MakeRequest } from "../core/build/make.ts";
-import { checkRoom, checkSource, dropUnfinished } from "./cache_guard.ts";
+import { checkSource, dropUnfinished } from "./cache_guard.ts";
+import { checkRoom } from "./free_room.ts";
 import { type CompilerCache, throughCache } from "./compiler_cache.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { type MakeStamp, makeStampShape } from "./cache_files.ts";
@@ -135,7 +136,7 @@ export async function runMake(
   });
   if (host.signal.aborted) throw new KmatrixError("interrupted", "interrupted", "interrupted");
   if (result.code === 0 && !result.leftOut) return;
-  await checkRoom(dirname(log), host);
+  await checkRoom("make", dirname(log), host);
   const confined = (await host.sandbox()).kind !== "none";
   const cause = await readLog(log, host, (text) => findBuildFailure(text, confined));
   const evidence = `${cause.tail}\n(log: ${log})`;
