@@ -10,7 +10,7 @@ import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "../../selftests/contract/fra
 import { buildConfinement, makeArgv, type MakeRequest } from "../core/build/make.ts";
 import { whyNotRunnable } from "../core/inspect/elf.ts";
 import { listensAt } from "../core/boot/listening_ports.ts";
-import { endedWith } from "../core/boot/qemu.ts";
+import { endedWith, mayHaveRefused } from "../core/boot/qemu.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { findSplats, linesShown } from "../core/console/splats.ts";
 import { type ReadyCell, withKernelLock } from "../run/cell_stages.ts";
@@ -95,7 +95,7 @@ export async function attendCommand(
       },
     });
     if (host.signal.aborted) return [];
-    if (QEMU_NOT_STARTED.includes(code)) {
+    if (mayHaveRefused(code)) {
       const text = `QEMU did not start (exit code ${code}); what it said stands above`;
       throw new KmatrixError("infra", "qemu-not-started", text);
     }
@@ -104,9 +104,6 @@ export async function attendCommand(
     return await judge(code, what, dir, context);
   });
 }
-
-/** Its own code for a command line that it cannot take, and a shell's; no guest ends it so. */
-const QEMU_NOT_STARTED = [1, 126, 127];
 
 /** Before minutes of building. */
 async function checkPort(port: number, { fs }: Host): Promise<void> {

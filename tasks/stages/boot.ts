@@ -14,10 +14,10 @@ import type {
   Machine,
   Session,
 } from "../core/model/model.ts";
-import { failureFrom, KmatrixError } from "../core/model/errors.ts";
+import { failureFrom } from "../core/model/errors.ts";
 import { archived, cellArchiveFiles } from "../core/boot/guest_layout.ts";
 import type { Limits } from "../core/model/limits.ts";
-import { exitCause, qemuArgv } from "../core/boot/qemu.ts";
+import { exitCause, mayHaveRefused, qemuArgv } from "../core/boot/qemu.ts";
 import { checkRoom } from "../steps/free_room.ts";
 import { archive } from "../steps/initramfs_archive.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
@@ -211,15 +211,15 @@ async function makeRoom(dir: string, host: Host): Promise<void> {
 }
 
 /**
- * What QEMU itself says of its end. With code 1, 126 or 127 and words it has not started; a guest
- * cannot do that.
+ * What QEMU itself says of its end. With a code of a refusal and words, and without a console, it has
+ * not started; a guest cannot do that.
  */
 async function refineEnd(end: BootEnd, dir: string, host: Host): Promise<BootEnd> {
   if (end.kind !== "exited") return end;
   const said = (await host.fs.readTail(`${dir}/qemu.log`, 4096)).trim();
   const cause = exitCause(end.code, said);
   if (cause !== null) return { ...end, cause };
-  if (![1, 126, 127].includes(end.code)) return end;
+  if (!mayHaveRefused(end.code)) return end;
   const silent = ((await host.fs.stat(`${dir}/${RECORDINGS.console}`))?.size ?? 0) === 0;
   if (!silent || said === "") return end;
   return { kind: "not-started", message: said.split("\n").slice(-4).join("; ") };

@@ -39,6 +39,17 @@ export function endedWith(guestCode: number, qemuCode: number): boolean {
   return Object.values(ARCHITECTURES).some(({ qemu }) => qemu.exitCode(guestCode) === qemuCode);
 }
 
+/**
+ * Codes with which QEMU, or the shell in front of it, refuses to start: 1 for its command line, 126
+ * and 127 for a program that cannot be run. A guest can bring about 1 as well, but not in silence.
+ */
+const REFUSALS: readonly number[] = [1, 126, 127];
+
+/** Whether QEMU may not have started, by its exit code. */
+export function mayHaveRefused(qemuCode: number): boolean {
+  return REFUSALS.includes(qemuCode);
+}
+
 /** No default devices, no user configuration, no display, no network: only what is listed. */
 const bare = () => ["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"];
 

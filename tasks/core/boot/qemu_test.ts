@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { SMP4, UNI } from "../../testing/samples.ts";
-import { endedWith, exitCause, kernelCommandLine, qemuArgv, type QemuRequest } from "./qemu.ts";
+import {
+  endedWith,
+  exitCause,
+  kernelCommandLine,
+  mayHaveRefused,
+  qemuArgv,
+  type QemuRequest,
+} from "./qemu.ts";
 
 const REQUEST: QemuRequest = {
   vmlinux: "/b/vmlinux",
@@ -112,6 +119,11 @@ Deno.test("endedWith() knows what isa-debug-exit makes of a guest's code", () =>
   assert.ok(endedWith(0x11, 35));
   assert.ok(endedWith(0, 1));
   for (const code of [0, 1, 32, 34, 35, 137]) assert.ok(!endedWith(0x10, code), `${code}`);
+});
+
+Deno.test("mayHaveRefused() knows the codes of a QEMU that did not start, and no sound guest's", () => {
+  for (const code of [1, 126, 127]) assert.ok(mayHaveRefused(code), `${code}`);
+  for (const code of [0, 2, 33, 35, 37, 128, 137]) assert.ok(!mayHaveRefused(code), `${code}`);
 });
 
 Deno.test("exitCause() tells what ended QEMU with code 0, and nothing of other codes", () => {
