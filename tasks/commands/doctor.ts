@@ -31,7 +31,8 @@ async function examinePlan(
 ): Promise<readonly Failure[]> {
   const { terminal, paths, host } = context;
   const plan = await planOf(globs, options, context);
-  const findings = await examine(requirementsFor(plan.cells, options.sandbox), paths, host);
+  const wanted = requirementsFor(plan.cells, options.sandbox);
+  const findings = await examine(wanted, paths, host, true);
   const lines = tableLines(
     findings.map(({ requirement: { id, why }, ok, found }) => [ok ? OK : MISSING, id, found, why]),
     { widest: 48 },

@@ -65,7 +65,8 @@ async function loadKernels(paths: Paths, host: Host): Promise<KernelSpec[]> {
     if (text === null) continue;
     const series = await host.fs.readTextIfAny(`${dir}/patches/series`);
     const list = await host.fs.readTextIfAny(`${dir}/uninstrumented.list`);
-    const kernel = parseKernelSpec(id, dir, `kernels/${id}/kernel.yaml`, text, series, list);
+    const file = `kernels/${id}/kernel.yaml`;
+    const kernel = parseKernelSpec(id, dir, file, text, series, list, host.env);
     await checkPatches(kernel.series, `kernels/${id}/patches/series`, host);
     kernels.push(kernel);
   }

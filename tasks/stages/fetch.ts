@@ -2,7 +2,7 @@
 /** Where a kernel's source is, and which version was found. */
 import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
-import type { Paths } from "../core/model/paths.ts";
+import { downloadedTarball, type Paths } from "../core/model/paths.ts";
 import type { KernelSpec, SourceArchive, SourceSpec } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { withRetries } from "../steps/retry.ts";
@@ -18,18 +18,43 @@ import {
   GIT_NO_SUCH_REF,
   isRemoteRepository,
 } from "../core/source/transfer.ts";
-import { debianSourceTar } from "../core/source/debian.ts";
+import {
+  lackingSource,
+  lacksOf,
+  sourceName,
+  sourcesOf,
+  withoutSource,
+} from "../core/source/kernel_sources.ts";
+import { debianPackage, type DebianSpec } from "../steps/debian_source.ts";
+import { checkIsThere, isRemote } from "../steps/look_for_source.ts";
 import { kernelTree, treeState } from "../steps/kernel_tree.ts";
 
 /**
+ * Takes the first source of a kernel that can be had. What is there and wrong ends the search.
  * @throws KmatrixError: "infra" for a missing or damaged source (wrong sha256, failed download),
  *   "usage" for a local tree that is none or that holds leftovers of an in-tree build, and where the
- *   path of tree or cache is one that kbuild does not take.
+ *   path of tree or cache is one that kbuild does not take. Evidence of the kind "sources" says that
+ *   none can be had.
  */
 export async function fetch(kernel: KernelSpec, paths: Paths, host: Host): Promise<SourceArchive> {
   checkPath("the cache", paths.cache, "KMATRIX_CACHE moves it.");
-  const found = await locate(kernel, paths, host);
-  return { kernelId: kernel.id, spec: kernel.source, ...found };
+  const failures: KmatrixError[] = [];
+  for (const spec of sourcesOf(kernel)) {
+    try {
+      const found = await locate(kernel.id, spec, paths, host);
+      if (failures.length > 0) {
+        const why = failures.map((one) => one.message).join("; ");
+        host.log("notice", `${kernel.id}: taking ${sourceName(spec)}: ${why}`);
+      }
+      const passedOver = failures.flatMap((one) => lacksOf(one) ?? []);
+      return { kernelId: kernel.id, spec, ...found, passedOver };
+    } catch (error) {
+      const lacking = error instanceof KmatrixError && lacksOf(error) !== null;
+      if (!lacking || host.signal.aborted) throw error;
+      failures.push(error);
+    }
+  }
+  throw withoutSource(kernel.id, failures as [KmatrixError, ...KmatrixError[]]);
 }
 
 /** @throws KmatrixError "usage" (bad-path): make would fail, each time in another way. */
@@ -42,42 +67,35 @@ function checkPath(what: string, path: string, hint: string): void {
 
 type Found = Pick<
   SourceArchive,
-  "version" | "digest" | "archive" | "tree" | "kconfigTimes" | "linked"
+  "version" | "digest" | "sha256" | "archive" | "tree" | "kconfigTimes" | "linked"
 >;
 
-function locate(kernel: KernelSpec, paths: Paths, host: Host): Promise<Found> {
-  const { source } = kernel;
+async function locate(
+  id: string,
+  source: SourceSpec,
+  paths: Paths,
+  host: Host,
+): Promise<Found> {
+  await checkIsThere(source, host);
   switch (source.kind) {
     case "debian":
-      return fromDebian(source, host);
+      return await fromDebian(source, paths, host);
     case "tarball":
-      return fromTarball(source, paths, host);
+      return await fromTarball(source, paths, host);
     case "git":
-      return fromGit(kernel.id, source, paths, host);
+      return await fromGit(id, source, paths, host);
     case "commits":
-      return fromCommits(source, host);
+      return await fromCommits(source, host);
     case "tree":
-      return fromTree(source.path, paths, host);
+      return await fromTree(source.path, paths, host);
   }
 }
 
-async function fromDebian(
-  source: Extract<SourceSpec, { kind: "debian" }>,
-  host: Host,
-): Promise<Found> {
-  const archive = debianSourceTar(source.package);
-  const { stdout, code } = await host.run({
-    argv: ["dpkg-query", "--show", "--showformat=${Version}", source.package],
-  });
-  if (code !== 0 || stdout === "" || !(await host.fs.exists(archive))) {
-    throw new KmatrixError(
-      "infra",
-      "source-missing",
-      `the package ${source.package} is not installed (${archive} is wanted)`,
-    );
-  }
-  const digest = await sha256(`debian ${source.package} ${stdout}`);
-  return { version: stdout, digest, archive, tree: null };
+/** The digest is that of package and version, wherever it was taken from. */
+async function fromDebian(source: DebianSpec, paths: Paths, host: Host): Promise<Found> {
+  const found = await debianPackage(source, paths, host);
+  const digest = await sha256(`debian ${source.package} ${found.version}`);
+  return { ...found, digest, tree: null };
 }
 
 async function fromTarball(
@@ -85,23 +103,31 @@ async function fromTarball(
   paths: Paths,
   host: Host,
 ): Promise<Found> {
-  const remote = /^https?:/.test(source.location);
+  const remote = isRemote(source.location);
   const name = basename(source.location);
-  const archive = remote ? `${paths.sources}/downloads/${source.sha256}-${name}` : source.location;
+  const archive = remote ? downloadedTarball(source, paths) : source.location;
   if (remote && !(await host.fs.exists(archive))) {
     await host.fs.makeDir(`${paths.sources}/downloads`);
     const partial = `${archive}.partial`;
-    await download(source.location, partial, host);
+    await download(source, partial, host);
     await checkSha256(partial, source.sha256, host);
     await host.fs.rename(partial, archive);
   } else {
     await checkSha256(archive, source.sha256, host);
   }
-  return { version: name, digest: source.sha256, archive, tree: null };
+  return {
+    ...{ version: name, digest: source.sha256, sha256: source.sha256 },
+    ...{ archive, tree: null },
+  };
 }
 
 /** @throws KmatrixError "infra" (download-failed); nothing is left of the file then. */
-async function download(url: string, file: string, host: Host): Promise<void> {
+async function download(
+  source: Extract<SourceSpec, { kind: "tarball" }>,
+  file: string,
+  host: Host,
+): Promise<void> {
+  const url = source.location;
   const argv = [
     ...["curl", "--fail", "--location", "--silent", "--show-error", "--output", file],
     // curl waits five minutes for a host that does not answer, and for ever for one that falls silent.
@@ -117,7 +143,7 @@ async function download(url: string, file: string, host: Host): Promise<void> {
   if (result.code === 0) return;
   await host.fs.remove(file);
   const text = `${url} could not be downloaded: ${result.stderr.trim()}`;
-  throw new KmatrixError("infra", "download-failed", text);
+  throw lackingSource("download-failed", source, "unreachable", text);
 }
 
 async function checkSha256(file: string, wanted: string, host: Host): Promise<void> {

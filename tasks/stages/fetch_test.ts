@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { lacksOf } from "../core/source/kernel_sources.ts";
+import { sha256 } from "../core/text/digest.ts";
 import type { KernelSpec, SourceSpec } from "../core/model/model.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { fetch } from "./fetch.ts";
 
-function kernel(source: SourceSpec): KernelSpec {
-  return { id: "linux", dir: "/k", source, series: [], uninstrumented: null };
+function kernel(source: SourceSpec, ...otherSources: readonly SourceSpec[]): KernelSpec {
+  return { id: "linux", dir: "/k", source, otherSources, series: [], uninstrumented: null };
 }
 
 Deno.test("fetch() refuses a tree or a cache whose path kbuild does not take", () =>
@@ -99,4 +101,67 @@ Deno.test("fetch() asks a remote repository again, but not for a ref that it doe
       const fetches = host.commands.filter((argv) => argv.includes("fetch"));
       assert.equal(fetches.length, tries, `${repository} ${ref}`);
     }
+  }));
+
+/** A local tarball that is as it should be, and one that is not. */
+async function tarballs(dir: string) {
+  const location = `${dir}/linux.tar`;
+  await Deno.writeTextFile(location, "a tar");
+  const right = { kind: "tarball", location, sha256: await sha256("a tar") } as const;
+  const host = new FakeHost({
+    answer: ({ argv }) =>
+      argv[0] === "sha256sum" ? { stdout: `${right.sha256}  ${argv.at(-1)}\n` } : { code: 127 },
+  });
+  return { right, wrong: { ...right, sha256: "ab".repeat(32) }, host };
+}
+
+Deno.test("fetch() takes the first source that can be had, and says why not those before it", () =>
+  withTempDir(async (dir) => {
+    const { right, host } = await tarballs(dir);
+    const paths = pathsFor("/p", dir, null);
+    const found = await fetch(
+      kernel(
+        { kind: "tree", path: "$LINUX_7_3", unset: "LINUX_7_3" },
+        { kind: "tarball", location: `${dir}/gone.tar`, sha256: right.sha256 },
+        { ...right, location: "https://mirror.example/linux.tar" },
+        right,
+        { kind: "tree", path: "/never/looked/at" },
+      ),
+      paths,
+      host,
+    );
+    assert.deepEqual([found.spec, found.archive], [right, right.location]);
+    assert.deepEqual(found.passedOver?.map(({ source, why }) => [source, why]), [
+      ["$LINUX_7_3", "unset"],
+      [`${dir}/gone.tar`, "absent"],
+      ["https://mirror.example/linux.tar", "unreachable"],
+    ]);
+    assert.match(
+      host.messages.join("\n"),
+      /^notice: linux: taking .*linux\.tar: \$LINUX_7_3: LINUX_7_3 is not set.*; there is no file /m,
+    );
+  }));
+
+Deno.test("fetch() names every reason where no source can be had", () =>
+  withTempDir(async (dir) => {
+    const { host } = await tarballs(dir);
+    const none = await rejectionOf(fetch(
+      kernel({ kind: "tree", path: "/gone" }, { kind: "tree", path: "$A", unset: "A" }),
+      pathsFor("/p", dir, null),
+      host,
+    ));
+    assert.deepEqual([none.kind, none.id], ["infra", "no-source"]);
+    assert.deepEqual(lacksOf(none)?.map(({ why }) => why), ["absent", "unset"]);
+    assert.match(none.message, /^none of the 2 sources of linux can be had: there is no folder/);
+  }));
+
+Deno.test("fetch() looks no further behind a source that is there and wrong", () =>
+  withTempDir(async (dir) => {
+    const { right, wrong, host } = await tarballs(dir);
+    const paths = pathsFor("/p", dir, null);
+    const damaged = await rejectionOf(fetch(kernel(wrong, right), paths, host));
+    assert.deepEqual([damaged.id, lacksOf(damaged)], ["wrong-sha256", null]);
+    const file = { kind: "tree", path: right.location } as const;
+    const noTree = await rejectionOf(fetch(kernel(file, right), paths, host));
+    assert.deepEqual([noTree.kind, noTree.id], ["usage", "no-kernel-tree"]);
   }));

@@ -89,6 +89,7 @@ export async function bring(
     id,
     dir: paths.root,
     source,
+    ...(base?.otherSources ? { otherSources: base.otherSources } : {}),
     series: patches,
     ...(fuzz ? { fuzz } : {}),
     brought: true,

@@ -3,6 +3,7 @@
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { type Requirement, versionAtLeast } from "../core/matrix/requirements.ts";
+import { lookForSource } from "./look_for_source.ts";
 import { findQuickjs } from "./quickjs.ts";
 import { probeProgram } from "./probe_cache.ts";
 
@@ -13,20 +14,26 @@ export interface Finding {
   readonly found: string;
 }
 
-/** One finding for each requirement, in the same order. */
+/**
+ * One finding for each requirement, in the same order.
+ * @param ask Whether mirrors are asked for a source that is not here; without that, one that can be
+ *   downloaded is no more than not here.
+ */
 export function examine(
   requirements: readonly Requirement[],
   paths: Paths,
   host: Host,
+  ask = false,
 ): Promise<Finding[]> {
   return Promise.all(requirements.map(async (requirement) => ({
     requirement,
-    ...await probe(requirement, paths, host),
+    ...await probe(requirement, ask, paths, host),
   })));
 }
 
 async function probe(
   { probe }: Requirement,
+  ask: boolean,
   paths: Paths,
   host: Host,
 ): Promise<{ ok: boolean; found: string }> {
@@ -56,6 +63,10 @@ async function probe(
     case "quickjs": {
       const found = await findQuickjs(probe.arch, paths, host);
       return found ? { ok: true, found: found.library } : { ok: false, found: "missing" };
+    }
+    case "source": {
+      const { source, isHere, text } = await lookForSource(probe.sources, ask, paths, host);
+      return { ok: isHere || (ask && source !== null), found: text };
     }
     case "sandbox": {
       const use = await host.sandbox();

@@ -3,9 +3,8 @@
 import type { Arch } from "../core/arch/arch.ts";
 import type { CommandResult, Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
-import { APT_ERROR } from "../core/source/transfer.ts";
-import { withRetries } from "./retry.ts";
 import { KmatrixError } from "../core/model/errors.ts";
+import { debianMirror, PrivateApt } from "./private_apt.ts";
 
 export interface Quickjs {
   /** Folder that holds quickjs.h. */
@@ -43,72 +42,20 @@ export async function findQuickjs(
 const SUITE = "trixie";
 
 /**
- * Downloads libquickjs and unpacks it into the cache. State, cache and sources of this apt call are
- * ours alone: the system's apt configuration is read for the mirror and never changed.
+ * Downloads libquickjs and unpacks it into the cache, through an apt state of our own.
+ * @throws KmatrixError "infra": no-mirror, download-failed.
  */
 export async function fetchPrivateQuickjs(
   { debian }: Arch,
   paths: Paths,
   host: Host,
 ): Promise<void> {
-  const dir = `${paths.cache}/toolchain/apt`;
-  for (const name of ["state/lists/partial", "cache/archives/partial", "empty"]) {
-    await host.fs.makeDir(`${dir}/${name}`);
-  }
-  await host.fs.writeText(`${dir}/state/status`, "");
-  const mirror = await debianMirror(host);
-  await host.fs.writeText(
-    `${dir}/sources.list`,
-    `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror} ${SUITE} main\n`,
-  );
-  const apt = (verb: readonly string[]) => [
-    "apt-get",
-    ...[
-      `Dir::State=${dir}/state`,
-      `Dir::State::status=${dir}/state/status`,
-      `Dir::Cache=${dir}/cache`,
-      `Dir::Etc::sourcelist=${dir}/sources.list`,
-      `Dir::Etc::sourceparts=${dir}/empty`,
-      "Acquire::Languages=none",
-      `APT::Architecture=${debian.packages}`,
-      // The unprivileged user of apt may not be able to write below the project's folder.
-      "APT::Sandbox::User=",
-    ].flatMap((option) => ["-o", option]),
-    ...verb,
-  ];
-  const run = (argv: readonly string[]) => host.run({ argv, cwd: dir, reach: "downloads" });
-  const must = ({ argv, code, stderr }: CommandResult) => {
-    if (code === 0) return;
-    throw new KmatrixError(
-      "infra",
-      "download-failed",
-      `libquickjs could not be downloaded: ${argv[0]} ended with code ${code}`,
-      stderr,
-    );
+  const failed = ({ argv, code, stderr }: CommandResult) => {
+    const text = `libquickjs could not be downloaded: ${argv[0]} ended with code ${code}`;
+    return new KmatrixError("infra", "download-failed", text, stderr);
   };
-  const downloaded = await withRetries("the download of libquickjs", host, async () => {
-    const updated = await run(apt(["update"]));
-    return updated.code === 0 ? await run(apt(["download", "libquickjs"])) : updated;
-  }, ({ code }) => code === APT_ERROR ? `apt-get's code ${code}` : null);
-  must(downloaded);
-  const deb = (await host.fs.list(dir)).find((name) => /^libquickjs_.*\.deb$/.test(name));
-  if (deb === undefined) {
-    throw new KmatrixError("infra", "download-failed", "apt-get left no libquickjs package behind");
-  }
-  const partial = `${paths.quickjs}.partial`;
-  await host.fs.remove(partial);
-  must(await run(["dpkg-deb", "--extract", `${dir}/${deb}`, partial]));
-  await host.fs.remove(paths.quickjs);
-  await host.fs.rename(partial, paths.quickjs);
-  await host.fs.remove(dir);
-}
-
-/** The mirror that this machine's apt uses for Debian itself, not for its security updates. */
-async function debianMirror(host: Host): Promise<string> {
-  const argv = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(LABEL)"];
-  const { stdout } = await host.run({ argv, reach: "downloads" });
-  const line = stdout.split("\n").find((line) => / Debian Debian$/.test(line));
-  if (line === undefined) {
+  const mirror = await debianMirror(host);
+  if (mirror === null) {
     throw new KmatrixError(
       "infra",
       "no-mirror",
@@ -116,5 +63,18 @@ async function debianMirror(host: Host): Promise<string> {
       "Install QuickJS's static library and header (see docs/guest.md), then run again.",
     );
   }
-  return line.split(" ")[0]!;
+  const dir = `${paths.cache}/toolchain/apt`;
+  const of = { mirror, suite: SUITE, architecture: debian.packages };
+  const apt = await PrivateApt.at(dir, of, host);
+  const updated = await apt.update();
+  if (updated.code !== 0) throw failed(updated);
+  const { file, result } = await apt.download("libquickjs");
+  if (file === null) throw failed(result);
+  const partial = `${paths.quickjs}.partial`;
+  await host.fs.remove(partial);
+  const extracted = await host.run({ argv: ["dpkg-deb", "--extract", file, partial] });
+  if (extracted.code !== 0) throw failed(extracted);
+  await host.fs.remove(paths.quickjs);
+  await host.fs.rename(partial, paths.quickjs);
+  await host.fs.remove(dir);
 }

@@ -43,15 +43,21 @@ export async function ensureReady(
     async () => {
       let findings = await examine(requirements, paths, host);
       let missing = blocking(findings);
-      if (missing.length === 0) return findings;
+      const sources = await sourcesToInstall(findings, install, host);
+      if (missing.length + sources.length === 0) return findings;
       const manager = packageManagerOf(await host.fs.readTextIfAny("/etc/os-release") ?? "");
       const packaged = missing.filter((finding) => finding.requirement.packages !== null);
-      if (!install || manager !== "apt" || packaged.length < missing.length) {
-        throw missingTools(missing, manager, install);
+      if (
+        !install || packaged.length < missing.length || (missing.length > 0 && manager !== "apt")
+      ) {
+        throw missingTools([...missing, ...sources], manager, install);
       }
+      if (manager !== "apt") return findings;
       const alongside = findings.filter((one) => !one.ok && one.requirement.id === "bwrap");
-      const wanted = new Set([...packaged, ...alongside].map((one) => one.requirement));
-      await installWithApt([...wanted], paths, host);
+      const tools = missing.length === 0 ? [] : [...packaged, ...alongside];
+      const wanted = new Set(tools.map((one) => one.requirement));
+      if (wanted.size > 0) await installTools([...wanted], paths, host);
+      if (sources.length > 0) await installSources(sources.map((one) => one.requirement), host);
       findings = await examine(requirements, paths, host);
       missing = blocking(findings);
       if (missing.length > 0) throw missingTools(missing, manager, install);
@@ -75,6 +81,33 @@ export async function ensureReady(
 
 function blocking(findings: readonly Finding[]): Finding[] {
   return findings.filter((finding) => !finding.ok && finding.requirement.blocksRun);
+}
+
+/**
+ * Kernel sources that the system's apt is to install. Where nothing may be installed, those that it
+ * could: what no release has is no reason to refuse the run.
+ */
+async function sourcesToInstall(
+  findings: readonly Finding[],
+  install: boolean,
+  host: Host,
+): Promise<Finding[]> {
+  const lacking = findings.filter(({ ok, requirement: { probe, packages } }) =>
+    !ok && probe.kind === "source" && packages !== null
+  );
+  if (install) return lacking;
+  const known = await Promise.all(lacking.map(async ({ requirement: { probe, packages } }) => {
+    // Whatever else may be had takes its place.
+    if (probe.kind !== "source" || probe.sources.length > 1) return false;
+    return await isAvailable(packages!.apt, host);
+  }));
+  return lacking.filter((_, index) => known[index]);
+}
+
+/** Whether apt has a package for this release. */
+async function isAvailable(name: string, host: Host): Promise<boolean> {
+  const { stdout } = await host.run({ argv: ["apt-cache", "policy", name] });
+  return /^ +Candidate: (?!\(none\))/m.test(stdout);
 }
 
 function missingTools(
@@ -111,11 +144,42 @@ function packagesOf(requirements: readonly Requirement[], manager: PackageManage
   return [...new Set(requirements.flatMap(({ packages }) => packages ? [packages[manager]] : []))];
 }
 
-async function installWithApt(
+/** @throws KmatrixError "infra" (install-failed) */
+async function installTools(
   requirements: readonly Requirement[],
   paths: Paths,
   host: Host,
 ): Promise<void> {
+  const wanted = packagesOf(requirements, "apt");
+  const packages = await aptInstall(wanted, (name) => name === "libquickjs", host);
+  if (packages.length === wanted.length) return;
+  host.log("notice", "this release has no libquickjs: taking it into the cache, apart from apt");
+  for (const { probe } of requirements) {
+    if (probe.kind === "quickjs") await fetchPrivateQuickjs(probe.arch, paths, host);
+  }
+}
+
+/** Without a source only its kernel is left out, so what goes wrong is a warning. */
+async function installSources(requirements: readonly Requirement[], host: Host): Promise<void> {
+  try {
+    await aptInstall(packagesOf(requirements, "apt"), () => true, host);
+  } catch (error) {
+    if (!(error instanceof KmatrixError) || host.signal.aborted) throw error;
+    host.log("warn", [error.message, error.detail].filter(Boolean).join("\n"));
+  }
+}
+
+/**
+ * @param mayLack Packages that are left out where this release does not have them; apt is to name
+ *   whatever else it does not have.
+ * @returns What was installed.
+ * @throws KmatrixError "infra" (install-failed)
+ */
+async function aptInstall(
+  wanted: readonly string[],
+  mayLack: (name: string) => boolean,
+  host: Host,
+): Promise<readonly string[]> {
   const isRoot = (await host.run({ argv: ["id", "-u"] })).stdout.trim() === "0";
   const sudo = isRoot ? [] : ["sudo", "-n"];
   const apt = (argv: readonly string[]) =>
@@ -124,13 +188,13 @@ async function installWithApt(
       env: { DEBIAN_FRONTEND: "noninteractive" },
       reach: "downloads",
     });
-  const wanted = packagesOf(requirements, "apt");
-  let packages: string[] = [];
+  let packages: readonly string[] = [];
   // The lists belong to the try: a mirror that apt-get update did not reach is no error to it.
   const downloaded = await withRetries("apt-get", host, async () => {
     const updated = await apt(["apt-get", "update"]);
     if (updated.code !== 0) return updated;
-    packages = await installable(wanted, host);
+    const available = await Promise.all(wanted.map((name) => isAvailable(name, host)));
+    packages = wanted.filter((name, index) => available[index] || !mayLack(name));
     if (packages.length === 0) return updated;
     return await apt([...INSTALL_VERB.apt, "--download-only", ...packages]);
   }, ({ code }) => code === APT_ERROR ? `code ${code}` : null);
@@ -139,21 +203,7 @@ async function installWithApt(
     host.log("notice", `installing ${packages.join(" ")}`);
     mustInstall(await apt([...INSTALL_VERB.apt, ...packages]));
   }
-  if (packages.length < wanted.length) {
-    host.log("notice", "this release has no libquickjs: taking it into the cache, apart from apt");
-    for (const { probe } of requirements) {
-      if (probe.kind === "quickjs") await fetchPrivateQuickjs(probe.arch, paths, host);
-    }
-  }
-}
-
-/** All but libquickjs where this release lacks it: apt is to name whatever else it does not have. */
-async function installable(wanted: readonly string[], host: Host): Promise<string[]> {
-  const available = await Promise.all(wanted.map(async (name) => {
-    const { stdout } = await host.run({ argv: ["apt-cache", "policy", name] });
-    return /^ +Candidate: (?!\(none\))/m.test(stdout);
-  }));
-  return wanted.filter((name, index) => available[index] || name !== "libquickjs");
+  return packages;
 }
 
 function mustInstall({ argv, code, stderr }: CommandResult): void {

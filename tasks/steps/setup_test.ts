@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { SandboxChoice } from "../core/model/model.ts";
+import type { KernelSpec, SandboxChoice } from "../core/model/model.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
@@ -8,7 +8,6 @@ import { sampleCell, sampleKernel } from "../testing/samples.ts";
 import { ensureReady } from "./setup.ts";
 
 const KERNEL = sampleKernel("k", { source: { kind: "tree", path: "/src" } });
-const CELLS = [sampleCell("k/c", { kernel: KERNEL })];
 const DEBIAN = 'ID=debian\nVERSION_ID="12"\n';
 const FEDORA = "ID=fedora\n";
 
@@ -26,6 +25,11 @@ interface Machine {
   /** What its calls of apt-get end with, in turn; the last stays. */
   readonly aptCodes?: readonly number[];
   readonly sandbox?: SandboxChoice;
+  readonly kernel?: KernelSpec;
+  /** Packages that this release does not have. */
+  readonly unknown?: readonly string[];
+  /** Packages that cannot be installed. */
+  readonly broken?: readonly string[];
 }
 
 async function onMachine(
@@ -44,7 +48,11 @@ async function onMachine(
       fs: {
         which: (name) => Promise.resolve(lacks.has(name) ? null : `/usr/bin/${name}`),
         exists: (path) =>
-          path.startsWith("/usr/") ? Promise.resolve(!lacks.has("libquickjs")) : real.exists(path),
+          path.startsWith("/usr/src/")
+            ? Promise.resolve(!lacks.has(path.split("/").at(-1)!.replace(".tar.xz", "")))
+            : path.startsWith("/usr/")
+            ? Promise.resolve(!lacks.has("libquickjs"))
+            : real.exists(path),
         freeBytes: () => Promise.resolve(machine.freeBytes ?? 100e9),
         readTextIfAny: (path) =>
           path === "/etc/os-release"
@@ -56,7 +64,16 @@ async function onMachine(
       answer: ({ argv }) => {
         const words = argv.filter((word) => word !== "sudo" && word !== "-n");
         if (words[0] === "id") return { stdout: machine.user ?? "0\n" };
-        if (words[0] === "apt-cache") return { stdout: `${words[2]}:\n  Candidate: 1.0\n` };
+        if (words[0] === "apt-cache") {
+          const candidate = machine.unknown?.includes(words[2]!) ? "(none)" : "1.0";
+          return { stdout: `${words[2]}:\n  Candidate: ${candidate}\n` };
+        }
+        if (words[0] === "dpkg-query") {
+          return { code: lacks.has(words.at(-1)!) ? 1 : 0, stdout: "1" };
+        }
+        if (words[1] === "install" && machine.broken?.some((name) => words.includes(name))) {
+          return { code: 100, stderr: "E: no space\n" };
+        }
         if (words[0] === "apt-get") {
           const code = codes.length > 1 ? codes.shift()! : codes[0]!;
           if (code !== 0) return { code, stderr: "E: no network\n" };
@@ -68,9 +85,11 @@ async function onMachine(
       },
     });
     const paths = pathsFor("/project", dir, null);
+    const { kernel = KERNEL } = machine;
+    const cells = [sampleCell("k/c", { kernel })];
     await body(
       (install = true) =>
-        ensureReady(CELLS, { install, sandbox: machine.sandbox ?? "off" }, paths, host),
+        ensureReady(cells, { install, sandbox: machine.sandbox ?? "off" }, paths, host),
       host,
     );
   });
@@ -215,5 +234,67 @@ Deno.test("ensureReady() says when there is too little room, and what it takes",
   });
   await onMachine({ osRelease: DEBIAN, lacks: [], memoryKiB: 500_000 }, async (ready) => {
     assert.equal((await rejectionOf(ready())).message, "too little memory for this plan");
+  });
+});
+
+const SOURCE = "linux-source-6.12";
+const PACKAGED = sampleKernel("k", { source: { kind: "debian", package: SOURCE } });
+
+Deno.test("ensureReady() installs kernel sources behind the tools", async () => {
+  const machine = { osRelease: DEBIAN, kernel: PACKAGED };
+  await onMachine({ ...machine, lacks: [SOURCE] }, async (ready, host) => {
+    await ready();
+    assert.deepEqual(installs(host), [
+      `apt-get install --yes --no-install-recommends ${SOURCE}`,
+    ]);
+  });
+  await onMachine({ ...machine, lacks: [SOURCE, "flex"] }, async (ready, host) => {
+    await ready();
+    assert.deepEqual(installs(host).map((line) => line.split(" ").at(-1)), ["flex", SOURCE]);
+  });
+});
+
+Deno.test("ensureReady() goes on where a kernel's source cannot be installed", async () => {
+  const machine = { kernel: PACKAGED, lacks: [SOURCE] };
+  await onMachine({ ...machine, osRelease: DEBIAN, unknown: [SOURCE] }, async (ready, host) => {
+    await ready();
+    assert.deepEqual(installs(host), []);
+    await ready(false);
+  });
+  await onMachine({ ...machine, osRelease: DEBIAN, broken: [SOURCE] }, async (ready, host) => {
+    await ready();
+    assert.match(
+      host.messages.join("\n"),
+      /^warn: apt-get install .*linux-source-6\.12 ended with/m,
+    );
+  });
+  await onMachine({ ...machine, osRelease: DEBIAN, aptCodes: [100] }, async (ready) => {
+    await ready();
+  });
+  await onMachine({ ...machine, osRelease: FEDORA, unknown: [SOURCE] }, async (ready, host) => {
+    await ready();
+    assert.deepEqual(installs(host), []);
+  });
+});
+
+Deno.test("ensureReady() refuses a source that it could install where it may not", async () => {
+  const machine = { osRelease: DEBIAN, lacks: [SOURCE] };
+  await onMachine({ ...machine, kernel: PACKAGED }, async (ready) => {
+    const error = await rejectionOf(ready(false));
+    assert.equal(error.id, "missing-tool");
+    assert.match(error.detail, /To install: apt-get install .*linux-source-6\.12$/m);
+  });
+  const kernel = { ...PACKAGED, otherSources: [{ kind: "tree", path: "/usr/src/gone" }] as const };
+  await onMachine({ ...machine, kernel }, async (ready) => {
+    await ready(false);
+  });
+});
+
+Deno.test("ensureReady() leaves a package of a suite to the fetch stage", async () => {
+  const source = { kind: "debian", package: SOURCE, suite: "sid" } as const;
+  const kernel = { ...PACKAGED, source };
+  await onMachine({ osRelease: DEBIAN, lacks: [SOURCE], kernel }, async (ready, host) => {
+    await ready();
+    assert.deepEqual(host.commands.filter((argv) => argv.includes("update")), []);
   });
 });

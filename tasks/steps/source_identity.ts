@@ -42,14 +42,12 @@ export async function identifySource(
   paths: Paths,
   host: Host,
 ): Promise<SourceIdentity> {
-  const { source, series } = kernel;
+  const { series } = kernel;
+  const { spec, version, digest, sha256 = null, passedOver = [] } = archive;
   return {
-    kernel: kernel.id,
-    spec: source,
-    version: archive.version,
-    digest: archive.digest,
+    ...{ kernel: kernel.id, spec, version, digest, sha256, passedOver },
     patches: await Promise.all(series.map((patch) => identifyPatch(patch, host))),
-    tree: source.kind === "tree" && archive.tree !== null
+    tree: spec.kind === "tree" && archive.tree !== null
       ? await identifyTree(archive.tree, archive, kernel.id, runDir, paths, host)
       : null,
   };

@@ -7,12 +7,14 @@ import { parseUninstrumentedList } from "../inspect/instrumented_objects.ts";
 import { KmatrixError } from "../model/errors.ts";
 
 const SOURCE_KINDS = ["debian", "tarball", "git", "tree"] as const;
+const ONE_OF = `one of ${SOURCE_KINDS.join(", ")}`;
 
 /**
  * Reads one kernel.yaml.
  * @param dir Folder of the file; relative paths in it start there.
  * @param uninstrumented Text of `uninstrumented.list` beside it, or null for none.
  * @param seriesFile Text of `patches/series` beside it (one patch name a line), or null for none.
+ * @param lookUp Gives a variable of the environment; paths may begin with one, or with ~.
  * @throws KmatrixError (usage) with line and column.
  */
 export function parseKernelSpec(
@@ -22,13 +24,16 @@ export function parseKernelSpec(
   text: string,
   seriesFile: string | null,
   uninstrumented: string | null,
+  lookUp: LookUp = () => undefined,
 ): KernelSpec {
   const fields = readYaml(file, text).fields(["source", "description"], ["source"]);
   fields.description?.string();
+  const [source, ...otherSources] = parseSources(fields.source!, { dir, lookUp });
   return {
     id,
     dir,
-    source: parseSource(fields.source!, dir),
+    source,
+    ...(otherSources.length > 0 ? { otherSources } : {}),
     series: seriesFile === null ? [] : parseSeriesFile(
       seriesFile,
       `${dir}/patches`,
@@ -38,16 +43,50 @@ export function parseKernelSpec(
   };
 }
 
-function parseSource(value: YamlValue, dir: string): SourceSpec {
-  const fields = value.fields([...SOURCE_KINDS, "sha256", "ref"]);
+type LookUp = (name: string) => string | undefined;
+
+/** Where paths of a kernel.yaml begin. */
+interface Place {
+  readonly dir: string;
+  readonly lookUp: LookUp;
+}
+
+/** One source, or a list of them in the order in which they are tried. */
+function parseSources(value: YamlValue, place: Place): [SourceSpec, ...SourceSpec[]] {
+  if (!value.isList) return [parseSource(value, place)];
+  const items = value.list();
+  const sources: SourceSpec[] = [];
+  for (const item of items) {
+    const source = parseSource(item, place);
+    const same = sources.findIndex((one) => JSON.stringify(one) === JSON.stringify(source));
+    if (same >= 0) {
+      throw item.error(`${item.path} is the same as source[${same}]: one of them can go`);
+    }
+    sources.push(source);
+  }
+  const [first, ...others] = sources;
+  if (first === undefined) throw value.error(`source is an empty list: ${ONE_OF}`);
+  return [first, ...others];
+}
+
+/** Which kinds of source take a key beside the one that names them. */
+const EXTRA_KEYS = {
+  sha256: "tarball",
+  ref: "git",
+  suite: "debian",
+} as const satisfies Readonly<Record<string, typeof SOURCE_KINDS[number]>>;
+
+const extraKeys = Object.keys(EXTRA_KEYS) as readonly (keyof typeof EXTRA_KEYS)[];
+
+function parseSource(value: YamlValue, place: Place): SourceSpec {
+  const fields = value.fields([...SOURCE_KINDS, ...extraKeys]);
   const kinds = SOURCE_KINDS.filter((kind) => fields[kind] !== undefined);
   if (kinds.length !== 1) {
-    throw value.error(`source needs exactly one of ${SOURCE_KINDS.join(", ")}`);
+    const several = kinds.length > 1 ? "; several are a list, each behind a -" : "";
+    throw value.error(`${value.path} needs exactly ${ONE_OF}${several}`);
   }
   const kind = kinds[0]!;
-  const extra = (["sha256", "ref"] as const).find((key) =>
-    fields[key] && !(key === "sha256" ? kind === "tarball" : kind === "git")
-  );
+  const extra = extraKeys.find((key) => fields[key] && EXTRA_KEYS[key] !== kind);
   if (extra) throw fields[extra]!.error(`"${extra}" has no meaning for a ${kind} source`);
   const location = fields[kind]!.string();
   switch (kind) {
@@ -55,7 +94,9 @@ function parseSource(value: YamlValue, dir: string): SourceSpec {
       if (!/^[a-z0-9][a-z0-9+.-]+$/.test(location)) {
         throw fields.debian!.error(`"${location}" is no name of a Debian package`);
       }
-      return { kind, package: location };
+      return fields.suite === undefined
+        ? { kind, package: location }
+        : { kind, package: location, suite: parseSuite(fields.suite) };
     case "tarball": {
       if (!fields.sha256) throw value.error('a tarball source needs "sha256"');
       const sha256 = fields.sha256.string().toLowerCase();
@@ -64,14 +105,48 @@ function parseSource(value: YamlValue, dir: string): SourceSpec {
           `sha256 must be 64 hex digits, found ${sha256.length} characters`,
         );
       }
-      return { kind, location: resolveFrom(dir, location), sha256 };
+      const { path, unset } = pathOf(fields.tarball!, place);
+      return { kind, location: path, sha256, ...unset };
     }
     case "git":
       if (!fields.ref) throw value.error('a git source needs "ref" (a tag, branch or commit)');
-      return { kind, repository: resolveFrom(dir, location), ref: fields.ref.string() };
-    case "tree":
-      return { kind, path: resolveFrom(dir, location) };
+      return { kind, repository: resolveFrom(place.dir, location), ref: fields.ref.string() };
+    case "tree": {
+      const { path, unset } = pathOf(fields.tree!, place);
+      return { kind, path, ...unset };
+    }
   }
+}
+
+/** A name as in a line of sources.list; `a/updates` and URLs are none here. */
+function parseSuite(value: YamlValue): string {
+  const suite = value.string();
+  if (/^[a-z][a-z0-9-]*$/.test(suite)) return suite;
+  const example = 'such as "trixie-backports", or "backports" for those of the machine\'s release';
+  throw value.error(`${JSON.stringify(suite)} is no name of a suite, ${example}`);
+}
+
+/** A path that may begin with ~ or with a variable. */
+function pathOf(
+  value: YamlValue,
+  { dir, lookUp }: Place,
+): { readonly path: string; readonly unset: { readonly unset?: string } } {
+  const text = value.string();
+  const match = /^(?:~|\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\}))(?=\/|$)/.exec(text);
+  const rest = text.slice(match?.[0].length ?? 0);
+  if (rest.includes("$")) {
+    throw value.error(`"$" may stand at the beginning alone, as $NAME or \${NAME}, in ${text}`);
+  }
+  if (match === null) return { path: resolveFrom(dir, text), unset: {} };
+  const name = match[1] ?? match[2] ?? "HOME";
+  const start = lookUp(name);
+  if (!start) return { path: text, unset: { unset: name } };
+  if (!start.startsWith("/")) {
+    throw value.error(
+      `${name}=${start}: an absolute path is wanted in a variable that ${text} uses`,
+    );
+  }
+  return { path: `${start.replace(/\/+$/, "")}${rest}`, unset: {} };
 }
 
 function resolveFrom(dir: string, location: string): string {

@@ -2,13 +2,14 @@
 /** What the cells of a plan need of the machine, why, and which packages bring it. */
 import type { Arch, PackageNames } from "../arch/arch.ts";
 import { archOf } from "../arch/table.ts";
-import { debianSourceTar } from "../source/debian.ts";
+import { sourceName, sourcesOf } from "../source/kernel_sources.ts";
 import {
   type Cell,
   COMPILER_FEATURES,
   type CompilerFeature,
   type KernelSpec,
   type SandboxChoice,
+  type SourceSpec,
   type Toolchain,
 } from "../model/model.ts";
 import { clangOf, llvmTool } from "../build/make.ts";
@@ -29,6 +30,8 @@ export type Probe =
   | { readonly kind: "compile"; readonly argv: readonly string[] }
   | { readonly kind: "file"; readonly paths: readonly string[] }
   | { readonly kind: "quickjs"; readonly arch: Arch }
+  /** Sources of one kernel, in the order in which they are tried. */
+  | { readonly kind: "source"; readonly sources: readonly SourceSpec[] }
   /** Runs bubblewrap, as it may be there and not be allowed to do its work. */
   | { readonly kind: "sandbox" }
   | { readonly kind: "disk"; readonly bytes: number }
@@ -42,7 +45,7 @@ export interface Requirement {
   readonly packages: Packages | null;
   /**
    * False for a compiler feature: the cells that need it fail in configure with its name, the
-   * others go on. False for a sandbox that may be missing.
+   * others go on. False for a sandbox that may be missing, and for a kernel's source.
    */
   readonly blocksRun: boolean;
 }
@@ -252,31 +255,50 @@ function sourceRequirements(kernel: KernelSpec): Requirement[] {
 }
 
 function unpackRequirements(kernel: KernelSpec): Requirement[] {
+  const sources = sourcesOf(kernel);
+  const tools = unique(sources.flatMap((source) => unpackTools(source, kernel.id)));
+  if (sources.length === 1 && sources[0]!.kind !== "debian") return tools;
+  const name = packageToInstall(sources);
+  return [...tools, {
+    id: sources.map(sourceName).join(" or "),
+    why: `the source of ${kernel.id}`,
+    probe: { kind: "source", sources },
+    packages: name === null
+      ? null
+      : { ...same(`(none: point kernels/${kernel.id} at a tarball)`), apt: name },
+    // Its kernel is left out, and others go on.
+    blocksRun: false,
+  }];
+}
+
+/**
+ * The package that the system's apt is to install where none of the sources is here; null where one
+ * that comes before it is downloaded by itself.
+ */
+export function packageToInstall(sources: readonly SourceSpec[]): string | null {
+  // A folder that is not here is not brought by anybody.
+  const first = sources.find((source) => source.kind !== "tree");
+  return first?.kind === "debian" && first.suite === undefined ? first.package : null;
+}
+
+function unpackTools(source: SourceSpec, kernel: string): Requirement[] {
   const tar = tool("tar", "unpacks kernel sources", same("tar"));
   const unpack = [
     tar,
     tool("xz", "unpacks kernel sources", { ...same("xz"), apt: "xz-utils" }),
   ];
-  switch (kernel.source.kind) {
-    case "debian": {
-      const name = kernel.source.package;
-      return [...unpack, {
-        id: name,
-        why: `the source of ${kernel.id}`,
-        probe: { kind: "file", paths: [debianSourceTar(name)] },
-        packages: { ...same(`(none: point kernels/${kernel.id} at a tarball)`), apt: name },
-        blocksRun: true,
-      }];
-    }
+  switch (source.kind) {
+    case "debian":
+      return unpack;
     case "tarball":
       return [
         ...unpack,
-        ...(/^https?:/.test(kernel.source.location)
-          ? [tool("curl", `downloads ${kernel.id}`, same("curl"))]
+        ...(/^https?:/.test(source.location)
+          ? [tool("curl", `downloads ${kernel}`, same("curl"))]
           : []),
       ];
     case "git":
-      return [tool("git", `fetches ${kernel.id}`, same("git")), tar];
+      return [tool("git", `fetches ${kernel}`, same("git")), tar];
     case "commits":
       return [tool("git", "reads commits", same("git"))];
     case "tree":

@@ -22,7 +22,36 @@ export type Evidence =
     readonly problems: readonly { readonly kind: string; readonly file: string | null }[];
   }
   /** A file that is wrong or missing, by its name alone. */
-  | { readonly kind: "file"; readonly name: string };
+  | { readonly kind: "file"; readonly name: string }
+  /** A kernel's source cannot be had: each place that was tried, in their order; at least one. */
+  | { readonly kind: "sources"; readonly lacks: readonly SourceLack[] };
+
+export const LACK_REASONS = [
+  /** The index was read, and the package is not in it. */
+  "gone",
+  /** A mirror, a server or what it was to send could not be read. */
+  "unreachable",
+  /** apt has it for this release, and it is not installed. */
+  "not-installed",
+  /** No apt on this machine. */
+  "no-apt",
+  /** apt knows no mirror of Debian. */
+  "no-mirror",
+  /** The machine's release has no name. */
+  "no-release",
+  /** The variable that says where it is has no value. */
+  "unset",
+  /** No such file or folder. */
+  "absent",
+] as const;
+
+/** Why one source of a kernel cannot be had; nobody's mistake. */
+export interface SourceLack {
+  /** As kernel.yaml has it, for people. */
+  readonly source: string;
+  readonly why: typeof LACK_REASONS[number];
+  readonly text: string;
+}
 
 export interface DroppedOption {
   readonly option: string;
@@ -70,5 +99,7 @@ export function evidenceKey(evidence: Evidence): string {
     }
     case "file":
       return evidence.name;
+    case "sources":
+      return evidence.lacks.map(({ source, why }) => `${source} ${why}`).join(", ");
   }
 }

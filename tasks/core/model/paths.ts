@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Where the project, the cache and a run's results lie. */
+import { basename } from "node:path/posix";
 
 export interface Paths {
   /** The project itself. */
@@ -35,6 +36,14 @@ export function pathsFor(root: string, cache: string | null, out: string | null)
     quickjs: `${base}/toolchain/quickjs`,
     out: out ?? `${root}/out`,
   };
+}
+
+/** Where a tarball of another machine is kept. */
+export function downloadedTarball(
+  { location, sha256 }: { readonly location: string; readonly sha256: string },
+  { sources }: Pick<Paths, "sources">,
+): string {
+  return `${sources}/downloads/${sha256}-${basename(location)}`;
 }
 
 /** Where a module of ours is built, below the build folder of its kernel. */

@@ -53,10 +53,29 @@ export interface ConfigSpec {
 }
 
 export type SourceSpec =
-  | { readonly kind: "debian"; readonly package: string }
-  | { readonly kind: "tarball"; readonly location: string; readonly sha256: string }
+  | {
+    readonly kind: "debian";
+    readonly package: string;
+    /**
+     * Where it comes from if it is not installed, apart from the system's apt: "trixie-backports", or
+     * "backports" for those of the machine's own release. Without it, the system's apt installs it.
+     */
+    readonly suite?: string;
+  }
+  | {
+    readonly kind: "tarball";
+    readonly location: string;
+    readonly sha256: string;
+    /** As of a tree. */
+    readonly unset?: string;
+  }
   | { readonly kind: "git"; readonly repository: string; readonly ref: string }
-  | { readonly kind: "tree"; readonly path: string }
+  | {
+    readonly kind: "tree";
+    readonly path: string;
+    /** The variable that the path begins with, where it has no value: there is no such source. */
+    readonly unset?: string;
+  }
   /** Commits of a repository on this machine: what the last one of them holds. */
   | {
     readonly kind: "commits";
@@ -94,6 +113,8 @@ export interface KernelSpec {
   /** The folder of kernel.yaml, absolute. */
   readonly dir: string;
   readonly source: SourceSpec;
+  /** Tried in this order where `source` cannot be had. */
+  readonly otherSources?: readonly SourceSpec[];
   /** In the order in which they apply. */
   readonly series: readonly SeriesPatch[];
   /** Hunks may apply with less than their whole context (--fuzz). */

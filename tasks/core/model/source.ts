@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** A kernel's source: where it is from, which tree it becomes, what it is known by. */
+import type { SourceLack } from "./evidence.ts";
 import type { FuzzyHunk, SourceSpec } from "./plan.ts";
 
 export interface SourceArchive {
   readonly kernelId: string;
+  /** The source of the kernel that it was found at. */
   readonly spec: SourceSpec;
+  /** Sources that stand before it in kernel.yaml, and why they could not be had. */
+  readonly passedOver?: readonly SourceLack[];
+  /** SHA-256 of the file that was downloaded; null where only a version is known. */
+  readonly sha256?: string | null;
   /** What was found, for people: "6.12.117-1~deb12u1", a commit, a sha256. */
   readonly version: string;
   /** Equal digest, equal content. */
@@ -93,6 +99,10 @@ export interface SourceIdentity {
   readonly version: string;
   /** As {@linkcode SourceArchive.digest}; of a tree it says when it was touched, too. */
   readonly digest: string;
+  /** As {@linkcode SourceArchive.sha256}; none in reports of before. */
+  readonly sha256?: string | null;
+  /** As {@linkcode SourceArchive.passedOver}. */
+  readonly passedOver?: readonly SourceLack[];
   readonly patches: readonly PatchIdentity[];
   /** null for what is no local tree. */
   readonly tree: TreeIdentity | null;

@@ -20,7 +20,7 @@ import type { Evidence } from "../model/evidence.ts";
 import { FAILURE_KINDS } from "../model/failure_kinds.ts";
 import { cellFactsShape } from "./cell_facts.ts";
 import { cellProperties } from "./properties.ts";
-import { sourceIdentityShape } from "../source/source_identity.ts";
+import { sourceIdentityShape, sourceLackShape } from "../source/source_identity.ts";
 import { count, givenJson, ms, objectOf, readJson, type Shape, strings } from "../text/shape.ts";
 
 const stage = v.picklist(STAGES);
@@ -43,6 +43,7 @@ const evidenceShape: Shape<Evidence> = v.variant("kind", [
     problems: v.array(v.looseObject({ kind: v.string(), file: v.nullable(v.string()) })),
   }),
   v.looseObject({ kind: v.literal("file"), name: v.string() }),
+  v.looseObject({ kind: v.literal("sources"), lacks: v.array(sourceLackShape) }),
 ]);
 
 export const failureShape: Shape<Failure> = objectOf<Failure>()({

@@ -9,6 +9,7 @@ import type {
   TreeDiff,
   TreeIdentity,
 } from "../model/model.ts";
+import { LACK_REASONS, type SourceLack } from "../model/evidence.ts";
 import { plainLine } from "../text/plain_text.ts";
 import { count, objectOf, type Shape } from "../text/shape.ts";
 import { counted } from "../text/counted.ts";
@@ -50,10 +51,23 @@ export function parseNameStatus(
 }
 
 export const sourceSpecShape: Shape<SourceSpec> = v.variant("kind", [
-  v.looseObject({ kind: v.literal("debian"), package: v.string() }),
-  v.looseObject({ kind: v.literal("tarball"), location: v.string(), sha256: v.string() }),
+  v.looseObject({
+    kind: v.literal("debian"),
+    package: v.string(),
+    suite: v.exactOptional(v.string()),
+  }),
+  v.looseObject({
+    kind: v.literal("tarball"),
+    location: v.string(),
+    sha256: v.string(),
+    unset: v.exactOptional(v.string()),
+  }),
   v.looseObject({ kind: v.literal("git"), repository: v.string(), ref: v.string() }),
-  v.looseObject({ kind: v.literal("tree"), path: v.string() }),
+  v.looseObject({
+    kind: v.literal("tree"),
+    path: v.string(),
+    unset: v.exactOptional(v.string()),
+  }),
   v.looseObject({
     kind: v.literal("commits"),
     repository: v.string(),
@@ -62,6 +76,12 @@ export const sourceSpecShape: Shape<SourceSpec> = v.variant("kind", [
     commits: v.array(v.looseObject({ id: v.string(), subject: v.string() })),
   }),
 ]);
+
+export const sourceLackShape: Shape<SourceLack> = objectOf<SourceLack>()({
+  source: v.string(),
+  why: v.picklist(LACK_REASONS),
+  text: v.string(),
+});
 
 const treeDiffShape: Shape<TreeDiff> = objectOf<TreeDiff>()({
   sha256: v.string(),
@@ -90,6 +110,8 @@ export const sourceIdentityShape: Shape<SourceIdentity> = objectOf<SourceIdentit
   spec: sourceSpecShape,
   version: v.string(),
   digest: v.string(),
+  sha256: v.exactOptional(v.nullable(v.string())),
+  passedOver: v.exactOptional(v.array(sourceLackShape)),
   patches: v.array(
     objectOf<PatchIdentity>()({
       name: v.string(),

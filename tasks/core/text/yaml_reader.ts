@@ -106,6 +106,10 @@ export class YamlValue {
     return isMap(this.#node);
   }
 
+  get isList(): boolean {
+    return isSeq(this.#node);
+  }
+
   string(): string {
     if (isScalar(this.#node) && typeof this.#node.value === "string" && this.#node.value !== "") {
       return this.#node.value;
