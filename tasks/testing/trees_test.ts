@@ -138,7 +138,7 @@ const WRONG: Readonly<Record<string, readonly [script: string, id: string, words
   "a part of a checkout": [
     "cp -R tree kind; mkdir kind/arch",
     "no-kernel-tree",
-    /no arch\/x86\/: .*a part of a tree/,
+    /no arch\/x86\/.*: .*a part of a tree/,
   ],
   "a folder of a tree": ["ln -s tree/kernel kind", "no-kernel-tree", /inside of the tree/],
   "the folder around a tree": [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { LOGS } from "./logs.ts";
+import { inAnyLog, LOGS } from "./logs.ts";
 import { ARCH_NAMES, ARCHITECTURES, archNamed, archOf, archOfElf, DEFAULT_ARCH } from "./table.ts";
 import { X86_64 } from "./x86_64.ts";
 
@@ -70,4 +70,12 @@ Deno.test("a log's words name functions whole, and begin a line where they are t
       }
     }
   }
+});
+
+Deno.test("inAnyLog() fits the words of each log, and nothing where no log has any", () => {
+  const place = new RegExp(`^${inAnyLog((log) => log.place)}$`);
+  for (const words of ["RIP: 0010:", "EIP is at ", "pc : ", "epc : ", "NIP: "]) {
+    assert.match(words, place);
+  }
+  assert.doesNotMatch("", new RegExp(inAnyLog(() => null)));
 });

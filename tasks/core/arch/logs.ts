@@ -10,9 +10,11 @@ export const LOGS: readonly LogFacts[] = [
   ...[ARM64_LOG, ARM_LOG, RISCV_LOG, POWERPC_LOG, S390_LOG],
 ];
 
-/** The source of a regular expression that fits what one of the logs has for a fact. */
+/** The source of a regular expression that fits what one of the logs has for a fact; nothing, where none has. */
 export function inAnyLog(fact: (log: LogFacts) => RegExp | null): string {
   const found = LOGS.map(fact).filter((one) => one !== null);
+  // Without an alternative it would fit everything.
+  if (found.length === 0) return "(?!)";
   return `(?:${found.map(({ source }) => source).join("|")})`;
 }
 

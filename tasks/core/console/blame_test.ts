@@ -146,11 +146,13 @@ WARNING: CPU: 0 PID: 311 at a/b.c:7 weigh+0x3/0x4 a/b.c:7
       oops("BUG: soft lockup - CPU#1 stuck for 22s! [b:4]", "spin+0x3/0x4", "f+0x1/0x2"),
     ],
   ],
-  [
-    "the system call's wrapper of another architecture",
+  ...["arm64", "x64", "ia32", "riscv", "s390", "s390x", "se"].map((
+    prefix,
+  ): typeof ONE_BUG[number] => [
+    `the system call's wrapper __${prefix}_sys_`,
     ["warning", warn("kernel/basket.c:7 __do_sys_basket+0x3/0x4")],
-    ["warning", warn("kernel/basket.c:7 __arm64_sys_basket+0x3/0x4")],
-  ],
+    ["warning", warn(`kernel/basket.c:7 __${prefix}_sys_basket+0x3/0x4`)],
+  ]),
   [
     "locks whose classes were numbered otherwise",
     ["lockdep", deadlock("possible circular locking", "&b->inner#3", "&b->outer/1", "second")],

@@ -6,6 +6,7 @@ import {
   tinyKernel,
   type TinyModule,
   tinyModule,
+  type TinyRelocation,
 } from "../../testing/tiny_elf.ts";
 import { Elf } from "./elf.ts";
 import {
@@ -117,6 +118,22 @@ Deno.test("inspectModule() counts calls by their relocations, and guards by thei
     textBytes: 52,
     guards: 3,
   });
+});
+
+Deno.test("inspectModule() finds a guard by an operand that counts from the end of its instruction", () => {
+  // lea guard(%rip),%rdi: R_X86_64_PC32 with the guard's place less the four bytes of the operand.
+  const [first, second] = [
+    { offset: 1, type: 2, symbol: 2, addend: 8 - 4 },
+    { offset: 13, type: 2, symbol: 2, addend: 12 - 4 },
+  ];
+  const module = (relocations: readonly TinyRelocation[]) =>
+    moduleOf({ calls: [null, null], relocations }, "kcov", "unique", "modules");
+  assert.deepEqual(module([first, second]).problems, []);
+  assert.equal(module([first, second]).figures.guards, 2);
+  const shared = module([first, { ...second, addend: 4 }]).problems;
+  assert.deepEqual(shared.map(({ finding }) => finding.rule), ["guards-shared"]);
+  const odd = module([first, { ...second, addend: 6 }]).problems;
+  assert.match(odd[0]!.text, /a guard at 10 is not aligned$/);
 });
 
 Deno.test("inspectModule() says what is wrong with a module's guards", () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { archOf } from "../../core/arch/table.ts";
 import { assertWhole, readStream } from "../event_lines.ts";
 import { BASIC, BROKEN, cases, setTest } from "./fake_cases.ts";
 
@@ -104,6 +105,12 @@ cases("what a failing cell leaves", "built", [
     const idle = await project.run("replay", unpacked, "--repeat", "3", "--tree", "x");
     assert.equal(idle.code, 2);
     assert.match(idle.err, /unknown option '--repeat'\n.*replay has no use for --repeat; /);
+    const qemu = `${project.dir}/bin/${archOf({}).qemu.program}`;
+    await Deno.rename(qemu, `${qemu}.away`);
+    const lacking = await project.run("replay", unpacked);
+    await Deno.rename(`${qemu}.away`, qemu);
+    assert.equal(lacking.code, 6, lacking.err);
+    assert.match(lacking.err, /missing on this machine: \S+, which boots the bundle/);
     // What was refused left no run, and out/latest as it was.
     assert.deepEqual(runs(), before);
     await project.read("fake/kcov/boot.json");
