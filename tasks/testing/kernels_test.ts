@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/** The patches of `kernels/`: each is in its series, and what two kernels share is there once. */
+import assert from "node:assert/strict";
+import { ROOT } from "./project_copy.ts";
+import { parseSeriesFile } from "../core/matrix/kernel_spec.ts";
+
+const KERNELS = `${ROOT}/kernels`;
+
+/** Folders with a series, as `<id>/patches`. */
+const FOLDERS = [...Deno.readDirSync(KERNELS)].map(({ name }) => `${name}/patches`)
+  .filter((folder) => isThere(`${KERNELS}/${folder}/series`)).sort();
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+const patchesOf = (folder: string) =>
+  [...Deno.readDirSync(`${KERNELS}/${folder}`)].filter(({ name }) => name.endsWith(".patch"));
+
+/** What a patch changes, wherever it applies: its diff without digests and line numbers. */
+function changeOf(text: string): string {
+  return text.slice(text.indexOf("\ndiff --git ")).replace(/^index .*$/gm, "")
+    .replace(/^@@ .* @@.*$/gm, "@@");
+}
+
+Deno.test("kernels/: a series names the patches of its folder, all of them", () => {
+  assert.ok(FOLDERS.length > 1, "folders with a series");
+  for (const folder of FOLDERS) {
+    const text = Deno.readTextFileSync(`${KERNELS}/${folder}/series`);
+    const named = parseSeriesFile(text, folder).map(({ file }) => file);
+    assert.deepEqual(named, patchesOf(folder).map(({ name }) => `${folder}/${name}`).sort());
+  }
+});
+
+Deno.test("kernels/: a patch of two kernels is a link in one of them", () => {
+  const places = new Map<string, string>();
+  for (const folder of FOLDERS) {
+    for (const { name, isSymlink } of patchesOf(folder)) {
+      const path = `${folder}/${name}`;
+      if (isSymlink) {
+        // Relative, so that it holds in every clone, and with the name by which it is listed here.
+        assert.match(
+          Deno.readLinkSync(`${KERNELS}/${path}`),
+          /^\.\.\/\.\.\/[^/.]+[^/]*\/patches\//,
+        );
+        assert.equal(Deno.realPathSync(`${KERNELS}/${path}`).split("/").at(-1), name);
+        continue;
+      }
+      const change = changeOf(Deno.readTextFileSync(`${KERNELS}/${path}`));
+      assert.equal(places.get(change), undefined, `${path} is the same patch`);
+      places.set(change, path);
+    }
+  }
+});
