@@ -197,6 +197,10 @@ export const FAIL_FAST = group("Run", {
   failFast: flag("--fail-fast", "stop at the first failed cell"),
 });
 
+export const REQUIRE_ALL = group("Run", {
+  requireAll: flag("--require-all", "fail (exit 6) where a kernel's source cannot be had"),
+});
+
 export const DRY_RUN = group("Run", {
   dryRun: flag("-n, --dry-run", "print every command instead of running it"),
 });
@@ -246,6 +250,7 @@ export type RunValues = Partial<
     & typeof FILTER
     & typeof ATTEMPTS
     & typeof FAIL_FAST
+    & typeof REQUIRE_ALL
     & typeof DRY_RUN
     & typeof BUNDLE
     & typeof RUN_FOLDER

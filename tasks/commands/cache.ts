@@ -79,6 +79,7 @@ async function list({ terminal, paths, host }: Context): Promise<void> {
 
 /** What lies in the other folders of the cache; each is made again where it is missing. */
 const CONTENTS: Readonly<Record<string, string>> = {
+  "apt": "indexes of suites that packages are taken from, apart from the system's apt",
   "ccache": "objects of all builds of this project's kernels",
   "ccache-brought": "objects of kernels that were named on the command line, a folder each",
   "guests": "initramfs files",

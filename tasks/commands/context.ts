@@ -86,6 +86,7 @@ export function settingsOf(options: RunValues): Settings {
     accel: options.kvm === false ? "tcg" : options.accel ?? usual.accel,
     sandbox: options.sandbox ?? usual.sandbox,
     failFast: options.failFast ?? usual.failFast,
+    requireAll: options.requireAll ?? false,
     install: options.install ?? usual.install,
     kconfigAdd: options.kconfigAdd ?? usual.kconfigAdd,
     timeoutSeconds: options.timeout ?? usual.timeoutSeconds,

@@ -35,6 +35,7 @@ import {
   LIST,
   MAKING,
   MATRIX,
+  REQUIRE_ALL,
   RUN_FOLDER,
   type RunValues,
   SANDBOX,
@@ -43,7 +44,15 @@ import {
 } from "../cli/options.ts";
 
 const CELLS = { ...MATRIX, ...LIST, ...SHARD, ...KERNEL };
-const OF_RUN = { ...FAIL_FAST, ...DRY_RUN, ...RUN_FOLDER, ...JUNIT, ...JSON_COPY, ...WATCHING };
+const OF_RUN = {
+  ...FAIL_FAST,
+  ...REQUIRE_ALL,
+  ...DRY_RUN,
+  ...RUN_FOLDER,
+  ...JUNIT,
+  ...JSON_COPY,
+  ...WATCHING,
+};
 
 export const matrix = defineCommand({
   name: "matrix",

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** `deno task plan`: what a run would do. */
-import type { Failure } from "../core/model/errors.ts";
-import type { SourceArchive } from "../core/model/model.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
+import type { KernelSpec, SourceArchive } from "../core/model/model.ts";
+import type { Paths } from "../core/model/paths.ts";
+import type { Host } from "../host/host.ts";
+import { lacksOf, sourcesOf } from "../core/source/kernel_sources.ts";
+import { lookForSource } from "../steps/look_for_source.ts";
 import { counted } from "../core/text/counted.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import { fetch } from "../stages/fetch.ts";
@@ -47,14 +51,18 @@ async function showPlan(
   context: Context,
 ): Promise<readonly Failure[]> {
   const plan = await planOf(globs, options, context);
+  const { paths, host, terminal } = context;
   const groups = groupByBuild(plan.cells);
-  const archives = new Map<string, SourceArchive>();
+  const archives = new Map<string, SourceArchive | string>();
   for (const cells of groups) {
     const { kernel, config, toolchain } = cells[0]!;
     if (options.status) {
-      const { paths, host, terminal } = context;
-      const archive = archives.get(kernel.id) ?? await fetch(kernel, paths, host);
+      const archive = archives.get(kernel.id) ?? await archiveOf(kernel, paths, host);
       archives.set(kernel.id, archive);
+      if (typeof archive === "string") {
+        terminal.print(`left out     ${cells.map((cell) => cell.id).join(", ")}: ${archive}`);
+        continue;
+      }
       const { key, state, reasons } = await buildStatus(cells[0]!, archive, plan, paths, host);
       const ids = cells.map((cell) => cell.id).join(", ");
       terminal.print(`${state.padEnd(11)}  ${key}  ${ids}`);
@@ -70,7 +78,25 @@ async function showPlan(
       context.terminal.print(`  boot ${id} (${size}; expect ${expect.kind})`);
     }
   }
+  for (const kernel of new Set(plan.cells.map((cell) => cell.kernel))) {
+    const { source, text } = await lookForSource(sourcesOf(kernel), false, paths, host);
+    terminal.print(`source ${kernel.id}: ${source === null ? "not here: " : ""}${text}`);
+  }
   const count = `${counted(plan.cells.length, "cell")}, ${counted(groups.length, "build")}`;
   context.terminal.print(count);
   return [];
+}
+
+/** A kernel's source, or why it cannot be had. @throws what fetch() throws besides. */
+async function archiveOf(
+  kernel: KernelSpec,
+  paths: Paths,
+  host: Host,
+): Promise<SourceArchive | string> {
+  try {
+    return await fetch(kernel, paths, host);
+  } catch (error) {
+    if (error instanceof KmatrixError && lacksOf(error) !== null) return error.message;
+    throw error;
+  }
 }

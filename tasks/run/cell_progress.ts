@@ -64,6 +64,11 @@ export class CellProgress {
     return this.stages.some((one) => one.outcome.kind === "failed");
   }
 
+  /** Whether its kernel's source cannot be had and need not be. */
+  get leftOut(): boolean {
+    return this.stages.some((one) => one.outcome.kind === "left-out");
+  }
+
   /** Says something of a stage that has passed. */
   note(stage: Stage, note: string): void {
     const index = this.stages.findIndex((one) => one.stage === stage);

@@ -3,7 +3,7 @@
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { cellFolder, moduleFolder } from "../core/model/paths.ts";
-import type { KernelSpec, Plan, Stage } from "../core/model/model.ts";
+import type { KernelSpec, Plan, SourceSpec, Stage } from "../core/model/model.ts";
 import { comesTo } from "../core/model/stage_table.ts";
 import {
   clangOf,
@@ -16,9 +16,18 @@ import {
 import { archOf } from "../core/arch/table.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import { qemuArgv } from "../core/boot/qemu.ts";
-import { debianSourceTar } from "../core/source/debian.ts";
+import { aptArgv, aptFiles, debianSourceTar } from "../core/source/debian.ts";
+import { sourcesOf } from "../core/source/kernel_sources.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { bytecodeArgv, runtimeArgv } from "../stages/pack.ts";
+import {
+  aptFolder,
+  packageFolder,
+  packageHere,
+  packageTar,
+  suiteOf,
+} from "../steps/debian_source.ts";
+import { lookForSource } from "../steps/look_for_source.ts";
 import { findQuickjs } from "../steps/quickjs.ts";
 import { requestOf } from "../stages/configure.ts";
 import { renderFragment } from "../core/kconfig/kconfig.ts";
@@ -39,8 +48,8 @@ export async function dryRun(
   const command = (...argv: string[]) => lines.push(formatCommand({ argv }));
   for (const cells of groupByBuild(plan.cells)) {
     const { kernel, config, toolchain } = cells[0]!;
-    const { path: source, commands } = sourceCommands(kernel, paths);
-    lines.push(`# ${cells.map((cell) => cell.id).join(", ")}`);
+    const { path: source, commands, note } = await sourceCommands(kernel, paths, host);
+    lines.push(`# ${cells.map((cell) => cell.id).join(", ")}`, `# source: ${note}`);
     if (reached("patch")) { for (const argv of commands) command(...argv); }
     const buildDir = `${paths.builds}/<key>`;
     const request: MakeRequest = {
@@ -108,30 +117,74 @@ async function bringsSelftest({ source, series }: KernelSpec, host: Host): Promi
   return false;
 }
 
+interface SourceCommands {
+  readonly path: string;
+  readonly commands: readonly (readonly string[])[];
+  /** Which source it is, for people. */
+  readonly note: string;
+}
+
 /** How the tree of a kernel is made, and where. */
-function sourceCommands(
-  { id, source, series }: KernelSpec,
+async function sourceCommands(
+  kernel: KernelSpec,
   paths: Paths,
-): { readonly path: string; readonly commands: readonly (readonly string[])[] } {
+  host: Host,
+): Promise<SourceCommands> {
+  const { id, series } = kernel;
+  const look = await lookForSource(sourcesOf(kernel), false, paths, host);
+  // What is missing now may be installed before the run comes to it.
+  const source = look.source ?? kernel.source;
   const base = source.kind === "tree" ? source.path : `${paths.sources}/base-<source>`;
   const own = series.length > 0 || source.kind === "commits";
   const path = own ? `${paths.sources}/${id}` : base;
+  const note = look.source === null ? `not here: ${look.text}` : look.text;
   const apply = series.map((
     { file, strip = 1 },
   ) => ["git", "-C", path, "apply", `-p${strip}`, "--", file]);
   if (source.kind === "commits") {
     const { id: head } = source.commits.at(-1)!;
     const checkout = ["git", `--work-tree=${path}`, "read-tree", "--reset", "-u", head];
-    return { path, commands: [checkout, ...apply] };
+    return { path, commands: [checkout, ...apply], note };
   }
-  const archive = source.kind === "debian" ? debianSourceTar(source.package) : "<archive>";
+  const { archive, commands } = await archiveCommands(source, look.isHere, paths, host);
   const unpack = ["tar", "--extract", "-f", archive, "-C", base, "--strip-components=1"];
   return {
     path,
     commands: [
+      ...commands,
       ...(source.kind === "tree" ? [] : [unpack]),
       ...(own ? [["cp", "--archive", base, path]] : []),
       ...apply,
+    ],
+    note,
+  };
+}
+
+/** The tar of a source, and how it comes here. */
+async function archiveCommands(
+  source: SourceSpec,
+  isHere: boolean,
+  paths: Paths,
+  host: Host,
+): Promise<{ readonly archive: string; readonly commands: readonly (readonly string[])[] }> {
+  if (source.kind !== "debian") return { archive: "<archive>", commands: [] };
+  const { package: name } = source;
+  const installed = debianSourceTar(name);
+  if (isHere || source.suite === undefined) {
+    const archive = (await packageHere(source, paths, host))?.archive ?? installed;
+    return { archive, commands: [] };
+  }
+  const suite = await suiteOf(source, host) ?? `<${source.suite}>`;
+  const files = aptFiles(aptFolder(suite, paths));
+  const folder = packageFolder(name, suite, paths);
+  const archive = packageTar(name, suite, paths);
+  return {
+    archive,
+    commands: [
+      aptArgv("apt-get", files, null, ["update"]),
+      aptArgv("apt-get", files, null, ["download", name]),
+      ["dpkg-deb", "--extract", `${files.dir}/${name}_<version>_all.deb`, `${folder}/deb`],
+      ["mv", `${folder}/deb${installed}`, archive],
     ],
   };
 }

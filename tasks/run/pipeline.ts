@@ -14,6 +14,7 @@ import { type RunOptions, RunState } from "./run_state.ts";
 import { SharedStages, Stopped, untilStopped } from "./shared_stages.ts";
 import { tellBootJudged, tellPlanned } from "./telling.ts";
 import { unusedInLists } from "./unused_lists.ts";
+import { failure } from "../core/model/errors.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import type { Build } from "../core/matrix/schedule.ts";
 import { Schedule } from "./schedule.ts";
@@ -101,6 +102,10 @@ export class Pipeline {
     }
     await Promise.all(kernels);
     state.block(state.cells, "fail-fast");
+    if (state.cells.every((one) => one.leftOut)) {
+      const text = "nothing was judged: every kernel is left out, as its source cannot be had";
+      state.failures.push(failure("infra", "no-source", text));
+    }
     state.failures.push(...unusedInLists(this.#plan, state.cells));
   }
 

@@ -28,7 +28,7 @@ import { requestOf } from "../stages/configure.ts";
 import { fetch } from "../stages/fetch.ts";
 import { patch, treeInPlace } from "../stages/patch.ts";
 import { ensureReady } from "../steps/setup.ts";
-import { selectCells, shardCells } from "../core/matrix/plan.ts";
+import { requiredKernels, selectCells, shardCells } from "../core/matrix/plan.ts";
 import { declaredTestsIfAny } from "../steps/declared_tests.ts";
 
 /** @throws KmatrixError "usage" for anything wrong in the matrix or in a kernel.yaml. */
@@ -208,7 +208,8 @@ export function makePlan(
     host.log("notice", text);
   }
   const { kconfigAdd, ...rest } = settings;
-  return { matrix, cells, kconfigAdd, settings: runSettings(rest, host) };
+  const mustHave = requiredKernels(matrix, cells, globs, settings.requireAll ?? false);
+  return { matrix, cells, kconfigAdd, settings: runSettings(rest, host), mustHave };
 }
 
 /** What machine and environment add. @throws KmatrixError "bad-environment" for another ARCH. */

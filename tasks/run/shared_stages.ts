@@ -11,6 +11,7 @@ import { comesTo, isLong } from "../core/model/stage_table.ts";
 import { machineFeatures } from "../core/model/features.ts";
 import { judgeWarnings } from "../core/build/build_log.ts";
 import { lackingForAll } from "../core/matrix/selection.ts";
+import { lacksOf } from "../core/source/kernel_sources.ts";
 import { describeFuzz } from "../core/source/series.ts";
 import { sourceLines } from "../core/source/source_identity.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
@@ -113,14 +114,21 @@ export class SharedStages {
   ): Promise<void> {
     const { state, host } = this.#run;
     const failure = state.failureOf(error);
+    const { kernel } = cells[0]!.cell;
+    const mayLack = !this.#run.plan.mustHave?.includes(kernel.id);
     const outcome = failure.kind === "interrupted"
       ? { kind: "blocked", by: "interrupt" } as const
+      : mayLack && lacksOf(failure) !== null
+      ? { kind: "left-out", failure } as const
       : { kind: "failed", failure } as const;
     for (const cell of cells) cell.stages.push({ stage, outcome, durationMs, note: "" });
     state.block(cells, stage);
     if (outcome.kind === "failed") {
       host.log("warn", `${stage} failed: ${failure.message}`);
       for (const cell of cells) await this.handOver(cell);
+    }
+    if (outcome.kind === "left-out") {
+      host.log("warn", `${kernel.id} is left out: ${failure.message}`);
     }
     for (const cell of cells) state.ended(cell);
   }

@@ -60,6 +60,16 @@ export function packageFolder(name: string, suite: string, paths: Paths): string
   return `${paths.sources}/${name}_${suite}`;
 }
 
+/** The tar in it. */
+export function packageTar(name: string, suite: string, paths: Paths): string {
+  return `${packageFolder(name, suite, paths)}/${name}.tar.xz`;
+}
+
+/** Files of the apt calls for a suite. */
+export function aptFolder(suite: string, paths: Paths): string {
+  return `${paths.cache}/apt/${suite}`;
+}
+
 /** The suite that a source is of; null where it is the machine's own and has no name. */
 export async function suiteOf({ suite }: DebianSpec, host: Host): Promise<string | null> {
   if (suite !== OWN_BACKPORTS) return suite ?? null;
@@ -79,7 +89,7 @@ export async function keptPackage(
   const text = await host.fs.readTextIfAny(`${dir}/package.json`);
   const kept = text === null ? null : cachedJson(keptShape, text);
   if (kept === null) return null;
-  const archive = `${dir}/${spec.package}.tar.xz`;
+  const archive = packageTar(spec.package, suite, paths);
   if ((await host.fs.stat(archive))?.size !== kept.bytes) return null;
   return { version: kept.version, archive, sha256: kept.sha256 };
 }
@@ -189,7 +199,7 @@ async function readIndex(
     const advice = "On Debian, `apt-get update` makes its mirror known.";
     throw lackingSource("source-missing", spec, "no-mirror", text, advice);
   }
-  const apt = await PrivateApt.at(`${paths.cache}/apt/${suite}`, { mirror, suite }, host);
+  const apt = await PrivateApt.at(aptFolder(suite, paths), { mirror, suite }, host);
   const updated = await apt.update();
   if (updated.code !== 0) {
     const text = `${what}: the index of ${suite} cannot be read from ${mirror}`;
@@ -248,7 +258,7 @@ async function download(
     await host.fs.writeText(`${partial}/package.json`, `${JSON.stringify(kept)}\n`);
     await host.fs.remove(dir);
     await host.fs.rename(partial, dir);
-    return { version, sha256, archive: `${dir}/${name}.tar.xz` };
+    return { version, sha256, archive: packageTar(name, suite, paths) };
   } finally {
     await host.fs.remove(partial);
     await host.fs.remove(file);

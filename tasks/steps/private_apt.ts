@@ -27,12 +27,12 @@ export interface AptSuite {
 
 export class PrivateApt {
   readonly #dir: string;
-  readonly #architecture: string | null;
+  readonly #of: AptSuite;
   readonly #host: Host;
 
-  private constructor(dir: string, architecture: string | null, host: Host) {
+  private constructor(dir: string, of: AptSuite, host: Host) {
     this.#dir = dir;
-    this.#architecture = architecture;
+    this.#of = of;
     this.#host = host;
   }
 
@@ -41,12 +41,12 @@ export class PrivateApt {
     for (const folder of aptFolders(files)) await host.fs.makeDir(folder);
     await host.fs.writeText(`${dir}/state/status`, "");
     await host.fs.writeText(files.sources, aptSources(of.mirror, of.suite));
-    return new PrivateApt(dir, of.architecture ?? null, host);
+    return new PrivateApt(dir, of, host);
   }
 
   /** Reads the suite's index anew. */
   update(): Promise<CommandResult> {
-    return this.#tried("the index of packages", ["update"]);
+    return this.#tried(`reading the index of ${this.#of.suite}`, ["update"]);
   }
 
   /** What the index says of a package; null where it has none. */
@@ -88,7 +88,7 @@ export class PrivateApt {
   }
 
   #run(program: "apt-get" | "apt-cache", words: readonly string[]): Promise<CommandResult> {
-    const argv = aptArgv(program, aptFiles(this.#dir), this.#architecture, words);
+    const argv = aptArgv(program, aptFiles(this.#dir), this.#of.architecture ?? null, words);
     return this.#host.run({ argv, cwd: this.#dir, reach: "downloads" });
   }
 }

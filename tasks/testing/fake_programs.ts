@@ -44,6 +44,7 @@ export const SYSTEM_PROGRAMS = [
     "cp",
     "mv",
     "cmp",
+    "cut",
     "git",
     "wc",
   ],

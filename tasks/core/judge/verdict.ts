@@ -36,6 +36,10 @@ export function judgeCell(
   stages: readonly StageResult[],
   result: CellResult | null,
 ): { tests: readonly TestResult[]; verdict: CellVerdict } {
+  for (const { outcome } of stages) {
+    if (outcome.kind !== "left-out") continue;
+    return { tests: [], verdict: { kind: "left-out", failures: [outcome.failure] } };
+  }
   const blocked = stages.find((one) => one.outcome.kind === "blocked");
   let tests = applyExpectedFailures(expect, result?.tests ?? []);
   const failures = cellFailures(stages, tests);

@@ -35,6 +35,30 @@ export function selectCells(matrix: Matrix, globs: readonly string[]): Cell[] {
   return nonEmpty([...chosen.values()], globs);
 }
 
+/** Kernels that one of the globs is about alone, or a whole id: whoever asks for one wants it. */
+export function namedKernels(matrix: Matrix, globs: readonly string[]): string[] {
+  const refused = globs.filter((glob) => glob.startsWith("!"));
+  const named = new Set<string>();
+  for (const glob of globs.filter((one) => !one.startsWith("!"))) {
+    const kernels = new Set(selectCells(matrix, [glob, ...refused]).map(({ kernel }) => kernel.id));
+    if (kernels.size === 1) { for (const kernel of kernels) named.add(kernel); }
+  }
+  return [...named];
+}
+
+/** Kernels whose source must be had: named ones, brought ones, or all. */
+export function requiredKernels(
+  matrix: Matrix,
+  cells: readonly Cell[],
+  globs: readonly string[],
+  all: boolean,
+): string[] {
+  const named = namedKernels(matrix, globs);
+  const ids = cells.filter(({ kernel }) => all || kernel.brought || named.includes(kernel.id))
+    .map(({ kernel }) => kernel.id);
+  return [...new Set(ids)];
+}
+
 function nonEmpty(cells: Cell[], globs: readonly string[]): Cell[] {
   if (cells.length > 0) return cells;
   const text = globs.length > 0 ? `no cell is left by ${globs.join(" ")}` : "the matrix is empty";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { errorOf } from "../../testing/errors.ts";
 import { sampleCell, sampleMatrix } from "../../testing/samples.ts";
-import { groupByBuild, selectCells, shardCells } from "./plan.ts";
+import { groupByBuild, requiredKernels, selectCells, shardCells } from "./plan.ts";
 
 const MATRIX = sampleMatrix(
   ...["linux-6.12/nokcov", "linux-6.12/kcov", "linux-6.12/kcov/smp4", "linux-6.13/kcov"].map((id) =>
@@ -31,6 +31,26 @@ Deno.test("selectCells() leaves out what a ! glob refuses", () => {
 
 Deno.test("selectCells() takes a pair that exists and is not declared", () => {
   assert.deepEqual(select("linux-6.13/nokcov/smp4"), ["linux-6.13/nokcov/smp4"]);
+});
+
+Deno.test("requiredKernels() has those that a glob is about alone, or all of the run", () => {
+  const required = (all: boolean, ...globs: string[]) =>
+    requiredKernels(MATRIX, selectCells(MATRIX, globs), globs, all);
+  assert.deepEqual(required(false), []);
+  assert.deepEqual(required(false, "*/kcov"), []);
+  assert.deepEqual(required(false, "*", "!*/smp4"), []);
+  assert.deepEqual(required(false, "!linux-6.12/*"), []);
+  assert.deepEqual(required(false, "*/smp4"), ["linux-6.12"]);
+  assert.deepEqual(required(false, "linux-6.13/*"), ["linux-6.13"]);
+  assert.deepEqual(required(false, "linux-6.13/nokcov/smp4"), ["linux-6.13"]);
+  assert.deepEqual(required(false, "*/kcov", "linux-6.13/kcov"), ["linux-6.13"]);
+  assert.deepEqual(required(false, "*/kcov", "!linux-6.12/*"), ["linux-6.13"]);
+  assert.deepEqual(required(true, "*/kcov"), ["linux-6.12", "linux-6.13"]);
+  const brought = MATRIX.cells.map((cell) => ({
+    ...cell,
+    kernel: { ...cell.kernel, brought: cell.kernel.id === "linux-6.13" },
+  }));
+  assert.deepEqual(requiredKernels(MATRIX, brought, [], false), ["linux-6.13"]);
 });
 
 Deno.test("selectCells() says so when a glob matches nothing, with the nearest id", () => {

@@ -186,6 +186,8 @@ export interface Plan {
   /** --kconfig-add values, in order. */
   readonly kconfigAdd: readonly string[];
   readonly settings: RunSettings;
+  /** Ids of kernels without whose source the run has failed; cells of others are left out then. */
+  readonly mustHave?: readonly string[];
 }
 
 export type AccelChoice = "auto" | "kvm" | "tcg";
@@ -201,6 +203,8 @@ export interface Settings {
   readonly accel: AccelChoice;
   readonly sandbox: SandboxChoice;
   readonly failFast: boolean;
+  /** A kernel whose source cannot be had fails the run. */
+  readonly requireAll?: boolean;
   /** Missing packages are installed; without it, the run is refused. */
   readonly install: boolean;
   /** Lines of Kconfig (`CONFIG_X=y`) for every cell, beyond its fragments. */
@@ -223,6 +227,7 @@ export const DEFAULT_SETTINGS: Settings = {
   accel: "auto",
   sandbox: "auto",
   failFast: false,
+  requireAll: false,
   install: true,
   kconfigAdd: [],
   timeoutSeconds: null,

@@ -14,6 +14,8 @@ export type StageOutcome =
   | { readonly kind: "passed" }
   | { readonly kind: "failed"; readonly failure: Failure; readonly reruns?: readonly Failure[] }
   | { readonly kind: "flaky"; readonly failures: readonly Failure[]; readonly runs: number }
+  /** Its kernel's source cannot be had, and the run goes on without it. */
+  | { readonly kind: "left-out"; readonly failure: Failure }
   /** Not reached yet: only in the report of a run that goes on, or was killed here. */
   | { readonly kind: "pending" }
   | { readonly kind: "blocked"; readonly by: Stage | "setup" | "interrupt" | "fail-fast" };
@@ -99,6 +101,8 @@ export type CellVerdict =
   | { readonly kind: "failed"; readonly failures: readonly Failure[] }
   /** Passed, but not in every boot. */
   | { readonly kind: "flaky"; readonly failures: readonly Failure[]; readonly allowed: boolean }
+  /** Nothing was judged: its kernel's source cannot be had. The reason is no failure of the run. */
+  | { readonly kind: "left-out"; readonly failures: readonly [Failure] }
   | { readonly kind: "unfinished"; readonly why: string };
 
 /** What a run cost, for the benchmark. */

@@ -79,6 +79,8 @@ function stageCase({ cell, repeat, verdict, tests }: CellReport, result: StageRe
       ? further("flakyFailure", outcome.failures)
       : outcome.kind === "blocked"
       ? { skipped: attribute("message", `blocked by ${outcome.by}`) }
+      : outcome.kind === "left-out"
+      ? { skipped: attribute("message", `left out: ${outcome.failure.message}`) }
       : outcome.kind === "pending"
       ? { skipped: attribute("message", "not run: the run ended before or is not there yet") }
       : {}),

@@ -17,6 +17,7 @@ import { percent } from "./dedup_table.ts";
 import { attemptsText } from "../judge/flakes.ts";
 import { sandboxText } from "../build/sandbox.ts";
 import { describeFuzz } from "../source/series.ts";
+import { sourceName } from "../source/kernel_sources.ts";
 import { filesText, shortId } from "../source/source_identity.ts";
 import { timesText } from "../console/splat_report.ts";
 import {
@@ -56,10 +57,14 @@ export function cellProperties(
 }
 
 /** Of a source that differs from what its version says: `source.*`. */
-export function sourceProperties({ spec, patches, tree }: SourceIdentity): Properties {
+export function sourceProperties(source: SourceIdentity): Properties {
+  const { spec, patches, tree, sha256, passedOver = [] } = source;
   const commits = spec.kind === "commits" ? spec : null;
   const git = tree?.git ?? null;
   const found: Record<string, string | null | undefined> = {
+    "source.file": sha256 && sourceName(spec),
+    "source.sha256": sha256,
+    "source.passed-over": passedOver.map(({ text }) => text).join("; "),
     "source.tree": tree?.path,
     "source.commit": git?.commit ?? commits?.commits.at(-1)?.id,
     "source.describe": git?.describe,

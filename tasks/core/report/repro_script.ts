@@ -20,7 +20,15 @@ export function reproScript(facts: ReproFacts): string {
 }
 
 /** What the script takes of its caller: places, and the way to a source elsewhere. */
-const CALLERS = ["HOME", "TMPDIR", "LD_LIBRARY_PATH", "QEMU", "http_proxy", "https_proxy"] as const;
+const CALLERS = [
+  "HOME",
+  "TMPDIR",
+  "LD_LIBRARY_PATH",
+  "QEMU",
+  "KERNEL_DEB",
+  "http_proxy",
+  "https_proxy",
+] as const;
 
 const comment = (text: string) => `# ${text.replace(/\s+/g, " ")}`.trimEnd();
 

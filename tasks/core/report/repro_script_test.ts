@@ -201,7 +201,13 @@ function variants(): ReproFacts[] {
   ] as const;
   const request = ["CONFIG_A=y", "# CONFIG_B is not set"];
   const stages = ["patch", "configure", "build", "inspect"] as const;
+  const spec = { kind: "debian", package: "linux-source-7.3", suite: "trixie-backports" } as const;
+  const identity = {
+    ...{ kernel: "k", spec, version: "7.3.4-1~bpo13+1", digest: "d", patches: [], tree: null },
+    sha256: "3".repeat(64),
+  };
   return [
+    { ...FACTS, stage: "build", source: spec, version: identity.version, identity },
     ...sources.flatMap((source) =>
       stages.map((stage) => ({
         ...{ ...FACTS, source, stage, request, recorded: odd },

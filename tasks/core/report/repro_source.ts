@@ -24,12 +24,16 @@ function checkout(repository: string, commit: string): string[] {
 
 /** How the source is had as it was judged; the last line of a function. */
 export function sourceLines({ source: spec, version, identity }: ReproFacts): string[] {
+  const digest = identity?.sha256 ?? null;
   const unpack = (archive: string) =>
     `\ttar --extract -f ${archive} -C "$source" --strip-components=1 --no-same-owner || return 1`;
   switch (spec.kind) {
     case "debian": {
       const tar = quoteWord(debianSourceTar(spec.package));
       const query = `dpkg-query --show --showformat='\${Version}' ${spec.package}`;
+      if (spec.suite !== undefined && digest !== null) {
+        return [...packageLines(spec.package, spec.suite, version, digest), unpack('"$tar"')];
+      }
       return [
         `\t[ -f ${tar} ] || stop 'install ${spec.package}'`,
         `\t[ "$(${query} 2> /dev/null)" = ${quoteWord(version)} ] ||`,
@@ -67,6 +71,27 @@ export function sourceLines({ source: spec, version, identity }: ReproFacts): st
     case "tree":
       return treeLines(spec.path, identity?.tree ?? null);
   }
+}
+
+/**
+ * The package as it was downloaded, by its digest: of a file that the caller names, or by the apt of
+ * the machine, which has to know the suite.
+ */
+function packageLines(name: string, suite: string, version: string, sha256: string): string[] {
+  const what = `${name} ${version} of ${suite}`;
+  const wanted = quoteWord(`${name}=${version}`);
+  return [
+    "\tdeb=${KERNEL_DEB:-}",
+    '\tif [ -z "$deb" ]; then',
+    `\t\t(cd "$work" && apt-get download ${wanted}) ||`,
+    `\t\t\tstop ${quoteWord(`get ${what}, and name its file as KERNEL_DEB=`)}`,
+    `\t\tdeb=$(echo "$work"/${name}_*.deb)`,
+    "\tfi",
+    `\thas_digest "$deb" ${sha256} ||`,
+    `\t\t${movedOn(`the file of ${what}`)}`,
+    '\tdpkg-deb --extract "$deb" "$work/deb" || return 1',
+    `\ttar="$work/deb"${quoteWord(debianSourceTar(name))}`,
+  ];
 }
 
 /** A local tree as it was, from git's objects or where its files are still the same. */

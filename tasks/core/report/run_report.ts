@@ -115,6 +115,7 @@ const stageOutcome: Shape<StageOutcome> = v.variant("kind", [
     reruns: v.exactOptional(failures),
   }),
   v.looseObject({ kind: v.literal("flaky"), failures, runs: count }),
+  v.looseObject({ kind: v.literal("left-out"), failure: failureShape }),
   v.looseObject({ kind: v.literal("pending") }),
   v.looseObject({
     kind: v.literal("blocked"),
@@ -135,6 +136,7 @@ export const verdictShape: Shape<CellVerdict> = v.variant("kind", [
     failures: v.pipe(failures, v.nonEmpty()),
     allowed: v.boolean(),
   }),
+  v.looseObject({ kind: v.literal("left-out"), failures: v.tuple([failureShape]) }),
   v.looseObject({ kind: v.literal("unfinished"), why: v.string() }),
 ]);
 
@@ -157,7 +159,7 @@ const cellReport: Shape<CellReport> = objectOf<CellReport>()({
   repeat: v.string(),
   attempts: v.exactOptional(v.array(v.looseObject({
     folder: v.string(),
-    verdict: v.picklist(["passed", "failed", "flaky", "unfinished"]),
+    verdict: v.picklist(["passed", "failed", "flaky", "left-out", "unfinished"]),
   }))),
 });
 

@@ -31,6 +31,8 @@ function word(report: CellReport): string {
       return "FAIL";
     case "flaky":
       return "flaky";
+    case "left-out":
+      return "left out";
     case "unfinished":
       return "none";
   }
@@ -46,6 +48,8 @@ function note(report: CellReport): string {
       const more = verdict.failures.length > 1 ? ` (+${verdict.failures.length - 1} more)` : "";
       return `${verdict.failures[0]!.message}${more}`;
     }
+    case "left-out":
+      return verdict.failures[0].message;
     case "unfinished":
       return verdict.why;
   }
@@ -94,7 +98,7 @@ export function summaryTable(report: RunReport, width: number, style: SummarySty
       .trimEnd();
     if (index === 0) return style.dim(line);
     const verdict = report.cells[index - 1]!.verdict.kind;
-    return verdict === "failed" || verdict === "flaky"
+    return verdict === "failed" || verdict === "flaky" || verdict === "left-out"
       ? style.bad(line)
       : verdict === "passed"
       ? line
@@ -176,14 +180,15 @@ export function countLine(report: RunReport, style: SummaryStyle): string {
   const words = report.cells.map(word);
   const count = (wanted: string) => words.filter((one) => one === wanted).length;
   const flaky = count("flaky");
+  const leftOut = count("left out");
   const cells = counted(report.cells.length, "cell");
   const text = `${cells}: ${count("pass")} passed, ` +
     `${count("skip")} skipped as declared, ${count("FAIL")} failed, ` +
-    `${count("none")} unfinished${flaky > 0 ? `, ${flaky} flaky` : ""} in ${
-      seconds(report.durationMs)
-    }` +
+    `${count("none")} unfinished${flaky > 0 ? `, ${flaky} flaky` : ""}${
+      leftOut > 0 ? `, ${leftOut} left out` : ""
+    } in ${seconds(report.durationMs)}` +
     (report.accel ? ` (${report.accel})` : "");
-  const sound = count("FAIL") + count("none") + flaky + report.failures.length === 0;
+  const sound = count("FAIL") + count("none") + flaky + leftOut + report.failures.length === 0;
   return sound ? style.good(text) : style.bad(text);
 }
 
@@ -238,9 +243,30 @@ export function cellFailuresText(failures: readonly Failure[], style: SummarySty
   return failures.map((one) => failureText(one, style));
 }
 
+/** Each reason for which cells were left out once, with the cells. */
+function leftOutTexts(run: RunReport, style: SummaryStyle): string[] {
+  const cells = new Map<string, { readonly failure: Failure; readonly ids: string[] }>();
+  for (const { cell, verdict } of run.cells) {
+    if (verdict.kind !== "left-out") continue;
+    const [failure] = verdict.failures;
+    const { ids } = cells.get(failure.message) ?? { ids: [] };
+    cells.set(failure.message, { failure, ids: [...ids, cell] });
+  }
+  return [...cells.values()].map(({ failure, ids }) =>
+    [
+      style.bad(`── left out: ${ids.join(", ")}`),
+      failureText(failure, style),
+      style.dim("--require-all makes that a failure of the run"),
+    ].join("\n")
+  );
+}
+
 /** Every failure of a run below the name of its cell, and the command that repeats the cell. */
 export function failuresText(run: RunReport, style: SummaryStyle): string {
-  const blocks = run.failures.map((failure) => failureText(failure, style));
+  const blocks = [
+    ...run.failures.map((failure) => failureText(failure, style)),
+    ...leftOutTexts(run, style),
+  ];
   for (const report of run.cells) {
     const { cell, verdict, repeat, attempts } = report;
     if (verdict.kind !== "failed" && verdict.kind !== "flaky") continue;

@@ -57,6 +57,8 @@ export function withoutSource(
   if (failures.length === 1) return first;
   const text = `none of the ${failures.length} sources of ${kernel} can be had: ` +
     lacks.map((one) => one.text).join("; ");
-  const detail = failures.flatMap((one) => [one.message, one.detail]).filter(Boolean).join("\n");
+  const detail = failures.filter((one) => one.detail !== "").map((one) =>
+    `${one.message}\n${one.detail}`
+  ).join("\n");
   return new KmatrixError("infra", "no-source", text, detail, { kind: "sources", lacks });
 }

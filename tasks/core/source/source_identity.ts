@@ -10,6 +10,7 @@ import type {
   TreeIdentity,
 } from "../model/model.ts";
 import { LACK_REASONS, type SourceLack } from "../model/evidence.ts";
+import { sourceName } from "./kernel_sources.ts";
 import { plainLine } from "../text/plain_text.ts";
 import { count, objectOf, type Shape } from "../text/shape.ts";
 import { counted } from "../text/counted.ts";
@@ -133,8 +134,14 @@ export function filesText({ files, fileCount }: TreeDiff): string {
 }
 
 /** Lines for people: what was judged; none for a kernel of the project without a local tree. */
-export function sourceLines({ kernel, spec, patches, tree }: SourceIdentity): string[] {
+export function sourceLines(
+  { kernel, spec, patches, tree, passedOver = [] }: SourceIdentity,
+): string[] {
   const lines: string[] = [];
+  if (passedOver.length > 0) {
+    const others = passedOver.map(({ text }) => text).join("; ");
+    lines.push(`${sourceName(spec)}, not the first source of its list: ${others}`);
+  }
   if (tree?.git) {
     const { commit, describe, branch, diff } = tree.git;
     const named = [describe, branch === null ? "no branch" : `branch ${branch}`].filter(Boolean);
