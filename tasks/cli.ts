@@ -104,8 +104,8 @@ export function whoHasOption(args: readonly string[]): string | null {
     const owners = COMMANDS.filter((one) => has(one, word)).map(({ name }) => name);
     if (owners.length === 0) continue;
     return command === undefined
-      ? `options stand behind a command; ${word} is one of ${owners.join(", ")}`
-      : `${command.name} has no use for ${word}; it is an option of ${owners.join(", ")}`;
+      ? `options come after the command; ${word} is an option of ${owners.join(", ")}`
+      : `${command.name} does not take ${word}; it is an option of ${owners.join(", ")}`;
   }
   return null;
 }

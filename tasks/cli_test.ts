@@ -164,15 +164,15 @@ Deno.test("an option of other commands is refused with their names, before anyth
   assert.match(err, /^kmatrix: error: unknown option '--sandbox'$/m);
   assert.match(
     err,
-    /^kmatrix: cache has no use for --sandbox; it is an option of matrix, repro, /m,
+    /^kmatrix: cache does not take --sandbox; it is an option of matrix, repro, /m,
   );
   assert.match(
     whoHasOption(["plan", "-t", "9"])!,
-    /^plan has no use for -t; .* matrix, repro, replay/,
+    /^plan does not take -t; .* matrix, repro, replay/,
   );
   assert.match(whoHasOption(["fetch", "a/b", "--junit=x", "--repeat=3"])!, /fetch .* --repeat; /);
-  assert.match(whoHasOption(["fetch", "a/b", "-j4"])!, /^fetch has no use for -j; .* configure, /);
-  assert.match(whoHasOption(["--tree", "x", "matrix"])!, /^options stand behind a command; --tree/);
+  assert.match(whoHasOption(["fetch", "a/b", "-j4"])!, /^fetch does not take -j; .* configure, /);
+  assert.match(whoHasOption(["--tree", "x", "matrix"])!, /^options come after the command; --tree/);
   assert.equal(whoHasOption(["matrix", "--no-such-option"]), null);
   assert.equal(whoHasOption(["tests", "--", "--tree"]), null);
   const suggests = async (...args: readonly string[]) =>
@@ -194,7 +194,7 @@ Deno.test("makeProgram() refuses what it does not understand, and says what it w
     [["matrlx"], /unknown command 'matrlx'.*Did you mean matrix\?/s],
     [["build"], /missing required argument 'cells'/],
     [["repro"], /missing required argument 'cell'/],
-    [["repro", "a/b", "c/d"], /repro takes one cell; a command for its guest goes behind --/],
+    [["repro", "a/b", "c/d"], /repro takes one cell; a command for its guest comes after --/],
     [
       ["bisect", "a/b", "--good", "x", "--bad", "y"],
       /required option '--tree <dir>' not specified/,
@@ -216,7 +216,7 @@ Deno.test("what does not go together is a user's mistake", async () => {
     [["parse", "a", "--console", "b"], /folders or --console, not both/],
     [["parse", "a", "--vmlinux", "b"], /--vmlinux belongs to --console/],
     [["completion", "tcsh"], /completion is for bash, zsh, fish; not "tcsh"/],
-    [["cache", "empty"], /list or prune is wanted/],
+    [["cache", "empty"], /must be list or prune/],
   ];
   for (const [args, message] of cases) {
     const { code, out, err } = await ran(...args);

@@ -132,11 +132,11 @@ function shard(text: string): Shard {
 export const PROJECT_MATRIX = "matrix.yaml";
 
 export const MATRIX = group("Cells", {
-  matrix: withDefault("--matrix <file>", "the matrix", PROJECT_MATRIX, (file) => file),
+  matrix: withDefault("--matrix <file>", "the matrix file", PROJECT_MATRIX, (file) => file),
 });
 
 export const SHARD = group("Cells", {
-  shard: read("--shard <m/n>", "part m of n of the matrix, by builds", shard),
+  shard: read("--shard <m/n>", "take part m of n; cells that share a build stay together", shard),
 });
 
 export const LIST = group("Cells", {
@@ -144,20 +144,32 @@ export const LIST = group("Cells", {
 });
 
 export const KERNEL = group("A kernel of your own", {
-  tree: text("--tree <dir>", "a kernel tree of your own, dirty or not; it is not modified"),
-  series: text("--series <path>", "an mbox, a folder of patches, a diff, or a message id"),
-  fuzz: flag("--fuzz", "let hunks of --series apply with one line of context; warned of"),
-  partial: flag("--partial", "take a series of which patches are missing"),
-  kernel: text("--kernel <id>", "what --series goes on top of (default: linux-6.12)"),
-  range: text("--range <A..B>", "commits of --tree: what B holds; `series` goes from A to it"),
+  tree: text(
+    "--tree <dir>",
+    "build this kernel tree as it is, uncommitted changes included; it is never modified",
+  ),
+  series: text("--series <path>", "apply an mbox, a folder of patches, a diff, or a message id"),
+  fuzz: flag(
+    "--fuzz",
+    "accept hunks of --series that match with one line of context, with a warning",
+  ),
+  partial: flag("--partial", "accept a --series in which patches are missing"),
+  kernel: text("--kernel <id>", "the kernel that --series is applied to (default: linux-6.12)"),
+  range: text(
+    "--range <A..B>",
+    "build commit B of --tree; `series` tries each commit after A up to B",
+  ),
 });
 
 export const KCONFIG = group("Build", {
-  kconfigAdd: list("--kconfig-add <CONFIG_X=y>", "one more option, for this run"),
+  kconfigAdd: list(
+    "--kconfig-add <CONFIG_X=y>",
+    "set one more config option, for this run; may be given again",
+  ),
 });
 
 export const JOBS = group("Build", {
-  jobs: read("-j, --jobs <n>", "cores for builds and boots (default: all)", positive),
+  jobs: read("-j, --jobs <n>", "use n cores for builds and boots (default: all)", positive),
 });
 
 export const SANDBOX = group("Build", {
@@ -174,23 +186,33 @@ export const INSTALL = group("Build", {
 });
 
 export const BOOT = group("Boot", {
-  accel: choice<AccelChoice>("--accel <name>", "how guests run", ["auto", "kvm", "tcg"], "auto"),
+  accel: choice<AccelChoice>("--accel <name>", "run guests by KVM or by emulation (TCG)", [
+    "auto",
+    "kvm",
+    "tcg",
+  ], "auto"),
   kvm: off("--no-kvm", "the same as --accel tcg"),
   timeout: read(
     "-t, --timeout <seconds>",
-    "limit of each boot (default: by accelerator)",
+    "stop each boot after this time (default: by accelerator)",
     positive,
   ),
 });
 
 export const FILTER = group("Tests", {
-  filter: list("--filter <glob>", "only tests whose <fixture>.<variant>.<test> matches"),
+  filter: list(
+    "--filter <glob>",
+    "run only tests whose id <fixture>.<variant>.<test> matches; may be given again",
+  ),
 });
 
 export const ATTEMPTS = group("Boots again", {
   retries: read("--retries <n>", "boot a failing cell again, up to n times", positive),
   repeat: read("--repeat <n>", "boot each cell n times", positive),
-  allowFlaky: flag("--allow-flaky", "a cell that passed at last does not fail the run"),
+  allowFlaky: flag(
+    "--allow-flaky",
+    "do not fail the run for a cell that failed first and then passed",
+  ),
 });
 
 export const FAIL_FAST = group("Run", {
@@ -210,29 +232,36 @@ export const BUNDLE = group("Output", {
 });
 
 export const RUN_FOLDER = group("Output", {
-  outputDir: text("-o, --output-dir <dir>", "where runs are kept (default: out)"),
+  outputDir: text("-o, --output-dir <dir>", "keep runs in this folder (default: out)"),
 });
 
-export const JUNIT = group("Output", { junit: text("--junit <file>", "a copy of junit.xml") });
-export const JSON_COPY = group("Output", { json: text("--json <file>", "a copy of run.json") });
+export const JUNIT = group("Output", {
+  junit: text("--junit <file>", "write a copy of junit.xml to this file"),
+});
+export const JSON_COPY = group("Output", {
+  json: text("--json <file>", "write a copy of run.json to this file"),
+});
 
 /** Of every command that does something which can be watched. */
 export const WATCHING = group("Output", {
-  events: text("--events <file>", "what happens, as it happens, a JSON text a line; - is stdout"),
+  events: text(
+    "--events <file>",
+    "write events while they happen, a JSON object a line; - is stdout",
+  ),
   verbose: flag("-v, --verbose", "print every command that runs"),
   quiet: flag("-q, --quiet", "print only the table and failures"),
 });
 
 /** Of the commands that call kernels good or bad. */
 export const JUDGING = group("Search", {
-  test: list("--test <glob>", "only these tests count"),
+  test: list("--test <glob>", "judge by matching tests alone; may be given again"),
   confidence: withDefault(
     "--confidence <p>",
-    "how sure a good verdict is to be",
+    "call a kernel good when this sure of it",
     0.99,
     probability,
   ),
-  maxBoots: withDefault("--max-boots <n>", "bound of the boots of one kernel", 30, positive),
+  maxBoots: withDefault("--max-boots <n>", "boot each kernel at most n times", 30, positive),
 });
 
 /** What it takes to make kernels, whatever is done with them. */

@@ -31,9 +31,9 @@ import {
 
 const OPTIONS = {
   ...group("Search", {
-    tree: required("--tree <dir>", "the git checkout that --good and --bad are commits of"),
+    tree: required("--tree <dir>", "the git checkout that has the commits --good and --bad"),
     good: required("--good <commit>", "a commit of --tree without the failure"),
-    bad: required("--bad <commit>", "a commit of --tree with it"),
+    bad: required("--bad <commit>", "a commit of --tree with the failure"),
   }),
   ...JUDGING,
   ...{ ...MATRIX, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER, ...WATCHING },

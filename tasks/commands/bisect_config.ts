@@ -32,7 +32,7 @@ import {
 const OPTIONS = {
   ...JUDGING,
   ...group("Search", {
-    all: flag("--all", "try to leave out the lines of configs/base.config too"),
+    all: flag("--all", "try without the lines of configs/base.config too"),
   }),
   ...{ ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER, ...WATCHING },
 };
@@ -40,7 +40,7 @@ const OPTIONS = {
 export const bisectConfig = defineCommand({
   name: "bisect-config",
   group: "Search",
-  help: "the fewest of the options a cell asks for with which it still fails",
+  help: "find the smallest set of a cell's config options with which it still fails",
   example: "deno task bisect-config linux-6.12-unique/kcov-unique-kasan --test 'kcov*'",
   arguments: "<cell>",
   options: OPTIONS,

@@ -202,8 +202,8 @@ Deno.test("bisect refuses ends that are not what they are said to be", async () 
         ["--good", ids[0]!, "--bad", ids[3]!, "--tree", project.root],
         /is no kernel source tree: it has no Makefile/,
       ],
-      [["--good", ids[0]!, "--bad", ids[3]!, "--range", "a..b"], /bisect has no use for --range; /],
-      [["--good", ids[0]!, "--bad", ids[3]!, "--dry-run"], /bisect has no use for --dry-run; /],
+      [["--good", ids[0]!, "--bad", ids[3]!, "--range", "a..b"], /bisect does not take --range; /],
+      [["--good", ids[0]!, "--bad", ids[3]!, "--dry-run"], /bisect does not take --dry-run; /],
     ];
     for (const [args, message] of cases) {
       const { code, out, err } = await bisect(...args);

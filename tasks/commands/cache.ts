@@ -11,7 +11,12 @@ import { days, flag, group, type Values, WATCHING, withDefault } from "../cli/op
 
 const OPTIONS = {
   ...group("Prune", {
-    olderThan: withDefault("--older-than <days>", "not used for so many days", 30, days),
+    olderThan: withDefault(
+      "--older-than <days>",
+      "prune what was not used for so many days",
+      30,
+      days,
+    ),
     dryRun: flag("-n, --dry-run", "print what would be removed instead of removing it"),
   }),
   ...WATCHING,
@@ -46,7 +51,7 @@ async function listOrPrune(
       await prune(options, context);
       return [];
     default: {
-      const text = `cache ${action}: list or prune is wanted`;
+      const text = `cache ${action}: the action must be list or prune`;
       throw new KmatrixError("usage", "bad-usage", text);
     }
   }

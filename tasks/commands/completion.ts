@@ -35,7 +35,7 @@ export const completeFor = (commands: readonly Command[]): Command =>
     name: "complete",
     group: "Machine",
     help:
-      "what a shell may offer for the last of these words (the scripts of `completion` call it)",
+      "print what a shell may offer for the last of these words (for the scripts of `completion`)",
     example: "deno task complete -- repro linux-6.12/k",
     arguments: "[words...]",
     options: MATRIX,

@@ -63,7 +63,7 @@ export async function planOf(
   const own = whole.kernels.find((kernel) => !matrix.kernels.includes(kernel));
   if (own !== undefined && !plan.cells.some(({ kernel }) => kernel === own)) {
     const option = (["tree", "series", "range"] as const).find((name) => options[name])!;
-    const text = `--${option} gives the kernel ${own.id}, and no cell that is named is one of it`;
+    const text = `--${option} gives the kernel ${own.id}, but no cell of it is named`;
     const { config } = plan.cells[0]!;
     throw new KmatrixError("usage", "bad-usage", text, `Name ${own.id}/${config.id} or the like.`);
   }
@@ -99,7 +99,7 @@ export function settingsOf(options: RunValues): Settings {
 
 function attemptsOf({ retries, repeat }: RunValues): Settings["attempts"] {
   if (retries !== undefined && repeat !== undefined) {
-    const text = "--retries boots again what failed, --repeat everything: take one";
+    const text = "--retries boots failed cells again, --repeat boots every cell: give one of them";
     throw new KmatrixError("usage", "bad-usage", text);
   }
   if (retries !== undefined) return { kind: "retries", most: retries };

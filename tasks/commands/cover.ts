@@ -46,14 +46,20 @@ import {
 
 const OPTIONS = {
   ...group("Coverage", {
-    test: list("--test <glob>", "the PCs that matching tests read, instead of a call"),
-    mode: choiceIfAny("--mode <mode>", "one mode (default: each that the cell has)", COVER_MODES),
+    test: list("--test <glob>", "show the PCs that matching tests read, instead of a call"),
+    mode: choiceIfAny(
+      "--mode <mode>",
+      "trace in one mode (default: in each that the cell has)",
+      COVER_MODES,
+    ),
     unique: flag("--unique", "list each PC once, where it came first"),
-    diff: flag("--diff", "only what mode pc and unique mode do not have in common"),
+    diff: flag("--diff", "show only what mode pc and unique mode do not share"),
     against: text("--against <cell>", "compare with another cell, by function and line"),
   }),
   ...{ ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...RUN_FOLDER },
-  ...group("Output", { json: text("--json <file>", "every entry with its functions, as JSON") }),
+  ...group("Output", {
+    json: text("--json <file>", "write every entry with its functions to this file"),
+  }),
   ...WATCHING,
 };
 type CoverValues = Values<typeof OPTIONS>;
@@ -61,7 +67,7 @@ type CoverValues = Values<typeof OPTIONS>;
 export const cover = defineCommand({
   name: "cover",
   group: "Search",
-  help: "what a system call (behind --) or the tests cover: functions and lines, inlined ones too",
+  help: "show what a system call (after --) or tests cover, as functions and lines, inlined too",
   example: "deno task cover linux-6.12-unique/kcov-unique -- read -1 0 0",
   arguments: "<cell> [call...]",
   options: OPTIONS,
@@ -89,7 +95,7 @@ async function coverCells(
   const cells = options.against === undefined ? [cell] : [cell, options.against];
   const plan = await planOf(cells, options, context);
   if (plan.cells.length !== cells.length) {
-    throw new KmatrixError("usage", "bad-usage", "cover takes one cell, and one for --against");
+    throw new KmatrixError("usage", "bad-usage", "cover takes one cell, and one more as --against");
   }
   await declaredTests();
   await ensureReady(plan.cells, plan.settings, paths, host);
@@ -120,10 +126,12 @@ async function coverCells(
 async function checkUsage(call: readonly string[], options: CoverValues): Promise<void> {
   const bad = (text: string) => new KmatrixError("usage", "bad-usage", text);
   if (call.length > 0 && options.test.length > 0) {
-    throw bad("cover takes a system call behind --, or --test, not both");
+    throw bad("cover takes a system call after --, or --test, not both");
   }
   if (call.length === 0 && options.test.length === 0) {
-    throw bad("cover of what? Give a system call (cover CELL -- read -1 0 0) or --test GLOB");
+    throw bad(
+      "cover needs something to trace: give a system call (cover CELL -- read -1 0 0) or --test GLOB",
+    );
   }
   if (options.test.length > 0 && (options.mode !== undefined || options.diff)) {
     throw bad("--mode and --diff are for a system call: tests choose their modes themselves");
@@ -155,7 +163,7 @@ async function coverCell(
   const ready = await runner.ready(cell, source);
   const lacking = call.length > 0 && options.mode === "unique" ? "unique" : "kcov";
   if (!ready.features.includes(lacking)) {
-    const text = `${cell.id} has no ${lacking === "kcov" ? "KCOV" : "unique mode"} to ask`;
+    const text = `${cell.id} has no ${lacking === "kcov" ? "KCOV" : "unique mode"} to trace with`;
     throw new KmatrixError("usage", "bad-usage", text);
   }
   const mode = options.mode ?? "*";

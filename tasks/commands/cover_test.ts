@@ -67,10 +67,10 @@ ffffffffc0000001  (outside vmlinux)
 
 Deno.test("cover refuses what it cannot do, and says why", async () => {
   const cases: readonly [readonly string[], number, RegExp][] = [
-    [["fake/kcov"], 2, /cover of what\?/],
+    [["fake/kcov"], 2, /cover needs something to trace/],
     [["fake/kcov", "raed"], 2, /"raed" is no system call of this kernel; did you mean "read"/],
-    [["fake/nokcov", "read"], 2, /fake\/nokcov has no KCOV to ask/],
-    [["fake/kcov", "--mode", "unique", "read"], 2, /has no unique mode to ask/],
+    [["fake/nokcov", "read"], 2, /fake\/nokcov has no KCOV to trace with/],
+    [["fake/kcov", "--mode", "unique", "read"], 2, /has no unique mode to trace with/],
     [["fake/kcov", "--test", "kcov.*", "read"], 2, /not both/],
     [["fake/kcof", "read"], 4, /kcof/],
     [["fake/kcov", "--test", "kcov.no_such"], 4, /no test matches "kcov\.no_such"/],

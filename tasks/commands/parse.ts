@@ -38,9 +38,9 @@ const OPTIONS = {
   ...group("A kernel log", {
     console: text(
       "--console <file>",
-      "a kernel log of anybody's, .gz, .xz and .zst too; - for stdin",
+      "judge any kernel log, plain or .gz, .xz, .zst; - is stdin",
     ),
-    vmlinux: text("--vmlinux <file>", "the log's kernel: source lines beside its stacks"),
+    vmlinux: text("--vmlinux <file>", "the kernel of the log; adds source lines to its stacks"),
   }),
   ...{ ...MATRIX, ...JUNIT, ...JSON_COPY, ...WATCHING },
 };
@@ -128,7 +128,7 @@ async function knownTests({ paths, host }: Context): Promise<readonly DeclaredTe
   } catch (error) {
     const known = await recallTests(paths, host);
     if (known === null) throw error;
-    const text = `${failureFrom(error).message}; judging by those that were packed last`;
+    const text = `${failureFrom(error).message}; judging by the tests that were packed last`;
     host.log("warn", text);
     return known;
   }

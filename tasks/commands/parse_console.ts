@@ -64,8 +64,8 @@ async function judge(
         "no-match",
         "no-kernel-log",
         `${name} holds no line that a kernel wrote`,
-        "No line has a time, caller or priority in front, none is the first of a kernel, none is " +
-          "a complaint: it may be another file.",
+        "No line begins with a time, caller or priority, none is the first line of a kernel, and " +
+          "none is a complaint. Is it another file?",
       );
     }
     if (options.vmlinux === undefined) {

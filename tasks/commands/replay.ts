@@ -32,7 +32,7 @@ type ReplayValues = Values<typeof OPTIONS>;
 export const replay = defineCommand({
   name: "replay",
   group: "Runs",
-  help: "boot a bundle and say whether its verdict is the recorded one (exit 3 where it is not)",
+  help: "boot a bundle and compare its verdict with the recorded one (exit 3 if they differ)",
   example: "deno task replay linux-6.12-kcov.tar.xz",
   arguments: "<bundle>",
   options: OPTIONS,
@@ -66,7 +66,7 @@ async function bootBundle(
   const { qemuArgs = [], ...machine } = manifest.machine;
   if (qemuArgs.length > 0) {
     // They can name any file to be read or written.
-    const text = "arguments of QEMU that the bundle asks for are left out, and may well matter";
+    const text = "QEMU arguments of the bundle are left out, which may change the verdict";
     host.log("warn", `${text}: ${formatCommand({ argv: qemuArgs })}`);
   }
   const guest = {
@@ -105,7 +105,7 @@ async function bootBundle(
     return [];
   }
   for (const line of differences) terminal.print(terminal.style.bad(line));
-  const message = `${manifest.cell}: another verdict than recorded`;
+  const message = `${manifest.cell}: the verdict differs from the recorded one`;
   terminal.print(terminal.style.bad(message));
   return [failure("test", "replay-differs", message, differences.join("\n"))];
 }

@@ -11,7 +11,7 @@ const OPTIONS = { ...RUN_FOLDER, ...JUNIT, ...JSON_COPY };
 export const reportCommand = defineCommand({
   name: "report",
   group: "Reports",
-  help: "write junit.xml of a run again and print its table (default: out/latest)",
+  help: "write the junit.xml of a run again and print its table (default: out/latest)",
   example: "deno task report out/latest --junit /tmp/junit.xml",
   arguments: "[folder]",
   options: OPTIONS,

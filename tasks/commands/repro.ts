@@ -42,13 +42,16 @@ const OF_REPORTS = {
 };
 const OPTIONS = {
   ...group("This boot", {
-    test: list("--test <glob>", "only tests whose id matches; replaces --filter"),
-    shell: flag("--shell", "an interactive shell in the guest: JavaScript"),
-    gdb: portIfAny("--gdb [port]", "wait for gdb (port 1234), with full debug information"),
-    cmdline: text("--cmdline <text>", "appended to the kernel command line"),
-    smp: read("--smp <n>", "another number of CPUs", positive),
-    memory: read("--memory <MiB>", "another size of memory", positive),
-    qemuArg: list("--qemu-arg <word>", "one more argument of QEMU (--qemu-arg=-d)"),
+    test: list("--test <glob>", "run only tests whose id matches; replaces --filter"),
+    shell: flag("--shell", "open a JavaScript shell in the guest"),
+    gdb: portIfAny(
+      "--gdb [port]",
+      "build with full debug information and wait for gdb (default: port 1234)",
+    ),
+    cmdline: text("--cmdline <text>", "append this to the kernel command line"),
+    smp: read("--smp <n>", "boot with this number of CPUs", positive),
+    memory: read("--memory <MiB>", "boot with this much memory", positive),
+    qemuArg: list("--qemu-arg <word>", "pass one more argument to QEMU (--qemu-arg=-d)"),
   }),
   ...{ ...OF_REPORTS, ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER },
   ...WATCHING,
@@ -58,10 +61,10 @@ export type ReproValues = Values<typeof OPTIONS>;
 export const repro = defineCommand({
   name: "repro",
   group: "Runs",
-  help: "one cell again: builds what it needs, boots it, judges it; or runs a command in its guest",
+  help: "build, boot and judge one cell again, or run a command in its guest",
   example: "deno task repro linux-6.12/kcov --test '*kcov_basic_syscall_coverage' --smp 4",
   arguments: "<cell> [command...]",
-  wantsDashes: "repro takes one cell; a command for its guest goes behind --",
+  wantsDashes: "repro takes one cell; a command for its guest comes after --",
   options: OPTIONS,
   writes: () => "cache and runs",
   perform: bootAgain,
@@ -86,7 +89,7 @@ async function bootAgain(
 function checkAttended(options: ReproValues): void {
   const useless = givenFlags(OF_REPORTS, options);
   if (useless.length === 0) return;
-  const text = `repro with --shell, --gdb or a command knows no ${useless.join(", ")}`;
+  const text = `repro with --shell, --gdb or a command takes no ${useless.join(", ")}`;
   throw new KmatrixError("usage", "bad-usage", text);
 }
 

@@ -44,7 +44,8 @@ const OPTIONS = {
 export const series = defineCommand({
   name: "series",
   group: "Search",
-  help: "each patch of a series against cells of one kernel, and the first patch that breaks each",
+  help:
+    "try each patch of a series on cells of one kernel and name the first that breaks each cell",
   example: "deno task series linux-6.12-unique/kcov linux-6.12-unique/kcov-unique",
   arguments: "[cells...]",
   options: OPTIONS,
@@ -62,11 +63,11 @@ async function walkSeries(
   const kernels = [...new Map(plan.cells.map(({ kernel }) => [kernel.id, kernel])).values()];
   const [kernel] = kernels;
   if (kernel === undefined || kernels.length > 1) {
-    const text = `series takes cells of one kernel; these are of ${kernels.length}`;
+    const text = `series takes cells of one kernel; these are of ${kernels.length} kernels`;
     throw new KmatrixError("usage", "bad-usage", text);
   }
   if (stepNames(kernel).length === 0) {
-    const text = `${kernel.id} has no series: nothing to try patch by patch`;
+    const text = `${kernel.id} has no series to try patch by patch: give --series or --range`;
     throw new KmatrixError("usage", "empty-series", text);
   }
   await declaredTests();

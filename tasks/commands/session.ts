@@ -96,7 +96,7 @@ export async function attendCommand(
     });
     if (host.signal.aborted) return [];
     if (mayHaveRefused(code)) {
-      const text = `QEMU did not start (exit code ${code}); what it said stands above`;
+      const text = `QEMU did not start (exit code ${code}); see its message above`;
       throw new KmatrixError("infra", "qemu-not-started", text);
     }
     if (gdb !== null || options.shell) return [];
@@ -112,8 +112,8 @@ async function checkPort(port: number, { fs }: Host): Promise<void> {
   }
   for (const table of ["/proc/net/tcp", "/proc/net/tcp6"]) {
     if (!listensAt(port, await fs.readTextIfAny(table) ?? "")) continue;
-    const text = `--gdb ${port}: another program listens at this port of 127.0.0.1`;
-    const hint = "Perhaps a gdb session that is still there. Another port: --gdb PORT";
+    const text = `--gdb ${port}: another program listens on this port of 127.0.0.1`;
+    const hint = "An earlier gdb session may still run. Choose another port: --gdb PORT";
     throw new KmatrixError("usage", "port-in-use", text, hint);
   }
 }
@@ -130,7 +130,9 @@ async function sessionOf(
   // No JavaScript begins with "./" or is nothing but an absolute path.
   const isPath = /^(\.{1,2}\/|\/[\w.-]+\/)[\w./+@-]*$/.test(command[0]!);
   if (isPath && (stat === null || stat.isDirectory)) {
-    const text = `${path}: ${stat === null ? "there is no such program" : "a folder, no program"}`;
+    const text = `${path}: ${
+      stat === null ? "there is no such program" : "it is a folder, not a program"
+    }`;
     throw new KmatrixError("usage", "bad-usage", text);
   }
   if (stat === null || stat.isDirectory) return { kind: "eval", source: command.join(" ") };
@@ -177,7 +179,9 @@ async function gdbLine(
 function evalText(command: readonly string[]): string {
   const text = formatCommand({ argv: command });
   if (!/^[\w.+-]+$/.test(command[0]!)) return text;
-  return `${text} (as JavaScript: no file ${command[0]} is here; a program is given by its path)`;
+  return `${text} (taken as JavaScript: there is no file ${
+    command[0]
+  }; give a program by its path)`;
 }
 
 /** What became of a command: its own failure, the kernel's complaints, an early end. */

@@ -377,7 +377,7 @@ async function gateError(
     );
     const reason = compile.stderr ||
       await host.fs.readTail(`${buildDir}/${SYMBOL_DUMP.messages}`, 2000);
-    plain.push("(the reason could not be found out: the Kconfig dump failed)", reason);
+    plain.push("(the reason is unknown: the Kconfig dump failed)", reason);
     return new KmatrixError("config", "option-dropped", `dropped: ${names}`, plain.join("\n"), {
       kind: "options",
       dropped: dropped.map(({ request }) => ({ option: request.option, cause: null })),

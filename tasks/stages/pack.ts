@@ -92,7 +92,7 @@ async function make(
   await run(runtimeArgv(clang, quickjs, source, init), "the guest runtime does not compile", host);
   await run(
     bytecodeArgv(init, `${dir}/tests.js`, `${root}/kmatrix/tests.qjs`),
-    "the guest runtime does not take the bundled selftests",
+    "the guest runtime does not accept the bundled selftests",
     host,
   );
   const path = `${dir}/initramfs.cpio`;

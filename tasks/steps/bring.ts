@@ -233,7 +233,7 @@ async function folderPatches(
     const patches = parseSeriesFile(list, dir);
     await checkPatches(patches, `--series ${dir}/series`, host);
     if (patches.length > 0) return await plainPatches(patches, paths, host);
-    throw new KmatrixError("usage", "empty-series", `--series ${dir}/series: no patch is in it`);
+    throw new KmatrixError("usage", "empty-series", `--series ${dir}/series: it names no patch`);
   }
   const names = await host.fs.list(dir);
   if (["cur", "new"].every((name) => names.includes(name))) {
@@ -246,13 +246,13 @@ async function folderPatches(
     const below = await host.fs.exists(`${dir}/patches/series`)
       ? `There is one in ${dir}/patches: name that folder.`
       : 'A file "series" lists patches in their order; without it, *.patch, *.diff and *.eml count.';
-    const text = `--series ${dir}: no file "series" and no patch is in the folder`;
+    const text = `--series ${dir}: the folder holds neither a file "series" nor a patch`;
     throw new KmatrixError("usage", "no-series-file", text, below);
   }
   const mails = await Promise.all(files.map((file) => isMailbox(file, host)));
   if (mails.every(Boolean)) return await mailPatches(files, dir, partial, paths, host);
   const count = `${files.length} patches in the order of their names`;
-  host.log("notice", `--series ${dir}: no file "series", so ${count}`);
+  host.log("notice", `--series ${dir}: it has no file "series": taking ${count}`);
   return files.map((file) => ({ file }));
 }
 
@@ -302,15 +302,19 @@ function checkSelection(
 ): void {
   for (const problem of problems) {
     if (problem.kind === "no-patch") {
-      throw new KmatrixError("usage", "no-patch", `--series ${series}: no mail in it is a patch`);
+      throw new KmatrixError(
+        "usage",
+        "no-patch",
+        `--series ${series}: none of its mails is a patch`,
+      );
     }
     const [what, mend] = problem.kind === "twice"
       ? [`${problem.number} is there twice: ${problem.titles.join("; ")}`, "Remove one of them"]
       : [`${problem.numbers.join(", ")} of ${problem.series} is missing`, "Save the whole thread"];
     const text = `--series ${series}: ${what}`;
-    if (partial) host.log("notice", `${text}; what is there is taken`);
+    if (partial) host.log("notice", `${text}; taking the others`);
     else {
-      const hint = `${mend}, or take what is there with --partial.`;
+      const hint = `${mend}, or take the others with --partial.`;
       throw new KmatrixError("usage", "patches-missing", text, hint);
     }
   }

@@ -110,7 +110,7 @@ Deno.test("bring() refuses what does not go together or does not exist", async (
       [{ range: "A..B" }, /--range needs --tree/],
       [{ tree, kernel: "linux-6.12" }, /take one/],
       [{ series: `${tree}/nothing` }, /no such file or folder/],
-      [{ series: tree }, /no file "series"/],
+      [{ series: tree }, /neither a file "series"/],
       [{ series: `${tree}/a.c`, kernel: "linux-6.21" }, /did you mean "linux-6.12"\?/],
       [{ tree, range: "nonsense" }, /no two ends with \.\. between them/],
       [{ tree, range: "nonsense..HEAD" }, /"nonsense" is no commit/],

@@ -30,7 +30,7 @@ export async function dropUnfinished(buildDir: string, host: Host): Promise<void
     argv: [...find, "-exec", "sh", "-c", DROP_UNFINISHED, "sh", "{}", "+"],
   });
   if (code !== 0) {
-    const text = `what a broken-off make left in ${buildDir} cannot be removed`;
+    const text = `leftovers of an interrupted make in ${buildDir} cannot be removed`;
     throw new KmatrixError("infra", "not-removable", text, stderr);
   }
   const targets = stdout.split("\n").filter(Boolean);

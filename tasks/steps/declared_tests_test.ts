@@ -127,7 +127,7 @@ Deno.test("recordings are judged by the tests that were packed last where none l
     await rememberTests(recording.declared, pathsFor("/", cache, null), new FakeHost());
     const known = await run("parse", green);
     assert.equal(known.code, 0, known.err);
-    assert.match(known.err, /kcov\.ts:1:7: .*; judging by those that were packed last/);
+    assert.match(known.err, /kcov\.ts:1:7: .*; judging by the tests that were packed last/);
   });
 });
 

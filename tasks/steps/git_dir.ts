@@ -63,7 +63,7 @@ async function notARepository(
   if (anyOwner.code === 0) {
     const text =
       `${option} ${path}: dubious ownership: the repository is another user's, and git ` +
-      "reads it only where you have called it safe";
+      "reads it only once you have declared it safe";
     const hint = `If you trust it: git config --global --add safe.directory ${path}`;
     return new KmatrixError("usage", "dubious-ownership", text, hint);
   }

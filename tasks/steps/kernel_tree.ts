@@ -50,8 +50,8 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
     throw wrong("no-kernel-tree", `${name} is no kernel source tree: there is no such folder`, "");
   }
   if (!stat.isDirectory) {
-    const advice = "Unpack it, or name the folder; a tarball goes into a kernel.yaml.";
-    throw wrong("no-kernel-tree", `${name} is a file, and a kernel source tree is wanted`, advice);
+    const advice = "Unpack it and give the folder, or name the tarball in a kernel.yaml.";
+    throw wrong("no-kernel-tree", `${name} is a file, not a kernel source tree`, advice);
   }
   for (const one of new Set([name, path])) {
     const found = unbuildable(one);
@@ -64,7 +64,7 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
   if (odd !== undefined) {
     throw wrong(
       "tree-has-crlf",
-      `${path} was checked out with CRLF line ends (${odd} has them), and no kernel builds so`,
+      `${path} was checked out with CRLF line ends (${odd} has them), with which no kernel builds`,
       "In a clone: `git config core.autocrlf false`, then `git rm --cached -qr . && git reset --hard` " +
         "(this drops what is not committed).",
     );
@@ -78,9 +78,9 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
     if (there.includes(true)) continue;
     throw wrong(
       "no-kernel-tree",
-      `${path} has the Makefile of a kernel and no ${
+      `${path} has the Makefile of a kernel but no ${
         either.join("/ or ")
-      }/: another project's, or a part of a tree`,
+      }/: it is another project, or a part of a tree`,
       "A sparse checkout is made whole by `git sparse-checkout disable`.",
     );
   }
@@ -89,7 +89,7 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
     if (!(await host.fs.exists(`${path}/${leftover}`))) continue;
     throw wrong(
       "tree-not-clean",
-      `${path} holds leftovers of an in-tree build (${leftover}), and builds here are out of tree`,
+      `${path} holds leftovers of an in-tree build (${leftover}), which break builds out of tree`,
       `Run \`make -C ${path} mrproper\` (it removes .config too: keep a copy if you need it).`,
     );
   }

@@ -135,7 +135,7 @@ export async function fileMails(
 }
 
 function tooMany(mailboxes: readonly string[], count: number): KmatrixError {
-  const text = `${mailboxes.join(", ")} holds ${count} mails: that is no series`;
+  const text = `${mailboxes.join(", ")} holds ${count} mails, too many for a series`;
   return new KmatrixError("usage", "bad-mail", text, "Give it the mails of one thread.");
 }
 

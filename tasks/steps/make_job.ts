@@ -211,7 +211,7 @@ export async function statOf(path: string, host: Host): Promise<{ size: number; 
   const stat = await host.fs.stat(path);
   if (!stat) {
     const name = basename(path);
-    const text = `make succeeded and left no ${path}`;
+    const text = `make succeeded but did not make ${path}`;
     throw new KmatrixError("build", "no-product", text, "", { kind: "file", name });
   }
   return { size: stat.size, mtimeMs: stat.mtimeMs };

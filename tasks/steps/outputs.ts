@@ -92,7 +92,7 @@ async function checkOutput(
 ): Promise<"new folder elsewhere" | "usual"> {
   const { name, given, path, kind } = output;
   if (given === "") {
-    throw new KmatrixError("usage", "not-writable", `${name}: a path is wanted, and it is empty`);
+    throw new KmatrixError("usage", "not-writable", `${name}: the path is empty`);
   }
   const found = await host.fs.kind(path);
   if (found !== null && found !== kind) {
@@ -112,7 +112,7 @@ async function checkOutput(
   if (parent !== dirname(path) && !near) {
     throw unwritable(
       output,
-      `lies in ${dirname(path)}, and there is no such folder`,
+      `lies in ${dirname(path)}, a folder that does not exist`,
       `Mend the path, or \`mkdir -p ${dirname(path)}\`.`,
     );
   }

@@ -27,9 +27,9 @@ Deno.test("checkOutputs() refuses what a run could not write, and leaves nothing
       ["file", `${dir}/broken/x`, /lies below .*\/broken, which is a broken link/],
       ["file", `${dir}/file/x`, /lies below .*\/file, which is a file/],
       ["folder", `${dir}/file/x/y`, /lies below .*\/file, which is a file/],
-      ["file", `${dir}/typo/x`, /lies in .*\/typo, and there is no such folder/],
-      ["folder", `${dir}/typo/x`, /lies in .*\/typo, and there is no such folder/],
-      ["folder", `${dir}/projects/x/y`, /and there is no such folder/],
+      ["file", `${dir}/typo/x`, /lies in .*\/typo, a folder that does not exist/],
+      ["folder", `${dir}/typo/x`, /lies in .*\/typo, a folder that does not exist/],
+      ["folder", `${dir}/projects/x/y`, /a folder that does not exist/],
       // Nobody can make a file there, root included.
       ["file", "/proc/x", /cannot be written/],
       ["folder", "/proc/x", /cannot be written/],
@@ -41,7 +41,7 @@ Deno.test("checkOutputs() refuses what a run could not write, and leaves nothing
       assert.match(error.message, message);
       assert.match(error.message, /^--it: /);
     }
-    assert.match((await rejectionOf(check("file", dir, ""))).message, /it is empty$/);
+    assert.match((await rejectionOf(check("file", dir, ""))).message, /the path is empty$/);
     const fine: readonly [Output["kind"], string, string[]][] = [
       ["file", `${dir}/file`, []],
       ["file", `${dir}/new`, []],

@@ -60,7 +60,7 @@ const KINDS: readonly Kind[] = [
   {
     magic: bytesOf("KDUMP   "),
     what: "a dump of memory",
-    advice: "Take the log out of it: crash's `log`, or vmcore-dmesg.",
+    advice: "Extract the log: crash's `log`, or vmcore-dmesg.",
   },
 ];
 
@@ -79,7 +79,7 @@ export async function readConsole(
     const kind = kindOf(file.read(0, 16));
     if (kind === undefined) return decoded(file);
     if (kind.unpack === undefined) {
-      throw unreadable(`${nameOf(path)} is ${kind.what}, no log`, kind.advice);
+      throw unreadable(`${nameOf(path)} is ${kind.what}, not a log`, kind.advice);
     }
     const bytes = await unpacked(path, file, kind, kind.unpack, host, bound);
     file.close();
@@ -109,7 +109,7 @@ async function open(path: string, host: Host): Promise<ConsoleFile> {
     const found = await host.fs.stat(path);
     if (found === null) throw unreadable(`there is no file ${path}`);
     if (found.isDirectory) {
-      const advice = "Name the log itself; a folder of a recorded boot goes without --console.";
+      const advice = "Give the log itself; give the folder of a recorded boot without --console.";
       throw unreadable(`${path} is a folder`, advice);
     }
     // A pipe, or a file of /proc, says no size.
@@ -167,7 +167,7 @@ async function unpacked(
   }
   const [tool] = unpack.argv;
   if (path === STDIN) {
-    throw unreadable(`standard input is ${what}`, `Unpack it in front: ${tool} -dc | …`);
+    throw unreadable(`standard input is ${what}`, `Unpack it first: ${tool} -dc | …`);
   }
   if (await host.fs.which(tool!) === null) {
     throw new KmatrixError("infra", "missing-tool", `${path} is ${what}, and ${tool} is missing`);
@@ -210,6 +210,6 @@ async function collect(
 function tooBig(path: string, bound: number): KmatrixError {
   return unreadable(
     `${nameOf(path)} holds more than ${bound / (1 << 20)} MiB`,
-    "A plain file is read part by part and may be of any size: write it into one.",
+    "Unpack it into a file: a plain file may have any size.",
   );
 }

@@ -74,7 +74,7 @@ Deno.test("readConsole() says what a file is that is no log, and what to do", as
   const text = new TextEncoder();
   const gzip = await compressed(BYTES);
   const cases: readonly [Uint8Array, RegExp, RegExp, FakeHostOptions?][] = [
-    [text.encode("\x7fELF\x02"), /is an ELF file, no log/, /--vmlinux/],
+    [text.encode("\x7fELF\x02"), /is an ELF file, not a log/, /--vmlinux/],
     [text.encode("PK\x03\x04"), /is a zip archive/, /Unpack/],
     [text.encode("LPKSHHRH"), /is a journal of systemd/, /journalctl/],
     [text.encode("KDUMP   "), /is a dump of memory/, /vmcore-dmesg/],

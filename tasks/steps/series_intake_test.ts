@@ -124,7 +124,7 @@ const CASES: readonly Case[] = [
     input: async ({ mail }) => mailsOf(await mail("base..three"))[0]!.replace(/^From .*\n/, ""),
     am: true,
     ours: "one",
-    says: /2\/3, 3\/3 .* missing; what is there is taken/,
+    says: /2\/3, 3\/3 .* missing; taking the others/,
   },
   {
     name: "one mail with Return-Path and Received headers",
@@ -273,7 +273,7 @@ const CASES: readonly Case[] = [
     input: async ({ mail }) =>
       (await mail("base..one")).replace("\n---\n", `\n${bodyOf(REPLY)}\nSigned-off-by: A\n---\n`),
     am: true,
-    ours: /holds a diff in front of its "---" or diffstat \(line \d+\) and another behind it/,
+    ours: /holds a diff before its "---" or diffstat \(line \d+\) and another after it/,
     otherwise: "refused: the example would be applied too",
   },
   {
@@ -306,7 +306,7 @@ const CASES: readonly Case[] = [
     input: async ({ mail }) =>
       (await mail("base..one")).replace(/^---\n/m, `---\nSince v1:\n\n${DIFF_OF_30}\n`),
     am: true,
-    ours: /holds a diff in front of its "---" or diffstat \(line \d+\) and another behind it/,
+    ours: /holds a diff before its "---" or diffstat \(line \d+\) and another after it/,
     otherwise: "refused: the example would be applied too",
   },
   {
@@ -553,7 +553,7 @@ const CASES: readonly Case[] = [
     am: true,
     options: { partial: true },
     ours: "two",
-    says: /3\/3 .* is missing; what is there is taken/,
+    says: /3\/3 .* is missing; taking the others/,
   },
   {
     name: "patches without numbers, one after the other",
@@ -574,7 +574,7 @@ const CASES: readonly Case[] = [
     name: "mails without any patch",
     input: ({ mail }) => mail("base..one").then((text) => text.slice(0, text.indexOf("\ndiff"))),
     am: false,
-    ours: /no mail in it is a patch/,
+    ours: /none of its mails is a patch/,
   },
   {
     name: "thread: of v2 the cover letter alone",
@@ -717,7 +717,7 @@ const CASES: readonly Case[] = [
     name: "quilt: a patch to be taken back (-R)",
     input: async ({ diff }) => ({ "series": "a.patch -R\n", "a.patch": await diff("base..one") }),
     am: false,
-    ours: /series:1: "-R" behind a\.patch: only -p and a number may stand there/,
+    ours: /series:1: "-R" after a\.patch: only -p with a number may follow a name/,
   },
 ];
 

@@ -74,7 +74,10 @@ export async function ensureReady(
     );
   }
   if (sandbox !== "off" && !lacking && host.env("CCACHE_REMOTE_STORAGE")) {
-    host.log("warn", "CCACHE_REMOTE_STORAGE is out of reach in the sandbox: see --sandbox off");
+    host.log(
+      "warn",
+      "builds in the sandbox cannot reach CCACHE_REMOTE_STORAGE; --sandbox off lets them",
+    );
   }
   return findings;
 }
@@ -153,7 +156,10 @@ async function installTools(
   const wanted = packagesOf(requirements, "apt");
   const packages = await aptInstall(wanted, (name) => name === "libquickjs", host);
   if (packages.length === wanted.length) return;
-  host.log("notice", "this release has no libquickjs: taking it into the cache, apart from apt");
+  host.log(
+    "notice",
+    "this release has no libquickjs: downloading it into the cache, apart from the system's packages",
+  );
   for (const { probe } of requirements) {
     if (probe.kind === "quickjs") await fetchPrivateQuickjs(probe.arch, paths, host);
   }

@@ -33,7 +33,7 @@ export function parseBuildReason(text: string | null): BuildReason | null {
 export function formatBuildReason({ at, reasons, first }: BuildReason): string {
   const why = first
     ? "for the first time"
-    : reasons.join("; ") || "it was not as it was left, or had been broken off";
+    : reasons.join("; ") || "it was changed since, or the build was interrupted";
   return `built ${at.slice(0, 16).replace("T", " ")} UTC: ${why}`;
 }
 

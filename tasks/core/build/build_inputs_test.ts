@@ -108,7 +108,7 @@ Deno.test("formatBuildReason() says when and why; what is no reason is none", ()
     formatBuildReason(parseBuildReason(JSON.stringify({ ...why, ...change }))!);
   assert.equal(say({}), "built 2026-01-02 03:04 UTC: a; b");
   assert.equal(say({ first: true }), "built 2026-01-02 03:04 UTC: for the first time");
-  assert.match(say({ reasons: [] }), /not as it was left, or had been broken off$/);
+  assert.match(say({ reasons: [] }), /it was changed since, or the build was interrupted$/);
   for (const text of [null, "", "{}", "null", '{"at":1,"reasons":[]}']) {
     assert.equal(parseBuildReason(text), null);
   }

@@ -31,7 +31,7 @@ export function problem(rule: string, of: string, what: string, text: string): P
 const ownSection = (where: string, section: string) =>
   problem(
     ...["guards-apart", where, section] as const,
-    `${where} has a section ${section} of its own; guards belong into .bss`,
+    `${where} has a section ${section} of its own; guards belong in .bss`,
   );
 
 /**
@@ -136,11 +136,11 @@ function callProblems(
   return checks.flatMap(([name, matches, wanted, fewest]) => {
     const found = sum(calls, matches);
     if (wanted && found < fewest) {
-      const text = `${where} calls ${name} ${found} times; at least ${fewest} are due`;
+      const text = `${where} calls ${name} ${found} times; at least ${fewest} expected`;
       return [problem("calls-missing", where, name, text)];
     }
     if (wanted || found === 0) return [];
-    const text = `${where} calls ${name} ${found} times, and must not at all`;
+    const text = `${where} calls ${name} ${found} times, but must not at all`;
     return [problem("calls-unasked", where, name, text)];
   });
 }
@@ -166,7 +166,7 @@ function guardProblems(
   if (guards.bytes !== wanted) {
     const text = `vmlinux has ${guards.bytes} bytes of guards for ${
       calls[GUARD]
-    } calls; ${wanted} are due`;
+    } calls; ${wanted} are expected`;
     problems.push(problem("guard-bytes", "vmlinux", "", text));
   }
   const bss = elf.sections.find((section) => section.name === ".bss");
@@ -219,7 +219,7 @@ export function inspectModule(
     const base = ONCE.find((once) => section.name.startsWith(`${once}.`));
     if (features.includes("kasan") && KASAN_TEXT.test(section.name)) continue;
     if (base && section.size > 0) {
-      const text = `${name} has a section ${section.name} that belongs into ${base}`;
+      const text = `${name} has a section ${section.name} that belongs in ${base}`;
       problems.push(problem("section-apart", name, section.name, text));
     }
   }

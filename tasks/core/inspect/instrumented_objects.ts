@@ -135,7 +135,7 @@ export function listProblems(
     ...objects.filter((one) => isLeftOut(one) && !isDeclared(one, declared)).map(({ path }) =>
       problem(
         ...["object-undeclared", path, ""] as const,
-        `${path} has code and no call of a callback, and the tree does not declare it (uninstrumented.list)`,
+        `${path} has code but no call of a callback, and the tree does not declare it (uninstrumented.list)`,
       )
     ),
     // A glob may cover more than it declares.
@@ -144,7 +144,7 @@ export function listProblems(
     ) =>
       problem(
         ...["object-declared", path, ""] as const,
-        `${path} calls callbacks, and the tree declares it as uninstrumented (uninstrumented.list)`,
+        `${path} calls callbacks, although the tree declares it as uninstrumented (uninstrumented.list)`,
       )
     ),
   ];

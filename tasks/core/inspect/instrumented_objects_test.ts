@@ -119,7 +119,7 @@ Deno.test("listProblems() leaves what the kernel's list allows", () => {
   );
   const problems = listProblems(silent, declared, false);
   assert.equal(problems.length, 1);
-  assert.match(problems[0]!.text, /^mm\/slab\.o has code and no call/);
+  assert.match(problems[0]!.text, /^mm\/slab\.o has code but no call/);
   // The command may say what it will.
   assert.equal(listProblems([object("a.o", ["pc"], [])], declared, false).length, 1);
   assert.equal(listProblems([object("a.o", null, [])], declared, false).length, 1);

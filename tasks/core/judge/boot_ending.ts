@@ -184,14 +184,14 @@ function machineGone(console: Uint8Array, end: BootRecord["end"] | undefined): G
       return {
         kind: "kernel",
         id: "guest-powered-off",
-        text: (where) => `the machine was switched off${where}, without a word of the kernel`,
+        text: (where) => `the machine was switched off${where}, without a word from the kernel`,
       };
     case "reset":
       return {
         kind: "kernel",
         id: "guest-reset",
         text: (where) =>
-          `the machine was reset${where}, without a word of the kernel (as by a triple fault)`,
+          `the machine was reset${where}, without a word from the kernel (as by a triple fault)`,
       };
     case "terminated":
       return {

@@ -68,7 +68,7 @@ export function withCPrograms(
     )
   );
   const trouble = programs.length === 0
-    ? failed("c-bad-tap", "no program has told how it ended")
+    ? failed("c-bad-tap", "no C program has reported how it ended")
     : runs.map((run) => troubleOf(run, features)).find((one) => one !== null) ?? null;
   const judged: TestResult = {
     ...main,
@@ -151,7 +151,7 @@ function troubleOf(
   if (code === KSFT_SKIP && cases.length === 0) {
     if (!features.includes("kcov")) return null;
     const said = lines.find((line) => /SKIP/.test(line)) ?? lines.at(-1) ?? "without a word";
-    return failed("c-differs", `${name} skipped as a whole, and this cell has KCOV: ${said}`);
+    return failed("c-differs", `${name} skipped as a whole, although this cell has KCOV: ${said}`);
   }
   if (code > 1 || code === 1 && !cases.some(isRed)) {
     const why = cases.some(isRed) ? "" : ", and none of its results says why";
@@ -316,7 +316,7 @@ function rowsOf(cell: CellReport["cell"], found: Comparison): string[] {
   return [
     `  ${cell}  ${same.length} results as ours, ${differing.length} differ, ` +
     `${onlyC.length} only in C, ` +
-    (whole ? `${onlyOurs.length} only in ours` : "and it did not come to a sound end"),
+    (whole ? `${onlyOurs.length} only in ours` : "and the programs did not end as they should"),
     ...list("differs:     ", differing),
     ...list("only in C:   ", onlyC),
     ...list("only in ours:", onlyOurs),

@@ -3,6 +3,7 @@
  * KTAP and TAP (Documentation/dev-tools/ktap.rst): version 1, TAP 13 and 14, nesting by two blanks
  * or by "# ". Parsing never throws; what does not fit is listed in `problems`.
  */
+import { counted } from "../text/counted.ts";
 
 export type KtapStatus = "ok" | "not ok" | "skip" | "xfail" | "todo" | "timeout" | "error";
 
@@ -39,9 +40,11 @@ export function ktapProblemText(problem: KtapProblem): string {
     case "no-plan":
       return "no plan";
     case "wrong-plan":
-      return `the plan is ${problem.planned} tests, ${problem.found} have a result`;
+      return `${counted(problem.planned, "test")} planned, ${problem.found} with a result`;
     case "wrong-nested-plan":
-      return `a nested plan of ${problem.planned} has ${problem.found} results`;
+      return `a nested plan: ${
+        counted(problem.planned, "test")
+      } planned, ${problem.found} with a result`;
     case "second-plan":
       return `a second plan: ${problem.line}`;
     case "given-up":

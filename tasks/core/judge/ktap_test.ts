@@ -188,15 +188,15 @@ ok 1 a
 Deno.test("parseKtap() finds a plan that is short, missing, doubled or nested and short", () => {
   const problems = (text: string) => outcome(text).problems;
   assert.deepEqual(problems("KTAP version 1\n1..2\nok 1 a\n"), [
-    "the plan is 2 tests, 1 have a result",
+    "2 tests planned, 1 with a result",
   ]);
   assert.deepEqual(problems("KTAP version 1\n1..1\nok 1 a\nok 2 b\n"), [
-    "the plan is 1 tests, 2 have a result",
+    "1 test planned, 2 with a result",
   ]);
   assert.deepEqual(problems("KTAP version 1\nok 1 a\n"), ["no plan"]);
   assert.deepEqual(problems("KTAP version 1\n1..1\n1..1\nok 1 a\n"), ["a second plan: 1..1"]);
   assert.deepEqual(problems("KTAP version 1\n1..1\n  KTAP version 1\n  1..2\n  ok 1 a\nok 1 s\n"), [
-    "a nested plan of 2 has 1 results",
+    "a nested plan: 2 tests planned, 1 with a result",
   ]);
   assert.deepEqual(problems(""), ["no KTAP version line", "no plan"]);
 });

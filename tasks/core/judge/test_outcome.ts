@@ -61,7 +61,7 @@ export function judgeTest(
       if (lacking.length > 0) return { kind: "skipped", reason: found.reason };
       return failedTest(
         "undeclared-skip",
-        `skipped, and this cell has all it needs (${
+        `skipped, although this cell has all it needs (${
           test.requires.join(", ") || "nothing"
         }): ${found.reason}`,
         diagnostics,

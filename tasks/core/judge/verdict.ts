@@ -81,7 +81,7 @@ export function judgeCell(
       );
     }
     if (expect.kind === "pass" && passed === 0) {
-      const text = "no test passed; a cell of nothing but skips must say `expect: skip`";
+      const text = "no test passed; a cell in which every test skips must say `expect: skip`";
       failures.push(failure("no-match", "nothing-ran", text));
     }
   }

@@ -529,13 +529,13 @@ Deno.test("judgeBoot() finds streams whose frames are whole and whose content is
       "a short plan",
       (_, payload) => payload === "1..3" ? "1..4" : payload,
       "short-plan",
-      /the plan is 4 tests, 3 have a result/,
+      /4 tests planned, 3 with a result/,
     ],
     [
       "a result that is gone",
       (_, payload) => /^ok 3/.test(payload) ? null : payload,
       "short-plan",
-      /the plan is 3 tests, 2 have a result/,
+      /3 tests planned, 2 with a result/,
     ],
     [
       "a test of which nobody knows",

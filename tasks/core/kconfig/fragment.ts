@@ -59,7 +59,7 @@ export class ContradictionError extends Error {
 
   constructor(first: FragmentLine, second: FragmentLine) {
     super([
-      `${first.option} is asked to be two things:`,
+      `${first.option} is asked for with two values:`,
       `  ${placeOf(first)}: ${first.text}`,
       `  ${placeOf(second)}: ${second.text}`,
       "  Keep one of the two lines.",

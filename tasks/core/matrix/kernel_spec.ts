@@ -175,7 +175,7 @@ export function parseSeriesFile(text: string, dir: string, file = `${dir}/series
     for (const option of options) {
       const level = /^-p(\d+|ab)$/.exec(option)?.[1];
       if (level === undefined) {
-        throw wrong(`"${option}" behind ${name}: only -p and a number may stand there`);
+        throw wrong(`"${option}" after ${name}: only -p with a number may follow a name`);
       }
       strip = level === "ab" ? 1 : Number(level);
     }

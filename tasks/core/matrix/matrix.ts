@@ -88,7 +88,7 @@ export function parseMatrix(file: string, text: string, around: Surroundings): M
   }
   for (const { key, at, expect } of entries) {
     if ([...cells.values()].some((cell) => cell.expect === expect)) continue;
-    throw at.error(`expect ${quote(key)}: entries behind it say something else of all its cells`);
+    throw at.error(`expect ${quote(key)}: later entries replace it for all of its cells`);
   }
   const warnings = (fields.warnings?.list() ?? []).map((item) => parseWarning(item, cells));
   const ids = around.kernels.map((kernel) => kernel.id);
@@ -118,7 +118,7 @@ type Axes = Pick<Matrix, "toolchains" | "machines" | "configs" | "kernels">;
 export function resolveCell(axes: Axes, id: string): Cell | string {
   const parts = splitCellId(id);
   if (!parts) {
-    return `${quote(id)} is no cell id: <kernel>/<config>[@<toolchain>][/<machine>] is wanted`;
+    return `${quote(id)} is no cell id: write <kernel>/<config>[@<toolchain>][/<machine>]`;
   }
   const kernel = axes.kernels.find((item) => item.id === parts.kernel);
   if (!kernel) return unknown("kernel", parts.kernel, axes.kernels);

@@ -187,7 +187,7 @@ Deno.test("parseMatrix() says where and what when a matrix is wrong", () => {
     ],
     [
       `${AXES}${PRODUCT}expect:\n  linux-6.12/kcov: skip\n  "*/kcov": pass\n`,
-      /:14:3: expect "linux-6\.12\/kcov": entries behind it say something else of all its cells$/,
+      /:14:3: expect "linux-6\.12\/kcov": later entries replace it for all of its cells$/,
     ],
     [
       `${AXES}${PRODUCT}warnings: [{ match: x }]\n`,

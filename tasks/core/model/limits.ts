@@ -98,7 +98,7 @@ const RUNGS: Readonly<Record<LimitRung, RungFacts>> = {
   },
   "boot-limit": { text: "the boot took longer than its limit", counts: "ms", limit: "bootMs" },
   "results-cap": {
-    text: "the guest sent more results than any test has, and was stopped",
+    text: "the guest sent more results than any test does, and was stopped",
     counts: "bytes",
     limit: "resultBytes",
   },

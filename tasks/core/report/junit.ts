@@ -82,7 +82,9 @@ function stageCase({ cell, repeat, verdict, tests }: CellReport, result: StageRe
       : outcome.kind === "left-out"
       ? { skipped: attribute("message", `left out: ${outcome.failure.message}`) }
       : outcome.kind === "pending"
-      ? { skipped: attribute("message", "not run: the run ended before or is not there yet") }
+      ? {
+        skipped: attribute("message", "not run: the run ended earlier, or has not come to it yet"),
+      }
       : {}),
     ...(result.note ? { "system-out": xmlText(result.note) } : {}),
   };

@@ -159,8 +159,8 @@ function misplaced(file: string): string {
   const parts = file.split("/");
   const count = parts.findIndex((part, index) => index < parts.length - 1 && TOP_FOLDERS.has(part));
   if (count > 0) {
-    return ` (it has ${counted(count, "leading folder")} that the tree has not: ` +
-      "-pN behind the patch's name in a series file takes them off)";
+    return ` (it has ${counted(count, "leading folder")} that the tree does not have: ` +
+      "-pN after the patch's name in a series file strips them)";
   }
   return parts.length === 1 ? " (is the diff from a subfolder of the tree?)" : "";
 }
@@ -219,7 +219,7 @@ const limited = (lines: readonly string[]) =>
 export function describeFuzz({ patch, file, hunk, line, context }: FuzzyHunk): string {
   const which = hunk === null ? "a hunk" : `hunk ${hunk}`;
   return `${patch}: ${file}: ${which} (line ${line}) applied with fuzz: ` +
-    `${context[0]} lines of context before it and ${context[1]} behind it match`;
+    `${context[0]} lines of context before it and ${context[1]} after it match`;
 }
 
 /** PATH_MAX of Linux. */
@@ -233,19 +233,19 @@ export function refusal(
 ): string | null {
   const { files, separatorLine, commits, lacking, tooManyFiles, unreadable } = diff;
   if (unreadable === "UTF-16") {
-    return "is UTF-16, in which git reads no diff: git diff --output=FILE writes it as it is";
+    return "is UTF-16, in which git reads no diff: save it with git diff --output=FILE";
   }
   if (unreadable === "coloured") {
-    return "holds the colours of a terminal, and git reads no diff in it: git diff --no-color";
+    return "holds the colours of a terminal, in which git reads no diff: save it with git diff --no-color";
   }
   if (tooManyFiles) return `names more than ${MAX_FILES} files: that is no patch`;
   if (commits > 1) {
-    return `holds ${commits} commits as git log prints them, in whichever order; ` +
+    return `holds ${commits} commits as git log prints them, in an unknown order; ` +
       "git format-patch writes them as a series";
   }
   if (separatorLine !== null) {
-    return `holds a diff in front of its "---" or diffstat (line ${separatorLine}) and another ` +
-      "behind it: one in a description would be applied. Indent it there, or split the file";
+    return `holds a diff before its "---" or diffstat (line ${separatorLine}) and another ` +
+      "after it: a diff in the description would be applied too. Indent it there, or split the file";
   }
   if (lacking) {
     return `line ${lacking.line} tells of a change without its content: ${
@@ -261,8 +261,8 @@ export function refusal(
   const absolute = files.flatMap(({ oldName, newName }) => [oldName, newName])
     .find((name) => strip < 2 && name?.startsWith("/"));
   if (absolute) {
-    return `names ${decodeBytes(absolute)}, an absolute path: -pN behind the patch's name in a ` +
-      "series file takes leading folders off";
+    return `names ${decodeBytes(absolute)}, an absolute path: -pN after the patch's name in a ` +
+      "series file strips leading folders";
   }
   for (const name of names) {
     if (name.length > MAX_PATH) return `names a path of ${name.length} characters`;

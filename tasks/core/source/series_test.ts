@@ -71,7 +71,7 @@ Context reduced to (1/3) to apply fragment at 414
   assert.equal(
     describeFuzz({ patch: "p", ...found.fuzzy[0]! }),
     "p: kernel/fork.c: hunk 2 (line 414) applied with fuzz: 1 lines of context before it and 3 " +
-      "behind it match",
+      "after it match",
   );
   // Where it is found as many lines further up as it has lost, git says no more.
   const quiet = "Checking patch kernel/fork.c...\n" +

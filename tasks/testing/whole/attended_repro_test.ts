@@ -19,7 +19,10 @@ cases("repro that a person attends", "built", [
     assert.equal(failed.code, 3);
     assert.match(failed.err, /failed in the guest: '1 \+ 1'$/m);
     const meant = await project.run("repro", "fake/kcov", "--", "reproducer", "--once");
-    assert.match(meant.err, /failed in the guest: reproducer --once \(as JavaScript: no file repr/);
+    assert.match(
+      meant.err,
+      /failed in the guest: reproducer --once \(taken as JavaScript: there is no file repr/,
+    );
     const gone = await run(0);
     assert.equal(gone.code, 3);
     assert.match(gone.err, /the guest ended before the command did \(QEMU's exit code 0\)/);
@@ -50,7 +53,7 @@ cases("repro that a person attends", "built", [
       ],
       [["--", "./no/such", "-x"], /\/project\/\.?\/?no\/such: there is no such program/],
       [["--", "/no/such"], /^.*\/no\/such: there is no such program/],
-      [["--", "./selftests"], /selftests: a folder, no program/],
+      [["--", "./selftests"], /selftests: it is a folder, not a program/],
       [["--gdb", "70000"], /--gdb 70000: a TCP port is 1 to 65535/],
       [["--shell", "--", "1"], /take one of --shell, --gdb and a command/],
       [["--shell", "--gdb"], /take one of --shell, --gdb and a command/],
@@ -69,7 +72,7 @@ cases("repro that a person attends", "built", [
     const { port } = listener.addr as Deno.NetAddr;
     const { code, err } = await project.run("repro", "fake/kcov", "--gdb", `${port}`);
     assert.equal(code, 2, err);
-    assert.match(err, new RegExp(`--gdb ${port}: another program listens at this port`));
+    assert.match(err, new RegExp(`--gdb ${port}: another program listens on this port`));
     assert.equal(await project.started("clang"), 0);
   }],
 

@@ -91,7 +91,7 @@ cases("a stage that fails", "nothing built", [
     await project.turnOn("not-instrumented");
     const { code, out } = await project.run(...MATRIX);
     assert.equal(code, 5, out);
-    const problem = "vmlinux calls __sanitizer_cov_trace_pc 0 times; at least 1000 are due";
+    const problem = "vmlinux calls __sanitizer_cov_trace_pc 0 times; at least 1000 expected";
     assert.deepEqual(
       await stagesOf(project, "fake/kcov"),
       failedAt("inspect", `failure: ${problem}`),

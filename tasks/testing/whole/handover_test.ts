@@ -104,7 +104,7 @@ cases("what a failing cell leaves", "built", [
     }
     const idle = await project.run("replay", unpacked, "--repeat", "3", "--tree", "x");
     assert.equal(idle.code, 2);
-    assert.match(idle.err, /unknown option '--repeat'\n.*replay has no use for --repeat; /);
+    assert.match(idle.err, /unknown option '--repeat'\n.*replay does not take --repeat; /);
     const qemu = `${project.dir}/bin/${archOf({}).qemu.program}`;
     await Deno.rename(qemu, `${qemu}.away`);
     const lacking = await project.run("replay", unpacked);

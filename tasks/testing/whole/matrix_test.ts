@@ -179,7 +179,7 @@ cases("matrix over a fake project", "nothing built", [
     assert.doesNotMatch((await project.run("cache")).out, /fake\/kcov/);
     const wrong = await project.run("cache", "empty");
     assert.equal(wrong.code, 2);
-    assert.match(wrong.err, /cache empty: list or prune is wanted/);
+    assert.match(wrong.err, /cache empty: the action must be list or prune/);
   }],
 
   [

@@ -54,9 +54,9 @@ cases("repro", "built", [
         [
           ["fake/kcov", "--kernel", "fake", "--series", `${project.dir}/fix.diff`],
           2,
-          /--series gives the kernel fake\+fix, and no cell .*\n.*Name fake\+fix\/kcov or the like/,
+          /--series gives the kernel fake\+fix, but no cell .*\n.*Name fake\+fix\/kcov or the like/,
         ],
-        [["fake/kcov", "--dry-run", "--shell"], 2, /repro with --shell.* knows no --dry-run/],
+        [["fake/kcov", "--dry-run", "--shell"], 2, /repro with --shell.* takes no --dry-run/],
       ];
       await project.write("fix.diff", "--- a/note\n+++ b/note\n@@ -0,0 +1 @@\n+x\n");
       for (const [args, wanted, message] of cases) {

@@ -23,7 +23,7 @@ cases("tests that are not as declared", "built", [
     await setTest(project, "fake/kcov", { do: "skip", reason: "no device" });
     const { code, out } = await project.run(...KCOV);
     assert.equal(code, 3, out);
-    assert.match(out, /skipped, and this cell has all it needs \(kcov\): no device/);
+    assert.match(out, /skipped, although this cell has all it needs \(kcov\): no device/);
   }],
 
   ["fail a cell that is to skip when one of them passes", async (project) => {
