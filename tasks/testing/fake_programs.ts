@@ -44,7 +44,6 @@ export const SYSTEM_PROGRAMS = [
     "cp",
     "mv",
     "cmp",
-    "cut",
     "git",
     "wc",
   ],

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { assertValidJunit, junitCases } from "../junit.ts";
 import type { FakeProject } from "../fake_project.ts";
+import { sha256 } from "../../core/text/digest.ts";
 import { MATRIX } from "../broken_worlds.ts";
 import { cases } from "./fake_cases.ts";
 
@@ -108,21 +109,34 @@ cases("a kernel whose source cannot be had", "nothing built", [
     assert.match(out, /nothing was judged: every kernel is left out/);
   }],
 
-  ["takes the next source of its list, which run.json tells", async (project) => {
-    await addGone(project, NOWHERE);
-    await Deno.rename(`${project.dir}/tree`, `${project.dir}/linux`);
-    await Deno.symlink(`${project.dir}/linux`, `${project.dir}/tree`);
+  ["takes the next source of its list, which run.json and JUnit tell", async (project) => {
+    const digest = await sha256("a tar");
+    const tarball = `  - { tarball: $NOWHERE/linux.tar, sha256: ${digest} }\n`;
+    await addGone(project, NOWHERE.replace(/ {2}- tree.*\n/, tarball));
+    await project.write("linux.tar", "a tar");
     project.environment = { NOWHERE: project.dir };
     try {
-      const { code, err } = await project.run("fetch", ...WITH_GONE, "gone/*");
+      const { code, out, err } = await project.run("fetch", ...WITH_GONE, "gone/*");
       assert.equal(code, 0, err);
       assert.match(
         err,
-        /! gone: taking .*\/linux: linux-source-7\.99 of trixie-backports: this machine/,
+        /! gone: taking .*\/linux\.tar: linux-source-7\.99 of trixie-backports: this/,
+      );
+      assert.match(
+        out,
+        /^judged: gone: .*linux\.tar, not the first source of its list: linux-source/m,
       );
       const { sources } = JSON.parse(await project.read("run.json"));
-      assert.deepEqual(sources[0].spec, { kind: "tree", path: `${project.dir}/linux` });
+      const location = `${project.dir}/linux.tar`;
+      assert.deepEqual(sources[0].spec, { kind: "tarball", location, sha256: digest });
+      assert.equal(sources[0].sha256, digest);
       assert.deepEqual(sources[0].passedOver.map(({ why }: { why: string }) => why), ["no-apt"]);
+      const xml = await project.read("junit.xml");
+      assert.match(xml, new RegExp(`name="source.sha256" value="${digest}"`));
+      assert.match(
+        xml,
+        /name="source.passed-over" value="linux-source-7.99 of trixie-backports: this/,
+      );
     } finally {
       project.environment = {};
     }
