@@ -185,8 +185,23 @@ interface Index {
   readonly record: PackageRecord;
 }
 
-/** Reads a suite's index; its lock is held. @throws KmatrixError with why the package is not in it. */
-async function readIndex(
+/** Kernels share packages, and a mirror that does not answer takes half a minute. */
+const READ = new WeakMap<Host, Map<string, Promise<Index>>>();
+
+/**
+ * Reads a suite's index, once in this process for a package; its lock is held.
+ * @throws KmatrixError with why the package is not in it.
+ */
+function readIndex(spec: DebianSpec, suite: string, paths: Paths, host: Host): Promise<Index> {
+  const read = READ.get(host) ?? new Map<string, Promise<Index>>();
+  READ.set(host, read);
+  const key = `${paths.cache} ${spec.package} ${suite}`;
+  const index = read.get(key) ?? readIndexAnew(spec, suite, paths, host);
+  read.set(key, index);
+  return index;
+}
+
+async function readIndexAnew(
   spec: DebianSpec,
   suite: string,
   paths: Paths,

@@ -138,6 +138,16 @@ Deno.test("fetch() tells a package that is gone from a mirror that cannot be rea
     assert.deepEqual([foreign.id, foreign.why], ["source-missing", "no-apt"]);
   }));
 
+Deno.test("fetch() asks a mirror that does not answer once for all kernels of a package", () =>
+  withTempDir(async (dir) => {
+    const { get, ran } = on({ suites: BACKPORTS, offline: true }, dir);
+    for (const _ of ["linux-7.3", "linux-7.3-unique"]) {
+      assert.equal((await rejectionOf(get(OF_SUITE))).id, "download-failed");
+    }
+    // Tried three times, as whatever the network breaks.
+    assert.equal(ran("update").length, 3);
+  }));
+
 Deno.test("fetch() says why a package of the system is not there", () =>
   withTempDir(async (dir) => {
     const system = { "linux-source-6.12": "6.12.9-1", "linux-source-6.1": "6.1.1-1" };

@@ -97,6 +97,6 @@ export class PrivateApt {
 export async function debianMirror(host: Host): Promise<string | null> {
   const argv = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(LABEL)"];
   const { stdout } = await host.run({ argv, reach: "downloads" });
-  const line = stdout.split("\n").find((line) => / Debian Debian$/.test(line));
-  return line?.split(" ")[0] ?? null;
+  // The disc that a machine was installed from stands in its list as well.
+  return /^(?!cdrom:)(\S+) Debian Debian$/m.exec(stdout)?.[1] ?? null;
 }

@@ -68,7 +68,8 @@ function answer(machine: FakeMachine, { argv, cwd }: Command): Partial<CommandRe
       return name in installed ? { stdout: installed[name]! } : { code: 1 };
     case "apt-get indextargets":
       return {
-        stdout: "http://other.example/ Other Other\nhttp://security.example/ Debian " +
+        stdout: "cdrom:[Debian 13 _Trixie_]/ Debian Debian\ncdrom:[x]/ Debian Debian\n" +
+          "http://other.example/ Other Other\nhttp://security.example/ Debian " +
           `Debian-Security\n${mirror === null ? "" : `${mirror} Debian Debian\n`}`,
       };
     case "apt-get update":

@@ -79,6 +79,10 @@ const EXTRA_KEYS = {
 const extraKeys = Object.keys(EXTRA_KEYS) as readonly (keyof typeof EXTRA_KEYS)[];
 
 function parseSource(value: YamlValue, place: Place): SourceSpec {
+  if (!value.isMap) {
+    const example = "such as `debian: linux-source-6.12` or `tree: ../linux`";
+    throw value.error(`${value.path} must be a map with ${ONE_OF}, ${example}`);
+  }
   const fields = value.fields([...SOURCE_KINDS, ...extraKeys]);
   const kinds = SOURCE_KINDS.filter((kind) => fields[kind] !== undefined);
   if (kinds.length !== 1) {
@@ -92,7 +96,13 @@ function parseSource(value: YamlValue, place: Place): SourceSpec {
   switch (kind) {
     case "debian":
       if (!/^[a-z0-9][a-z0-9+.-]+$/.test(location)) {
-        throw fields.debian!.error(`"${location}" is no name of a Debian package`);
+        // As words of apt-get install are written.
+        const advice = location.includes("/")
+          ? "; the suite stands in a key of its own, suite"
+          : location.includes("=")
+          ? "; the newest version that there is is taken, and none can be named"
+          : "";
+        throw fields.debian!.error(`"${location}" is no name of a Debian package${advice}`);
       }
       return fields.suite === undefined
         ? { kind, package: location }
@@ -112,6 +122,9 @@ function parseSource(value: YamlValue, place: Place): SourceSpec {
       if (!fields.ref) throw value.error('a git source needs "ref" (a tag, branch or commit)');
       return { kind, repository: resolveFrom(place.dir, location), ref: fields.ref.string() };
     case "tree": {
+      if (/^[a-z][a-z+]*:/.test(location)) {
+        throw fields.tree!.error(`a tree is a folder of this machine, and ${location} a URL`);
+      }
       const { path, unset } = pathOf(fields.tree!, place);
       return { kind, path, ...unset };
     }

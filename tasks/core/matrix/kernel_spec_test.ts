@@ -112,7 +112,11 @@ Deno.test("parseKernelSpec() says where and what when a file is wrong", () => {
     ],
     ["source: { git: x }\n", /a git source needs "ref"/],
     ["source: []\n", /:1:9: source is an empty list: one of debian, tarball, git, tree$/],
-    ["source: [linux-source-7.3]\n", /:1:10: source\[0\] must be a map, found string/],
+    ["source: linux-6.12\n", /:1:9: source must be a map with one of .*, such as `debian: linux-/],
+    ["source: [linux-source-7.3]\n", /:1:10: source\[0\] must be a map with one of debian/],
+    ["source: { debian: linux-source-7.3/sid }\n", /package; the suite stands in a key of its own/],
+    ["source: { debian: linux-source-7.3=7.3.4-1 }\n", /package; the newest version that there is/],
+    ["source: { tree: file:///src }\n", /:1:17: a tree is a folder of this machine, and file:/],
     ["source:\n  - tree: x\n  - {}\n", /:3:5: source\[1\] needs exactly one of debian/],
     [
       "source: { debian: x1, tree: y }\n",
