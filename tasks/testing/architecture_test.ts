@@ -254,10 +254,14 @@ function functionLengths({ name, text }: Pick<Source, "name" | "text">): [string
   return found.sort(([, a], [, b]) => b - a);
 }
 
-Deno.test("no file of tasks/ has more than 400 lines, but tests and what says why", () => {
-  const long = SOURCES.filter(({ name }) => inRoom(name, "tasks"))
-    .filter(({ text }) => text.trimEnd().split("\n").length > MAX_FILE_LINES);
-  assert.deepEqual(long.map(({ name }) => name).sort(), Object.keys(LONG_FILES).sort());
+Deno.test("no file of tasks/ has more than 400 lines, but tests and what says why", async () => {
+  const long: string[] = [];
+  for await (const name of filesBelow("tasks")) {
+    if (!/\.(?:ts|c|h|sh)$/.test(name) || name.endsWith("_test.ts")) continue;
+    const text = await Deno.readTextFile(new URL(name, ROOT));
+    if (text.trimEnd().split("\n").length > MAX_FILE_LINES) long.push(name);
+  }
+  assert.deepEqual(long.sort(), Object.keys(LONG_FILES).sort());
 });
 
 Deno.test("no function of tasks/ has more than 80 lines, but what says why", () => {
