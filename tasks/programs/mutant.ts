@@ -95,6 +95,9 @@ export function judgeMutant(mutant: Mutant, report: CellReport): MutantVerdict {
   const failures = report.verdict.kind === "failed" ? report.verdict.failures : [];
   const machinery = failures.find((failure) => !isFinding(failure.kind));
   if (machinery) return { kind: "broken", what: `${machinery.id}: ${machinery.message}` };
+  if (report.verdict.kind === "left-out") {
+    return { kind: "broken", what: `its cell is left out: ${report.verdict.failures[0].message}` };
+  }
   // What is missing on the machine is a failure of the run, and its cells just do not go on.
   if (report.verdict.kind === "unfinished") {
     return { kind: "broken", what: `its cell did not run to an end: ${report.verdict.why}` };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { CellReport, StageResult, TestResult } from "../core/model/model.ts";
-import { KmatrixError } from "../core/model/errors.ts";
+import { failure, KmatrixError } from "../core/model/errors.ts";
 import type { FailureKind } from "../core/model/failure_kinds.ts";
 import { NO_FACTS } from "../core/report/cell_facts.ts";
 import { judgeMutant, mutantSummary, mutantTable, orderMutants, parseMutant } from "./mutant.ts";
@@ -111,10 +111,20 @@ Deno.test("judgeMutant() takes a cell that did not run for no verdict on the mut
     ...report(null, []),
     verdict: { kind: "unfinished", why: "blocked by setup" },
   };
+  const lacking = failure("infra", "package-gone", "the suite has no such package");
+  const leftOut: CellReport = {
+    ...report(null, []),
+    verdict: { kind: "left-out", failures: [lacking] },
+  };
   for (const catcher of ["stage inspect", "test *.one"]) {
-    assert.deepEqual(judgeMutant(parseMutant("m", text(catcher)), unfinished), {
+    const mutant = parseMutant("m", text(catcher));
+    assert.deepEqual(judgeMutant(mutant, unfinished), {
       kind: "broken",
       what: "its cell did not run to an end: blocked by setup",
+    });
+    assert.deepEqual(judgeMutant(mutant, leftOut), {
+      kind: "broken",
+      what: "its cell is left out: the suite has no such package",
     });
   }
 });
