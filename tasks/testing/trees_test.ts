@@ -111,12 +111,12 @@ const WRONG: Readonly<Record<string, readonly [script: string, id: string, words
   "a boot loader": [
     "mkdir kind; printf 'VERSION = 2026\\nPATCHLEVEL = 10\\nSUBLEVEL = 0\\n' > kind/Makefile",
     "no-kernel-tree",
-    /no kernel\/: another project's/,
+    /no kernel\/: it is another project/,
   ],
   "a boot loader without a third number": [
     "mkdir kind; printf 'VERSION = 2026\\nPATCHLEVEL = 10\\nSUBLEVEL =\\n' > kind/Makefile",
     "no-kernel-tree",
-    /no kernel\/: another project's/,
+    /no kernel\/: it is another project/,
   ],
   "a sparse checkout": [
     `cp -R tree kind; mkdir kind/init; touch kind/init/Kconfig kind/init/main.c;
