@@ -35,7 +35,13 @@ function on(machine: FakeMachine, dir: string) {
   const look = (source: SourceSpec, ask: boolean) => lookForSource([source], ask, paths, host);
   const ran = (...words: readonly string[]) =>
     host.commands.filter((argv) => words.every((word) => argv.includes(word)));
-  return { host, get, look, ran };
+  const lists = () =>
+    Promise.all(
+      Object.keys(machine.suites ?? {}).map((suite) =>
+        Deno.readTextFile(`${dir}/apt/${suite}/sources.list`)
+      ),
+    );
+  return { host, get, look, ran, lists };
 }
 
 /** Why the only source cannot be had. */
@@ -68,6 +74,18 @@ Deno.test("fetch() takes a package of a suite once, by an apt whose files are al
     const again = on({ offline: true, mirror: null }, dir);
     assert.deepEqual(await again.get(OF_SUITE), found);
     assert.deepEqual(again.ran("update"), []);
+  }));
+
+Deno.test("fetch() goes by the keys of Debian under either of their names", () =>
+  withTempDir(async (dir) => {
+    const folder = "/usr/share/keyrings/debian-archive-keyring";
+    const names = [[".gpg"], [".pgp"], [".gpg", ".pgp"], []];
+    for (const [index, there] of names.entries()) {
+      const { get, lists } = on({ suites: BACKPORTS, keyrings: there }, `${dir}/${index}`);
+      await get(OF_SUITE);
+      const [list = ""] = await lists();
+      assert.ok(list.startsWith(`deb [signed-by=${folder}${there[0] ?? ".gpg"}] http`), list);
+    }
   }));
 
 Deno.test("fetch() takes a package anew that is not as it was left", () =>

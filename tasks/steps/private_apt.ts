@@ -9,6 +9,7 @@ import {
   aptFiles,
   aptFolders,
   aptSources,
+  KEYRINGS,
   otherVersions,
   type PackageRecord,
   packageRecord,
@@ -40,7 +41,9 @@ export class PrivateApt {
     const files = aptFiles(dir);
     for (const folder of aptFolders(files)) await host.fs.makeDir(folder);
     await host.fs.writeText(`${dir}/state/status`, "");
-    await host.fs.writeText(files.sources, aptSources(of.mirror, of.suite));
+    const there = await Promise.all(KEYRINGS.map(host.fs.exists));
+    const keyring = KEYRINGS.find((_, index) => there[index]) ?? KEYRINGS[0];
+    await host.fs.writeText(files.sources, aptSources(of.mirror, of.suite, keyring));
     return new PrivateApt(dir, of, host);
   }
 

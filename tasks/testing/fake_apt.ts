@@ -21,6 +21,8 @@ export interface FakeMachine {
   /** Packages without a kernel source in them. */
   readonly empty?: readonly string[];
   readonly freeBytes?: number;
+  /** Ends of the names of Debian's keyrings. */
+  readonly keyrings?: readonly string[];
 }
 
 const MIRROR = "http://mirror.example/debian/";
@@ -33,13 +35,17 @@ const stanza = (name: string, version: string) =>
 /** A host with apt; `commands` has what was called. */
 export function machineWithApt(machine: FakeMachine, fs: Partial<FileSystem> = {}): FakeHost {
   const real = new FakeHost().fs;
-  const { noApt = false, installed = {} } = machine;
+  const { noApt = false, installed = {}, keyrings = [".gpg"] } = machine;
   const tars = Object.keys(installed).map((name) => `/usr/src/${name}.tar.xz`);
   return new FakeHost({
     fs: {
       which: (name) => Promise.resolve(noApt ? null : `/usr/bin/${name}`),
       exists: (path) =>
-        path.startsWith("/usr/src/") ? Promise.resolve(tars.includes(path)) : real.exists(path),
+        path.startsWith("/usr/src/")
+          ? Promise.resolve(tars.includes(path))
+          : path.startsWith("/usr/share/keyrings/")
+          ? Promise.resolve(keyrings.some((end) => path.endsWith(end)))
+          : real.exists(path),
       freeBytes: () => Promise.resolve(machine.freeBytes ?? 100e9),
       readTextIfAny: (path) =>
         path === "/etc/os-release"

@@ -79,9 +79,15 @@ export function aptFolders({ dir }: AptFiles): string[] {
   return ["state/lists/partial", "cache/archives/partial", "empty"].map((name) => `${dir}/${name}`);
 }
 
+/** Where releases of Debian keep its own keys; the package of them has renamed the file. */
+export const KEYRINGS = [
+  "/usr/share/keyrings/debian-archive-keyring.gpg",
+  "/usr/share/keyrings/debian-archive-keyring.pgp",
+] as const;
+
 /** The list of sources: one suite of a mirror, vouched for by Debian's own keys. */
-export function aptSources(mirror: string, suite: string): string {
-  return `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror} ${suite} main\n`;
+export function aptSources(mirror: string, suite: string, keyring: string): string {
+  return `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`;
 }
 
 /**
