@@ -18,7 +18,7 @@ import { packSymbols, SymbolTable } from "../contract/symbol_table.ts";
 import { KernelSymbols } from "./symbols.ts";
 import { AssertionError, fail } from "../harness/asserts.ts";
 import { undisturbed } from "./windows.ts";
-import { symbolSections, tinyElf } from "../../tasks/testing/tiny_elf.ts";
+import { relaSection, symbolSections, tinyElf } from "../../tasks/testing/tiny_elf.ts";
 
 Deno.test("ioctl numbers are those of the kernel's macros", () => {
   assert.equal(KCOV_INIT_TRACE, 0x80086301);
@@ -157,6 +157,39 @@ Deno.test("ModuleFile lists sections, and functions of sections with code", () =
   assert.deepEqual(file.functionsAt(".init.text", 8), ["late"]);
   assert.deepEqual(file.functionsAt(".init.text", 12), []);
   assert.deepEqual(file.functionsAt(".data", 0), []);
+});
+
+Deno.test("ModuleFile.callsOf() counts calls of both PC callbacks, by function and section", () => {
+  const file = new ModuleFile(tinyElf([
+    ...symbolSections([
+      { name: "early", value: 0n, section: 3, size: 8 },
+      { name: "init_module", value: 0n, section: 3, size: 8 },
+      { name: "late", value: 8n, section: 3, size: 4 },
+      { name: "silent", value: 12n, section: 3, size: 4 },
+      { name: "early", value: 0n, section: 4, size: 16 },
+      { name: "__sanitizer_cov_trace_pc", value: 0n },
+      { name: "__sanitizer_cov_trace_pc_guard", value: 0n },
+      { name: "__sanitizer_cov_trace_const_cmp4", value: 0n },
+    ]),
+    { name: ".init.text", type: 1, flags: 6, content: new Uint8Array(16) },
+    { name: ".text", type: 1, flags: 6, content: new Uint8Array(16) },
+    { name: ".data", type: 1, flags: 3, content: new Uint8Array(16) },
+    relaSection(".init.text", 3, [
+      { offset: 1, type: 4, symbol: 6 },
+      { offset: 7, type: 4, symbol: 7 },
+      { offset: 8, type: 4, symbol: 7 },
+      { offset: 12, type: 4, symbol: 8 },
+      { offset: 13, type: 4, symbol: 1 },
+    ]),
+    relaSection(".text", 4, [{ offset: 3, type: 4, symbol: 7 }]),
+    // An address of the callback in data is no call.
+    relaSection(".data", 5, [{ offset: 0, type: 1, symbol: 7 }]),
+  ]));
+  const init = ["early", "init_module", "late", "silent", "absent"]
+    .map((name) => file.callsOf(".init.text", name));
+  assert.deepEqual(init, [2, 2, 1, 0, 0]);
+  assert.equal(file.callsOf(".text", "early"), 1);
+  assert.equal(file.callsOf(".data", "early"), 0);
 });
 
 Deno.test("ModuleFile throws for what is no ELF64 file", () => {

@@ -9,9 +9,14 @@
 const SHF_ALLOC = 2;
 const SHF_EXECINSTR = 4;
 const SHT_SYMTAB = 2;
+const SHT_RELA = 4;
 const STT_FUNC = 2;
 const SECTION_BYTES = 64;
 const SYMBOL_BYTES = 24;
+/** With addend. */
+const RELOCATION_BYTES = 24;
+/** What instrumented code calls at an edge. */
+const PC_CALLBACKS = ["__sanitizer_cov_trace_pc", "__sanitizer_cov_trace_pc_guard"];
 
 export interface ModuleSection {
   readonly name: string;
@@ -33,6 +38,8 @@ export interface ModuleFunction {
 export class ModuleFile {
   readonly sections: readonly ModuleSection[];
   readonly functions: readonly ModuleFunction[];
+  /** Where a callback is called that reports a PC. */
+  readonly #calls: readonly { readonly section: string; readonly offset: number }[];
 
   /** Throws a RangeError for bytes that are no such file. */
   constructor(bytes: Uint8Array) {
@@ -51,6 +58,7 @@ export class ModuleFile {
         offset: word(at + 24),
         size: word(at + 32),
         link: view.getUint32(at + 40, true),
+        info: view.getUint32(at + 44, true),
       };
     });
     const names = headers[view.getUint16(0x3e, true)];
@@ -76,6 +84,29 @@ export class ModuleFile {
       }
     }
     this.functions = functions;
+    const nameOf = (table: number, index: number) => {
+      const symbols = headers[table];
+      const strings = headers[symbols?.link ?? -1];
+      const at = (symbols?.offset ?? 0) + index * SYMBOL_BYTES;
+      return symbols && strings ? text(bytes, strings.offset + view.getUint32(at, true)) : "";
+    };
+    this.#calls = headers.filter(({ type }) => type === SHT_RELA).flatMap((table) => {
+      const section = this.sections[table.info];
+      if (!section?.code) return [];
+      const count = Math.floor(table.size / RELOCATION_BYTES);
+      return Array.from({ length: count }, (_, index) => table.offset + index * RELOCATION_BYTES)
+        .filter((at) => PC_CALLBACKS.includes(nameOf(table.link, view.getUint32(at + 12, true))))
+        .map((at) => ({ section: section.name, offset: word(at) }));
+    });
+  }
+
+  /** How many places of a function report a PC; of its aliases the same. */
+  callsOf(section: string, name: string): number {
+    const places = this.functions.filter((each) => each.section === section && each.name === name);
+    return this.#calls.filter((call) =>
+      call.section === section &&
+      places.some(({ start, size }) => call.offset >= start && call.offset < start + size)
+    ).length;
   }
 
   /** Names of the function that holds an offset of a section: more than one where it has aliases. */

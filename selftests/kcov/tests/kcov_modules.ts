@@ -148,6 +148,18 @@ function assertRan(places: readonly Place[], section: string, wanted: readonly s
   }
 }
 
+/**
+ * The functions of .init.text that have to be covered: all that run, or none in a kernel that leaves
+ * __init functions uninstrumented (7.3 does), in which case the module's file has no call in them.
+ */
+function reportingInit({ init }: TestModule, { content }: OpenModule): readonly string[] {
+  const names = ["init_module", ...init];
+  const silent = names.filter((name) => content.callsOf(".init.text", name) === 0);
+  if (silent.length === names.length) return [];
+  assertEquals(silent, [], "functions of .init.text without a callback, beside others with one");
+  return names;
+}
+
 interface Life {
   readonly load: readonly string[];
   readonly run: readonly string[];
@@ -184,7 +196,7 @@ function live(collector: Collector, module: TestModule, opened: OpenModule): Lif
   const ranges = codeRanges(name, opened.content);
   const loaded = placesOf(load, opened, ranges);
   // What module_init() and module_exit() name has no other symbol left, when clang is done.
-  assertRan(loaded, ".init.text", ["init_module", ...module.init]);
+  assertRan(loaded, ".init.text", reportingInit(module, opened));
   assertRan(loaded, ".text", module.inside);
 
   // The memory of .init.text may be another's by now.

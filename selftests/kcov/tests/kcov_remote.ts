@@ -2,21 +2,31 @@
 
 /** KCOV_REMOTE_ENABLE: its argument, its errors and who owns a handle. */
 
-import { assert, assertEquals, assertErrno } from "../../harness/asserts.ts";
+import {
+  assert,
+  assertEquals,
+  assertErrno,
+  assertGreater,
+  assertLess,
+} from "../../harness/asserts.ts";
 import { Batch } from "../../harness/batch.ts";
 import { spawn } from "../../harness/child.ts";
 import { fixture } from "../../harness/fixtures.ts";
 import { ERRNO, guest, sharedMemory, SYS } from "../../harness/guest.ts";
 import {
   collects,
+  enableUniqueOrSkip,
   encodeRemoteArgument,
   type Kcov,
   KCOV_ENABLE,
   KCOV_INIT_TRACE,
   KCOV_REMOTE_ENABLE,
   KCOV_REMOTE_MAX_HANDLES,
+  KCOV_RESET_TRACE,
   KCOV_TRACE_CMP,
   KCOV_TRACE_PC,
+  KCOV_UNIQUE_ENABLE,
+  needResetIoctl,
   openKcov,
   openMapped,
   readNothing,
@@ -135,6 +145,81 @@ kcovRemote.test("states_are_those_of_enable", (t, device) => {
   device.enable(KCOV_TRACE_PC);
   assert(collects(device), "nothing is collected in mode PC after a remote turn");
 });
+
+kcovRemote.test("unique_mode_has_the_states_of_enable", (t, device) => {
+  const remote = encodeRemoteArgument({ ...DEFAULTS, handles: [usb(1)] });
+  const own = openMapped(t, BUFFER_WORDS);
+  enableUniqueOrSkip(t, own, 1);
+  own.disable();
+  device.enableRemote({ ...DEFAULTS, handles: [usb(1)] });
+  assertErrno(device.ioctl(KCOV_UNIQUE_ENABLE, 1), EINVAL, "KCOV_UNIQUE_ENABLE while remote");
+  // What the kernel lets KCOV_ENABLE do beside a remote collection, this may do as well.
+  const plain = own.ioctl(KCOV_ENABLE, KCOV_TRACE_PC);
+  if (plain !== 0) {
+    assertErrno(own.ioctl(KCOV_UNIQUE_ENABLE, 1), EBUSY, "KCOV_UNIQUE_ENABLE, as KCOV_ENABLE");
+    device.disable();
+    own.enableUnique(1);
+    assertErrno(
+      device.ioctl(KCOV_REMOTE_ENABLE, remote),
+      EBUSY,
+      "remote in a thread that collects",
+    );
+  } else {
+    own.disable();
+    own.enableUnique(1);
+    assert(collects(own), "nothing is collected beside a remote collection");
+    assertEquals(device.buffer[0], 0n, "count of the remote collection");
+    device.disable();
+    assert(collects(own), "the end of the remote collection ended the other one");
+    // The other way round.
+    device.enableRemote({ ...DEFAULTS, handles: [usb(1)] });
+    device.disable();
+  }
+  assertErrno(own.ioctl(KCOV_REMOTE_ENABLE, remote), EINVAL, "KCOV_REMOTE_ENABLE while unique");
+  own.disable();
+  own.enableRemote({ ...DEFAULTS, handles: [usb(2)] });
+}, { requires: ["unique"] });
+
+kcovRemote.test("the_reset_ioctl_empties_the_descriptor_it_is_called_on", (t, device) => {
+  needResetIoctl(t, device);
+  const reset = (on: Kcov, argument = 0) => on.ioctl(KCOV_RESET_TRACE, argument);
+  const own = openMapped(t, BUFFER_WORDS);
+  device.enableRemote({ ...DEFAULTS, handles: [usb(1)] });
+  device.buffer[0] = 1000n;
+  assertErrno(reset(device, 1), EINVAL, "KCOV_RESET_TRACE with 1");
+  assertErrno(reset(own), EINVAL, "KCOV_RESET_TRACE of a descriptor that is not enabled");
+  const inChild = spawn(() => reset(device)).join();
+  assertErrno(inChild, EINVAL, "KCOV_RESET_TRACE by a process that did not enable");
+  assertEquals(device.buffer[0], 1000n, "count after resets that failed");
+  assertErrno(reset(device), 0, "KCOV_RESET_TRACE");
+  assertEquals(device.buffer[0], 0n, "count after the reset");
+
+  // Where a thread may do both at the same time, each has a trace of its own.
+  if (own.ioctl(KCOV_ENABLE, KCOV_TRACE_PC) === 0) {
+    const counts = (emptied: Kcov) => {
+      const batch = new Batch();
+      for (const each of [device, own]) batch.store(each.addressOf(0), 1000n);
+      const result = batch.syscall(SYS.ioctl, [emptied.fd, KCOV_RESET_TRACE, 0]);
+      const [remote, local] = [device, own].map((each) => each.countIn(batch));
+      batch.run();
+      assertEquals(
+        batch.result(result),
+        0n,
+        "result of KCOV_RESET_TRACE beside another collection",
+      );
+      return { remote: batch.result(remote!), local: batch.result(local!) };
+    };
+    const ownEmptied = counts(own);
+    assertLess(ownEmptied.local, 100n, "count of the own collection, which goes on");
+    assertEquals(ownEmptied.remote, 1000n, "count of the remote one beside it");
+    const remoteEmptied = counts(device);
+    assertEquals(remoteEmptied.remote, 0n, "count of the remote collection");
+    assertGreater(remoteEmptied.local, 1000n, "count of the own one beside it");
+    own.disable();
+  }
+  device.disable();
+  assertErrno(reset(device), EINVAL, "KCOV_RESET_TRACE after KCOV_DISABLE");
+}, { requires: ["reset-ioctl"] });
 
 kcovRemote.test("the_calls_of_the_thread_itself_are_not_collected", (_t, device) => {
   device.enableRemote({ ...DEFAULTS, commonHandle: common(7), handles: [usb(7)] });
