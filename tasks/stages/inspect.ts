@@ -182,11 +182,11 @@ async function objectsOf(kernel: KernelBuild, spec: Allowed, host: Host): Promis
   if (!brought && kernel.config.features.includes("cmp")) {
     problems.push(...objects.flatMap(lackOfComparisons));
   }
-  if (!brought && uninstrumented !== null) {
-    problems.push(...listProblems(objects, uninstrumented, incomplete));
-  }
   const silent = await silentObjects(objects, reader);
   problems.push(...silent.problems);
+  if (!brought && uninstrumented !== null) {
+    problems.push(...listProblems(objects, uninstrumented, incomplete, silent.excused));
+  }
   const leftOut = brought && uninstrumented
     ? leftOutBeyond(objects, uninstrumented, silent.unexplained)
     : null;
@@ -200,8 +200,11 @@ const ASKED_AT_ONCE = 4;
 async function silentObjects(
   objects: readonly KernelObject[],
   reader: KernelObjects,
-): Promise<{ problems: readonly Problem[]; unexplained: readonly string[] }> {
-  const [problems, unexplained]: [Problem[], string[]] = [[], []];
+): Promise<
+  Record<"excused" | "unexplained", readonly string[]> & { problems: readonly Problem[] }
+> {
+  const problems: Problem[] = [];
+  const [excused, unexplained]: [string[], string[]] = [[], []];
   const silent = objects.filter(isSilent);
   for (let at = 0; at < silent.length; at += ASKED_AT_ONCE) {
     const some = silent.slice(at, at + ASKED_AT_ONCE);
@@ -210,7 +213,8 @@ async function silentObjects(
       const functions = answers[index]!;
       if (functions === null) unexplained.push(path);
       else if (functions.length > 0) problems.push(silentObject(path, functions));
+      else excused.push(path);
     }
   }
-  return { problems, unexplained };
+  return { problems, excused, unexplained };
 }

@@ -122,6 +122,8 @@ Deno.test("listProblems() leaves what the kernel's list allows", () => {
   assert.match(problems[0]!.text, /^mm\/slab\.o has code but no call/);
   // The command may say what it will.
   assert.equal(listProblems([object("a.o", ["pc"], [])], declared, false).length, 1);
+  assert.deepEqual(listProblems([object("a.o", ["pc"], [])], declared, false, ["a.o"]), []);
+  assert.equal(listProblems([object("a.o", ["pc"], [])], declared, false, ["b.o"]).length, 1);
   assert.equal(listProblems([object("a.o", null, [])], declared, false).length, 1);
   assert.deepEqual(listProblems([object("a.o", [], [], { hasCode: false })], declared, false), []);
   // Bitcode shows no calls: its command does.
