@@ -6,11 +6,13 @@ import { GUEST_PATHS } from "../contract/cell.ts";
 import type { TestContext } from "../harness/fixtures.ts";
 import type { Batch, Step } from "../harness/batch.ts";
 import {
+  close,
   cString,
   ERRNO,
   guest,
   listFolder,
   O_RDONLY,
+  O_WRONLY,
   open,
   readBytes,
   SYS,
@@ -146,4 +148,35 @@ export function codeRanges(name: string, content: ModuleFile): CodeRange[] {
     const start = Number(sectionAddress(name, section.name) & 0xffffffffn);
     return { section: section.name, start, end: start + section.size };
   });
+}
+
+/** A module of ours that takes a line of text in a file of debugfs. */
+export interface LoadedModule {
+  /** The open file. */
+  readonly file: number;
+  /** Name of the function of the module that an entry lies in; "" for one outside of it. */
+  readonly functionOf: (pc: bigint) => string;
+}
+
+/** Loads it until the end of the test; SKIP on a kernel without modules. */
+export function loadWithFile(t: TestContext, name: string): LoadedModule {
+  needModules(t);
+  // A test before may have died.
+  guest().tryCall(SYS.deleteModule, name, 0);
+  const { fd, content } = openModule(t, name);
+  guest().call(SYS.finitModule, fd, "", 0);
+  unloadAtEnd(t, name);
+  const ranges = codeRanges(name, content);
+  const file = open(`/sys/kernel/debug/${name}`, O_WRONLY);
+  t.cleanup(() => close(file));
+  return {
+    file,
+    functionOf(pc) {
+      // The entry is the address behind the call; all code of modules lies in the topmost 2 GiB.
+      const call = Number(pc & 0xffffffffn) - 1;
+      const range = ranges.find(({ start, end }) => call >= start && call < end);
+      if (pc >> 32n !== 0xffffffffn || range === undefined) return "";
+      return content.functionsAt(range.section, call - range.start)[0] ?? "";
+    },
+  };
 }

@@ -8,6 +8,7 @@
 import { kcovC } from "./kcov_c.ts";
 import { kcovBounds } from "./kcov_bounds.ts";
 import { kcovCmp } from "./kcov_cmp.ts";
+import { kcovCompare } from "./kcov_compare.ts";
 import { kcovDedup } from "./kcov_dedup.ts";
 import { kcovErrors } from "./kcov_errors.ts";
 import { kcovLifetime } from "./kcov_lifetime.ts";
@@ -19,7 +20,9 @@ import {
 } from "./kcov_modules.ts";
 import { kcovPcs } from "./kcov_pcs.ts";
 import { kcovRemote } from "./kcov_remote.ts";
+import { kcovSection, kcovSectionOver, kcovSections, kcovSectionsSmp } from "./kcov_sections.ts";
 import { kcovSmp } from "./kcov_smp.ts";
+import { kcovUsb } from "./kcov_usb.ts";
 import { kcov, kcovUniq } from "./kcov.ts";
 import { kcovReset, kcovUnique } from "./kcov_unique.ts";
 
@@ -30,9 +33,15 @@ export const fixtures = [
   kcovErrors,
   kcovPcs,
   kcovCmp,
+  kcovCompare,
   kcovBounds,
   kcovLifetime,
   kcovRemote,
+  kcovSection,
+  kcovSections,
+  kcovSectionOver,
+  kcovSectionsSmp,
+  kcovUsb,
   kcovUnique,
   kcovDedup,
   kcovReset,
