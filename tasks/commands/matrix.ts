@@ -9,7 +9,7 @@ import { quoteWord } from "../core/text/shell.ts";
 import type { Host } from "../host/host.ts";
 import { Pipeline } from "../run/pipeline.ts";
 import { ReportWriter } from "../run/report_writer.ts";
-import { comesTo, STAGE_TABLE } from "../core/model/stage_table.ts";
+import { comesTo, STAGE_TABLE, stageCommands } from "../core/model/stage_table.ts";
 import { report, type ReportFiles } from "../stages/report.ts";
 import {
   type Context,
@@ -70,34 +70,23 @@ const WITH_MAKE = { ...CELLS, ...MAKING, ...OF_RUN };
 /** Without a verdict on tests there is nothing to boot again, or to bundle. */
 const WITH_BOOT = { ...CELLS, ...MAKING, ...BOOT, ...FILTER, ...OF_RUN };
 
-/** One command for each stage but `parse`, which judges what was recorded. */
-export const stages: readonly Command[] = [
-  stageCommand("fetch", BEFORE_MAKE, "linux-6.12/kcov"),
-  stageCommand("patch", BEFORE_MAKE, "linux-6.12/kcov"),
-  stageCommand("configure", WITH_MAKE, "linux-6.12/kcov --kconfig-add CONFIG_KASAN=y"),
-  stageCommand("build", WITH_MAKE, "'linux-6.12/*' --jobs 4"),
-  stageCommand("inspect", WITH_MAKE, "'*/kcov'"),
-  stageCommand("pack", WITH_MAKE, "linux-6.12/kcov"),
-  stageCommand("boot", WITH_BOOT, "linux-6.12/kcov --accel tcg"),
-];
-
-/** @param example The words behind the command. */
-function stageCommand(
-  stage: Exclude<Stage, "parse">,
-  options: typeof BEFORE_MAKE | typeof WITH_MAKE | typeof WITH_BOOT,
-  example: string,
-): Command {
-  return defineCommand({
+/** `parse` is no such command: it judges what was recorded. */
+export const stages: readonly Command[] = stageCommands().map(([stage, example]) =>
+  defineCommand({
     name: stage,
     group: "Stages",
     help: STAGE_TABLE[stage].help,
     example: `deno task ${stage} ${example}`,
     arguments: "<cells...>",
-    options,
+    options: comesTo("boot", stage)
+      ? WITH_BOOT
+      : comesTo("configure", stage)
+      ? WITH_MAKE
+      : BEFORE_MAKE,
     writes: () => "cache and runs",
-    perform: (globs, options, context) => run(globs, stage, options, context),
-  });
-}
+    perform: (globs, options: RunValues, context) => run(globs, stage, options, context),
+  })
+);
 
 async function run(
   globs: readonly string[],

@@ -59,20 +59,20 @@ async function handoverInput(
     !(failed?.outcome.kind === "failed" && !isRepeatable(failed.outcome.failure.kind));
   if (!attempt && !shown) return null;
   const { settings } = plan;
-  const { cell, kernel } = one;
+  const { cell, values: { configure: config, build: kernel } } = one;
   return {
     report,
     stage,
     kernel: cell.kernel,
-    version: one.version ?? "",
+    version: one.values.fetch?.version ?? "",
     source: one.source,
     runDir,
     toolchain: cell.toolchain,
     makeVariables: settings.makeVariables,
-    targets: one.config === null ? [] : buildTargets(one.config),
-    dotConfig: one.config === null ? null : `${one.config.buildDir}/.config`,
+    targets: config === undefined ? [] : buildTargets(config),
+    dotConfig: config === undefined ? null : `${config.buildDir}/.config`,
     request: stage === "configure" ? await requestLines(cell, plan, paths, host) : [],
-    boot: !attempt || kernel === null ? null : {
+    boot: !attempt || kernel === undefined ? null : {
       kernel,
       machine: cell.machine,
       record: attempt.record,

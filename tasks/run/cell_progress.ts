@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** What is known of one cell while a run goes on: its stages, boots and facts, as a report. */
-import type { Booted } from "./cell_stages.ts";
+import type { Booted, StageValues } from "./cell_stages.ts";
 import {
   type Cell,
   type CellFacts,
   type CellReport,
   type CellResult,
   type CellVerdict,
-  type FuzzyHunk,
-  type Inspection,
-  type KernelBuild,
-  type KernelConfig,
   type RunSettings,
   type SourceIdentity,
   type Stage,
@@ -19,13 +15,7 @@ import {
 } from "../core/model/model.ts";
 import type { Failure } from "../core/model/errors.ts";
 import { stagesUntil } from "../core/model/stage_table.ts";
-import {
-  bootFacts,
-  buildFacts,
-  configFacts,
-  inspectionFacts,
-  testFacts,
-} from "../core/report/cell_facts.ts";
+import { cellFacts } from "../core/report/cell_facts.ts";
 import { bootsAgain, mergeAttempts, testsLeft } from "../core/judge/flakes.ts";
 import type { AttemptPlan, SandboxUse } from "../core/model/model.ts";
 import { bootStage, judgeCell } from "../core/judge/verdict.ts";
@@ -44,15 +34,10 @@ export class CellProgress {
   consoleTail = "";
   readonly attempts: BootAttempt[] = [];
   sandbox: SandboxUse | null = null;
-  /** Of its kernel's source. */
-  version: string | null = null;
-  fuzz: readonly FuzzyHunk[] = [];
+  /** What each stage gave, of those that the cell has passed. */
+  readonly values: { -readonly [S in Stage]?: StageValues[S] } = {};
   /** What is known of its kernel's source. */
   source: SourceIdentity | null = null;
-  /** How far the cell's kernel came. */
-  config: KernelConfig | null = null;
-  kernel: KernelBuild | null = null;
-  inspection: Inspection | null = null;
   /** How many warnings of its build the matrix lists, and the places of the entries. */
   warnings: { readonly listed: number; readonly used: readonly string[] } = { listed: 0, used: [] };
 
@@ -67,6 +52,12 @@ export class CellProgress {
   /** Whether its kernel's source cannot be had and need not be. */
   get leftOut(): boolean {
     return this.stages.some((one) => one.outcome.kind === "left-out");
+  }
+
+  /** Takes what a stage gave. */
+  pass<S extends Stage>(stage: S, value: StageValues[S], durationMs: number): void {
+    this.stages.push({ stage, outcome: { kind: "passed" }, durationMs, note: "" });
+    this.values[stage] = value;
   }
 
   /** Says something of a stage that has passed. */
@@ -115,7 +106,7 @@ export class CellProgress {
       tests,
       splats: this.result?.splats ?? [],
       facts: this.#facts(),
-      ...(this.inspection?.leftOut ? { leftOut: this.inspection.leftOut } : {}),
+      ...(this.values.inspect?.leftOut ? { leftOut: this.values.inspect.leftOut } : {}),
       consoleTail: this.consoleTail,
       // One boot may well pass.
       repeat: verdict.kind === "flaky" ? `${repeat} --until-fail` : repeat,
@@ -159,19 +150,12 @@ export class CellProgress {
   }
 
   #facts(): CellFacts {
-    const { cell, config, kernel, inspection, result } = this;
-    const { version } = this;
-    const last = this.attempts.at(-1);
-    const release = this.attempts.findLast((one) => one.result.guest.release)?.result.guest.release;
-    return {
-      sandbox: this.sandbox,
-      kernel: version === null ? null : { id: cell.kernel.id, version },
-      fuzz: this.fuzz,
-      config: config && configFacts(config, cell.config.fragments),
-      build: kernel && buildFacts(kernel, this.warnings.listed),
-      inspection: inspection && inspectionFacts(inspection),
-      boot: last === undefined ? null : bootFacts(last.record, release ?? null),
-      ...testFacts(result?.tests ?? []),
-    };
+    const { cell, sandbox, values, warnings, attempts } = this;
+    const release = attempts.findLast((one) => one.result.guest.release)?.result.guest.release;
+    return cellFacts({
+      ...{ cell, sandbox, values, listedWarnings: warnings.listed },
+      ...{ record: attempts.at(-1)?.record ?? null, release: release ?? null },
+      tests: this.result?.tests ?? [],
+    });
   }
 }

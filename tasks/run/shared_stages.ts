@@ -36,8 +36,11 @@ export async function untilStopped(body: () => Promise<void>): Promise<void> {
   }
 }
 
-/** A stage and its value. */
-type Made = { [S in Stage]: { readonly stage: S; readonly value: StageValues[S] } }[Stage];
+/** Judges the value of a stage for the cells that share it; gives those that go on. */
+type JudgeValue<S extends Stage> = (
+  value: StageValues[S],
+  cells: readonly CellProgress[],
+) => Promise<readonly CellProgress[]>;
 
 /** The run that the cells are part of. */
 export interface SharedRun {
@@ -62,7 +65,7 @@ export class SharedStages {
     let left = cells;
     return async (stage, body) => {
       const value = await this.#stage(stage, left, body);
-      left = await this.#note({ stage, value } as Made, left);
+      left = await this.#judges[stage]?.(value, left) ?? left;
       return value;
     };
   }
@@ -79,11 +82,11 @@ export class SharedStages {
    * comes after.
    * @throws Stopped where it did not run, or failed.
    */
-  async #stage<T>(
-    stage: Stage,
+  async #stage<S extends Stage>(
+    stage: S,
     cells: readonly CellProgress[],
-    body: () => Promise<T>,
-  ): Promise<T> {
+    body: () => Promise<StageValues[S]>,
+  ): Promise<StageValues[S]> {
     const { options: { until }, state, schedule, host } = this.#run;
     if (!comesTo(stage, until) || cells.length === 0) throw new Stopped();
     if (host.signal.aborted) {
@@ -96,9 +99,7 @@ export class SharedStages {
       const ids = cells.map(({ cell }) => cell.id);
       const value = await toldStage({ stage, cells: ids, remainingMs }, host, body);
       const durationMs = host.now() - startedAt;
-      for (const cell of cells) {
-        cell.stages.push({ stage, outcome: { kind: "passed" }, durationMs, note: "" });
-      }
+      for (const cell of cells) cell.pass(stage, value, durationMs);
       return value;
     } catch (error) {
       await this.#failed(stage, cells, error, host.now() - startedAt);
@@ -133,51 +134,36 @@ export class SharedStages {
     for (const cell of cells) state.ended(cell);
   }
 
-  /** What reports tell of a stage's value; gives the cells that go on. */
-  async #note(made: Made, cells: readonly CellProgress[]): Promise<readonly CellProgress[]> {
-    switch (made.stage) {
-      case "fetch":
-        for (const cell of cells) {
-          cell.version = made.value.version;
-          cell.note("fetch", made.value.version);
-        }
-        if (cells.length > 0) await this.#identify(cells, made.value);
-        return cells;
-      case "patch": {
-        const { fuzz = [] } = made.value;
-        if (fuzz.length === 0) return cells;
-        const text = fuzz.map(describeFuzz).join("\n");
-        for (const cell of cells) {
-          cell.fuzz = fuzz;
-          cell.note("patch", text);
-        }
-        return cells;
+  /**
+   * What the value of a stage means for its cells beyond being known; gives those that go on. Stages
+   * without an entry let all go on.
+   */
+  readonly #judges: { readonly [S in Stage]?: JudgeValue<S> } = {
+    fetch: async (archive, cells) => {
+      for (const cell of cells) cell.note("fetch", archive.version);
+      if (cells.length > 0) await this.#identify(cells, archive);
+      return cells;
+    },
+    patch: ({ fuzz = [] }, cells) => {
+      const text = fuzz.map(describeFuzz).join("\n");
+      for (const cell of cells) cell.note("patch", text);
+      return Promise.resolve(cells);
+    },
+    configure: async (config, cells) => {
+      for (const cell of cells) {
+        cell.note("configure", config.notices.join("\n"));
+        await this.#judgeFilter(cell, config);
       }
-      case "configure":
-        for (const cell of cells) {
-          cell.config = made.value;
-          cell.note("configure", made.value.notices.join("\n"));
-          await this.#judgeFilter(cell, made.value);
-        }
-        return cells.filter((one) => !one.failed);
-      case "build":
-        return await this.#noteBuild(made.value, cells);
-      case "inspect":
-        for (const cell of cells) cell.inspection = made.value;
-        return cells;
-      case "pack":
-      case "boot":
-      case "parse":
-        return cells;
-    }
-  }
+      return cells.filter((one) => !one.failed);
+    },
+    build: (kernel, cells) => this.#judgeBuild(kernel, cells),
+  };
 
-  async #noteBuild(
+  async #judgeBuild(
     kernel: KernelBuild,
     cells: readonly CellProgress[],
   ): Promise<readonly CellProgress[]> {
     const { options: { runDir }, state, jobs, host } = this.#run;
-    for (const cell of cells) cell.kernel = kernel;
     if (kernel.compiled) {
       await jobs.remember(cells[0]!.cell, { buildMs: kernel.durationMs, bootMs: null });
     }

@@ -35,7 +35,7 @@ export function unusedInLists(plan: Plan, cells: readonly CellProgress[]): Failu
     ...unusedWarnings(
       matrix.warnings,
       ids,
-      uses(({ kernel, warnings }) => ({ whole: kernel !== null, used: warnings.used })),
+      uses(({ values, warnings }) => ({ whole: values.build !== undefined, used: warnings.used })),
     ),
     ...unusedExpectations(
       matrix.cells,

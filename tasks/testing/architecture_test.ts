@@ -99,7 +99,7 @@ Deno.test("every file lies in a room that has a floor, and every room with a flo
 Deno.test("docs/architecture.md tells of every room what lives there", async () => {
   const docs = await Deno.readTextFile(new URL("docs/architecture.md", ROOT));
   const told = new Set([...docs.matchAll(/^- `([\w/]+)\/`:/gm)].map(([, room]) => room));
-  assert.deepEqual(FLOORS.flat().filter((room) => !told.has(room)), []);
+  assert.deepEqual([...told].sort(), FLOORS.flat().sort());
 });
 
 Deno.test("a room imports itself and rooms below it, types included", () => {

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import {
   type BootRecord,
+  type Cell,
   type CellFacts,
   FEATURES,
   type FuzzyHunk,
@@ -10,6 +11,8 @@ import {
   type KernelBuild,
   type KernelConfig,
   type ModuleInspection,
+  type SourceArchive,
+  type SourceTree,
   type TestResult,
 } from "../model/model.ts";
 import { bootPhases, overBudget } from "../boot/boot_phases.ts";
@@ -33,7 +36,43 @@ export const NO_FACTS: CellFacts = {
   cPrograms: null,
 };
 
-export function configFacts(
+/** What is known of a cell while it is on its way. */
+export interface CellKnowledge {
+  readonly sandbox: SandboxUse | null;
+  readonly cell: Cell;
+  /** What each stage gave, of those that it has passed. */
+  readonly values: {
+    readonly fetch?: SourceArchive;
+    readonly patch?: SourceTree;
+    readonly configure?: KernelConfig;
+    readonly build?: KernelBuild;
+    readonly inspect?: Inspection;
+  };
+  /** How many warnings of its build the matrix lists. */
+  readonly listedWarnings: number;
+  /** The last boot; null before the first. */
+  readonly record: BootRecord | null;
+  /** Of the kernel, as a guest reports it; null where none came to that. */
+  readonly release: string | null;
+  readonly tests: readonly TestResult[];
+}
+
+/** The facts that reports have of a cell, each null as long as it is not known. */
+export function cellFacts(known: CellKnowledge): CellFacts {
+  const { cell, values: { fetch, patch, configure, build, inspect }, record } = known;
+  return {
+    sandbox: known.sandbox,
+    kernel: fetch ? { id: cell.kernel.id, version: fetch.version } : null,
+    fuzz: patch?.fuzz ?? [],
+    config: configure ? configFacts(configure, cell.config.fragments) : null,
+    build: build ? buildFacts(build, known.listedWarnings) : null,
+    inspection: inspect ? inspectionFacts(inspect) : null,
+    boot: record && bootFacts(record, known.release),
+    ...testFacts(known.tests),
+  };
+}
+
+function configFacts(
   { key, features }: KernelConfig,
   fragments: readonly string[],
 ): CellFacts["config"] {
@@ -41,7 +80,7 @@ export function configFacts(
 }
 
 /** @param listedWarnings How many of its warnings the matrix lists for the cell. */
-export function buildFacts(
+function buildFacts(
   { objects, compiled, reasons, cacheUse }: KernelBuild,
   listedWarnings: number,
 ): CellFacts["build"] {
@@ -49,7 +88,7 @@ export function buildFacts(
 }
 
 /** What was left out is a list of its own in a cell's report. */
-export function inspectionFacts({ leftOut: _, ...figures }: Inspection): CellFacts["inspection"] {
+function inspectionFacts({ leftOut: _, ...figures }: Inspection): CellFacts["inspection"] {
   return figures;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { STAGES } from "../../core/model/model.ts";
 import { MATRIX } from "../broken_worlds.ts";
 import { ALL_PASSED, cases, KCOV, setTest, stagesOf, testStates } from "./fake_cases.ts";
 
@@ -10,7 +11,7 @@ cases("a boot that does not end as it should", "built", [
     const { code, out } = await project.run(...MATRIX);
     assert.equal(code, 6, out);
     assert.match(
-      (await stagesOf(project, "fake/kcov"))[6]!,
+      (await stagesOf(project, "fake/kcov"))[STAGES.indexOf("boot")]!,
       /^boot error: QEMU did not start: .*unsupported machine type$/,
     );
     assert.deepEqual(await stagesOf(project, "fake/kcov/smp4"), ALL_PASSED);
@@ -22,7 +23,7 @@ cases("a boot that does not end as it should", "built", [
     const { code, out } = await project.run(...KCOV);
     assert.equal(code, 6, out);
     assert.match(
-      (await stagesOf(project, "fake/kcov"))[6]!,
+      (await stagesOf(project, "fake/kcov"))[STAGES.indexOf("boot")]!,
       /^boot error: QEMU was killed by signal 9 in test kcov\.mode_trace_pc\./,
     );
   }],
@@ -34,7 +35,7 @@ cases("a boot that does not end as it should", "built", [
     const { code, out } = await project.run(...KCOV);
     assert.equal(code, 3, out);
     assert.match(
-      (await stagesOf(project, "fake/kcov"))[6]!,
+      (await stagesOf(project, "fake/kcov"))[STAGES.indexOf("boot")]!,
       /^boot failure: the machine was reset before the guest's first report, without a word/,
     );
     const states = Object.values(await testStates(project, "fake/kcov"));
@@ -52,7 +53,7 @@ cases("a boot that does not end as it should", "built", [
     const { code, out } = await project.run(...KCOV);
     assert.equal(code, 3, out);
     assert.match(
-      (await stagesOf(project, "fake/kcov"))[6]!,
+      (await stagesOf(project, "fake/kcov"))[STAGES.indexOf("boot")]!,
       /^boot failure: the result stream is damaged: the stream ends inside frame/,
     );
   }],
@@ -63,7 +64,7 @@ cases("a boot that does not end as it should", "built", [
     const { code, out } = await project.run(...MATRIX, "--timeout", "1");
     assert.equal(code, 3, out);
     assert.match(
-      (await stagesOf(project, "fake/kcov"))[6]!,
+      (await stagesOf(project, "fake/kcov"))[STAGES.indexOf("boot")]!,
       /^boot failure: the boot took longer than its limit in test .*; stopped after 1\.\d s \(limit 1\.0 s\)$/,
     );
     assert.deepEqual(await project.processes(), []);

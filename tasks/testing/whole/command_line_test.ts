@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { STAGES } from "../../core/model/model.ts";
 import { assertValidJunit } from "../junit.ts";
 import { CELLS, MATRIX } from "../broken_worlds.ts";
 import { ALL_PASSED, cases, stagesOf } from "./fake_cases.ts";
@@ -123,7 +124,10 @@ cases("the command line", "nothing built", [
     await Deno.symlink(target, selftests);
     assert.equal(code, 2, out);
     assert.match(out, /\[selftests-do-not-bundle, user\]/);
-    assert.match((await stagesOf(project, "fake/nokcov"))[5]!, /^pack error: /);
+    assert.match(
+      (await stagesOf(project, "fake/nokcov"))[STAGES.indexOf("pack")]!,
+      /^pack error: /,
+    );
   }],
 
   ["the help page comes without a command", async (project) => {
