@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Recordings of boots that never were, made by the guest's own runner and encoder. */
+import { readMark } from "../../selftests/contract/marks.ts";
 import {
   encodeFrame,
   EXIT_FINISHED,
@@ -110,7 +111,8 @@ export function record(script: Script): Recording {
         send: (kind, payload) => writer.text(kind, payload),
         mark(line) {
           print(line);
-          current = /^kmatrix: RUN (.*)/.exec(line)?.[1] ?? current;
+          const mark = readMark(line);
+          if (mark?.word === "RUN") current = mark.test;
         },
         children: (body) => (index, { onMessage, onTick }) => {
           const { act, console } = script.tests.find(({ declared }) => declared.id === current)!;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Complaints of the kernel on its console. */
+import { readMark } from "../../../selftests/contract/marks.ts";
 import type { ComplaintId } from "./complaint_kinds.ts";
 import { kernelLog } from "./kernel_log.ts";
 import type { Text } from "../text/lines.ts";
@@ -67,7 +68,7 @@ export function splatText({ title, blamed, fatal }: Splat): string {
 /** Whether the guest's last mark is there: behind it nothing of the run is missing. */
 export function isWhole(console: Text): boolean {
   for (const { kernel, text } of kernelLog(console)) {
-    if (kernel && text === "kmatrix: DONE") return true;
+    if (kernel && readMark(text)?.word === "DONE") return true;
   }
   return false;
 }

@@ -3,6 +3,7 @@
  * What one boot's recordings show: its end, the results of its tests, its complaints. What the matrix
  * expects is no matter here (verdict.ts). Ids, precedence and exit codes: docs/verdicts.md.
  */
+import { markLine } from "../../../selftests/contract/marks.ts";
 import * as v from "valibot";
 import { appliesTo } from "../../../selftests/contract/fixtures.ts";
 import {
@@ -204,7 +205,7 @@ function judgeConsole(console: Uint8Array): Failure | null {
   return failure(
     "kernel",
     "console-cut",
-    'the console is not whole: it lacks the guest\'s last line, "kmatrix: DONE"',
+    `the console is not whole: it lacks the guest's last line, "${markLine({ word: "DONE" })}"`,
     `last lines of the console:\n${lastLines(console)}`,
   );
 }
