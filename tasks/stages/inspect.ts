@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Looks into the built kernel and its modules: are they instrumented as the configuration says? */
+import { withElf } from "../steps/elf_file.ts";
 import { dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import { ARCH_NAMES } from "../core/arch/table.ts";
@@ -9,7 +10,6 @@ import { KmatrixError } from "../core/model/errors.ts";
 import { keptInspectionShape } from "../steps/cache_files.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import { sha256 } from "../core/text/digest.ts";
-import { Elf } from "../core/inspect/elf.ts";
 import {
   inspectImage,
   inspectModule,
@@ -140,15 +140,6 @@ async function lookInside(
   }
   const { calls, textBytes, guardBytes } = image;
   return { calls, textBytes, guardBytes, modules, leftOut };
-}
-
-async function withElf<T>(path: string, host: Host, body: (elf: Elf) => T): Promise<T> {
-  const file = await host.fs.openParts(path);
-  try {
-    return body(new Elf(file, path));
-  } finally {
-    file.close();
-  }
 }
 
 /** What the objects of a kernel and its modules tell. */

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Every value that crosses an arrow of the pipeline, in the order of the flow:
- *
- * matrix.yaml ─plan→ Plan ─fetch→ SourceArchive ─patch→ SourceTree ─configure→ KernelConfig
- *   ─build→ KernelBuild ─inspect→ Inspection ─pack→ Initramfs ─boot→ BootRecord
- *   ─parse→ CellResult ─report→ files and an exit code
+ * Every value that crosses an arrow of the pipeline, in the order of the flow, which
+ * docs/architecture.md draws.
  */
 export { type Feature, FEATURES } from "../../../selftests/contract/features.ts";
 export { type Stage, STAGES } from "./stage_table.ts";

@@ -184,10 +184,10 @@ Deno.test("a run.json of another version is called that", () => {
   const { format: _, ...older } = RUN;
   assert.throws(
     () => parseRunReport(JSON.stringify(older), "out/run.json"),
-    /^KmatrixError: out\/run\.json: written by another version of kmatrix: its format is none, and this one reads 2$/,
+    /^KmatrixError: out\/run\.json: written by another version of kmatrix: its format is none, and this one reads \d+$/,
   );
   assert.throws(
     () => parseRunReport(JSON.stringify({ ...RUN, format: 7 }), "x"),
-    /its format is 7, and this one reads 2$/,
+    /its format is 7, and this one reads \d+$/,
   );
 });
