@@ -18,7 +18,7 @@ import {
 } from "../testing/broken_worlds.ts";
 import { FakeProject } from "../testing/fake_project.ts";
 import { assertValidJunit, junitCases } from "../testing/junit.ts";
-import { CACHE, copyProject, ROOT, withTempDir } from "../testing/project_copy.ts";
+import { CACHE, copyProject, ROOT, taskFlags, withTempDir } from "../testing/project_copy.ts";
 // Its tests run here too, for their lines of the table.
 import "../testing/hostile_test.ts";
 import { sha256 } from "../core/text/digest.ts";
@@ -140,7 +140,7 @@ class RealRun {
   spawn(args: readonly string[], env: Readonly<Record<string, string>> = {}): Deno.ChildProcess {
     const entry = `${this.#root}/tasks/main.ts`;
     return new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-all", "--no-check", entry, ...args, "--output-dir", this.out],
+      args: ["run", ...taskFlags(), "--no-check", entry, ...args, "--output-dir", this.out],
       cwd: this.#root,
       env: { KMATRIX_CACHE: CACHE, PATH: `${Deno.env.get("PATH")}:${this.#mark}`, ...env },
       stdin: "null",
