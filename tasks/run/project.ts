@@ -18,7 +18,7 @@ import { withKernelLock } from "./cell_stages.ts";
 import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { kernelTree } from "../steps/kernel_tree.ts";
 import { parseAllowList } from "../core/console/allow_list.ts";
-import { splitCellId } from "../core/model/cells.ts";
+import { globMatcher, splitCellId } from "../core/model/cells.ts";
 import { keyedVariables, leftOut, makeVariables } from "../core/model/environment.ts";
 import { parseKernelSpec } from "../core/matrix/kernel_spec.ts";
 import { parseMatrix, withBroughtKernel } from "../core/matrix/matrix.ts";
@@ -75,7 +75,7 @@ async function loadKernels(paths: Paths, host: Host): Promise<KernelSpec[]> {
 
 /** How far withOwnKernel() may go to read the Kconfig files of a kernel. */
 export type TreeLook =
-  /** Not at all: every cell is taken. */
+  /** In a tree of the user's own alone; of others every cell is taken. */
   | { readonly kind: "none" }
   /** With what the machine has. */
   | { readonly kind: "as-is" }
@@ -84,10 +84,11 @@ export type TreeLook =
 
 /**
  * The matrix with the kernel of --tree, --series or --range in it, or as it is where none is named.
- * Its cells are those of the template kernel that its Kconfig files have the options for; nobody
- * asks them where every cell is named by its id.
+ * Its cells are those of the template that its Kconfig files have the options for; a notice names
+ * each other one that the globs want, and the options. Nobody asks where every cell is named by its
+ * id.
  * @param own Its paths are absolute.
- * @throws KmatrixError as bring() does.
+ * @throws KmatrixError as bring() does; "no-match" where no cell is left to choose from.
  */
 export async function withOwnKernel(
   matrix: Matrix,
@@ -112,17 +113,33 @@ export async function withOwnKernel(
   if (tree !== undefined && range === undefined) await kernelTree(tree, host);
   const brought = await bring(own, matrix, paths, host);
   const whole = withBroughtKernel(matrix, brought);
-  if (globs.length > 0 && globs.every((glob) => splitCellId(glob) !== undefined)) return whole;
+  const isId = (glob: string) => !glob.startsWith("!") && splitCellId(glob) !== undefined;
+  if (globs.length > 0 && globs.every(isId)) return whole;
+  // One that is named is taken, whatever the template holds.
+  const mustOffer = !globs.some(isId);
+  if (whole.cells.length === 0 && mustOffer) {
+    const text = `the matrix has no template, so ${brought.id} has no cells of its own`;
+    const name = `${brought.id}/${whole.configs.at(-1)!.id}`;
+    throw new KmatrixError("no-match", "no-such-cell", text, `Name one, such as ${name}.`);
+  }
   const known = await kconfigNames(whole.cells, brought, look, paths, host);
   if (known === null) return whole;
+  const isWanted = globMatcher(globs);
   const cells: Cell[] = [];
+  const reasons: string[] = [];
   for (const cell of whole.cells) {
     const lacking = await lackingOptions(cell, known, paths, host);
-    if (lacking.length === 0) cells.push(cell);
-    else {
-      const names = lacking.join(", ");
-      host.log("notice", `${cell.id} is left out: this kernel has no ${names}`);
+    if (lacking.length === 0) {
+      cells.push(cell);
+      continue;
     }
+    const reason = `${cell.id} is left out: this kernel has no ${lacking.join(", ")}`;
+    reasons.push(reason);
+    if (isWanted(cell.id)) host.log("notice", reason);
+  }
+  if (cells.length === 0 && mustOffer) {
+    const text = `${brought.id} lacks options of every cell that it would get`;
+    throw new KmatrixError("no-match", "no-such-cell", text, reasons.join("\n"));
   }
   return { ...whole, cells };
 }
@@ -135,8 +152,10 @@ async function kconfigNames(
   paths: Paths,
   host: Host,
 ): Promise<ReadonlySet<string> | null> {
-  if (look.kind === "none") {
-    const text = "--dry-run looks into no tree: cells that it lacks the options for are listed too";
+  const inPlace = treeInPlace(kernel);
+  if (look.kind === "none" && inPlace === null) {
+    const text = "--dry-run applies no patch and unpacks nothing: " +
+      "cells that this kernel lacks the options for are listed too";
     host.log("notice", text);
     return null;
   }
@@ -144,7 +163,6 @@ async function kconfigNames(
     if (look.kind === "made-ready") {
       await ensureReady(cells, { install: true, sandbox: look.sandbox }, paths, host);
     }
-    const inPlace = treeInPlace(kernel);
     // Its state is no matter yet, and takes its time.
     if (inPlace !== null) return await kconfigSymbols((await kernelTree(inPlace, host)).path, host);
     const source = await withKernelLock(
@@ -167,8 +185,10 @@ async function kconfigNames(
 
 /** Every symbol that the Kconfig files of a tree define, without CONFIG_. */
 export async function kconfigSymbols(tree: string, host: Host): Promise<ReadonlySet<string>> {
-  const pattern = "^[[:space:]]*(menu)?config +[A-Za-z0-9_]+";
-  const argv = ["grep", "-RhoE", pattern, "--include=Kconfig*", tree];
+  const pattern = "^[[:space:]]*(menu)?config[[:space:]]+[A-Za-z0-9_]+";
+  // What editors and patch(1) leave beside a file is read by nobody.
+  const leftovers = ["--exclude=*~", "--exclude=*.orig", "--exclude=*.rej"];
+  const argv = ["grep", "-RhoE", pattern, "--include=Kconfig*", ...leftovers, tree];
   const { stdout } = await host.run({ argv });
   return new Set(stdout.split("\n").map((line) => line.trim().split(/\s+/).at(-1)!));
 }

@@ -84,7 +84,7 @@ export async function bring(
     kernels,
   );
   // What it leaves uninstrumented beyond this kernel is named in the report.
-  const compared = base ?? kernels.find(({ id }) => id === template);
+  const compared = base ?? kernels.find(({ id }) => id === template?.kernel);
   return {
     id,
     dir: paths.root,

@@ -37,7 +37,7 @@ async function withRepository(
       await git("commit", "--quiet", "-m", `add ${name}`);
     }
     const paths = pathsFor(dir, `${dir}/cache`, null);
-    const known = { kernels: [KERNEL, TEMPLATE], template: TEMPLATE.id };
+    const known = { kernels: [KERNEL, TEMPLATE], template: { kernel: TEMPLATE.id, configs: [] } };
     await body(tree, (request) => bring(request, known, paths, host));
   } finally {
     await Deno.remove(dir, { recursive: true });
@@ -130,12 +130,17 @@ Deno.test("bring() needs no default kernel for a tree, and names the choices for
   await withRepository(async (tree) => {
     const paths = pathsFor(tree, `${tree}/cache`, null);
     const other = { ...TEMPLATE, id: "mine" };
-    const known = { kernels: [other], template: "mine" };
+    const known = { kernels: [other], template: { kernel: "mine", configs: [] } };
     const kernel = await bring({ tree }, known, paths, host);
     assert.equal(kernel.id, "my-tree");
     assert.deepEqual(kernel.uninstrumented, other.uninstrumented);
     assert.equal(
-      (await bring({ tree }, { kernels: [], template: "x" }, paths, host)).uninstrumented,
+      (await bring(
+        { tree },
+        { kernels: [], template: { kernel: null, configs: ["x"] } },
+        paths,
+        host,
+      )).uninstrumented,
       null,
     );
     await assert.rejects(

@@ -129,7 +129,7 @@ export class Intake {
     const known: KernelSpec = {
       ...{ id: "linux-6.12", dir: this.#dir, source, series: [], uninstrumented: null },
     };
-    const matrix = { kernels: [known], template: known.id };
+    const matrix = { kernels: [known], template: null };
     const kernel = await bring(request, matrix, paths, this.#host);
     const archive = await fetch(kernel, paths, this.#host);
     return (await patch(archive, kernel, paths, this.#host)).path;

@@ -47,6 +47,8 @@ Deno.test("--list, plan and a run choose the same cells", async () => {
     [["--tree", lacking], ["lacking/nokcov"]],
     [["--tree", lacking, "lacking/kcov"], ["lacking/kcov"]],
     [["--tree", lacking, "lacking/*"], ["lacking/nokcov"]],
+    // A refusal alone names no cell: the tree is asked.
+    [["--tree", lacking, "!lacking/x"], ["lacking/nokcov"]],
     [["--filter", "kcov.*", "fake/kcov"], ["fake/kcov"]],
   ];
   for (const [args, cells] of choices) {
@@ -65,6 +67,92 @@ Deno.test("--list, plan and a run choose the same cells", async () => {
     const plan = await project.run("plan", ...args);
     assert.deepEqual([list.code, list.err], [plan.code, plan.err], args.join(" "));
     assert.equal(list.code, 4);
+  }
+});
+
+/** A matrix as the project's own: classic configs, and those of an option that mainline lacks. */
+const CLASSIC_AND_UNIQUE = `toolchains:
+  clang-22: { llvm: "-22" }
+machines:
+  uni: { cpus: 1, memoryMiB: 256 }
+  smp4: { cpus: 4, memoryMiB: 512 }
+configs:
+  kcov: { fragments: [base, kcov] }
+  kcov-kasan: { fragments: [base, kcov, kasan] }
+  kcov-unique: { fragments: [base, kcov, unique] }
+  kcov-unique-kasan: { fragments: [base, kcov, unique, kasan] }
+product:
+  - { kernels: [fake], configs: [kcov, kcov-unique, kcov-unique-kasan] }
+include: [fake/kcov-unique/smp4]
+template: { kernel: fake, configs: [kcov, kcov-kasan] }
+`;
+
+Deno.test("a brought tree gets the cells that it has the options for, and each command names the others", async () => {
+  await project.write("project/configs/kasan.config", "CONFIG_KASAN=y\n# CONFIG_TINY is not set\n");
+  await project.write("project/configs/unique.config", "CONFIG_KCOV_UNIQUE=y\n");
+  await project.write("project/classic.yaml", CLASSIC_AND_UNIQUE);
+  const matrix = ["--matrix", `${project.root}/classic.yaml`];
+  const unique = ["kcov-unique", "kcov-unique/smp4", "kcov-unique-kasan"];
+  const trees: readonly [tree: string, string[], left: Record<string, string>][] = [
+    [
+      await ownTree("all", "PRINTK", "KCOV", "KASAN", "KCOV_UNIQUE"),
+      ["kcov", "kcov-unique", "kcov-unique-kasan", "kcov-unique/smp4", "kcov-kasan"],
+      {},
+    ],
+    [
+      await ownTree("mainline", "PRINTK", "KCOV", "KASAN"),
+      ["kcov", "kcov-kasan"],
+      Object.fromEntries(unique.map((config) => [config, "CONFIG_KCOV_UNIQUE"])),
+    ],
+    [
+      await ownTree("old", "PRINTK", "KCOV"),
+      ["kcov"],
+      {
+        ...Object.fromEntries(unique.map((config) => [config, "CONFIG_KCOV_UNIQUE"])),
+        "kcov-unique-kasan": "CONFIG_KCOV_UNIQUE, CONFIG_KASAN",
+        "kcov-kasan": "CONFIG_KASAN",
+      },
+    ],
+  ];
+  for (const [tree, configs, left] of trees) {
+    const kernel = basename(tree);
+    const brought = ["--tree", tree, ...matrix];
+    const runs = [
+      await project.run("matrix", ...brought, "--list"),
+      await project.run("plan", ...brought),
+      await project.run("matrix", ...brought, "--dry-run"),
+      await project.run("configure", `${kernel}/*`, ...brought),
+    ];
+    assert.deepEqual(runs[0]!.out.trim().split("\n"), configs.map((one) => `${kernel}/${one}`));
+    for (const { out, err } of runs) {
+      for (const config of configs) assert.ok(out.includes(`${kernel}/${config}`), config);
+      const found = [...err.matchAll(/(\S+) is left out: this kernel has no (.+)/g)]
+        .map(([, cell, options]) => [cell!.replace(`${kernel}/`, ""), options]);
+      assert.deepEqual(Object.fromEntries(found), left, `${kernel}: ${err}`);
+    }
+  }
+  // Nobody hears of cells that were not asked for.
+  const some = ["--tree", `${project.dir}/old`, ...matrix, "--list"];
+  const { err } = await project.run("matrix", ...some, "*kcov", "*-kasan", "!*unique*");
+  assert.deepEqual(err.match(/\S+ is left out/g), ["old/kcov-kasan is left out"]);
+});
+
+Deno.test("a brought tree without a cell of its own is told so, as one that lacks options of each", async () => {
+  const bare = await ownTree("bare", "NET");
+  await project.write("bare/Kconfig.orig", "config PRINTK\n");
+  const template = ["--matrix", await matrixWith("template: [kcov]\n")];
+  for (const words of [["matrix", "--list"], ["plan"], ["matrix", "--dry-run"], ["matrix"]]) {
+    const lacking = await project.run(...words, "--tree", bare, ...template);
+    assert.equal(lacking.code, 4, lacking.err);
+    assert.match(lacking.err, /bare lacks options of every cell that it would get/);
+    assert.match(
+      lacking.err,
+      /bare\/kcov is left out: this kernel has no CONFIG_PRINTK, CONFIG_KCOV/,
+    );
+    const none = await project.run(...words, "--tree", bare);
+    assert.equal(none.code, 4, none.err);
+    assert.match(none.err, /the matrix has no template, so bare has no cells of its own/);
+    assert.match(none.err, /Name one, such as bare\/kcov\./);
   }
 });
 

@@ -4,6 +4,7 @@ import { type ArchName, archOf, DEFAULT_ARCH } from "../arch/table.ts";
 import {
   type Cell,
   type CellId,
+  type CellTemplate,
   COMPILER_FEATURES,
   type ConfigSpec,
   type Expectation,
@@ -91,22 +92,25 @@ export function parseMatrix(file: string, text: string, around: Surroundings): M
     throw at.error(`expect ${quote(key)}: later entries replace it for all of its cells`);
   }
   const warnings = (fields.warnings?.list() ?? []).map((item) => parseWarning(item, cells));
-  const ids = around.kernels.map((kernel) => kernel.id);
-  const template = fields.template?.oneOf(ids, "kernel") ?? null;
+  const template = fields.template === undefined ? null : parseTemplate(fields.template, axes);
   return { file, ...axes, cells: [...cells.values()], warnings, splats: [], template };
 }
 
 /**
- * The matrix with a kernel that the user brought: its cells are those of the template kernel, under
- * its own id, and no others; any other pair can still be named.
+ * The matrix with a kernel that the user brought: its cells are those of the template under its own
+ * id, each once, and no others; any other pair can still be named.
  */
 export function withBroughtKernel(matrix: Matrix, kernel: KernelSpec): Matrix {
   const axes = { ...matrix, kernels: [...matrix.kernels, kernel] };
-  const cells = matrix.cells.filter((cell) => cell.kernel.id === matrix.template).map((cell) => ({
+  const { kernel: model, configs } = matrix.template ?? { kernel: null, configs: [] };
+  const cells = matrix.cells.filter((cell) => cell.kernel.id === model).map((cell) => ({
     ...makeCell(axes, kernel, cell.config, cell.toolchain, cell.machine),
     expect: cell.expect,
   }));
-  return { ...axes, cells };
+  const besides = matrix.configs.filter(({ id }) => configs.includes(id)).map((config) =>
+    makeCell(axes, kernel, config, axes.toolchains[0]!, axes.machines[0]!)
+  ).filter(({ id }) => !cells.some((cell) => cell.id === id));
+  return { ...axes, cells: [...cells, ...besides] };
 }
 
 type Axes = Pick<Matrix, "toolchains" | "machines" | "configs" | "kernels">;
@@ -242,6 +246,20 @@ function parseProduct(block: YamlValue, axes: Axes): Cell[] {
     }
   }
   return cells;
+}
+
+/** The id of a kernel, a list of configs, or a map with both. */
+function parseTemplate(value: YamlValue, axes: Axes): CellTemplate {
+  const kernelOf = (item: YamlValue) => item.oneOf(axes.kernels.map(({ id }) => id), "kernel");
+  const configsOf = (item: YamlValue) => {
+    const configs = item.list().map((one) => one.oneOf(axes.configs.map(({ id }) => id), "config"));
+    if (configs.length === 0) throw item.error(`${item.path} needs at least one config`);
+    return configs;
+  };
+  if (value.isList) return { kernel: null, configs: configsOf(value) };
+  if (!value.isMap) return { kernel: kernelOf(value), configs: [] };
+  const { kernel, configs } = value.fields(["kernel", "configs"], ["configs"]);
+  return { kernel: kernel === undefined ? null : kernelOf(kernel), configs: configsOf(configs!) };
 }
 
 function parseExpectation(value: YamlValue, place: string, around: Surroundings): Expectation {

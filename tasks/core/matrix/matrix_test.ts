@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { errorOf } from "../../testing/errors.ts";
 import { sampleKernel } from "../../testing/samples.ts";
-import { parseMatrix, resolveCell, type Surroundings } from "./matrix.ts";
+import { parseMatrix, resolveCell, type Surroundings, withBroughtKernel } from "./matrix.ts";
 
 const AROUND: Surroundings = {
   kernels: [sampleKernel("linux-6.12"), sampleKernel("linux-6.12-unique")],
@@ -198,6 +198,21 @@ Deno.test("parseMatrix() says where and what when a matrix is wrong", () => {
       /:13:37: "b" matches no cell$/,
     ],
     [
+      `${AXES}${PRODUCT}template: linux-6.13\n`,
+      /:13:11: unknown kernel .*did you mean "linux-6\.12"/,
+    ],
+    [`${AXES}${PRODUCT}template: [kcov, kvoc]\n`, /:13:18: unknown config "kvoc"; did you mean/],
+    [`${AXES}${PRODUCT}template: []\n`, /:13:11: template needs at least one config$/],
+    [
+      `${AXES}${PRODUCT}template: { configs: [] }\n`,
+      /:13:22: template\.configs needs at least one/,
+    ],
+    [`${AXES}${PRODUCT}template: { configs: kcov }\n`, /:13:22: template\.configs must be a list/],
+    [`${AXES}${PRODUCT}template: { kernel: x, configs: [kcov] }\n`, /:13:21: unknown kernel "x"/],
+    [`${AXES}${PRODUCT}template: { kernel: linux-6.12 }\n`, /:13:11: template lacks the key/],
+    [`${AXES}${PRODUCT}template: { kernels: [a] }\n`, /:13:13: unknown key "kernels" in template/],
+    [`${AXES}${PRODUCT}template:\n`, /:13:10: template must be a string, found nothing$/],
+    [
       AXES.replace(/configs:[^]*/, "configs: {}\n") + PRODUCT,
       /configs must have at least one entry$/,
     ],
@@ -258,4 +273,24 @@ Deno.test("resolveCell() gives any pair that exists, in the matrix or not", () =
   const spelled = resolveCell(matrix, "linux-6.12/kcov@clang-22/uni");
   assert.ok(typeof spelled !== "string");
   assert.equal(spelled.id, "linux-6.12/kcov");
+});
+
+Deno.test("withBroughtKernel() gives the cells of the template's kernel, then its configs, none twice", () => {
+  const more = `  - { kernels: [linux-6.12-unique], configs: [kcov], machines: [smp4, uni] }
+expect: { linux-6.12-unique/kcov/smp4: skip }
+`;
+  const own = sampleKernel("own");
+  const brought = (template: string) => {
+    const whole = withBroughtKernel(parse(`${AXES}${PRODUCT}${more}${template}`), own);
+    assert.equal(whole.kernels.at(-1), own);
+    return whole.cells.map(({ id, expect }) => `${id} ${expect.kind}`);
+  };
+  const ofKernel = ["own/kcov/smp4 skip", "own/kcov pass"];
+  assert.deepEqual(brought(""), []);
+  assert.deepEqual(brought("template: linux-6.12-unique"), ofKernel);
+  assert.deepEqual(brought("template: [kcov, nokcov, kcov]"), ["own/nokcov pass", "own/kcov pass"]);
+  const both = "template: { kernel: linux-6.12-unique, configs: [kcov, nokcov] }";
+  assert.deepEqual(brought(both), [...ofKernel, "own/nokcov pass"]);
+  // Its own cells can do without the kernel's.
+  assert.deepEqual(brought("template: { configs: [kcov] }"), ["own/kcov pass"]);
 });

@@ -176,8 +176,16 @@ export interface Matrix {
   readonly warnings: readonly KnownWarning[];
   /** Of splats.yaml beside the matrix file. */
   readonly splats: readonly AllowedSplat[];
-  /** The kernel whose cells one of --tree or --series takes over; null for none. */
-  readonly template: string | null;
+  /** What one of --tree, --series or --range gets its cells from; null for none. */
+  readonly template: CellTemplate | null;
+}
+
+/** Cells of a kernel that the matrix does not name; at least one of the two is there. */
+export interface CellTemplate {
+  /** Id of the kernel whose cells it gets, with their machines, toolchains and expectations. */
+  readonly kernel: string | null;
+  /** Ids of configs that it gets besides, on the default toolchain and machine. */
+  readonly configs: readonly string[];
 }
 
 export interface Plan {
