@@ -5,6 +5,7 @@ import type { Paths } from "../core/model/paths.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { formatBuildReason } from "../core/build/build_inputs.ts";
 import { type KeptBuild, keptBuilds } from "../steps/build_store.ts";
+import { counted } from "../core/text/counted.ts";
 import type { Context } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 import { days, flag, group, type Values, WATCHING, withDefault } from "../cli/options.ts";
@@ -87,6 +88,7 @@ const CONTENTS: Readonly<Record<string, string>> = {
   "apt": "indexes of suites that packages are taken from, apart from the system's apt",
   "ccache": "objects of all builds of this project's kernels",
   "ccache-brought": "objects of kernels that were named on the command line, a folder each",
+  "ccache-shared": "the same objects, as kernels named on the command line may read them",
   "guests": "initramfs files",
   "toolchain": "libquickjs, and the scripts in front of ccache",
 };
@@ -128,10 +130,11 @@ async function broughtKernels(paths: Paths, host: Host): Promise<string[]> {
 
 /**
  * Removes build folders that no run has taken for some days, or that were never built to their end.
- * Then patched trees and the ccache of kernels that have no build any more and are as old. A kernel
- * that another run is working on waits for it.
+ * Then patched trees and the ccache of kernels that have no build any more and are as old, and what
+ * ccache has for brought kernels. A kernel that another run is working on waits for it.
  */
-async function prune(options: CacheValues, { terminal, paths, host }: Context): Promise<void> {
+async function prune(options: CacheValues, context: Context): Promise<void> {
+  const { terminal, paths, host } = context;
   const limitMs = host.now() - options.olderThan * DAY_MS;
   const unused = (build: KeptBuild) => build.usedMs <= limitMs;
   const sizes = await sizesOf(paths, host);
@@ -181,6 +184,38 @@ async function prune(options: CacheValues, { terminal, paths, host }: Context): 
       },
     );
   }
+  bytes += await pruneShared(limitMs, options, context);
   const verb = options.dryRun ? "would be freed" : "freed";
   terminal.print(`${count} builds, ${mib(bytes).trim()} ${verb}`);
+}
+
+/**
+ * Objects that nobody has read since: of what is remote storage for it, ccache removes nothing.
+ * @returns How many bytes they take.
+ */
+async function pruneShared(
+  limitMs: number,
+  { dryRun }: CacheValues,
+  { terminal, paths, host }: Context,
+): Promise<number> {
+  const dir = paths.ccacheShared;
+  if (!(await host.fs.exists(dir))) return 0;
+  // In blocks of 512 bytes, as find(1) has them.
+  const unread = [
+    "-type",
+    "f",
+    "!",
+    "-name",
+    "CACHEDIR.TAG",
+    "!",
+    "-newerat",
+    `@${limitMs / 1000}`,
+  ];
+  const act = ["-printf", "%b\\n", ...(dryRun ? [] : ["-delete"])];
+  const { stdout } = await host.run({ argv: ["find", dir, ...unread, ...act] });
+  const blocks = stdout.split("\n").filter(Boolean).map(Number);
+  if (blocks.length === 0) return 0;
+  const what = `${counted(blocks.length, "object")} of ${dir.slice(paths.cache.length + 1)}`;
+  terminal.print(`${dryRun ? "would remove" : "removed"} ${what}`);
+  return blocks.reduce((sum, one) => sum + one, 0) * 512;
 }

@@ -11,7 +11,12 @@ import type { KernelConfig, SourceTree } from "../core/model/model.ts";
 import { sha256 } from "../core/text/digest.ts";
 import type { Confinement } from "../core/build/sandbox.ts";
 import { clangOf, llvmTool } from "../core/build/make.ts";
-import { NO_REMOTE, type RemoteStorage, remoteStorage } from "../core/build/ccache_remote.ts";
+import {
+  NO_REMOTE,
+  type RemoteStorage,
+  remoteStorage,
+  withFolder,
+} from "../core/build/ccache_remote.ts";
 import { CCACHE_SCRIPT } from "../core/build/ccache_script.ts";
 import { probeProgram } from "./probe_cache.ts";
 import { toolchainFiles } from "./toolchain_files.ts";
@@ -61,7 +66,11 @@ export async function compilerCache(
     ? `${paths.cache}/ccache-brought/${kernelId}`
     : host.env("CCACHE_DIR") || `${paths.cache}/ccache`;
   await host.fs.makeDir(dir);
-  const remote = brought ? NO_REMOTE : await remoteOf(host);
+  // Of storage elsewhere nothing is for a stranger's Makefile, not even to read.
+  const users = brought ? NO_REMOTE : await remoteOf(host);
+  // ccache cannot read the folder of another cache, only what it has written as remote storage.
+  const remote = withFolder(users, paths.ccacheShared, brought ? "read-only" : "writable");
+  await host.fs.makeDir(paths.ccacheShared);
   const path = host.env("PATH") ?? "";
   return {
     log,
@@ -76,8 +85,12 @@ export async function compilerCache(
       KMATRIX_BUILD: buildDir,
       CCACHE_DIR: dir,
       ...(brought ? { CCACHE_MAXSIZE: "1G" } : {}),
+      // The older name is an alias: whichever comes later in the environment wins, empty or not.
       CCACHE_REMOTE_STORAGE: remote.value,
-      CCACHE_SECONDARY_STORAGE: "",
+      CCACHE_SECONDARY_STORAGE: remote.value,
+      // What the folder has from before this storage, or from another clone. Storage of the user's
+      // gets what the user wants it to.
+      ...(!brought && users.value === "" ? { CCACHE_RESHARE: "1" } : {}),
       // Its default is below /run, which a confined compiler does not see.
       CCACHE_TEMPDIR: `${dir}/tmp`,
       // Paths below the cache become relative to where the compiler runs, for what the script leaves.

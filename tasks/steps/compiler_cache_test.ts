@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { basename } from "node:path/posix";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { pathsFor } from "../core/model/paths.ts";
@@ -84,7 +85,9 @@ Deno.test("compilerCache() gives what was brought a folder of its own, whatever 
       const source = { ...config.source, kernelId, brought: true };
       const { env, dir: open } = (await compilerCache({ ...config, source }, paths, host))!;
       assert.equal(env["CCACHE_DIR"], open);
-      assert.equal(env["CCACHE_REMOTE_STORAGE"], "", "removed");
+      // The other one's objects are none of its business; those of our kernels it may read.
+      assert.equal(env["CCACHE_REMOTE_STORAGE"], `file:${paths.ccacheShared}|read-only`);
+      assert.equal(env["CCACHE_RESHARE"], undefined);
       folders.push(open);
     }
     assert.deepEqual(folders, [
@@ -268,6 +271,7 @@ Deno.test("compilerCache() passes remote storage on, as far as a confined build 
   withTempDir(async (dir) => {
     const paths = pathsFor(dir, null, null);
     const value = `http://a:secret@example.org file:${dir}/shared`;
+    const ours = paths.ccacheShared;
     const cacheOf = async (kind: "bubblewrap" | "none", brought = false) => {
       const source = { ...configIn(dir).source, brought };
       const host = Object.assign(
@@ -275,21 +279,99 @@ Deno.test("compilerCache() passes remote storage on, as far as a confined build 
         { sandbox: () => Promise.resolve({ kind, why: "off" }) },
       );
       const cache = (await compilerCache({ ...configIn(dir), source }, paths, host))!;
+      assert.equal(cache.env["CCACHE_RESHARE"], undefined, "the user's storage");
+      // ccache takes the later one of two names for one setting.
+      assert.equal(cache.env["CCACHE_SECONDARY_STORAGE"], cache.env["CCACHE_REMOTE_STORAGE"]);
       return { ...cache, value: cache.env["CCACHE_REMOTE_STORAGE"] };
     };
     const free = await cacheOf("none");
-    assert.equal(free.value, value);
+    assert.equal(free.value, `${value} file:${ours}`);
     const confined = await cacheOf("bubblewrap");
-    assert.equal(confined.value, `file:${dir}/shared`);
+    assert.equal(confined.value, `file:${dir}/shared file:${ours}`);
     assert.deepEqual(confined.remote.leftOut, ["http:"]);
     const confine = { writable: ["/build"], readable: ["/source"], programs: [] };
     assert.deepEqual(throughCache(confine, confined).confine, {
       ...confine,
-      writable: ["/build", confined.dir, `${dir}/shared`],
+      writable: ["/build", confined.dir, `${dir}/shared`, ours],
     });
     assert.deepEqual(throughCache(confine, null), { confine });
     assert.ok((await Deno.stat(`${dir}/shared`)).isDirectory, "or it could not be shown");
-    const brought = await cacheOf("none", true);
-    assert.equal(brought.value, "");
-    assert.deepEqual(brought.remote.writable, []);
+    for (const kind of ["none", "bubblewrap"] as const) {
+      const brought = await cacheOf(kind, true);
+      assert.equal(brought.value, `file:${ours}|read-only`);
+      assert.deepEqual(throughCache(confine, brought).confine, {
+        ...confine,
+        writable: ["/build", brought.dir],
+        readable: ["/source", ours],
+      });
+    }
   }));
+
+const HAS_CCACHE = ["ccache", "clang-22"].every((program) =>
+  (Deno.env.get("PATH") ?? "").split(":").some((folder) => existsSync(`${folder}/${program}`))
+);
+
+/** Compiles one file of a source by the real ccache and clang. @returns ccache's counters. */
+async function compileIn(dir: string, source: string, brought: boolean): Promise<string[]> {
+  const paths = pathsFor(dir, null, null);
+  const kernelId = basename(source);
+  const buildDir = `${paths.builds}/${kernelId}`;
+  await Deno.mkdir(buildDir, { recursive: true });
+  await Deno.remove(`${buildDir}/source`).catch(() => {});
+  await Deno.symlink(source, `${buildDir}/source`);
+  const text = new TextDecoder();
+  const run = async ({ argv: [program, ...args] }: { readonly argv: readonly string[] }) => {
+    const { code, stdout, stderr } = await new Deno.Command(program!, { args }).output();
+    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr), endless: false };
+  };
+  const variables: Record<string, string> = { PATH: Deno.env.get("PATH")! };
+  const host = Object.assign(new FakeHost(), { run, env: (name: string) => variables[name] });
+  const config = { toolchain: TOOLCHAIN, buildDir, source: { kernelId, path: source, brought } };
+  const { env, log } = (await compilerCache(config, paths, host))!;
+  await Deno.remove(log).catch(() => {});
+  const flags = ["-Wp,-MMD,.a.o.d", `-I${source}/include`, `-ffile-prefix-map=${source}/=`];
+  const { code, stderr } = await new Deno.Command("clang-22", {
+    args: [...flags, "-c", "-o", "a.o", `${source}/a.c`],
+    cwd: buildDir,
+    env,
+  }).output();
+  assert.equal(code, 0, text.decode(stderr));
+  return (await Deno.readTextFile(log)).split("\n");
+}
+
+Deno.test({
+  name:
+    "a brought copy of a source compiles what the project has out of ccache, and adds nothing to it",
+  ignore: !HAS_CCACHE,
+  fn: () =>
+    withTempDir(async (dir) => {
+      const own = `${dir}/.cache/sources/own`;
+      const edited = "int edited;\n";
+      const sources = [own, `${dir}/elsewhere/copy`, `${dir}/elsewhere/other`];
+      for (const source of sources) {
+        await Deno.mkdir(`${source}/include`, { recursive: true });
+        await Deno.writeTextFile(`${source}/include/a.h`, "#define A 1\n");
+        await Deno.writeTextFile(`${source}/a.c`, "#include <a.h>\nint a = A;\n");
+        await Deno.utime(`${source}/include/a.h`, 1_700_000_000, 1_700_000_000);
+      }
+      const [, copy, other] = sources as [string, string, string];
+      assert.ok((await compileIn(dir, own, false)).includes("cache_miss"));
+      const first = await compileIn(dir, copy, true);
+      assert.ok(first.includes("direct_cache_hit") && first.includes("remote_storage_hit"));
+      // From now on by its own folder.
+      const second = await compileIn(dir, copy, true);
+      assert.ok(second.includes("local_storage_hit"));
+      await Deno.writeTextFile(`${copy}/a.c`, edited, { append: true });
+      assert.ok((await compileIn(dir, copy, true)).includes("cache_miss"));
+      // Neither our kernels nor others get what it compiled.
+      for (const [source, brought] of [[other, true], [own, false]] as const) {
+        await Deno.writeTextFile(`${source}/a.c`, edited, { append: true });
+        assert.ok((await compileIn(dir, source, brought)).includes("cache_miss"), source);
+      }
+      // A folder that was filled before: its hits are passed on.
+      await Deno.remove(`${dir}/.cache/ccache-shared`, { recursive: true });
+      await Deno.remove(`${dir}/.cache/ccache-brought`, { recursive: true });
+      assert.ok((await compileIn(dir, own, false)).includes("local_storage_hit"));
+      assert.ok((await compileIn(dir, copy, true)).includes("remote_storage_hit"));
+    }),
+});

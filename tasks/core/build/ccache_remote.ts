@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What ccache may use of CCACHE_REMOTE_STORAGE (ccache(1), "Remote storage backends"). */
+/** Where ccache looks besides its own folder, of CCACHE_REMOTE_STORAGE and of ours (ccache(1), "Remote storage backends"). */
 
 export interface RemoteStorage {
   /** For the environment; "" for none. */
@@ -12,6 +12,22 @@ export interface RemoteStorage {
 }
 
 export const NO_REMOTE: RemoteStorage = { value: "", writable: [], readable: [], leftOut: [] };
+
+/**
+ * A folder as storage, besides others. Without it where its path has characters that are special in
+ * the list of storages.
+ */
+export function withFolder(
+  others: RemoteStorage,
+  folder: string,
+  access: "writable" | "read-only",
+): RemoteStorage {
+  if (/[\s|%*?#]/.test(folder)) return others;
+  const url = `file:${folder}${access === "read-only" ? "|read-only" : ""}`;
+  const kind = access === "read-only" ? "readable" : "writable";
+  const value = [others.value, url].filter(Boolean).join(" ");
+  return { ...others, value, [kind]: [...others[kind], folder] };
+}
 
 /**
  * @param value One or several URLs, each with its attributes behind bars.

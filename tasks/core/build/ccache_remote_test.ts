@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { NO_REMOTE, remoteStorage } from "./ccache_remote.ts";
+import { NO_REMOTE, remoteStorage, withFolder } from "./ccache_remote.ts";
 
 Deno.test("remoteStorage() passes everything on where builds have a network", () => {
   const value = "redis://:secret@cache.example.org file:/srv/ccache|read-only";
@@ -23,4 +23,28 @@ Deno.test("remoteStorage() keeps folders alone for confined builds, and names wh
     readable: ["/srv/two"],
     leftOut: ["http:", "redis+unix:"],
   });
+});
+
+Deno.test("withFolder() adds a folder to storages, to write or only to read", () => {
+  const users = remoteStorage("http://cache.example.org/x file:/srv/one", false);
+  assert.deepEqual(withFolder(users, "/c/shared", "writable"), {
+    value: "http://cache.example.org/x file:/srv/one file:/c/shared",
+    writable: ["/srv/one", "/c/shared"],
+    readable: [],
+    leftOut: [],
+  });
+  const alone = withFolder(NO_REMOTE, "/c/shared", "read-only");
+  assert.deepEqual(alone, {
+    ...NO_REMOTE,
+    value: "file:/c/shared|read-only",
+    readable: ["/c/shared"],
+  });
+  // ccache itself takes it as it is meant.
+  assert.deepEqual(remoteStorage(alone.value, true), alone);
+});
+
+Deno.test("withFolder() does without a folder whose path would be read as something else", () => {
+  for (const folder of ["/my cache", "/a|b", "/50%", "/a*", "/a?b", "/a#b", "/a\tb"]) {
+    assert.deepEqual(withFolder(NO_REMOTE, folder, "writable"), NO_REMOTE, folder);
+  }
 });

@@ -15,6 +15,8 @@ export interface Paths {
   readonly builds: string;
   readonly guests: string;
   readonly quickjs: string;
+  /** What ccache has of the project's own kernels, for brought ones to read. */
+  readonly ccacheShared: string;
   /** Folder of all runs, one below it for each. */
   readonly out: string;
 }
@@ -34,6 +36,7 @@ export function pathsFor(root: string, cache: string | null, out: string | null)
     builds: `${base}/builds`,
     guests: `${base}/guests`,
     quickjs: `${base}/toolchain/quickjs`,
+    ccacheShared: `${base}/ccache-shared`,
     out: out ?? `${root}/out`,
   };
 }

@@ -164,8 +164,29 @@ cases("matrix over a fake project", "nothing built", [
     for (const path of [...old, "sources/gone.json"]) {
       await Deno.utime(`${project.cache}/${path}`, 1_700_000_000, 1_700_000_000);
     }
+    // What a brought kernel may read: objects that somebody has read lately stay.
+    const objects = ["CACHEDIR.TAG", "54/read", "54/unread", "87/unread"];
+    for (const name of objects) {
+      const path = `ccache-shared/${name}`;
+      await project.write(`cache/${path}`, "object");
+      const atime = name === "54/read" ? Date.now() / 1000 : 1_700_000_000;
+      await Deno.utime(`${project.cache}/${path}`, atime, 1_700_000_000);
+    }
+    const unread = await project.run("cache", "prune", "--dry-run");
+    assert.match(unread.out, /^would remove 2 objects of ccache-shared\n0 builds/m);
     const left = await project.run("cache", "prune");
-    assert.match(left.out, /^removed sources\/gone\nremoved ccache-brought\/gone\n0 builds/);
+    assert.match(
+      left.out,
+      /^removed sources\/gone\nremoved ccache-brought\/gone\nremoved 2 objects of ccache-shared\n0 builds/,
+    );
+    const shared = await new Deno.Command("find", {
+      args: [`${project.cache}/ccache-shared`, "-type", "f"],
+    })
+      .output();
+    assert.deepEqual(new TextDecoder().decode(shared.stdout).match(/[^/\n]+$/gm)!.sort(), [
+      "CACHEDIR.TAG",
+      "read",
+    ]);
     const there = async (folder: string) =>
       (await Array.fromAsync(Deno.readDir(`${project.cache}/${folder}`), ({ name }) => name))
         .sort();
@@ -174,7 +195,7 @@ cases("matrix over a fake project", "nothing built", [
     const pruned = await project.run("cache", "prune", "--older-than", "0");
     assert.match(
       pruned.out,
-      /^removed [0-9a-f]{16} fake\/kcov .*\nremoved ccache.*fake\n1 builds, \d+ MiB freed$/m,
+      /^removed [0-9a-f]{16} fake\/kcov .*\nremoved ccache.*fake\nremoved 1 object of ccache-shared\n1 builds, \d+ MiB freed$/m,
     );
     assert.doesNotMatch((await project.run("cache")).out, /fake\/kcov/);
     const wrong = await project.run("cache", "empty");
