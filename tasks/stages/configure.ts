@@ -16,7 +16,6 @@ import { type ConfigStamp, configStampShape } from "../steps/cache_files.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import {
-  type Dropped,
   findDropped,
   formatAddNotice,
   type MergedRequest,
@@ -32,16 +31,6 @@ import {
   parseFragment,
   parseKconfigAdd,
 } from "../core/kconfig/fragment.ts";
-import { originsOf } from "../core/kconfig/origins.ts";
-import { formatExplanation } from "../core/kconfig/explanation.ts";
-import { explainDropped } from "../core/kconfig/why_dropped.ts";
-import {
-  parseSymbolDump,
-  SYMBOL_DUMP,
-  symbolDumpCompileCommand,
-  symbolDumpKconfig,
-  symbolDumpRequest,
-} from "../core/kconfig/symbol_dump.ts";
 import {
   buildConfinement,
   buildIdentityText,
@@ -55,6 +44,7 @@ import { findBuildFailure, isNoFaultOfSource, makeError } from "../core/build/bu
 import { featureProbeArgv } from "../core/matrix/requirements.ts";
 import { ioctlFeatures, optionFeatures } from "../core/model/features.ts";
 import { checkSource } from "../steps/cache_guard.ts";
+import { gateError } from "../steps/config_gate.ts";
 import { checkRoom } from "../steps/free_room.ts";
 import { dropOtherToolchain } from "../steps/build_store.ts";
 import { type CompilerCache, compilerCache, throughCache } from "../steps/compiler_cache.ts";
@@ -337,64 +327,4 @@ async function mustMake(
   throw new KmatrixError("config", "make-config-failed", what, cause.tail, {
     ...{ kind: "make", targets, endless: false },
   });
-}
-
-/** The gate is shut: asks the tree's own Kconfig parser why, and says it. */
-async function gateError(
-  make: MakeRequest,
-  request: MergedRequest,
-  tiny: string,
-  dropped: readonly Dropped[],
-  paths: Paths,
-  host: Host,
-): Promise<KmatrixError> {
-  const { buildDir, source, toolchain, variables } = make;
-  await host.fs.writeText(`${buildDir}/${SYMBOL_DUMP.kconfig}`, symbolDumpKconfig());
-  await host.fs.writeText(`${buildDir}/${SYMBOL_DUMP.symbols}`, symbolDumpRequest(dropped));
-  await host.fs.remove(`${buildDir}/${SYMBOL_DUMP.dump}`);
-  const confine = buildConfinement(make);
-  const compile = await host.run({
-    argv: symbolDumpCompileCommand({
-      // With LLVM= kbuild's HOSTCC is LLVM's clang, whatever CC= says.
-      hostCompiler: llvmTool(toolchain.llvm, "clang"),
-      program: `${paths.root}/tasks/core/kconfig/symbol_dump.c`,
-      sourceDir: source.path,
-      buildDir,
-    }),
-    confine: { ...confine, readable: [...confine.readable, `${paths.root}/tasks/core/kconfig`] },
-  });
-  const { W: _w, V: _v, ...quiet } = variables;
-  const all = { ...make, variables: { ...quiet, ...SYMBOL_DUMP.makeVariables } };
-  if (compile.code === 0) {
-    await host.run({ argv: makeArgv(all, SYMBOL_DUMP.makeTargets), confine });
-  }
-  const text = await host.fs.readTextIfAny(`${buildDir}/${SYMBOL_DUMP.dump}`);
-  const names = dropped.map((one) => one.request.option).join(", ");
-  if (text === null) {
-    const plain = dropped.map((one) =>
-      `${one.request.text} (${one.request.file}:${one.request.line}): ` +
-      `found ${one.found ?? "absent"}`
-    );
-    const reason = compile.stderr ||
-      await host.fs.readTail(`${buildDir}/${SYMBOL_DUMP.messages}`, 2000);
-    plain.push("(the reason is unknown: the Kconfig dump failed)", reason);
-    return new KmatrixError("config", "option-dropped", `dropped: ${names}`, plain.join("\n"), {
-      kind: "options",
-      dropped: dropped.map(({ request }) => ({ option: request.option, cause: null })),
-    });
-  }
-  const dump = parseSymbolDump(text);
-  const origins = originsOf(request.lines, parseDotConfig(tiny));
-  const explanations = dropped.map((one) => explainDropped(one, dump, origins));
-  return new KmatrixError(
-    "config",
-    "option-dropped",
-    explanations[0]!.summary,
-    // The first summary is the message itself.
-    explanations.map(formatExplanation).join("\n").split("\n").slice(1).join("\n"),
-    {
-      kind: "options",
-      dropped: explanations.map(({ option, cause }) => ({ option, cause })),
-    },
-  );
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Kconfig fragments and --kconfig-add, line by line: what is wrong is said with its column. */
 
-import { NUMBER, QUOTED, sameValue, TRISTATE } from "./values.ts";
+import { isBareValue, QUOTED, sameValue } from "./values.ts";
 
 /** One request: an option, what it shall be, and who says so. */
 export interface FragmentLine {
@@ -34,11 +34,12 @@ export class FragmentError extends Error {
     hint: string,
   ) {
     const gutter = `${where.line}`;
+    const { shown, caret } = excerpt(where.text, where.column);
     // Tabs are kept, so that the caret stands under its column in any terminal.
-    const indent = where.text.slice(0, where.column - 1).replace(/[^\t]/g, " ");
+    const indent = shown.slice(0, caret - 1).replace(/[^\t]/g, " ");
     super([
       `${where.file}:${where.line}:${where.column}: ${problem}`,
-      `  ${gutter} | ${where.text}`,
+      `  ${gutter} | ${shown}`,
       `  ${" ".repeat(gutter.length)} | ${indent}^`,
       `  ${hint}`,
     ].join("\n"));
@@ -48,6 +49,24 @@ export class FragmentError extends Error {
     this.text = where.text;
     this.hint = hint;
   }
+}
+
+/** What a message quotes of a line or a word, at most. */
+const MAX_QUOTED = 120;
+
+/** A text as a message quotes it: what is too long loses its end. */
+export function shortened(text: string): string {
+  return text.length <= MAX_QUOTED ? text : `${text.slice(0, MAX_QUOTED - 1)}…`;
+}
+
+/** The part of a line around a column, both from 1. */
+function excerpt(text: string, column: number): { shown: string; caret: number } {
+  if (text.length <= MAX_QUOTED) return { shown: text, caret: column };
+  const start = Math.max(0, column - MAX_QUOTED / 2);
+  const lead = start > 0 ? "…" : "";
+  const end = start + MAX_QUOTED;
+  const shown = lead + text.slice(start, end) + (end < text.length ? "…" : "");
+  return { shown, caret: column - start + lead.length };
 }
 
 /** Two fragments, or two lines of one, that want different things of one option. */
@@ -60,8 +79,8 @@ export class ContradictionError extends Error {
   constructor(first: FragmentLine, second: FragmentLine) {
     super([
       `${first.option} is asked for with two values:`,
-      `  ${placeOf(first)}: ${first.text}`,
-      `  ${placeOf(second)}: ${second.text}`,
+      `  ${placeOf(first)}: ${shortened(first.text)}`,
+      `  ${placeOf(second)}: ${shortened(second.text)}`,
       "  Keep one of the two lines.",
     ].join("\n"));
     this.option = first.option;
@@ -85,7 +104,8 @@ export const KCONFIG_ADD = "--kconfig-add";
 /**
  * Reads a fragment: `CONFIG_X=y`, `# CONFIG_X is not set`, `CONFIG_X=n` (the same), comments, blank
  * lines. A line that repeats an earlier one word for word in meaning is dropped: nothing is unclear
- * about it, and fragments grow by pasting. CRLF line ends are read.
+ * about it, and fragments grow by pasting. What editors leave and nobody sees is no part of a line:
+ * a byte order mark, blanks at the end, CR or CRLF for the line end.
  *
  * @throws {FragmentError} for any other line
  * @throws {ContradictionError} when two lines want different things of one option
@@ -93,8 +113,8 @@ export const KCONFIG_ADD = "--kconfig-add";
 export function parseFragment(text: string, file: string): FragmentLine[] {
   const lines: FragmentLine[] = [];
   const seen = new Map<string, FragmentLine>();
-  for (const [index, raw] of text.split("\n").entries()) {
-    const parsed = parseLine(raw.replace(/\r$/, ""), file, index + 1);
+  for (const [index, raw] of text.replace(/^\uFEFF/, "").split(/\r*\n|\r/).entries()) {
+    const parsed = parseLine(raw, file, index + 1);
     if (parsed === null) continue;
     const earlier = seen.get(parsed.option);
     if (earlier !== undefined) {
@@ -134,10 +154,20 @@ export function parseKconfigAdd(argument: string, position = 1): FragmentLine {
 }
 
 /** One line; null for a comment or a blank line. */
-function parseLine(text: string, file: string, line: number): FragmentLine | null {
+function parseLine(raw: string, file: string, line: number): FragmentLine | null {
+  const text = raw.trimEnd();
   const fail: Fail = (column, problem, hint) =>
     new FragmentError(problem, { file, line, column, text }, hint);
-  if (text.trim() === "") return null;
+  if (text === "") return null;
+  // A comment may be in any encoding.
+  const foreign = text.search(text.startsWith("#") ? /\0/ : /[\0\uFFFD]/);
+  if (foreign >= 0) {
+    throw fail(
+      foreign + 1,
+      "this is no text in UTF-8",
+      "Save the file as UTF-8; it may be UTF-16, or Latin-1.",
+    );
+  }
   if (/^\s/.test(text)) {
     throw fail(1, "blank before the line", `Write ${quote(text.trim())}: lines start at column 1.`);
   }
@@ -156,68 +186,88 @@ type Fail = (column: number, problem: string, hint: string) => FragmentError;
 
 /** The option that a comment switches off; null for a mere comment. */
 function parseComment(text: string, fail: Fail): string | null {
-  const trailing = /\s+$/.exec(text);
   const unset = /^# (CONFIG_[A-Za-z0-9_]+) is not set$/.exec(text);
   if (unset !== null) return unset[1]!;
-  // The kernel would take a misspelt `is not set` for a comment without a word.
-  const meant = /^#+\s*(?:CONFIG_)?([A-Z][A-Za-z0-9_]*)(?:=\S+)?\s+(?:is\s+)?not\s+set\b\.?\s*$/i
-    .exec(text);
-  if (meant !== null) {
-    const column = trailing !== null && /^# CONFIG_\w+ is not set\s/.test(text)
-      ? trailing.index + 1
-      : 1;
+  if (/^#include\s+(?:["<]\S+[">]|\S+\.(?:config|cfg|fragment|frag))$/.test(text)) {
+    throw fail(1, "this would be a comment, not an inclusion", NO_INCLUDE);
+  }
+  // 6.1 does not look at what follows, 6.12 takes such a line for a comment.
+  const more = /^# (CONFIG_[A-Za-z0-9_]+) is not set\s+(?=\S)/.exec(text);
+  if (more !== null) {
     throw fail(
-      column,
-      "this would be a comment, not a setting",
-      `Write "# CONFIG_${meant[1]!.replace(/^CONFIG_/, "")} is not set" exactly so.`,
+      more[0].length + 1,
+      'text after "is not set"',
+      `Write "# ${more[1]} is not set"; comments have lines of their own.`,
     );
   }
-  return null;
+  // The kernel would take a misspelt `is not set` for a comment without a word.
+  const meant = /^#+\s*(CONFIG_\w+|[A-Z][A-Z0-9_]+)(?:=\S+)?\s+(?:is\s+)?not\s+set\b\.?$/
+    .exec(text);
+  if (meant === null) return null;
+  throw fail(
+    1,
+    "this would be a comment, not a setting",
+    `Write "# ${withPrefix(meant[1]!)} is not set" exactly so.`,
+  );
+}
+
+const NO_INCLUDE = "A fragment includes no other: name both in `fragments:` of the config.";
+
+/** A name as people write it, without prefix, in small letters or both, as that of an option. */
+function withPrefix(name: string): string {
+  const bare = name.replace(/^(?:CONFIG_|CONFIG(?!FS))/i, "");
+  return `CONFIG_${/[A-Z]/.test(bare) ? bare : bare.toUpperCase()}`;
 }
 
 /** The option in front of "=". */
 function parseName(text: string, fail: Fail): string {
   const equals = text.indexOf("=");
-  const name = (equals < 0 ? text : text.slice(0, equals)).trimEnd();
-  const bare = /^([A-Za-z0-9_]+)/.exec(text)?.[1] ?? "";
-  const option = bare.startsWith("CONFIG_") ? bare : `CONFIG_${bare}`;
-
-  if (equals < 0) {
-    if (/^CONFIG_[A-Za-z0-9_]+\s+is\s+not\s+set\s*$/.test(text)) {
-      throw fail(1, `"is not set" belongs in a comment`, `Write "# ${bare} is not set".`);
-    }
-    const rest = /^[A-Za-z0-9_]+\s+(\S+)\s*$/.exec(text)?.[1];
+  if (equals < 0) throw noSetting(text, fail);
+  const name = text.slice(0, equals).trimEnd();
+  const value = text.slice(equals + 1).trim();
+  if (!/^[A-Za-z0-9_]+$/.test(name)) {
+    const inside = /\bCONFIG_[A-Za-z0-9_]+/.exec(name)?.[0];
     throw fail(
-      bare.length + 1,
-      'no "=" in this line',
-      bare === ""
-        ? 'Write "CONFIG_<NAME>=<value>", or start the line with "#" for a comment.'
-        : `Write "${option}=${rest ?? "y"}".`,
+      name.search(/[^A-Za-z0-9_]|$/) + 1,
+      `${quote(name)} is no option name`,
+      inside === undefined
+        ? "Option names are CONFIG_ and then letters, digits and underscores."
+        : `A line has one setting and nothing else, such as "${inside}=${shortened(value)}".`,
     );
   }
-  if (text[equals - 1] === " " || text[equals - 1] === "\t") {
-    throw fail(
-      name.length + 1,
-      'blank before "="',
-      `Write "${option}=${text.slice(equals + 1).trim()}".`,
-    );
+  if (equals > name.length) {
+    throw fail(name.length + 1, 'blank before "="', `Write "${withPrefix(name)}=${value}".`);
   }
   if (!/^CONFIG_[A-Za-z0-9_]+$/.test(name)) {
-    if (!/^[A-Za-z0-9_]+$/.test(name)) {
-      const column = /[^A-Za-z0-9_]/.exec(name);
-      throw fail(
-        (column?.index ?? 0) + 1,
-        `${quote(name)} is no option name`,
-        "Option names are CONFIG_ and then letters, digits and underscores.",
-      );
-    }
     throw fail(
       1,
       `${quote(name)} lacks the prefix CONFIG_`,
-      `Write "CONFIG_${name.replace(/^CONFIG_?/, "")}=${text.slice(equals + 1).trim()}".`,
+      `Write "${withPrefix(name)}=${shortened(value)}".`,
     );
   }
   return name;
+}
+
+/** The error of a line that is no comment and has no "=". */
+function noSetting(text: string, fail: Fail): FragmentError {
+  const [bare = ""] = /^[A-Za-z0-9_]*/.exec(text) ?? [];
+  if (/^CONFIG_[A-Za-z0-9_]+\s+is\s+not\s+set$/.test(text)) {
+    return fail(1, `"is not set" belongs in a comment`, `Write "# ${bare} is not set".`);
+  }
+  if (/^[.%]?\s*(?:include|source|import)\b/.test(text)) {
+    return fail(1, 'no "=" in this line', NO_INCLUDE);
+  }
+  // Only what looks like an option is taken for one: "KCOV", "KCOV y", not "Using .config as base".
+  const meant = /^(?:CONFIG_\w+|[A-Z0-9_]+)(?:\s+(\S+))?$/.exec(text);
+  const value = meant?.[1] ?? "y";
+  const column = bare.length + 1;
+  return fail(
+    column,
+    'no "=" in this line',
+    meant !== null && (isBareValue(value) || QUOTED.test(value))
+      ? `Write "${withPrefix(bare)}=${value}".`
+      : 'Write "CONFIG_<NAME>=<value>", or start the line with "#" for a comment.',
+  );
 }
 
 /** @param at Its column, from 1. */
@@ -245,16 +295,16 @@ function parseValue(name: string, value: string, at: number, fail: Fail): string
     throw fail(
       at + closed[0].length,
       "text after the string",
-      `Write ${name}=${closed[0]}; comments have lines of their own.`,
+      `Write ${name}=${shortened(closed[0])}; comments have lines of their own.`,
     );
   }
-  if (TRISTATE.test(value) || NUMBER.test(value)) return value;
+  if (isBareValue(value)) return value;
 
   const [word = ""] = value.split(/\s/);
-  if (word !== value && (TRISTATE.test(word) || NUMBER.test(word))) {
+  if (word !== value && isBareValue(word)) {
     throw fail(
       at + word.length,
-      value.trim() === word ? "blank at the end of the line" : "text after the value",
+      "text after the value",
       `Write "${name}=${word}"; comments have lines of their own.`,
     );
   }
@@ -266,16 +316,10 @@ function valueHint(name: string, value: string): string {
   if (["y", "yes", "true", "on"].includes(lower)) return `"${name}=y"`;
   if (["m", "mod", "module"].includes(lower)) return `"${name}=m"`;
   if (["n", "no", "false", "off"].includes(lower)) return `"# ${name} is not set" or "${name}=n"`;
-  if (/^-?0+[0-9]+$/.test(lower)) {
-    return `"${name}=${
-      lower.replace(/^(-?)0+(?=[0-9])/, "$1")
-    }" (Kconfig takes no leading zeros), or 0x for hex`;
-  }
-  if (/^[0-9a-f]+$/.test(lower)) return `"${name}=0x${lower}" for a hex number`;
   if (/^'.*'$/.test(value)) return `${name}="${value.slice(1, -1)}" with double quotes`;
   return `y, m or n, a number such as 64 or 0x80, or a string in quotes: ${name}="…"`;
 }
 
 function quote(text: string): string {
-  return `"${text}"`;
+  return `"${shortened(text)}"`;
 }

@@ -23,21 +23,14 @@
  * (symbolDumpKconfig() in tasks/core/kconfig/symbol_dump.ts). "settled" in the header says that the
  * environment was right: the .config is what olddefconfig would write.
  *
- * Versions. 6.12 is the oldest tree with these structures (symbol::menus, choice members as a list
- * of the choice's menu, symbol hash table in internal.h). Later trees were compared by their
- * headers: expr.h gained menu::type and SYMBOL_TRANS ("transitional" symbols, dumped as such below),
- * lkc.h changed menu_add_entry() and menu_add_dep() (`depends on A if B`), which are not used here.
+ * Versions. What trees call by different names is in symbol_dump_tree.h; the program was run with
+ * 6.1, 6.12 and 7.3. Newer trees have SYMBOL_TRANS ("transitional" symbols, dumped as such below).
  */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <list.h>
-
-#include "internal.h"
-#include "lkc.h"
 
 #include "symbol_dump_expr.h"
 
@@ -115,9 +108,19 @@ static bool is_constant_no(const struct expr *e)
 	return e && e->type == E_SYMBOL && e->left.sym == &symbol_no;
 }
 
+/* The next entry of a menu tree, in order, below `root`; NULL after the last. */
+static struct menu *next_below(struct menu *entry, struct menu *root)
+{
+	if (entry->list)
+		return entry->list;
+	while (entry != root && !entry->next)
+		entry = entry->parent;
+	return entry == root ? NULL : entry->next;
+}
+
 static void put_choice(struct symbol *sym)
 {
-	struct menu *choice = sym_get_choice_menu(sym), *entry;
+	struct menu *choice = choice_of(sym), *entry;
 	const char *winner = NULL;
 	bool first = true;
 
@@ -128,11 +131,11 @@ static void put_choice(struct symbol *sym)
 	}
 	fputs("{\"prompt\":", out);
 	put_string(menu_get_prompt(choice));
-	put_position(choice->filename, choice->lineno);
+	put_position(file_of(choice), choice->lineno);
 	fputs(",\"members\":[", out);
-	menu_for_each_sub_entry(entry, choice) {
+	for (entry = choice->list; entry; entry = next_below(entry, choice)) {
 		/* Entries below a member's own submenu do not belong to the choice. */
-		if (!entry->sym || !entry->sym->name || sym_get_choice_menu(entry->sym) != choice)
+		if (!entry->sym || !entry->sym->name || choice_of(entry->sym) != choice)
 			continue;
 		fputs(first ? "{\"name\":" : ",{\"name\":", out);
 		first = false;
@@ -171,15 +174,15 @@ static void put_symbol(struct symbol *sym)
 
 	fputs(",\"definitions\":[", out);
 	first = true;
-	list_for_each_entry(menu, &sym->menus, link) {
-		const char *source = entry_source(menu->filename, menu->lineno);
+	each_definition(sym, prop, menu) {
+		const char *source = entry_source(file_of(menu), menu->lineno);
 
 		fputs(first ? "{\"source\":" : ",{\"source\":", out);
 		first = false;
 		put_string(source);
 		if (is_constant_no(sym->dir_dep.expr))
 			enqueue_words(source);
-		put_position(menu->filename, menu->lineno);
+		put_position(file_of(menu), menu->lineno);
 		putc('}', out);
 	}
 
@@ -189,7 +192,7 @@ static void put_symbol(struct symbol *sym)
 		fputs(first ? "{\"text\":" : ",{\"text\":", out);
 		first = false;
 		put_string(prop->text);
-		put_position(prop->filename, prop->lineno);
+		put_position(file_of(prop), prop->lineno);
 		put_key_string("value", tristate_text(expr_calc_value(prop->visible.expr)));
 		fputs(",\"condition\":", out);
 		put_expr(prop->visible.expr);
@@ -209,7 +212,7 @@ static void put_symbol(struct symbol *sym)
 		fprintf(out, "%s{\"active\":\"%s\"", first ? "" : ",",
 			tristate_text(expr_calc_value(prop->visible.expr)));
 		first = false;
-		put_position(prop->filename, prop->lineno);
+		put_position(file_of(prop), prop->lineno);
 		fputs(",\"default\":", out);
 		put_expr(prop->expr);
 		fputs(",\"condition\":", out);
@@ -228,7 +231,7 @@ static void put_symbol(struct symbol *sym)
 		put_operand(prop->expr->left.sym);
 		fputs(",\"high\":", out);
 		put_operand(prop->expr->right.sym);
-		put_position(prop->filename, prop->lineno);
+		put_position(file_of(prop), prop->lineno);
 		putc('}', out);
 		enqueue_expr(prop->expr);
 	}
@@ -275,9 +278,10 @@ static void put_names(void)
 {
 	struct symbol *sym;
 	bool first = true;
+	int i;
 
 	fputs("{\"names\":[", out);
-	for_all_symbols(sym) {
+	each_symbol(i, sym) {
 		if (!sym->name || sym->flags & SYMBOL_CONST || sym->type == S_UNKNOWN)
 			continue;
 		if (!first)

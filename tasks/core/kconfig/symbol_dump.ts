@@ -193,6 +193,28 @@ export interface SymbolDump {
   /** Every option of this kernel and architecture, without prefix, in no order. */
   readonly names: readonly string[];
   readonly symbols: ReadonlyMap<string, KconfigSymbol>;
+  /** Where Kconfig files that the parser has not read define symbols that it does not know. */
+  readonly elsewhere: ReadonlyMap<string, readonly Position[]>;
+}
+
+/** The words of grep that finds definitions of these symbols below the current folder. */
+export function definitionsArgv(names: readonly string[]): string[] {
+  const pattern = `^[[:space:]]*(menu)?config[[:space:]]+(${names.join("|")})[[:space:]]*$`;
+  // The parser's own tests define symbols as well, and so does what editors and patch(1) leave.
+  const unread = ["--exclude-dir=kconfig", "--exclude=*~", "--exclude=*.orig", "--exclude=*.rej"];
+  return ["grep", "-RnE", pattern, "--include=Kconfig*", ...unread, "."];
+}
+
+/** Reads what that grep printed: of each symbol the places of its definitions, sorted. */
+export function parseDefinitions(text: string): Map<string, Position[]> {
+  const places = new Map<string, Position[]>();
+  for (const line of text.split("\n").sort()) {
+    const found = /^\.\/(.+?):([0-9]+):\s*(?:menu)?config\s+(\w+)\s*$/.exec(line);
+    if (found === null) continue;
+    const [, file, number, name] = found as unknown as [string, string, string, string];
+    places.set(name, [...places.get(name) ?? [], { file, line: Number(number) }]);
+  }
+  return places;
 }
 
 /**
@@ -232,6 +254,7 @@ export function parseSymbolDump(text: string): SymbolDump {
     compilerVersion: String(head.compilerVersion ?? ""),
     names,
     symbols,
+    elsewhere: new Map(),
   };
 }
 

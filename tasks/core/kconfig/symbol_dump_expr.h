@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "internal.h"
-#include "lkc.h"
+#include "symbol_dump_tree.h"
 
 static FILE *out;
 
@@ -111,7 +110,10 @@ static void enqueue_expr(struct expr *e)
 		enqueue_expr(e->left.expr);
 		break;
 	case E_SYMBOL:
-		enqueue(e->left.sym);
+		if (choice_prompt(e->left.sym))
+			enqueue_expr(choice_prompt(e->left.sym)->visible.expr);
+		else
+			enqueue(e->left.sym);
 		break;
 	case E_EQUAL:
 	case E_UNEQUAL:
@@ -199,7 +201,10 @@ static void put_expr(struct expr *e)
 		fputs("]}", out);
 		break;
 	case E_SYMBOL:
-		put_operand(e->left.sym);
+		if (choice_prompt(e->left.sym) && choice_prompt(e->left.sym)->visible.expr)
+			put_expr(choice_prompt(e->left.sym)->visible.expr);
+		else
+			put_operand(e->left.sym);
 		break;
 	case E_EQUAL:
 		put_comparison("=", e);

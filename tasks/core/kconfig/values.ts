@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 /** Values of options as they stand in a .config. */
 
-export const TRISTATE = /^[ymn]$/;
-// What the kernel takes for int (sym_string_valid: no leading zeros) and hex (0x is optional on
-// reading, but without it a hex number cannot be told from a decimal one or from a word).
-export const NUMBER = /^(?:-?(?:0|[1-9][0-9]*)|0[xX][0-9a-fA-F]+)$/;
+const TRISTATE = /^[ymn]$/;
+// What the kernel takes for an int or a hex option, whose 0x may be missing (sym_string_valid()).
+// Which of both it is, is known once the tree is: ff and 007 are right for hex alone.
+const NUMBER = /^(?:-?[0-9]+|(?:0[xX])?[0-9a-fA-F]+)$/;
 export const HEX = /^0[xX][0-9a-fA-F]+$/;
 export const QUOTED = /^"(?:[^"\\]|\\.)*"$/;
+
+/** Whether some option can have a value that stands there without quotes. */
+export function isBareValue(value: string): boolean {
+  return TRISTATE.test(value) || NUMBER.test(value);
+}
 
 /**
  * Whether two values mean the same: hex by number (0x0A and 0xa), strings after unescaping, else

@@ -4,7 +4,7 @@
  * (symbol_dump.ts) into an explanation.
  */
 import type { Explanation, Objection } from "./explanation.ts";
-import { configLine, type FragmentLine, placeOf } from "./fragment.ts";
+import { configLine, type FragmentLine, placeOf, shortened } from "./fragment.ts";
 import { type Dropped } from "./kconfig.ts";
 import { nearestNames } from "./near_names.ts";
 import { type Origins, SymbolOrigins } from "./origins.ts";
@@ -22,6 +22,7 @@ import {
   formatExpression,
   type KconfigSymbol,
   level,
+  type Position,
   position,
   type SymbolDump,
   symbolName,
@@ -47,8 +48,8 @@ export function explainDropped(dropped: Dropped, dump: SymbolDump, origins: Orig
   return {
     option: request.option,
     cause: objection.cause,
-    summary: `${configLine(request.option, request.value)} asked by ${placeOf(request)} ` +
-      `is not in the final .config (found: ${is}): ${objection.brief}`,
+    summary: `${shortened(request.text)} asked by ${placeOf(request)} ` +
+      `is not in the final .config (found: ${shortened(is)}): ${objection.brief}`,
     details: lines,
     add: [...new Set(objection.add)],
     advice: [...new Set(objection.advice)],
@@ -89,11 +90,13 @@ class Explainer {
 
   #noSuchOption(name: string, symbol: KconfigSymbol | undefined): Objection {
     const version = this.#dump.kernelVersion;
+    const elsewhere = this.#dump.elsewhere.get(name) ?? [];
+    if (elsewhere.length > 0) return this.#ofOtherArchitectures(name, elsewhere);
     const near = nearestNames(name, this.#dump.names);
     const reasons = [
       symbol?.mentioned
-        ? leaf(`Kconfig files mention ${name}, but none for this architecture defines it.`)
-        : leaf(`No Kconfig file of ${version} for this architecture defines ${name}.`),
+        ? leaf(`Kconfig files of ${version} mention ${name}, but none defines it.`)
+        : leaf(`No Kconfig file of ${version} defines ${name}.`),
     ];
     if (near.length > 0) reasons.push(leaf(`There is: ${near.join(", ")}`));
     return {
@@ -104,6 +107,24 @@ class Explainer {
       advice: [
         "correct the name, take the line out, or use it with a kernel (or series) that has it.",
       ],
+    };
+  }
+
+  /** Kconfig files of the tree define it, and this architecture reads none of them. */
+  #ofOtherArchitectures(name: string, places: readonly Position[]): Objection {
+    const folders = places.map(({ file }) => /^arch\/([^/]+)\//.exec(file)?.[1]);
+    const owners = [...new Set(folders.flatMap((folder) => folder ?? []))];
+    const known = owners.length === places.length;
+    return {
+      cause: "no-such-option",
+      brief: known
+        ? `it is an option of another architecture (${briefly(owners)})`
+        : "no Kconfig file that this architecture reads defines it",
+      reasons: places.slice(0, MAX_SHOWN).map((place) =>
+        leaf(`${name} is defined in ${position(place)}, which this architecture does not read.`)
+      ),
+      add: [],
+      advice: ["take the line out."],
     };
   }
 
@@ -332,7 +353,7 @@ function dependencyObjection(unmet: Reason): Objection {
 }
 
 function takeOut(request: FragmentLine): string {
-  return `take \`${request.text}\` out of ${placeOf(request)}.`;
+  return `take \`${shortened(request.text)}\` out of ${placeOf(request)}.`;
 }
 
 /** strtoll() as sym_string_within_range() uses it: hex options need no 0x. */

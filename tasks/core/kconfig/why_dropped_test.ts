@@ -137,10 +137,10 @@ Deno.test("explainDropped() suggests names when the option does not exist", () =
   assert.match(why.details.join("\n"), /There is: KCOV, KCOV_ENABLE_COMPARISONS, /);
 });
 
-Deno.test("explainDropped() tells another architecture's option from an unknown one", () => {
+Deno.test("explainDropped() tells an option that is only mentioned from an unknown one", () => {
   assert.match(
     explain(CHOICE, "CONFIG_ARM64=y\n").details.join("\n"),
-    /Kconfig files mention ARM64, but none for this architecture defines it/,
+    /Kconfig files of 6\.12\.117 mention ARM64, but none defines it/,
   );
 });
 

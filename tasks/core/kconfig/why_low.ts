@@ -54,6 +54,9 @@ export class WhyLow {
     // A bool that depends on m can be y.
     const needed = symbol.type === "tristate" ? want : "m";
     if (level(depends.value) >= level(needed)) return null;
+    // A symbol that is defined twice, once without condition, keeps the other's as its dependency
+    // (CPU_MITIGATIONS); what it can be set to is told by its prompts.
+    if (symbol.prompts.length > 0 && level(symbol.visible) >= level(needed)) return null;
     const text = `${symbol.symbol} depends on ${formatExpression(depends)} ` +
       `(${position(symbol)}) -- ${depends.value === "n" ? "unmet" : `is ${depends.value}`}`;
     if (depends.op === "const") return this.#constant(symbol, [...path, symbol.symbol]);
