@@ -44,7 +44,7 @@ import { findBuildFailure, isNoFaultOfSource, makeError } from "../core/build/bu
 import { featureProbeArgv } from "../core/matrix/requirements.ts";
 import { ioctlFeatures, optionFeatures } from "../core/model/features.ts";
 import { checkSource } from "../steps/cache_guard.ts";
-import { gateError } from "../steps/config_gate.ts";
+import { formatUnknownOffs, gateError, unknownOffs } from "../steps/config_gate.ts";
 import { checkRoom } from "../steps/free_room.ts";
 import { dropOtherToolchain } from "../steps/build_store.ts";
 import { type CompilerCache, compilerCache, throughCache } from "../steps/compiler_cache.ts";
@@ -284,8 +284,11 @@ async function makeConfig(
   await host.fs.writeText(`${buildDir}/.config`, overlayDotConfig(tiny, request));
   await mustMake(make, ["olddefconfig"], cache, host);
   const dotConfig = await host.fs.readText(`${buildDir}/.config`);
-  const dropped = findDropped(request, parseDotConfig(dotConfig));
+  const values = parseDotConfig(dotConfig);
+  const dropped = findDropped(request, values);
   if (dropped.length > 0) throw await gateError(make, request, tiny, dropped, paths, host);
+  const unknown = await unknownOffs(make.source, request, values, host);
+  if (unknown.length > 0) host.log("notice", formatUnknownOffs(unknown));
   const stamp: ConfigStamp = {
     identity,
     source: make.source.digest,

@@ -4,6 +4,9 @@ import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { type Dropped, type MergedRequest, parseDotConfig } from "../core/kconfig/kconfig.ts";
+import { type FragmentLine, placeOf } from "../core/kconfig/fragment.ts";
+import { similarNames } from "../core/kconfig/near_names.ts";
+import { briefly } from "../core/kconfig/reason.ts";
 import { formatExplanation } from "../core/kconfig/explanation.ts";
 import { originsOf } from "../core/kconfig/origins.ts";
 import {
@@ -87,9 +90,44 @@ async function withPlacesElsewhere(
   source: MakeRequest["source"],
   host: Host,
 ): Promise<SymbolDump> {
-  const names = dropped.map((one) => symbolName(one.request.option))
-    .filter((name) => !dump.symbols.get(name)?.defined);
-  if (names.length === 0) return dump;
-  const { stdout } = await host.run({ argv: definitionsArgv(names), cwd: source.path });
+  const isKnown = ({ request }: Dropped) => dump.symbols.get(symbolName(request.option))?.defined;
+  if (dropped.every(isKnown)) return dump;
+  const { stdout } = await host.run({ argv: definitionsArgv(), cwd: source.path });
   return { ...dump, elsewhere: parseDefinitions(stdout) };
+}
+
+/** A request to switch off what this tree does not have, and what may have been meant. */
+export interface UnknownOff {
+  readonly request: FragmentLine;
+  /** Options of the tree; at least one. */
+  readonly similar: readonly string[];
+}
+
+/**
+ * Requests to switch off what no Kconfig file of the tree defines, but something of a similar name.
+ * They are met, and what was meant may be on: it was misspelt, or has another name in this kernel.
+ */
+export async function unknownOffs(
+  source: MakeRequest["source"],
+  request: MergedRequest,
+  dotConfig: ReadonlyMap<string, string>,
+  host: Host,
+): Promise<UnknownOff[]> {
+  const absent = request.lines.filter((line) => line.value === "n" && !dotConfig.has(line.option));
+  if (absent.length === 0) return [];
+  const { stdout } = await host.run({ argv: definitionsArgv(), cwd: source.path });
+  const defined = parseDefinitions(stdout);
+  const names = [...defined.keys()];
+  return absent.filter((line) => !defined.has(symbolName(line.option))).flatMap((request) => {
+    const similar = similarNames(symbolName(request.option), names);
+    return similar.length === 0 ? [] : [{ request, similar }];
+  });
+}
+
+/** What is said of them. */
+export function formatUnknownOffs(offs: readonly UnknownOff[]): string {
+  const each = offs.map(({ request, similar }) =>
+    `${request.option} of ${placeOf(request)} (there is ${briefly(similar)})`
+  );
+  return `switched off, but no option of this kernel: ${briefly(each)}`;
 }

@@ -84,13 +84,14 @@ Deno.test("parseDefinitions() reads what the grep of definitionsArgv() prints", 
     await Deno.writeTextFile(`${cwd}/Kconfig.x`, "menuconfig AB\nconfig ABC\n\tconfig\tCD\n");
     await Deno.writeTextFile(`${cwd}/scripts/kconfig/tests/Kconfig`, "config AB\n");
     await Deno.writeTextFile(`${cwd}/x.c`, "config AB\n");
-    const [program = "", ...args] = definitionsArgv(["AB", "CD", "EF"]);
+    const [program = "", ...args] = definitionsArgv();
     return new TextDecoder().decode(
       (await new Deno.Command(program, { args, cwd }).output()).stdout,
     );
   });
   assert.deepEqual([...parseDefinitions(text)], [
     ["AB", [{ file: "Kconfig.x", line: 1 }]],
+    ["ABC", [{ file: "Kconfig.x", line: 2 }]],
     ["CD", [{ file: "Kconfig.x", line: 3 }]],
   ]);
 });
@@ -179,5 +180,62 @@ Deno.test("choices of older parsers are explained like those of newer ones", () 
   assert.deepEqual(why.advice, [
     "keep only one of `CONFIG_KERNEL_XZ=y` (configs/x.config:2) and " +
     "`CONFIG_KERNEL_GZIP=y` (configs/x.config:1).",
+  ]);
+});
+
+/** Symbols of a small Kconfig text, written by hand: BUS=m and ARM are asked for or needed. */
+const SMALL = (() => {
+  const symbol = (name: string, value: string, more: Record<string, unknown>) => ({
+    symbol: name,
+    defined: true,
+    type: "tristate",
+    value,
+    written: true,
+    visible: "y",
+    definitions: [{ file: "Kconfig", line: 1, source: null }],
+    prompts: [{ file: "Kconfig", line: 2, text: name, value: "y", condition: null }],
+    ...more,
+  });
+  const is = (name: string, value: string) => ({ op: "symbol", name, value });
+  const hidden = (depends: unknown, dependsValue: string) => ({
+    depends,
+    dependsValue,
+    visible: dependsValue,
+    prompts: [{ file: "Kconfig", line: 2, text: "", value: dependsValue, condition: depends }],
+  });
+  const both = { op: "and", value: "n", args: [is("ARM", "n"), is("CLOCK", "n")] };
+  return [
+    { symbolDump: 1, settled: true, kernelVersion: "7.0.0" },
+    { names: ["BUS", "DRIVER", "TEGRA", "CLOCK", "OLD", "NEW"] },
+    symbol("BUS", "m", {}),
+    symbol("DRIVER", "m", hidden(is("BUS", "m"), "m")),
+    symbol("CLOCK", "n", {}),
+    symbol("TEGRA", "n", hidden(both, "n")),
+    { symbol: "ARM", defined: false, type: "unknown", value: "n" },
+    symbol("OLD", "n", { type: "bool", prompts: [], transitional: true, heirs: ["NEW"] }),
+    { end: 6 },
+  ].map((line) => JSON.stringify(line)).join("\n");
+})();
+
+Deno.test("what a fragment keeps at m is to be replaced, not asked for once more", () => {
+  const why = explain(SMALL, "CONFIG_BUS=m\nCONFIG_DRIVER=y\n", "CONFIG_BUS=m\nCONFIG_DRIVER=m\n");
+  assert.deepEqual(why.details.slice(1), ["    BUS=m, asked by configs/x.config:1"]);
+  assert.deepEqual(why.add, []);
+  assert.deepEqual(why.advice, ["replace `CONFIG_BUS=m` of configs/x.config:1 by `CONFIG_BUS=y`."]);
+});
+
+Deno.test("where one of several dependencies cannot be met, the others are not asked for", () => {
+  const why = explain(SMALL, "CONFIG_TEGRA=m\n");
+  assert.match(
+    why.summary,
+    /unmet dependency, ARM is not an option of this kernel and architecture$/,
+  );
+  assert.deepEqual([why.add, why.advice], [[], []]);
+  assert.match(why.instead.join(), /nothing that a fragment can set helps/);
+});
+
+Deno.test("an old name that the kernel carries over is told with the new one", () => {
+  assert.deepEqual(explain(SMALL, "CONFIG_OLD=y\n").advice, [
+    "write `CONFIG_NEW=y` in place of `CONFIG_OLD=y`.",
   ]);
 });

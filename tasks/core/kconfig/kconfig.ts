@@ -132,7 +132,7 @@ export function findDropped(
 ): Dropped[] {
   return merged.lines.flatMap((request) => {
     const found = dotConfig.get(request.option);
-    // A hex option may be asked for without 0x; a .config always has it.
+    // A hex option may be asked for without 0x, and make writes it either way.
     const met = found === undefined ? request.value === "n" : sameValue(request.value, found) ||
       HEX.test(found) && sameValue(`0x${request.value}`, found);
     return met ? [] : [{ request, found }];

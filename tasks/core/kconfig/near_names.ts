@@ -3,10 +3,11 @@
 import { distance } from "fastest-levenshtein";
 
 /**
- * Option names near to a misspelt or foreign one, best first, at most six. Letters count as equal in
- * both sizes. Renaming mostly puts a word in front (RETPOLINE, MITIGATION_RETPOLINE) or takes it away.
+ * Options that a misspelt name may mean, or that it may have become, best first. Letters count as
+ * equal in both sizes; renaming mostly puts a word in front (RETPOLINE, MITIGATION_RETPOLINE) or
+ * takes it away.
  */
-export function nearestNames(wanted: string, names: readonly string[]): string[] {
+export function similarNames(wanted: string, names: readonly string[]): string[] {
   const name = wanted.toUpperCase();
   const limit = Math.max(1, Math.floor(name.length / 4));
   const close = names
@@ -19,11 +20,17 @@ export function nearestNames(wanted: string, names: readonly string[]): string[]
       candidate.endsWith(`_${name}`) || name.endsWith(`_${candidate}`) && candidate.length > 5
     )
     .sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+  return [...new Set([...close, ...renamed])];
+}
+
+/** Those, and relatives of a name that does not exist: at most six. */
+export function nearestNames(wanted: string, names: readonly string[]): string[] {
+  const name = wanted.toUpperCase();
   const [family = name] = name.split("_");
   const relatives = names
     .filter((candidate) => candidate === family || candidate.startsWith(`${family}_`))
     .sort();
   // A family of hundreds (USB, SND) says nothing.
   const kin = relatives.length <= 12 ? relatives : [];
-  return [...new Set([...close, ...renamed, ...kin])].slice(0, 6);
+  return [...new Set([...similarNames(name, names), ...kin])].slice(0, 6);
 }

@@ -11,6 +11,8 @@ export interface Reason {
   /** Fragment lines that would remove it, in the order in which they depend on each other. */
   readonly add: readonly string[];
   readonly advice: readonly string[];
+  /** Nothing that a fragment can say removes it, whatever becomes of what stands beside it. */
+  readonly hopeless?: boolean | undefined;
   /** What the chain below ends in, for the summary. */
   readonly leaf: { readonly cause: "depends" | "probe"; readonly briefs: readonly string[] };
 }
@@ -23,22 +25,31 @@ export function leaf(text: string): Reason {
   return { text, children: [], add: [], advice: [], leaf: { cause: "depends", briefs: [text] } };
 }
 
+/** A finding that rests on nothing else, and that nothing in a fragment removes. */
+export function hopeless(text: string): Reason {
+  return { ...leaf(text), hopeless: true };
+}
+
 /** One that rests on others, and goes away with them. */
 export function branch(text: string, children: readonly Reason[]): Reason {
   return { text, children, ...combine(children) };
 }
 
-/** All of these reasons stand: all their remedies are needed. */
-export function combine(reasons: readonly Reason[]): Pick<Reason, "add" | "advice" | "leaf"> {
+/** All of these reasons stand: all their remedies are needed, and one without hope is enough. */
+export function combine(
+  reasons: readonly Reason[],
+): Pick<Reason, "add" | "advice" | "hopeless" | "leaf"> {
   // A probe is the hardest of all obstacles, so it is what the summary names.
   const probes = reasons.filter((reason) => reason.leaf.cause === "probe");
-  const leaves = (probes.length > 0 ? probes : reasons).map((reason) => reason.leaf);
+  const lost = reasons.filter((reason) => reason.hopeless);
+  const hardest = probes.length > 0 ? probes : lost.length > 0 ? lost : reasons;
   return {
-    add: reasons.flatMap((reason) => reason.add),
-    advice: reasons.flatMap((reason) => reason.advice),
+    add: lost.length > 0 ? [] : reasons.flatMap((reason) => reason.add),
+    advice: lost.length > 0 ? [] : reasons.flatMap((reason) => reason.advice),
+    hopeless: lost.length > 0,
     leaf: {
       cause: probes.length > 0 ? "probe" : "depends",
-      briefs: [...new Set(leaves.flatMap((one) => one.briefs))],
+      briefs: [...new Set(hardest.flatMap((one) => one.leaf.briefs))],
     },
   };
 }

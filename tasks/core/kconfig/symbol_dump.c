@@ -152,6 +152,32 @@ static void put_choice(struct symbol *sym)
 	putc('}', out);
 }
 
+#ifdef SYMBOL_TRANS
+/* An old name is carried over by the default of the new one: `default OLD`, `default y if OLD`. */
+static void put_heirs(struct symbol *old)
+{
+	struct property *prop;
+	struct symbol *sym;
+	bool first = true;
+	int i;
+
+	fputs(",\"transitional\":true,\"heirs\":[", out);
+	each_symbol(i, sym) {
+		for_all_defaults(sym, prop) {
+			if (!sym->name || (!expr_contains_symbol(prop->expr, old) &&
+					   !expr_contains_symbol(prop->visible.expr, old)))
+				continue;
+			if (!first)
+				putc(',', out);
+			first = false;
+			put_string(sym->name);
+			break;
+		}
+	}
+	putc(']', out);
+}
+#endif
+
 static void put_symbol(struct symbol *sym)
 {
 	struct property *prop;
@@ -169,7 +195,7 @@ static void put_symbol(struct symbol *sym)
 	put_key_string("visible", tristate_text(sym->visible));
 #ifdef SYMBOL_TRANS
 	if (sym->flags & SYMBOL_TRANS)
-		fputs(",\"transitional\":true", out);
+		put_heirs(sym);
 #endif
 
 	fputs(",\"definitions\":[", out);

@@ -147,6 +147,8 @@ export interface KconfigSymbol {
   /** The most that a .config can set it to; n: what a .config says is ignored. */
   readonly visible: Tristate;
   readonly transitional?: boolean;
+  /** Of a transitional one: whose defaults name it, mostly the option that replaces it. */
+  readonly heirs?: readonly string[];
   /** `source`: the entry's lines in the Kconfig file, with macros unexpanded, without its help. */
   readonly definitions: readonly (Position & { readonly source: string | null })[];
   /** `condition` includes the dependencies. */
@@ -193,21 +195,21 @@ export interface SymbolDump {
   /** Every option of this kernel and architecture, without prefix, in no order. */
   readonly names: readonly string[];
   readonly symbols: ReadonlyMap<string, KconfigSymbol>;
-  /** Where Kconfig files that the parser has not read define symbols that it does not know. */
+  /** Where Kconfig files define symbols, read by the parser or not; empty where nobody looked. */
   readonly elsewhere: ReadonlyMap<string, readonly Position[]>;
 }
 
-/** The words of grep that finds definitions of these symbols below the current folder. */
-export function definitionsArgv(names: readonly string[]): string[] {
-  const pattern = `^[[:space:]]*(menu)?config[[:space:]]+(${names.join("|")})[[:space:]]*$`;
+/** The words of grep that finds every definition of a symbol below the current folder. */
+export function definitionsArgv(): string[] {
+  const pattern = "^[[:space:]]*(menu)?config[[:space:]]+[A-Za-z0-9_]+[[:space:]]*$";
   // The parser's own tests define symbols as well, and so does what editors and patch(1) leave.
   const unread = ["--exclude-dir=kconfig", "--exclude=*~", "--exclude=*.orig", "--exclude=*.rej"];
   return ["grep", "-RnE", pattern, "--include=Kconfig*", ...unread, "."];
 }
 
 /** Reads what that grep printed: of each symbol the places of its definitions, sorted. */
-export function parseDefinitions(text: string): Map<string, Position[]> {
-  const places = new Map<string, Position[]>();
+export function parseDefinitions(text: string): Map<string, readonly Position[]> {
+  const places = new Map<string, readonly Position[]>();
   for (const line of text.split("\n").sort()) {
     const found = /^\.\/(.+?):([0-9]+):\s*(?:menu)?config\s+(\w+)\s*$/.exec(line);
     if (found === null) continue;

@@ -132,7 +132,7 @@ class Explainer {
   #tooLow(request: FragmentLine, symbol: KconfigSymbol): Objection {
     const name = symbol.symbol;
     const want = request.value as Tristate;
-    if (symbol.transitional) return transitional(name);
+    if (symbol.transitional) return transitional(symbol, request);
     const unmet = this.#low.unmetDependencies(symbol, want, []);
     if (unmet !== null) return dependencyObjection(unmet);
     if (symbol.prompts.length === 0) {
@@ -159,7 +159,7 @@ class Explainer {
   #tooHigh(request: FragmentLine, symbol: KconfigSymbol): Objection {
     const name = symbol.symbol;
     const want = request.value as Tristate;
-    if (symbol.transitional) return transitional(name);
+    if (symbol.transitional) return transitional(symbol, request);
     const selectors = symbol.selectedBy.filter((term) => level(term.value) > level(want));
     if (selectors.length > 0) {
       const reasons = selectors.slice(0, MAX_SHOWN).map((term) =>
@@ -216,7 +216,7 @@ class Explainer {
   /** An int, hex or string with another value. */
   #otherValue(request: FragmentLine, symbol: KconfigSymbol): Objection {
     const name = symbol.symbol;
-    if (symbol.transitional) return transitional(name);
+    if (symbol.transitional) return transitional(symbol, request);
     const unmet = this.#low.unmetDependencies(symbol, "y", []);
     if (unmet !== null && symbol.visible === "n") return dependencyObjection(unmet);
     if (symbol.prompts.length === 0) return this.#noPrompt(symbol, request);
@@ -327,13 +327,20 @@ class Explainer {
   }
 }
 
-function transitional(name: string): Objection {
+function transitional({ symbol, heirs = [] }: KconfigSymbol, request: FragmentLine): Objection {
+  const names = heirs.map((heir) => `\`${configLine(`CONFIG_${heir}`, request.value)}\``);
   return {
     cause: "no-prompt",
-    brief: `${name} is an old name that this kernel only carries over`,
-    reasons: [leaf(`${name} is marked transitional: read from old .config files, never written.`)],
+    brief: `${symbol} is an old name that this kernel only carries over`,
+    reasons: [
+      leaf(`${symbol} is marked transitional: read from old .config files, never written.`),
+    ],
     add: [],
-    advice: ["ask for the option that replaces it."],
+    advice: [
+      names.length === 0
+        ? "ask for the option that replaces it."
+        : `write ${briefly(names)} in place of \`${shortened(request.text)}\`.`,
+    ],
   };
 }
 

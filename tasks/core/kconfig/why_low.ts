@@ -11,6 +11,7 @@ import {
   combine,
   cost,
   HOPELESS,
+  hopeless,
   leaf,
   MAX_SHOWN,
   memberNames,
@@ -136,7 +137,7 @@ export class WhyLow {
       case "symbol":
         return [this.symbolLow(expression.name, want, path)];
       case "const":
-        return [leaf(`the constant ${expression.value} (a macro, or written so in Kconfig)`)];
+        return [hopeless(`the constant ${expression.value} (a macro, or written so in Kconfig)`)];
       case "unknown":
         return [leaf(`a condition of a kind that this tool does not know is ${expression.value}`)];
       default:
@@ -165,8 +166,7 @@ export class WhyLow {
     return {
       text: `${formatExpression(expression)} -- one of these is needed`,
       children,
-      add: both.add,
-      advice: both.advice,
+      ...both,
       leaf: best.cost < HOPELESS
         ? both.leaf
         : { cause: both.leaf.cause, briefs: [`${formatExpression(expression)} does not hold`] },
@@ -226,7 +226,7 @@ export class WhyLow {
       const both = combine(hidden);
       return result([...both.add, unset], [...both.advice], hidden);
     }
-    return result([], [], [follows(symbol, this.#origins)]);
+    return { ...result([], [], [follows(symbol, this.#origins)]), hopeless: true };
   }
 
   #comparison(
@@ -283,27 +283,31 @@ export class WhyLow {
       return simple(`${name}=${this.#origins.value(name)}`, [], []);
     }
     if (!symbol.defined) {
-      return simple(`${name} is not an option of this kernel and architecture`, [], []);
+      return hopeless(`${name} is not an option of this kernel and architecture`);
     }
-    const asker = this.#origins.asked(name, "n");
+    const asker = this.#origins.asked(name, "n") ??
+      (want === "y" ? this.#origins.asked(name, "m") : undefined);
+    // A second line for what a fragment says already would contradict it.
+    const [add, advice]: [string[], string[]] = asker === undefined
+      ? [[line], []]
+      : [[], [`replace \`${asker.text}\` of ${placeOf(asker)} by \`${line}\`.`]];
     const unmet = this.unmetDependencies(symbol, want, path);
     if (unmet !== null) {
+      // After its dependencies it still has to be set itself, where a fragment can do that.
+      const itself = unmet.add.length > 0 && symbol.prompts.length > 0;
       return {
+        ...unmet,
         text: `${name}=${symbol.value}`,
         children: [
           ...(asker === undefined ? [] : [leaf(`${asker.text} is asked by ${placeOf(asker)}`)]),
           unmet,
         ],
-        // After its dependencies it still has to be set itself, where a fragment can do that.
-        add: unmet.add.length > 0 && symbol.prompts.length > 0 ? [...unmet.add, line] : unmet.add,
-        advice: unmet.advice,
-        leaf: unmet.leaf,
+        add: itself ? [...unmet.add, ...add] : unmet.add,
+        advice: itself ? [...unmet.advice, ...advice] : unmet.advice,
       };
     }
     if (asker !== undefined && symbol.visible !== "n") {
-      return simple(`${name}=n, asked by ${placeOf(asker)}`, [], [
-        `replace \`${asker.text}\` of ${placeOf(asker)} by \`${line}\`.`,
-      ]);
+      return simple(`${name}=${symbol.value}, asked by ${placeOf(asker)}`, add, advice);
     }
     if (symbol.prompts.length === 0) return this.promptless(symbol, want, path);
     if (level(symbol.visible) < level(symbol.type === "tristate" ? want : "m")) {
@@ -383,6 +387,7 @@ export class WhyLow {
       children: ways.slice(0, MAX_SHOWN),
       add: best?.add ?? [],
       advice: best?.advice ?? [],
+      hopeless: best === undefined || best.hopeless,
       // The summary names the far end of the best way, unless that end is "one of many".
       leaf: best !== undefined && best.children.length > 0 &&
           (best.leaf.cause === "probe" || cost([best]) < HOPELESS)
