@@ -16,6 +16,7 @@ import type {
 import type { Paths } from "../core/model/paths.ts";
 import { withKernelLock } from "./cell_stages.ts";
 import { failureFrom, KmatrixError } from "../core/model/errors.ts";
+import { kconfigSymbols } from "../steps/kconfig_symbols.ts";
 import { kernelTree } from "../steps/kernel_tree.ts";
 import { parseAllowList } from "../core/console/allow_list.ts";
 import { globMatcher, splitCellId } from "../core/model/cells.ts";
@@ -181,16 +182,6 @@ async function kconfigNames(
     );
     return null;
   }
-}
-
-/** Every symbol that the Kconfig files of a tree define, without CONFIG_. */
-export async function kconfigSymbols(tree: string, host: Host): Promise<ReadonlySet<string>> {
-  const pattern = "^[[:space:]]*(menu)?config[[:space:]]+[A-Za-z0-9_]+";
-  // What editors and patch(1) leave beside a file is read by nobody.
-  const leftovers = ["--exclude=*~", "--exclude=*.orig", "--exclude=*.rej"];
-  const argv = ["grep", "-RhoE", pattern, "--include=Kconfig*", ...leftovers, tree];
-  const { stdout } = await host.run({ argv });
-  return new Set(stdout.split("\n").map((line) => line.trim().split(/\s+/).at(-1)!));
 }
 
 /** Options that a cell wants to be on and that are none of these symbols. */

@@ -2,11 +2,10 @@
 import assert from "node:assert/strict";
 import type { Host } from "../host/host.ts";
 import { DEFAULT_SETTINGS, type Settings, type Shard } from "../core/model/model.ts";
-import { kconfigSymbols, makePlan } from "./project.ts";
+import { makePlan } from "./project.ts";
 import { errorOf } from "../testing/errors.ts";
 import { FakeHost } from "../testing/fake_host.ts";
 import { sampleCell, sampleMatrix } from "../testing/samples.ts";
-import { withTempDir } from "../testing/temp_dir.ts";
 
 const MATRIX = sampleMatrix(sampleCell("k/a"), sampleCell("k/b"), sampleCell("k/b/smp4"));
 
@@ -43,17 +42,4 @@ Deno.test("makePlan() deals a shard, and says so when it has no cells", () => {
   assert.deepEqual(ids(2, 2), ["k/b", "k/b/smp4"]);
   const error = errorOf(() => ids(3, 3));
   assert.deepEqual([error.kind, error.id], ["no-match", "empty-shard"]);
-});
-
-Deno.test("kconfigSymbols() reads names behind a blank, a tab and several", async () => {
-  await withTempDir(async (dir) => {
-    const text = "config A\nmenuconfig\tB\n\tconfig   C\n\thelp\n\t  config_d is none\n";
-    await Deno.writeTextFile(`${dir}/Kconfig`, text);
-    const answer = ({ argv: [program = "", ...args] }: { argv: readonly string[] }) => {
-      const { code, stdout } = new Deno.Command(program, { args }).outputSync();
-      return { code, stdout: new TextDecoder().decode(stdout) };
-    };
-    const symbols = await kconfigSymbols(dir, new FakeHost({ answer }));
-    assert.deepEqual([...symbols].filter(Boolean).sort(), ["A", "B", "C"]);
-  });
 });

@@ -21,6 +21,7 @@ import {
   symbolName,
 } from "../core/kconfig/symbol_dump.ts";
 import { explainDropped } from "../core/kconfig/why_dropped.ts";
+import { kconfigSymbols } from "./kconfig_symbols.ts";
 import { buildConfinement, llvmTool, makeArgv, type MakeRequest } from "../core/build/make.ts";
 
 /** Asks the parser for every dropped request; `tiny` is tinyconfig's .config. */
@@ -83,6 +84,9 @@ export async function gateError(
   );
 }
 
+/** Of a `.config` of another architecture, thousands are unknown. */
+const NAMES_AT_ONCE = 1000;
+
 /** The same, with where the tree defines what this architecture does not know. */
 async function withPlacesElsewhere(
   dump: SymbolDump,
@@ -90,10 +94,14 @@ async function withPlacesElsewhere(
   source: MakeRequest["source"],
   host: Host,
 ): Promise<SymbolDump> {
-  const isKnown = ({ request }: Dropped) => dump.symbols.get(symbolName(request.option))?.defined;
-  if (dropped.every(isKnown)) return dump;
-  const { stdout } = await host.run({ argv: definitionsArgv(), cwd: source.path });
-  return { ...dump, elsewhere: parseDefinitions(stdout) };
+  const names = dropped.map((one) => symbolName(one.request.option))
+    .filter((name) => !dump.symbols.get(name)?.defined);
+  let found = "";
+  for (let first = 0; first < names.length; first += NAMES_AT_ONCE) {
+    const argv = definitionsArgv(names.slice(first, first + NAMES_AT_ONCE));
+    found += (await host.run({ argv, cwd: source.path })).stdout;
+  }
+  return { ...dump, elsewhere: parseDefinitions(found) };
 }
 
 /** A request to switch off what this tree does not have, and what may have been meant. */
@@ -115,9 +123,8 @@ export async function unknownOffs(
 ): Promise<UnknownOff[]> {
   const absent = request.lines.filter((line) => line.value === "n" && !dotConfig.has(line.option));
   if (absent.length === 0) return [];
-  const { stdout } = await host.run({ argv: definitionsArgv(), cwd: source.path });
-  const defined = parseDefinitions(stdout);
-  const names = [...defined.keys()];
+  const defined = await kconfigSymbols(source.path, host);
+  const names = [...defined];
   return absent.filter((line) => !defined.has(symbolName(line.option))).flatMap((request) => {
     const similar = similarNames(symbolName(request.option), names);
     return similar.length === 0 ? [] : [{ request, similar }];

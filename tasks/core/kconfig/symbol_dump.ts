@@ -195,13 +195,18 @@ export interface SymbolDump {
   /** Every option of this kernel and architecture, without prefix, in no order. */
   readonly names: readonly string[];
   readonly symbols: ReadonlyMap<string, KconfigSymbol>;
-  /** Where Kconfig files define symbols, read by the parser or not; empty where nobody looked. */
+  /** Where Kconfig files that the parser has not read define symbols that it does not know. */
   readonly elsewhere: ReadonlyMap<string, readonly Position[]>;
 }
 
-/** The words of grep that finds every definition of a symbol below the current folder. */
-export function definitionsArgv(): string[] {
-  const pattern = "^[[:space:]]*(menu)?config[[:space:]]+[A-Za-z0-9_]+[[:space:]]*$";
+/**
+ * The words of grep that finds definitions of these symbols below the current folder. All those of a
+ * tree are 1.2 MB, more than a command's answer holds.
+ *
+ * @param names As many as one word has room for, which is 128 KiB.
+ */
+export function definitionsArgv(names: readonly string[]): string[] {
+  const pattern = `^[[:space:]]*(menu)?config[[:space:]]+(${names.join("|")})[[:space:]]*$`;
   // The parser's own tests define symbols as well, and so does what editors and patch(1) leave.
   const unread = ["--exclude-dir=kconfig", "--exclude=*~", "--exclude=*.orig", "--exclude=*.rej"];
   return ["grep", "-RnE", pattern, "--include=Kconfig*", ...unread, "."];
