@@ -32,13 +32,10 @@ import {
   readNothing,
   type RemoteArgument,
 } from "../kcov.ts";
+import { common, usb } from "../sections.ts";
 
 const { EBUSY, EEXIST, EFAULT, EINVAL, ENOTSUPP } = ERRNO;
 const BUFFER_WORDS = 4 * 1024;
-
-/** KCOV_SUBSYSTEM_COMMON in the top byte is 0, KCOV_SUBSYSTEM_USB is 1. */
-const usb = (instance: number): bigint => 1n << 56n | BigInt(instance);
-const common = (instance: number): bigint => BigInt(instance);
 
 export const kcovRemote = fixture("kcov_remote", {
   file: "selftests/kcov/tests/kcov_remote.ts",
