@@ -71,6 +71,11 @@ export interface Comparison {
   readonly pc: bigint;
 }
 
+/** A handle of KCOV_SUBSYSTEM_USB: 1 in the top byte. */
+export const usb = (instance: number): bigint => 1n << 56n | BigInt(instance);
+/** A handle of KCOV_SUBSYSTEM_COMMON: 0 in the top byte. */
+export const common = (instance: number): bigint => BigInt(instance);
+
 /** What the remote collection ioctl takes. */
 export interface RemoteArgument {
   readonly traceMode: number;

@@ -7,16 +7,11 @@ import type { Batch, Step } from "../harness/batch.ts";
 import { type Process, spawn } from "../harness/child.ts";
 import type { TestContext } from "../harness/fixtures.ts";
 import { cString, guest, sharedMemory, SYS } from "../harness/guest.ts";
-import { type Kcov, KCOV_TRACE_PC, openMapped, type RemoteArgument } from "./kcov.ts";
+import { type Kcov, KCOV_TRACE_PC, openMapped, type RemoteArgument, usb } from "./kcov.ts";
 import { type LoadedModule, loadWithFile } from "./modules.ts";
 
 /** The number that selftests/modules/kmatrix_remote/section.h chose. */
 export const REMOTE_CHOSEN = 0x52454d54;
-
-/** A handle of KCOV_SUBSYSTEM_USB: 1 in the top byte. */
-export const usb = (instance: number): bigint => 1n << 56n | BigInt(instance);
-/** A handle of KCOV_SUBSYSTEM_COMMON: 0 in the top byte. */
-export const common = (instance: number): bigint => BigInt(instance);
 
 /** Where a section runs that ends before the call returns. */
 export type SectionContext = "worker" | "thread" | "softirq";
@@ -68,7 +63,7 @@ export class Sections {
     return batch.syscall(SYS.write, [this.#fd, text, line.length]);
   }
 
-  /** Functions of the entries, in order, each run of the same once. Fails for one that is not ours. */
+  /** Functions of the entries, in the order of their first. Fails for an entry that is not ours. */
   functionsOf(pcs: readonly bigint[]): Set<string> {
     return new Set(pcs.map((pc) => {
       const name = this.functionOf(pc);

@@ -16,7 +16,7 @@ import { parseBootRecord } from "../core/boot/boot_record.ts";
 import { bootFacts, NO_FACTS, testFacts } from "../core/report/cell_facts.ts";
 import { NO_SOURCES, type SplatSources } from "../core/console/splat_report.ts";
 import type { StackFrame } from "../core/console/stack_frame.ts";
-import { bootStage, judgeCell } from "../core/judge/verdict.ts";
+import { judgeOneBoot } from "../core/judge/verdict.ts";
 import { loadMatrix } from "../run/project.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
 import { parse } from "../stages/parse.ts";
@@ -88,8 +88,7 @@ async function judgeRecordings(
     }
     folders.set(result.cell, dir);
     const expect = matrix.cells.find((cell) => cell.id === result.cell)?.expect;
-    const stages = [bootStage(result, 0, "")];
-    const judged = judgeCell(expect ?? { kind: "pass" }, stages, result);
+    const judged = judgeOneBoot(expect ?? { kind: "pass" }, result);
     const consoleTail = await host.fs.readTail(`${dir}/console.log`, 4096);
     const cell = result.cell as CellReport["cell"];
     const { splats } = result;
@@ -100,7 +99,7 @@ async function judgeRecordings(
       ...testFacts(result.tests),
       boot: record && bootFacts(record, result.guest.release),
     };
-    cells.push({ cell, stages, ...judged, splats, facts, consoleTail, repeat });
+    cells.push({ cell, ...judged, splats, facts, consoleTail, repeat });
   }
   const run: RunReport = {
     format: RUN_FORMAT,

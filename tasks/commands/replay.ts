@@ -15,7 +15,7 @@ import { limitsFor } from "../core/model/limits.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { sourceLines } from "../core/source/source_identity.ts";
 import { cellFailuresText } from "../core/report/summary.ts";
-import { bootStage, judgeCell } from "../core/judge/verdict.ts";
+import { judgeOneBoot } from "../core/judge/verdict.ts";
 import { cellFolder } from "../core/model/paths.ts";
 import { boot, type BootInput } from "../stages/boot.ts";
 import { tellBootJudged, tellCellEnded, tellSplats } from "../run/telling.ts";
@@ -85,8 +85,7 @@ async function bootBundle(
   const record = await boot(input, host);
   if (host.signal.aborted) return [];
   const result = await parse(dir, manifest.declared, host, { allow: manifest.allow });
-  const stages = [bootStage(result, record.durationMs, "")];
-  const { verdict } = judgeCell(manifest.expect, stages, result);
+  const { verdict } = judgeOneBoot(manifest.expect, result, record.durationMs);
   tellSplats(manifest.cell, dir, result, host);
   tellBootJudged(manifest.cell, dir, verdict, host);
   tellCellEnded(manifest.cell, verdict, host);

@@ -15,7 +15,7 @@ import {
   seriesTable,
 } from "../core/report/series_table.ts";
 import { patchName } from "../core/source/series.ts";
-import { bootStage, judgeCell } from "../core/judge/verdict.ts";
+import { judgeOneBoot } from "../core/judge/verdict.ts";
 import { withKernelLock } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
 import { tellPlanned } from "../run/telling.ts";
@@ -204,7 +204,7 @@ class Walk {
     const warnings = this.#runner.newWarnings(ready).map(({ text }) => text);
     const { testFilter: filter } = this.#plan.settings;
     const first = await this.#runner.boot(ready, { dir: `${dir}/boot-1`, filter });
-    const judged = judgeCell(cell.expect, [bootStage(first, 0, "")], first);
+    const judged = judgeOneBoot(cell.expect, first);
     const failures = judged.verdict.kind === "failed" ? judged.verdict.failures : [];
     const count = (kind: string) =>
       judged.tests.filter(({ outcome }) => outcome.kind === kind).length;

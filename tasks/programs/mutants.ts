@@ -4,7 +4,6 @@
  * command, blind to the sources, and prints who caught it. Then it boots the unchanged kernel again
  * and again: nobody may notice anything there.
  */
-import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { parseRunReport } from "../core/report/run_report.ts";
 import type { RunReport } from "../core/model/model.ts";
@@ -16,7 +15,7 @@ import { EventStream } from "../host/event_stream.ts";
 import { globMatcher } from "../core/model/cells.ts";
 import { CACHE, copyProject, ROOT, withTempDir } from "../testing/project_copy.ts";
 import { CleanBuild, keepTimes } from "./clean_build.ts";
-import { toldRun } from "./told_run.ts";
+import { beginStream, toldRun } from "./told_run.ts";
 import {
   judgeMutant,
   type Mutant,
@@ -83,12 +82,7 @@ if (mutants.length === 0 && cleanBoots === 0) {
   Deno.exit(EXIT.nothing);
 }
 const stream = new EventStream(readers);
-try {
-  stream.begin("mutants", options.events === "-" ? "-" : options.events && resolve(options.events));
-} catch (error) {
-  console.error(`kmatrix: --events ${options.events}: ${(error as Error).message}`);
-  Deno.exit(EXIT.usage);
-}
+beginStream(stream, "mutants", options.events);
 try {
   // The copy of the project, which runs the cells, makes no folders outside of itself.
   await Deno.mkdir(OUT, { recursive: true });

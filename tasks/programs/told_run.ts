@@ -1,12 +1,32 @@
 // SPDX-License-Identifier: MIT
 /** One command of the tool as a child, whose events are told on by the program that runs it. */
+import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
+import { EXIT } from "../core/model/exit_codes.ts";
+import type { EventStream } from "../host/event_stream.ts";
 import type { Host } from "../host/host.ts";
 import { eventOfLine, type RunEvent } from "../core/model/run_event.ts";
 
 /** The program has these of its own. */
 const NOT_TOLD_ON: ReadonlySet<RunEvent["event"]> = new Set(["run-started", "run-ended", "notice"]);
+
+/**
+ * Begins the stream of a program; a file of --events that cannot be opened ends it as a mistake of
+ * the user.
+ */
+export function beginStream(
+  stream: EventStream,
+  program: string,
+  path: string | undefined,
+): void {
+  try {
+    stream.begin(program, path === undefined || path === "-" ? path : resolve(path));
+  } catch (error) {
+    console.error(`kmatrix: --events ${path} cannot be written: ${(error as Error).message}`);
+    Deno.exit(EXIT.usage);
+  }
+}
 
 export interface ToldRun {
   /** The command, without --events. */

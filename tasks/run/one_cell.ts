@@ -25,7 +25,8 @@ import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { judgeWarnings } from "../core/build/build_log.ts";
 import { guestFeatures } from "../core/boot/guest_layout.ts";
 import type { AttendOptions } from "../stages/boot.ts";
-import { tellBootJudged, tellCellEnded, toldStage, verdictOfBoot } from "./telling.ts";
+import { judgeOneBoot } from "../core/judge/verdict.ts";
+import { tellBootJudged, tellCellEnded, toldStage } from "./telling.ts";
 
 /** In the middle of a series the option for unique mode can be there, and its ioctl not yet. */
 function promised(features: readonly Feature[]): readonly Feature[] {
@@ -70,7 +71,7 @@ export class OneCell {
   async boot(ready: ReadyCell, request: BootRequest): Promise<CellResult> {
     const { cell } = ready;
     const { result } = await this.#stages.boot(ready, request, this.#runner(cell));
-    const verdict = verdictOfBoot(cell, result);
+    const { verdict } = judgeOneBoot(cell.expect, result);
     tellBootJudged(cell.id, request.dir, verdict, this.#host);
     tellCellEnded(cell.id, verdict, this.#host);
     return result;

@@ -5,7 +5,6 @@ import type { Cell, CellResult, CellVerdict, Stage } from "../core/model/model.t
 import { type Failure, failureFrom } from "../core/model/errors.ts";
 import { failureFacts } from "../core/model/run_event.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
-import { bootStage, judgeCell } from "../core/judge/verdict.ts";
 
 export interface ToldStage {
   readonly stage: Stage;
@@ -45,11 +44,6 @@ export async function toldStage<T>(
   }
   ended("passed", null);
   return value;
-}
-
-/** The verdict on one boot by itself, whatever other boots of the cell showed. */
-export function verdictOfBoot(cell: Cell, result: CellResult): CellVerdict {
-  return judgeCell(cell.expect, [bootStage(result, 0, "")], result).verdict;
 }
 
 /** Emits the kernel's complaints of one boot. @param folder Of its recordings. */

@@ -15,6 +15,7 @@ import { fixture } from "../../harness/fixtures.ts";
 import { ERRNO, guest, sharedMemory, SYS } from "../../harness/guest.ts";
 import {
   collects,
+  common,
   enableUniqueOrSkip,
   encodeRemoteArgument,
   type Kcov,
@@ -31,8 +32,8 @@ import {
   openMapped,
   readNothing,
   type RemoteArgument,
+  usb,
 } from "../kcov.ts";
-import { common, usb } from "../sections.ts";
 
 const { EBUSY, EEXIST, EFAULT, EINVAL, ENOTSUPP } = ERRNO;
 const BUFFER_WORDS = 4 * 1024;

@@ -17,6 +17,7 @@ import type { Feature } from "../../contract/features.ts";
 import { fixture, type TestContext } from "../../harness/fixtures.ts";
 import { guest, onlineCpus, pinToCpu, sharedMemory, SYS } from "../../harness/guest.ts";
 import {
+  common,
   enableOrSkip,
   enableUniqueOrSkip,
   type Kcov,
@@ -26,17 +27,16 @@ import {
   KCOV_TRACE_PC,
   openMapped,
   readNothing,
+  usb,
   WORDS_PER_COMPARISON,
 } from "../kcov.ts";
 import {
   BODY,
-  common,
   loadSections,
   Owner,
   REMOTE_CHOSEN,
   type SectionContext,
   sectionLine,
-  usb,
 } from "../sections.ts";
 
 const FILE = "selftests/kcov/tests/kcov_sections.ts";

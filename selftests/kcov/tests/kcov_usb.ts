@@ -10,9 +10,8 @@ import { assert, assertEquals, assertGreater, inspect } from "../../harness/asse
 import type { Feature } from "../../contract/features.ts";
 import { fixture, type TestContext } from "../../harness/fixtures.ts";
 import { guest, isSysError, sleepMs, SYS } from "../../harness/guest.ts";
-import { enableOrSkip, KCOV_TRACE_CMP, KCOV_TRACE_PC, openMapped } from "../kcov.ts";
+import { enableOrSkip, KCOV_TRACE_CMP, KCOV_TRACE_PC, openMapped, usb } from "../kcov.ts";
 import { loadUntilEnd, needModules, openModule, unloadAtEnd } from "../modules.ts";
-import { usb } from "../sections.ts";
 import { readKernelSymbols } from "../symbols.ts";
 
 const BUFFER_WORDS = 1024 * 1024;

@@ -27,6 +27,16 @@ export function bootStage(result: CellResult, durationMs: number, note: string):
   return { stage: "boot", outcome, durationMs, note };
 }
 
+/** One boot by itself, whatever other boots of the cell showed. */
+export function judgeOneBoot(
+  expect: Expectation,
+  result: CellResult,
+  durationMs = 0,
+): ReturnType<typeof judgeCell> & { stages: readonly StageResult[] } {
+  const stages = [bootStage(result, durationMs, "")];
+  return { stages, ...judgeCell(expect, stages, result) };
+}
+
 /**
  * Applies the cell's `expect`. Expected failures are strict: what was to fail and did not is a
  * failure itself. A cell that is to pass must have passed at least one test.

@@ -5,13 +5,13 @@
  */
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import $ from "dax";
-import { resolve } from "node:path";
 import { archOf } from "../../core/arch/table.ts";
 import type { Cell } from "../../core/model/model.ts";
 import { KmatrixError } from "../../core/model/errors.ts";
 import { EXIT, exitCodeOfCommander } from "../../core/model/exit_codes.ts";
 import { exitCodeOf } from "../../core/model/failure_kinds.ts";
 import { benchTable, type Comparison } from "./bench_table.ts";
+import { beginStream } from "../told_run.ts";
 import { EventStream } from "../../host/event_stream.ts";
 import { selectCells } from "../../core/matrix/plan.ts";
 import { loadMatrix } from "../../run/project.ts";
@@ -89,7 +89,7 @@ if (options.optionCosts) {
   Deno.exit(0);
 }
 const stream = new EventStream(readers);
-stream.begin("bench", options.events === "-" ? "-" : options.events && resolve(options.events));
+beginStream(stream, "bench", options.events);
 emit({ event: "cells-planned", cells: [cell.id], builds: 1 });
 const comparisons: Comparison[] = [];
 /** CPU time of our builds from nothing, for the comparison with another tool. */
