@@ -32,7 +32,7 @@ import {
 const OPTIONS = {
   ...JUDGING,
   ...group("Search", {
-    all: flag("--all", "try without the lines of configs/base.config too"),
+    all: flag("--all", "try without the lines of configs/guest.config and base.config too"),
   }),
   ...{ ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER, ...WATCHING },
 };
@@ -48,8 +48,8 @@ export const bisectConfig = defineCommand({
   perform: searchOptions,
 });
 
-/** The fragment that a guest cannot boot without; its lines are left alone unless --all is given. */
-const BASE_FRAGMENT = "configs/base.config";
+/** What most cells have; its lines are left alone unless --all is given. */
+const COMMON_FRAGMENTS: readonly string[] = ["configs/guest.config", "configs/base.config"];
 
 async function searchOptions(
   [name]: Words<"<cell>">,
@@ -64,7 +64,7 @@ async function searchOptions(
   }
   await checkTests([...options.test, ...options.filter]);
   const { lines } = await requestOf(cell, plan.kconfigAdd, paths, host);
-  const tried = lines.filter(({ file }) => options.all || file !== BASE_FRAGMENT);
+  const tried = lines.filter(({ file }) => options.all || !COMMON_FRAGMENTS.includes(file));
   if (tried.length === 0) {
     const text = `${cell.id} asks for nothing beyond the base: --all tries its lines as well`;
     throw new KmatrixError("usage", "nothing-to-try", text);
@@ -136,7 +136,9 @@ class ConfigSearch {
     terminal.print(`${this.#cell.id} fails with ${names.slice(0, 5).join("; ")}`);
     terminal.print(
       `with ${minimal.length} of ${this.#tried.length} options` +
-        (this.#kept.length > 0 ? `, on top of ${this.#kept.length} of ${BASE_FRAGMENT}` : ""),
+        (this.#kept.length > 0
+          ? `, on top of ${this.#kept.length} of ${COMMON_FRAGMENTS.join(" and ")}`
+          : ""),
     );
     for (const line of minimal) {
       const why = minimal.length > 1 || this.#tried.length > 1

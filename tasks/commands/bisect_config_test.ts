@@ -59,7 +59,7 @@ Deno.test("bisect-config finds the options it takes, whatever a flaky test does"
     out,
     new RegExp(
       `^fake/extra fails with ${HUNTED} test-failed
-with 2 of 5 options, on top of 1 of configs/base.config
+with 2 of 5 options, on top of 1 of configs/guest.config and configs/base.config
   CONFIG_KCOV=y  \\(configs/kcov.config:1; without it: what is searched for needs a kernel with kcov\\)
   CONFIG_CAUSE=y  \\(configs/extra.config:2; without it: does not fail, clean in 3 boots\\)$`,
       "m",

@@ -7,6 +7,7 @@ import type { Host } from "../host/host.ts";
 import { lacksOf, sourcesOf } from "../core/source/kernel_sources.ts";
 import { lookForSource } from "../steps/look_for_source.ts";
 import { counted } from "../core/text/counted.ts";
+import { baseTitle } from "../core/build/config_base.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import { fetch } from "../stages/fetch.ts";
 import { buildStatus } from "./build_status.ts";
@@ -70,7 +71,7 @@ async function showPlan(
       continue;
     }
     context.terminal.print(
-      `build ${kernel.id} with tinyconfig + ${config.fragments.join(" + ")} ` +
+      `build ${kernel.id} with ${[baseTitle(config), ...config.fragments].join(" + ")} ` +
         `(${toolchain.id}: LLVM=${toolchain.llvm})`,
     );
     for (const { id, machine, expect } of cells) {

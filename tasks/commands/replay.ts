@@ -6,6 +6,7 @@ import type { Host } from "../host/host.ts";
 import type { Accel, CellVerdict } from "../core/model/model.ts";
 import { type Failure, failure, KmatrixError } from "../core/model/errors.ts";
 import {
+  bootedFile,
   type BundleManifest,
   MANIFEST,
   parseManifest,
@@ -71,6 +72,7 @@ async function bootBundle(
   }
   const guest = {
     vmlinux: `${files}/vmlinux`,
+    image: `${files}/${bootedFile(manifest)}`,
     modules: [],
     calls: [],
     selftests: [],

@@ -7,9 +7,12 @@ import { failureFrom } from "../core/model/errors.ts";
 import { isRepeatable } from "../core/model/failure_kinds.ts";
 import { isShownByMake } from "../core/model/stage_table.ts";
 import { type HandoverInput, leaveBundle, leaveScript } from "../steps/handover.ts";
-import { requestOf } from "../stages/configure.ts";
+import { identifyBuild, requestOf } from "../stages/configure.ts";
+import { START_CONFIG } from "../steps/make_config.ts";
+import { baseOf, isTiny } from "../core/build/config_base.ts";
 import { buildTargets } from "../stages/build.ts";
 import type { CellProgress } from "./cell_progress.ts";
+import { BASE_REPORT } from "../core/build/base_report.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 
 /** The run that a cell is part of. */
@@ -72,6 +75,7 @@ async function handoverInput(
     targets: config === undefined ? [] : buildTargets(config),
     dotConfig: config === undefined ? null : `${config.buildDir}/.config`,
     request: stage === "configure" ? await requestLines(cell, plan, paths, host) : [],
+    base: await startOf(one, plan, paths, host),
     boot: !attempt || kernel === undefined ? null : {
       kernel,
       machine: cell.machine,
@@ -85,6 +89,21 @@ async function handoverInput(
     },
     dir: `${runDir}/${attempt?.folder ?? cellFolder(cell.id)}`,
   };
+}
+
+/** What a configuration that failed began with. */
+async function startOf(
+  { cell, values: { patch } }: CellProgress,
+  plan: Plan,
+  paths: Paths,
+  host: Host,
+): Promise<HandoverInput["base"]> {
+  if (patch !== undefined && !isTiny(cell.config)) {
+    const { make } = await identifyBuild(patch, cell, plan, paths, host);
+    const file = `${make.buildDir}/${START_CONFIG}`;
+    if (await host.fs.exists(file)) return { file };
+  }
+  return baseOf(cell.config).flatMap((step) => step.kind === "target" ? step.name : []);
 }
 
 async function requestLines(
@@ -111,5 +130,7 @@ export async function keepBuildFiles(
     await host.fs.makeDir(dir);
     await host.fs.copy(kernel.log, `${dir}/build.log`);
     await host.fs.copy(`${kernel.config.buildDir}/.config`, `${dir}/.config`);
+    const report = `${kernel.config.buildDir}/${BASE_REPORT}`;
+    if (await host.fs.exists(report)) await host.fs.copy(report, `${dir}/${BASE_REPORT}`);
   }
 }

@@ -26,6 +26,7 @@ import type {
   SourceTree,
   Stage,
 } from "../core/model/model.ts";
+import { isTiny } from "../core/build/config_base.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { bootTimes, limitClass, limitsFor } from "../core/model/limits.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
@@ -155,7 +156,7 @@ export class CellStages {
     const { compiled, objects, durationMs } = kernel;
     this.#host.emit({ event: "kernel-built", key, compiled, objects, durationMs });
     try {
-      await run("inspect", () => inspect(kernel, cell.kernel, ...this.#tools));
+      await run("inspect", () => inspect(kernel, allowedOf(cell), ...this.#tools));
     } catch (error) {
       const inspected = error instanceof KmatrixError && error.kind === "inspect";
       if (!onUninspected || !inspected) throw error;
@@ -240,6 +241,11 @@ export class CellStages {
   }
 }
 
-function filesOf({ vmlinux, modules, config }: KernelBuild) {
-  return { vmlinux, modules: modules.map((name) => `${config.buildDir}/${name}`) };
+/** What a kernel may leave uninstrumented is listed for what our own fragments build of it. */
+function allowedOf({ kernel, config }: Cell): KernelSpec {
+  return isTiny(config) ? kernel : { ...kernel, uninstrumented: null };
+}
+
+function filesOf({ vmlinux, image, modules, config }: KernelBuild) {
+  return { vmlinux, image, modules: modules.map((name) => `${config.buildDir}/${name}`) };
 }

@@ -30,6 +30,7 @@ import {
 import { lookForSource } from "../steps/look_for_source.ts";
 import { findQuickjs } from "../steps/quickjs.ts";
 import { requestOf } from "../stages/configure.ts";
+import { baseOf } from "../core/build/config_base.ts";
 import { renderFragment } from "../core/kconfig/kconfig.ts";
 import { C_SELFTEST_SOURCE } from "../../selftests/contract/c_programs.ts";
 
@@ -62,16 +63,21 @@ export async function dryRun(
     const make = (...targets: string[]) => command(...makeArgv(request, targets));
     const options = await requestOf(cells[0]!, plan.kconfigAdd, paths, host);
     if (reached("configure")) {
-      make("tinyconfig");
+      for (const step of baseOf(config)) {
+        if (step.kind === "target") make(step.name);
+        else command("cp", step.path, `${buildDir}/.config`);
+      }
       const count = renderFragment(options).split("\n").filter((line) => /CONFIG_/.test(line));
       lines.push(`# ${count.length} options of ${config.fragments.join(" + ")} into .config`);
       make("olddefconfig");
     }
+    const asked = new Map(options.lines.map(({ option, value }) => [option, value]));
+    const image = archOf(toolchain).image(asked);
     if (reached("build")) {
       const modules = options.lines.some(({ option, value }) =>
         option === "CONFIG_MODULES" && value === "y"
       );
-      make(...kernelTargets(toolchain, modules));
+      make(...kernelTargets(image, modules));
       if (await bringsSelftest(kernel, host)) {
         make("headers");
         const output = `${buildDir}/kmatrix-selftests`;
@@ -96,7 +102,7 @@ export async function dryRun(
     for (const cell of cells) {
       const dir = `${paths.out}/<run>/${cellFolder(cell.id)}`;
       command(...qemuArgv({
-        vmlinux: `${buildDir}/vmlinux`,
+        image: `${buildDir}/${image.file}`,
         initramfs: `${dir}/initramfs.cpio`,
         resultsFile: `${dir}/results.log`,
         machine: cell.machine,

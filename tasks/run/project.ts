@@ -48,6 +48,7 @@ export async function loadMatrix(file: string, paths: Paths, host: Host): Promis
     tests: (await declaredTestsIfAny())?.map(({ id }) => id) ?? null,
     llvm: host.env("LLVM"),
     cc: host.env("CC"),
+    lookUp: host.env,
     // One that is unknown is refused where a plan is made: other commands go without.
     arch: archNamed(host.env("ARCH")) ?? undefined,
   });

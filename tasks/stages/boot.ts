@@ -27,6 +27,8 @@ import { packSymbols } from "../../selftests/contract/symbol_table.ts";
 export interface BootInput {
   readonly cell: string;
   readonly vmlinux: string;
+  /** What QEMU loads of it. */
+  readonly image: string;
   /** Tables of the image's calls, as paths; see callTables(). */
   readonly calls: readonly string[];
   /** Modules of the same build, as paths of .ko files. */
@@ -70,7 +72,7 @@ async function recorded(input: BootInput, host: Host): Promise<BootRecord> {
   }
   const initramfs = input.packed ?? await cellInitramfs(input, host);
   const argv = qemuArgv({
-    vmlinux: input.vmlinux,
+    image: input.image,
     initramfs,
     resultsFile: `${dir}/${RECORDINGS.results}`,
     machine: input.machine,
@@ -129,7 +131,7 @@ export async function attend(
   const { dir } = input;
   await host.fs.makeDir(dir);
   const argv = qemuArgv({
-    vmlinux: input.vmlinux,
+    image: input.image,
     initramfs: await cellInitramfs(input, host),
     resultsFile: `${dir}/${RECORDINGS.results}`,
     machine: input.machine,

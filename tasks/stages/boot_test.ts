@@ -97,6 +97,7 @@ async function bootWith(
     const record = await boot({
       cell: "linux-6.12/kcov",
       vmlinux: "/b/vmlinux",
+      image: "/b/vmlinux",
       modules: [],
       calls: [],
       selftests: [],

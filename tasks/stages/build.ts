@@ -35,8 +35,8 @@ import {
 import { buildSelftests } from "../steps/c_selftests.ts";
 
 /** What is built: with modules, also those of the selected options. */
-export function buildTargets(config: Pick<KernelConfig, "features" | "toolchain">): string[] {
-  return kernelTargets(config.toolchain, config.features.includes("modules"));
+export function buildTargets(config: Pick<KernelConfig, "features" | "image">): string[] {
+  return kernelTargets(config.image, config.features.includes("modules"));
 }
 
 function makeRequest(config: KernelConfig, settings: RunSettings): MakeRequest {
@@ -87,7 +87,7 @@ export async function build(
       prepare: () => dropOutdated(buildDir, config.source, host),
       source: config.source,
       products: async () => [
-        "vmlinux",
+        ...new Set(["vmlinux", config.image.file]),
         ...await modulesOf(config, host),
         ...await generatedHeaders(buildDir, host),
       ],
@@ -106,7 +106,10 @@ export async function build(
     }
   }
   const selftests = await buildSelftests(config, request, content, host);
-  await checkInside(buildDir, ["vmlinux", ".config", "kmatrix-build.log", ...modules], host);
+  await checkInside(buildDir, [
+    ...["vmlinux", config.image.file, ".config", "kmatrix-build.log"],
+    ...modules,
+  ], host);
   // Written each time: its own time says when the build was used last.
   await host.fs.writeText(`${buildDir}/${INPUTS_FILE}`, JSON.stringify(config.inputs, null, 2));
   if (compiled) {
@@ -117,6 +120,7 @@ export async function build(
   return {
     config,
     vmlinux: `${buildDir}/vmlinux`,
+    image: `${buildDir}/${config.image.file}`,
     modules,
     log,
     warnings: await readLog(log, host, collectWarnings),

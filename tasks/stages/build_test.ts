@@ -14,7 +14,9 @@ const OWN = `${BUILD}/kmatrix-modules/probe`;
 
 const TREE = { kernelId: "k", version: "1", digest: "d", path: "/src", stamp: null, patches: [] };
 
+const IMAGE = { target: "vmlinux", file: "vmlinux" };
 const CONFIG: KernelConfig = {
+  image: IMAGE,
   source: TREE,
   key: "k",
   buildDir: BUILD,
@@ -161,8 +163,8 @@ class Machine {
 }
 
 Deno.test("buildTargets() has the modules where the kernel has any", () => {
-  assert.deepEqual(buildTargets({ features: ["kcov"], toolchain: CLANG }), ["vmlinux"]);
-  assert.deepEqual(buildTargets({ features: ["modules"], toolchain: CLANG }), [
+  assert.deepEqual(buildTargets({ features: ["kcov"], image: IMAGE }), ["vmlinux"]);
+  assert.deepEqual(buildTargets({ features: ["modules"], image: IMAGE }), [
     "vmlinux",
     "modules",
   ]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** tinyconfig + fragments → olddefconfig → the gate: every request must have survived. */
+/** Configures a cell (steps/make_config.ts), unless its build folder holds what came of it before. */
 import { archOf } from "../core/arch/table.ts";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
@@ -16,11 +16,9 @@ import { type ConfigStamp, configStampShape } from "../steps/cache_files.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import {
-  findDropped,
   formatAddNotice,
   type MergedRequest,
   mergeFragments,
-  overlayDotConfig,
   parseDotConfig,
   renderFragment,
 } from "../core/kconfig/kconfig.ts";
@@ -32,29 +30,30 @@ import {
   parseKconfigAdd,
 } from "../core/kconfig/fragment.ts";
 import {
-  buildConfinement,
   buildIdentityText,
   clangOf,
   kernelTargets,
   llvmTool,
-  makeArgv,
   type MakeRequest,
 } from "../core/build/make.ts";
-import { findBuildFailure, isNoFaultOfSource, makeError } from "../core/build/build_log.ts";
+import { isTiny } from "../core/build/config_base.ts";
 import { featureProbeArgv } from "../core/matrix/requirements.ts";
 import { ioctlFeatures, optionFeatures } from "../core/model/features.ts";
 import { checkSource } from "../steps/cache_guard.ts";
-import { formatUnknownOffs, gateError, unknownOffs } from "../steps/config_gate.ts";
-import { checkRoom } from "../steps/free_room.ts";
+import { loadBase, type LoadedBase } from "../steps/base_config.ts";
+import { type MadeConfig, makeConfig } from "../steps/make_config.ts";
 import { dropOtherToolchain } from "../steps/build_store.ts";
-import { type CompilerCache, compilerCache, throughCache } from "../steps/compiler_cache.ts";
+import { type CompilerCache, compilerCache } from "../steps/compiler_cache.ts";
 import { probeProgram } from "../steps/probe_cache.ts";
 import { toolchainFiles } from "../steps/toolchain_files.ts";
 
 /** Written when the gate is passed; a folder without it is configured anew. */
 const STAMP = "kmatrix-configured.json";
 
-/** What a cell asks on top of tinyconfig. @throws KmatrixError "usage" or "config". */
+/** What the guest needs of any kernel: a fragment that every config has. */
+const GUEST_FRAGMENT = "guest";
+
+/** What a cell asks on top of its base. @throws KmatrixError "usage" or "config". */
 export async function requestOf(
   cell: Pick<Cell, "config">,
   kconfigAdd: readonly string[],
@@ -64,7 +63,8 @@ export async function requestOf(
   if (cell.config.request) return { lines: cell.config.request.lines, notices: [] };
   try {
     const fragments: FragmentLine[][] = [];
-    for (const name of cell.config.fragments) {
+    const names = cell.config.fragments.filter((name) => name !== GUEST_FRAGMENT);
+    for (const name of [GUEST_FRAGMENT, ...names]) {
       const file = `configs/${name}.config`;
       fragments.push(parseFragment(await host.fs.readText(`${paths.root}/${file}`), file));
     }
@@ -96,32 +96,30 @@ export async function configure(
 ): Promise<KernelConfig> {
   const startedAt = host.now();
   await checkToolchain(cell, paths, host);
-  const { request, identity, make, key, inputs } = await identifyBuild(
-    source,
-    cell,
-    plan,
-    paths,
-    host,
-  );
+  const place = await identifyBuild(source, cell, plan, paths, host);
+  const { request, identity, make, key, inputs } = place;
   const { buildDir } = make;
   await dropOtherToolchain(buildDir, inputs, host);
   const cache = await compilerCache({ ...make, source }, paths, host);
   // What is counted for a build begins here.
   if (cache) await host.fs.remove(cache.log);
-  const dotConfig = await keptConfig(make, identity, host) ??
-    await makeConfig(make, request, identity, cache, paths, host);
+  const made = await keptConfig(make, identity, host) ??
+    await configured(place, cell, cache, paths, host);
+  const values = parseDotConfig(made.dotConfig);
+  for (const line of made.notices) host.log("notice", `${cell.id}: ${line}`);
   return {
     source,
     key,
     buildDir,
     toolchain: cell.toolchain,
     features: [
-      ...optionFeatures(parseDotConfig(dotConfig)),
+      ...optionFeatures(values),
       ...ioctlFeatures(
         await host.fs.readTextIfAny(`${source.path}/include/uapi/linux/kcov.h`) ?? "",
       ),
     ],
-    notices: request.notices.map(formatAddNotice),
+    image: archOf(cell.toolchain).image(values),
+    notices: [...request.notices.map(formatAddNotice), ...made.notices],
     inputs,
     durationMs: host.now() - startedAt,
   };
@@ -130,6 +128,7 @@ export async function configure(
 /** Where a cell is built, and from what. */
 export interface BuildPlace {
   readonly request: MergedRequest;
+  readonly base: LoadedBase;
   readonly identity: string;
   readonly key: string;
   readonly make: MakeRequest;
@@ -145,6 +144,7 @@ export async function identifyBuild(
   host: Host,
 ): Promise<BuildPlace> {
   const request = await requestOf(cell, plan.kconfigAdd, paths, host);
+  const base = await loadBase(cell.config, cell.toolchain, host);
   const { makeVariables, keyedVariables } = plan.settings;
   const variables = { ...makeVariables, ...keyedVariables };
   const fragment = renderFragment(request);
@@ -156,6 +156,7 @@ export async function identifyBuild(
     config: cell.config.id,
     toolchain: cell.toolchain.id,
     source: { path, version, digest, patches },
+    ...(isTiny(cell.config) ? {} : { base: base.identity }),
     fragment,
     compiler,
     ...(files === null ? {} : { toolchainFiles: files }),
@@ -163,11 +164,13 @@ export async function identifyBuild(
   };
   const identity = buildIdentityText({
     sourcePath: path,
+    base: inputs.base,
     fragment,
     toolchain: compiler,
     variables,
     arch: cell.toolchain.arch,
-    targets: kernelTargets(cell.toolchain, true),
+    // Which image boots follows from the rest.
+    targets: kernelTargets({ target: "vmlinux" }, true),
   });
   const key = (await sha256(identity)).slice(0, 16);
   const make: MakeRequest = {
@@ -177,7 +180,7 @@ export async function identifyBuild(
     jobs: plan.settings.jobs,
     variables: makeVariables,
   };
-  return { request, identity, key, make, inputs };
+  return { request, base, identity, key, make, inputs };
 }
 
 async function checkToolchain(cell: Cell, paths: Paths, host: Host): Promise<void> {
@@ -242,7 +245,7 @@ async function keptConfig(
   { buildDir, source, toolchain }: MakeRequest,
   identity: string,
   host: Host,
-): Promise<string | null> {
+): Promise<MadeConfig | null> {
   const stamp = await host.fs.readTextIfAny(`${buildDir}/${STAMP}`);
   const dotConfig = await host.fs.readTextIfAny(`${buildDir}/.config`);
   if (stamp === null || dotConfig === null) return null;
@@ -250,7 +253,8 @@ async function keptConfig(
   // A folder of its own name holds whatever was asked of it last (ConfigSpec.request).
   if (kept !== null && kept.identity !== identity) return null;
   if (kept !== null && kept.dotConfig === await sha256(dotConfig)) {
-    if (kept.source === source.digest) return dotConfig;
+    const made = { dotConfig, notices: kept.notices ?? [] };
+    if (kept.source === source.digest) return made;
     const { kconfigTimes } = source;
     const untouched = kconfigTimes !== undefined && kept.kconfigTimes === kconfigTimes;
     const kconfig = untouched ? kept.kconfig : await kconfigState(source, toolchain, host);
@@ -258,7 +262,7 @@ async function keptConfig(
       // An edited C file has no say in the configuration.
       const renewed = JSON.stringify({ ...kept, source: source.digest, kconfigTimes });
       await host.fs.writeText(`${buildDir}/${STAMP}`, renewed);
-      return dotConfig;
+      return made;
     }
     host.log("info", "the source has changed since it was configured: configuring again");
     return null;
@@ -267,67 +271,29 @@ async function keptConfig(
   return null;
 }
 
-async function makeConfig(
-  make: MakeRequest,
-  request: MergedRequest,
-  identity: string,
+async function configured(
+  place: BuildPlace,
+  cell: Cell,
   cache: CompilerCache | null,
   paths: Paths,
   host: Host,
-): Promise<string> {
-  const { buildDir } = make;
-  await checkSource(make.source, host);
+): Promise<MadeConfig> {
+  const { make, request, base, identity } = place;
+  const { buildDir, source, toolchain } = make;
+  await checkSource(source, host);
   await host.fs.makeDir(buildDir);
   await host.fs.remove(`${buildDir}/${STAMP}`);
-  await mustMake(make, ["tinyconfig"], cache, host);
-  const tiny = await host.fs.readText(`${buildDir}/.config`);
-  await host.fs.writeText(`${buildDir}/.config`, overlayDotConfig(tiny, request));
-  await mustMake(make, ["olddefconfig"], cache, host);
-  const dotConfig = await host.fs.readText(`${buildDir}/.config`);
-  const values = parseDotConfig(dotConfig);
-  const dropped = findDropped(request, values);
-  if (dropped.length > 0) throw await gateError(make, request, tiny, dropped, paths, host);
-  const unknown = await unknownOffs(make.source, request, values, host);
-  if (unknown.length > 0) host.log("notice", formatUnknownOffs(unknown));
+  const { version } = place.inputs.source;
+  const asked = { make, config: cell.config, base, request, version };
+  const made = await makeConfig(asked, cache, paths, host);
   const stamp: ConfigStamp = {
     identity,
-    source: make.source.digest,
-    dotConfig: await sha256(dotConfig),
-    kconfig: await kconfigState(make.source, make.toolchain, host),
-    kconfigTimes: make.source.kconfigTimes,
+    source: source.digest,
+    dotConfig: await sha256(made.dotConfig),
+    kconfig: await kconfigState(source, toolchain, host),
+    kconfigTimes: source.kconfigTimes,
+    notices: made.notices,
   };
   await host.fs.writeText(`${buildDir}/${STAMP}`, JSON.stringify(stamp));
-  return dotConfig;
-}
-
-async function mustMake(
-  make: MakeRequest,
-  targets: readonly string[],
-  cache: CompilerCache | null,
-  host: Host,
-): Promise<void> {
-  const result = await host.run({
-    argv: makeArgv(make, targets),
-    ...throughCache(buildConfinement(make), cache),
-  });
-  if (result.code === 0) return;
-  await checkRoom("make", make.buildDir, host);
-  const what = `make ${targets.join(" ")} ended with code ${result.code}`;
-  const confined = (await host.sandbox()).kind !== "none";
-  const cause = findBuildFailure(result.stdout + result.stderr, confined);
-  if (result.endless) {
-    const text = `make ${targets.join(" ")} printed without end, and was stopped`;
-    throw new KmatrixError("config", "make-config-failed", text, cause.tail, {
-      ...{ kind: "make", targets, endless: true },
-    });
-  }
-  if (result.code > 128) throw new KmatrixError("infra", "compiler-killed", what, cause.tail);
-  if (isNoFaultOfSource(cause)) {
-    throw makeError(cause, `${what}: ${cause.line}`, cause.tail, {
-      ...{ kind: "output", line: cause.line },
-    });
-  }
-  throw new KmatrixError("config", "make-config-failed", what, cause.tail, {
-    ...{ kind: "make", targets, endless: false },
-  });
+  return made;
 }

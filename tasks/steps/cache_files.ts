@@ -25,6 +25,8 @@ export interface ConfigStamp {
   readonly kconfig?: string;
   /** {@linkcode SourceTree.kconfigTimes} of that. */
   readonly kconfigTimes?: string | undefined;
+  /** What became of a real base, for people. */
+  readonly notices?: readonly string[];
 }
 
 export const configStampShape: Shape<ConfigStamp> = objectOf<ConfigStamp>()({
@@ -33,6 +35,7 @@ export const configStampShape: Shape<ConfigStamp> = objectOf<ConfigStamp>()({
   dotConfig: v.string(),
   kconfig: v.exactOptional(v.string()),
   kconfigTimes: v.optional(v.string()),
+  notices: v.exactOptional(strings),
 });
 
 /** What make has left (steps/make_job.ts). */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/** The gate after olddefconfig is shut: the tree's own Kconfig parser is asked why. */
+/** What olddefconfig dropped: the tree's own Kconfig parser is asked why. */
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { KmatrixError } from "../core/model/errors.ts";
-import { type Dropped, type MergedRequest, parseDotConfig } from "../core/kconfig/kconfig.ts";
+import type { Dropped, MergedRequest } from "../core/kconfig/kconfig.ts";
 import { type FragmentLine, placeOf } from "../core/kconfig/fragment.ts";
 import { similarNames } from "../core/kconfig/near_names.ts";
 import { briefly } from "../core/kconfig/reason.ts";
-import { formatExplanation } from "../core/kconfig/explanation.ts";
+import { type Explanation, formatExplanation } from "../core/kconfig/explanation.ts";
 import { originsOf } from "../core/kconfig/origins.ts";
 import {
   definitionsArgv,
@@ -24,15 +24,28 @@ import { explainDropped } from "../core/kconfig/why_dropped.ts";
 import { kconfigSymbols } from "./kconfig_symbols.ts";
 import { buildConfinement, llvmTool, makeArgv, type MakeRequest } from "../core/build/make.ts";
 
-/** Asks the parser for every dropped request; `tiny` is tinyconfig's .config. */
-export async function gateError(
+/** The base that a request goes on top of. */
+export interface RequestBase {
+  /** As people call it. */
+  readonly title: string;
+  /** Of its .config. */
+  readonly values: ReadonlyMap<string, string>;
+}
+
+/** Why requests were dropped, in their order; or what kept the parser from telling. */
+export type Answer =
+  | { readonly kind: "explained"; readonly explanations: readonly Explanation[] }
+  | { readonly kind: "mute"; readonly why: string };
+
+/** Asks the tree's parser, in the build folder as `olddefconfig` left it. */
+export async function askParser(
   make: MakeRequest,
   request: MergedRequest,
-  tiny: string,
+  base: RequestBase,
   dropped: readonly Dropped[],
   paths: Paths,
   host: Host,
-): Promise<KmatrixError> {
+): Promise<Answer> {
   const { buildDir, source, toolchain, variables } = make;
   await host.fs.writeText(`${buildDir}/${SYMBOL_DUMP.kconfig}`, symbolDumpKconfig());
   await host.fs.writeText(`${buildDir}/${SYMBOL_DUMP.symbols}`, symbolDumpRequest(dropped));
@@ -54,23 +67,40 @@ export async function gateError(
     await host.run({ argv: makeArgv(all, SYMBOL_DUMP.makeTargets), confine });
   }
   const text = await host.fs.readTextIfAny(`${buildDir}/${SYMBOL_DUMP.dump}`);
-  const names = dropped.map((one) => one.request.option).join(", ");
   if (text === null) {
+    const why = compile.stderr ||
+      await host.fs.readTail(`${buildDir}/${SYMBOL_DUMP.messages}`, 2000);
+    return { kind: "mute", why };
+  }
+  const dump = await withPlacesElsewhere(parseSymbolDump(text), dropped, source, host);
+  const origins = originsOf(request.lines, base.values, base.title);
+  const explanations = dropped.map((one) => explainDropped(one, dump, origins));
+  return { kind: "explained", explanations };
+}
+
+/** The error of a gate that is shut, with the reason for every dropped request. */
+export async function gateError(
+  make: MakeRequest,
+  request: MergedRequest,
+  base: RequestBase,
+  dropped: readonly Dropped[],
+  paths: Paths,
+  host: Host,
+): Promise<KmatrixError> {
+  const answer = await askParser(make, request, base, dropped, paths, host);
+  if (answer.kind === "mute") {
+    const names = dropped.map((one) => one.request.option).join(", ");
     const plain = dropped.map((one) =>
       `${one.request.text} (${one.request.file}:${one.request.line}): ` +
       `found ${one.found ?? "absent"}`
     );
-    const reason = compile.stderr ||
-      await host.fs.readTail(`${buildDir}/${SYMBOL_DUMP.messages}`, 2000);
-    plain.push("(the reason is unknown: the Kconfig dump failed)", reason);
+    plain.push("(the reason is unknown: the Kconfig dump failed)", answer.why);
     return new KmatrixError("config", "option-dropped", `dropped: ${names}`, plain.join("\n"), {
       kind: "options",
       dropped: dropped.map(({ request }) => ({ option: request.option, cause: null })),
     });
   }
-  const dump = await withPlacesElsewhere(parseSymbolDump(text), dropped, source, host);
-  const origins = originsOf(request.lines, parseDotConfig(tiny));
-  const explanations = dropped.map((one) => explainDropped(one, dump, origins));
+  const { explanations } = answer;
   return new KmatrixError(
     "config",
     "option-dropped",

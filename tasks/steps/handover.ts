@@ -24,12 +24,17 @@ import type {
 } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { extractDiffs } from "./diffs.ts";
-import { BUNDLE_FORMAT, type BundleManifest, MANIFEST } from "../core/report/bundle.ts";
+import { BUNDLE_FORMAT, type BundleManifest, IMAGE, MANIFEST } from "../core/report/bundle.ts";
 import { limitsFor } from "../core/model/limits.ts";
 import { plainLine } from "../core/text/plain_text.ts";
 import { cellProperties } from "../core/report/properties.ts";
 import { patchName } from "../core/source/series.ts";
-import { expectedTests, failedTests, type ReproFacts } from "../core/report/repro_facts.ts";
+import {
+  type BootFacts,
+  expectedTests,
+  failedTests,
+  type ReproFacts,
+} from "../core/report/repro_facts.ts";
 import { reproScript } from "../core/report/repro_script.ts";
 import { SOURCE_DIFF } from "../core/source/source_identity.ts";
 import { notRunText } from "../core/report/summary.ts";
@@ -51,6 +56,8 @@ export interface HandoverInput {
   readonly dotConfig: string | null;
   /** What was asked of the .config, an option a line. */
   readonly request: readonly string[];
+  /** Targets that the request goes on top of; or the .config before its last `olddefconfig`. */
+  readonly base: readonly string[] | { readonly file: string };
   readonly boot: {
     readonly kernel: KernelBuild;
     readonly machine: Machine;
@@ -78,7 +85,8 @@ export async function leaveScript(input: HandoverInput, host: Host): Promise<voi
     await host.fs.copy(input.dotConfig, `${dir}/.config`);
     config = await fileSha256(`${dir}/.config`, host);
   } else {
-    await host.fs.writeText(`${dir}/request.config`, `${input.request.join("\n")}\n`);
+    if ("file" in input.base) await host.fs.copy(input.base.file, `${dir}/request.config`);
+    else await host.fs.writeText(`${dir}/request.config`, `${input.request.join("\n")}\n`);
   }
   const { verdict } = report;
   const failures = verdict.kind === "failed" || verdict.kind === "flaky" ? verdict.failures : [];
@@ -98,15 +106,16 @@ export async function leaveScript(input: HandoverInput, host: Host): Promise<voi
     targets: input.targets,
     config,
     request: input.request,
+    base: "file" in input.base ? "whole" : input.base,
     boot: input.boot === null ? null : {
       machine: input.boot.machine,
       accel: input.boot.record.accel,
       timeoutSeconds: Math.ceil(limitsOf(input.boot).bootMs / 1000),
       digests: {
-        vmlinux: await fileSha256(input.boot.kernel.vmlinux, host),
+        image: await fileSha256(input.boot.kernel.image, host),
         initramfs: await fileSha256(`${dir}/initramfs.cpio`, host),
       },
-      vmlinux: input.boot.kernel.vmlinux,
+      image: imageOf(input.boot.kernel),
       expected: expectedTests(input.boot),
       ...failedTests(input.boot),
       allowed: input.boot.result.splats.flatMap(({ title, allowed }) => allowed ? [title] : []),
@@ -115,6 +124,12 @@ export async function leaveScript(input: HandoverInput, host: Host): Promise<voi
     },
   };
   await host.fs.writeText(`${dir}/repro.sh`, reproScript(facts));
+}
+
+/** What QEMU loads: its place, where kbuild leaves it, and its name beside the script. */
+function imageOf({ image, config }: KernelBuild): BootFacts["image"] {
+  const { file } = config.image;
+  return { path: image, file, name: file === "vmlinux" ? file : IMAGE };
 }
 
 function limitsOf(boot: NonNullable<HandoverInput["boot"]>) {
@@ -185,6 +200,8 @@ export async function leaveBundle(
     await host.fs.makeDir(`${root}/${folder}/modules`);
     const put = (from: string, to: string) => host.fs.copy(from, `${root}/${folder}/${to}`);
     await put(boot.kernel.vmlinux, "vmlinux");
+    const image = imageOf(boot.kernel);
+    if (image.name !== "vmlinux") await put(image.path, image.name);
     for (const module of boot.kernel.modules) {
       const file = `${boot.kernel.config.buildDir}/${module}`;
       await put(file, `modules/${basename(module)}`);
@@ -219,6 +236,9 @@ export async function leaveBundle(
       verdict: boot.verdict,
       digests: {
         vmlinux: await fileSha256(`${root}/${folder}/vmlinux`, host),
+        ...(image.name === "vmlinux" ? {} : {
+          [image.name]: await fileSha256(`${root}/${folder}/${image.name}`, host),
+        }),
         "initramfs.cpio": await fileSha256(`${root}/${folder}/initramfs.cpio`, host),
       },
     };

@@ -51,7 +51,15 @@ async function unpackAgain(
 ): Promise<{ code: number; out: string; files: string }> {
   const script = reproScript({
     ...{ cell: "own/kcov", stage: "patch", recorded: [], repeat: "", source: identity.spec },
-    ...{ version: identity.version, identity, series: [], targets: [], config: null, request: [] },
+    ...{
+      version: identity.version,
+      identity,
+      series: [],
+      targets: [],
+      config: null,
+      request: [],
+      base: [],
+    },
     make: { toolchain: CLANG, variables: {} },
     boot: null,
   });

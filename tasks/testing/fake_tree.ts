@@ -19,6 +19,7 @@ expect:
   fake/nokcov: skip
 `,
     "project/kernels/fake/kernel.yaml": `source: { tree: ${dir}/tree }\n`,
+    "project/configs/guest.config": "CONFIG_PRINTK=y\n",
     "project/configs/base.config": "CONFIG_PRINTK=y\n",
     "project/configs/kcov.config": "CONFIG_KCOV=y\n",
     "tree/kernel/fork.c": "int fork;\n",
@@ -32,7 +33,7 @@ LD = ld.lld$(LLVM)
 OBJECTS = $(O)/kernel/fork.o $(O)/kernel/kcov.o
 
 tinyconfig:
-	@printf '%s\\n' CONFIG_64BIT=y '# CONFIG_PRINTK is not set' > $(O)/.config
+	@printf '%s\\n' CONFIG_64BIT=y CONFIG_PVH=y '# CONFIG_PRINTK is not set' > $(O)/.config
 
 # Leaves out what cannot be set, and touches what objects depend on only where something changed.
 olddefconfig:

@@ -17,7 +17,8 @@ export interface Arch {
   readonly target: string;
   readonly debian: DebianNames;
   readonly systemCalls: SystemCallTable;
-  readonly image: BootImage;
+  /** What boots of a kernel with these values in its .config. */
+  readonly image: (config: ReadonlyMap<string, string>) => BootImage;
   readonly qemu: QemuFacts;
   /** e_machine of its ELF files (EM_* of include/uapi/linux/elf-em.h). */
   readonly elfMachine: number;

@@ -124,8 +124,12 @@ export const X86_64: Arch = {
   target: "x86_64-linux-gnu",
   debian: { packages: "amd64", libraries: "x86_64-linux-gnu" },
   systemCalls: { file: "arch/x86/entry/syscalls/syscall_64.tbl", abis: ["common", "64"] },
-  // vmlinux itself boots through its PVH entry note: no decompression.
-  image: { target: "vmlinux", file: "vmlinux" },
+  // vmlinux itself boots through its PVH entry note: no decompression. But who moves a kernel is its
+  // decompressor (arch/x86/boot/compressed/kaslr.c), and without the note QEMU takes no vmlinux.
+  image: (config) =>
+    config.get("CONFIG_PVH") === "y" && config.get("CONFIG_RANDOMIZE_BASE") !== "y"
+      ? { target: "vmlinux", file: "vmlinux" }
+      : { target: "bzImage", file: "arch/x86/boot/bzImage" },
   qemu: QEMU,
   elfMachine: 62,
   title: "x86-64",

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** The QEMU command line, as small functions that each say what their arguments are for. */
-import { dirname, join } from "node:path/posix";
 import type { QemuFacts } from "../arch/arch.ts";
 import { ARCHITECTURES, archOf } from "../arch/table.ts";
 import type { Accel, ExitCause, Machine } from "../model/model.ts";
 
 export interface QemuRequest {
-  readonly vmlinux: string;
+  /** The file that QEMU loads: vmlinux, or what the architecture has made of it. */
+  readonly image: string;
   readonly initramfs: string;
   readonly resultsFile: string;
   readonly machine: Machine;
@@ -104,18 +104,12 @@ const results = (file: string, { resultsDevice }: QemuFacts) => [
 
 const kernel = (request: QemuRequest) => [
   "-kernel",
-  bootImage(request),
+  request.image,
   "-initrd",
   request.initramfs,
   "-append",
   kernelCommandLine(request),
 ];
-
-/** The file that QEMU loads: vmlinux, or what the architecture has made of it. */
-function bootImage({ vmlinux, machine }: QemuRequest): string {
-  const { file } = archOf(machine).image;
-  return file === "vmlinux" ? vmlinux : join(dirname(vmlinux), file);
-}
 
 /** The kernel command line. */
 export function kernelCommandLine({ machine, accel }: {

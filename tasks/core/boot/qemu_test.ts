@@ -11,7 +11,7 @@ import {
 } from "./qemu.ts";
 
 const REQUEST: QemuRequest = {
-  vmlinux: "/b/vmlinux",
+  image: "/b/vmlinux",
   initramfs: "/r/initramfs.cpio",
   resultsFile: "/r/results.log",
   machine: UNI,

@@ -54,6 +54,7 @@ const buildInputsShape: Shape<BuildInputs> = objectOf<BuildInputs>()({
     digest: v.string(),
     patches: v.array(v.looseObject({ name: v.string(), digest: v.string() })),
   }),
+  base: v.exactOptional(v.string()),
   fragment: v.string(),
   compiler: v.string(),
   toolchainFiles: v.exactOptional(texts),
@@ -74,6 +75,9 @@ export function explainChanges(before: BuildInputs, after: BuildInputs): string[
     reasons.push(`the source lies elsewhere: ${before.source.path} → ${after.source.path}`);
   }
   reasons.push(...sourceChanges(before.source, after.source));
+  if (before.base !== after.base) {
+    reasons.push(`the base: ${before.base ?? "tinyconfig"} → ${after.base ?? "tinyconfig"}`);
+  }
   const asked = (text: string) =>
     text.split("\n").filter((line) => /CONFIG_/.test(line)).join("\n");
   const options = lineChanges(asked(before.fragment), asked(after.fragment));

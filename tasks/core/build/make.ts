@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The make command lines of a kernel build, and the key under which a build is kept. */
 import { relative } from "node:path/posix";
+import type { BootImage } from "../arch/arch.ts";
 import { archOf } from "../arch/table.ts";
 import type { SourceTree, Toolchain } from "../model/model.ts";
 import type { Confinement } from "./sandbox.ts";
@@ -25,10 +26,9 @@ export function unbuildable(path: string): string | undefined {
   return /[\s:#$%&'"()*;<>?[\\\]`{|}!]/.exec(path)?.[0];
 }
 
-/** Every make target that a kernel may be built by: its modules too, where it has some. */
-export function kernelTargets(toolchain: Pick<Toolchain, "arch">, modules: boolean): string[] {
-  const image = archOf(toolchain).image.target;
-  return [...new Set(["vmlinux", ...(modules ? ["modules"] : []), image])];
+/** Every make target that a kernel is built by: its modules too, where it has some. */
+export function kernelTargets(image: Pick<BootImage, "target">, modules: boolean): string[] {
+  return [...new Set(["vmlinux", ...(modules ? ["modules"] : []), image.target])];
 }
 
 /** What every make call of one build has in common. */
@@ -147,7 +147,9 @@ export interface BuildIdentity {
    * changed. The stage's stamp holds the content.
    */
   readonly sourcePath: string;
-  /** tinyconfig plus this. */
+  /** What the fragment goes on top of, where that is not tinyconfig. */
+  readonly base?: string | undefined;
+  /** The base plus this. */
   readonly fragment: string;
   /** `clang --version` and `ld.lld --version`, so that an upgraded compiler is another one. */
   readonly toolchain: string;
@@ -167,6 +169,7 @@ export function buildIdentityText(identity: BuildIdentity): string {
   return JSON.stringify({
     flags: compilerFlags("/source", "/build"),
     source: identity.sourcePath,
+    base: identity.base,
     fragment: identity.fragment,
     toolchain: identity.toolchain,
     variables: sorted,

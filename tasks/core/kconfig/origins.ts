@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Who gave a symbol the value that it has: a fragment, a select, tinyconfig, its own definition. */
+/** Who gave a symbol the value that it has: a fragment, a select, the base, its own definition. */
 import { type FragmentLine, placeOf } from "./fragment.ts";
 import { MAX_SHOWN } from "./reason.ts";
 import { type KconfigSymbol, position, type SymbolDump } from "./symbol_dump.ts";
@@ -9,16 +9,19 @@ import { sameValue } from "./values.ts";
 export interface Origins {
   /** The merged request: option with prefix to the line that asked. */
   readonly asked: ReadonlyMap<string, FragmentLine>;
-  /** parseDotConfig() of tinyconfig's .config. */
+  /** parseDotConfig() of the base's .config. */
   readonly base: ReadonlyMap<string, string>;
+  /** What the base is, for people: "tinyconfig". */
+  readonly title: string;
 }
 
-/** {@linkcode Origins} of a merged request on top of tinyconfig's .config. */
+/** {@linkcode Origins} of a merged request on top of a base's .config. */
 export function originsOf(
   lines: readonly FragmentLine[],
   base: ReadonlyMap<string, string>,
+  title = "tinyconfig",
 ): Origins {
-  return { asked: new Map(lines.map((line) => [line.option, line])), base };
+  return { asked: new Map(lines.map((line) => [line.option, line])), base, title };
 }
 
 /** The symbols of one dump, each with who set it. */
@@ -74,7 +77,7 @@ export class SymbolOrigins {
       const { winner, prompt } = symbol.choice;
       if (winner === name) {
         return this.#origins.base.get(`CONFIG_${name}`) === "y"
-          ? `chosen by tinyconfig in "${prompt}"`
+          ? `chosen by ${this.#origins.title} in "${prompt}"`
           : `the default of the choice "${prompt}"`;
       }
       return `${winner} is chosen in "${prompt}"`;
@@ -88,7 +91,8 @@ export class SymbolOrigins {
     }
     const base = this.#origins.base.get(`CONFIG_${name}`);
     if (settable && base !== undefined && sameText(base, value)) {
-      return value === "n" ? "left off by tinyconfig" : "set by tinyconfig";
+      const { title } = this.#origins;
+      return value === "n" ? `left off by ${title}` : `set by ${title}`;
     }
     const implied = symbol.impliedBy.filter((term) => term.value !== "n" && value !== "n");
     if (implied.length > 0) return `implied by ${implied.map((term) => term.by).join(", ")}`;

@@ -5,6 +5,7 @@ import type { KernelSpec, SeriesPatch, SourceSpec } from "../model/model.ts";
 import { readYaml, type YamlValue } from "../text/yaml_reader.ts";
 import { parseUninstrumentedList } from "../inspect/instrumented_objects.ts";
 import { KmatrixError } from "../model/errors.ts";
+import { type LookUp, pathOf, type Place, resolveFrom } from "./yaml_path.ts";
 
 const SOURCE_KINDS = ["debian", "tarball", "git", "tree"] as const;
 const ONE_OF = `one of ${SOURCE_KINDS.join(", ")}`;
@@ -41,14 +42,6 @@ export function parseKernelSpec(
     ),
     uninstrumented: uninstrumented === null ? null : parseUninstrumentedList(uninstrumented),
   };
-}
-
-type LookUp = (name: string) => string | undefined;
-
-/** Where paths of a kernel.yaml begin. */
-interface Place {
-  readonly dir: string;
-  readonly lookUp: LookUp;
 }
 
 /** One source, or a list of them in the order in which they are tried. */
@@ -137,33 +130,6 @@ function parseSuite(value: YamlValue): string {
   if (/^[a-z][a-z0-9-]*$/.test(suite)) return suite;
   const example = 'such as "trixie-backports", or "backports" for those of the machine\'s release';
   throw value.error(`${JSON.stringify(suite)} is no name of a suite, ${example}`);
-}
-
-/** A path that may begin with ~ or with a variable. */
-function pathOf(
-  value: YamlValue,
-  { dir, lookUp }: Place,
-): { readonly path: string; readonly unset: { readonly unset?: string } } {
-  const text = value.string();
-  const match = /^(?:~|\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\}))(?=\/|$)/.exec(text);
-  const rest = text.slice(match?.[0].length ?? 0);
-  if (rest.includes("$")) {
-    throw value.error(`"$" may stand at the beginning alone, as $NAME or \${NAME}, in ${text}`);
-  }
-  if (match === null) return { path: resolveFrom(dir, text), unset: {} };
-  const name = match[1] ?? match[2] ?? "HOME";
-  const start = lookUp(name);
-  if (!start) return { path: text, unset: { unset: name } };
-  if (!start.startsWith("/")) {
-    throw value.error(
-      `${name}=${start}: an absolute path is wanted in a variable that ${text} uses`,
-    );
-  }
-  return { path: `${start.replace(/\/+$/, "")}${rest}`, unset: {} };
-}
-
-function resolveFrom(dir: string, location: string): string {
-  return /^([a-z+]+:|\/|[^/]+@[^/]+:)/.test(location) ? location : `${dir}/${location}`;
 }
 
 /**

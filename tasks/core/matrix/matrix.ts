@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** matrix.yaml → {@linkcode Matrix}. Every key is described in docs/matrix.md. */
+import { dirname } from "node:path/posix";
 import { type ArchName, archOf, DEFAULT_ARCH } from "../arch/table.ts";
 import {
   type Cell,
@@ -18,6 +19,8 @@ import { cellId, globMatcher, splitCellId } from "../model/cells.ts";
 import { nearest } from "../text/nearest.ts";
 import { readYaml, type YamlValue } from "../text/yaml_reader.ts";
 import { KmatrixError } from "../model/errors.ts";
+import { parseBase } from "./base_spec.ts";
+import type { LookUp, Place } from "./yaml_path.ts";
 import { C_FIXTURE } from "../../../selftests/contract/c_programs.ts";
 
 /** What lies beside matrix.yaml: the pure parser is told, it does not look. */
@@ -34,6 +37,8 @@ export interface Surroundings {
   readonly cc?: string | undefined;
   /** What ARCH= of the environment means: of all toolchains and machines. */
   readonly arch?: ArchName | undefined;
+  /** Gives a variable of the environment: paths may begin with one. */
+  readonly lookUp?: LookUp | undefined;
 }
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
@@ -58,7 +63,8 @@ export function parseMatrix(file: string, text: string, around: Surroundings): M
   );
   const toolchains = parseToolchains(fields.toolchains!, around);
   const machines = parseIds(fields.machines!, (id, value) => parseMachine(id, value, around));
-  const configs = parseIds(fields.configs!, (id, value) => parseConfig(id, value, around));
+  const place = { dir: dirname(file), lookUp: around.lookUp ?? (() => undefined) };
+  const configs = parseIds(fields.configs!, (id, value) => parseConfig(id, value, around, place));
   const axes = { toolchains, machines, configs, kernels: around.kernels };
 
   const cells = new Map<CellId, Cell>();
@@ -208,8 +214,13 @@ function parseMachine(id: string, value: YamlValue, around: Surroundings): Machi
   };
 }
 
-function parseConfig(id: string, value: YamlValue, around: Surroundings): ConfigSpec {
-  const fields = value.fields(["fragments", "requires"], ["fragments"]);
+function parseConfig(
+  id: string,
+  value: YamlValue,
+  around: Surroundings,
+  place: Place,
+): ConfigSpec {
+  const fields = value.fields(["base", "fragments", "requires"], ["fragments"]);
   const fragments = fields.fragments!.list().map((item) =>
     item.oneOf(around.fragments, "fragment (configs/*.config)")
   );
@@ -217,7 +228,8 @@ function parseConfig(id: string, value: YamlValue, around: Surroundings): Config
   const requires = fields.requires?.list().map((item) =>
     item.oneOf(COMPILER_FEATURES, "compiler feature")
   );
-  return { id, fragments, requires: requires ?? [] };
+  const base = fields.base === undefined ? {} : { base: parseBase(fields.base, place) };
+  return { id, ...base, fragments, requires: requires ?? [] };
 }
 
 function parseProduct(block: YamlValue, axes: Axes): Cell[] {

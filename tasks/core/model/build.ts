@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** A configured and a built kernel, and what was found in it. */
 import type { Feature } from "../../../selftests/contract/features.ts";
+import type { BootImage } from "../arch/arch.ts";
 import type { Toolchain } from "./plan.ts";
 import type { SourceTree } from "./source.ts";
 
@@ -11,6 +12,9 @@ export interface KernelConfig {
   readonly buildDir: string;
   readonly toolchain: Toolchain;
   readonly features: readonly Feature[];
+  /** What QEMU loads of this configuration. */
+  readonly image: BootImage;
+  /** For people: what --kconfig-add replaces, and what became of a real base. */
   readonly notices: readonly string[];
   readonly inputs: BuildInputs;
   readonly durationMs: number;
@@ -25,6 +29,8 @@ export interface Warning {
 export interface KernelBuild {
   readonly config: KernelConfig;
   readonly vmlinux: string;
+  /** What QEMU loads: vmlinux, or what the architecture has made of it; absolute. */
+  readonly image: string;
   /** Paths of the .ko files below the build folder. */
   readonly modules: readonly string[];
   readonly log: string;
@@ -79,7 +85,9 @@ export interface BuildInputs {
   readonly config: string;
   readonly toolchain: string;
   readonly source: Pick<SourceTree, "path" | "version" | "digest" | "patches">;
-  /** tinyconfig plus this: a line each option. */
+  /** What the fragments go on top of, where that is not tinyconfig. */
+  readonly base?: string;
+  /** The base plus this: a line each option. */
   readonly fragment: string;
   /** What compiler and linker say of themselves. */
   readonly compiler: string;

@@ -43,9 +43,26 @@ export interface Machine {
   readonly qemuArgs?: readonly string[];
 }
 
+/** One step to the .config that a config's fragments go on top of. */
+export type BaseStep =
+  /** A target of the tree's own make: `defconfig`, `x86_64_defconfig`, `kvm_guest.config`. */
+  | { readonly kind: "target"; readonly name: string }
+  /** A .config file of the user's. */
+  | {
+    readonly kind: "file";
+    /** Absolute. */
+    readonly path: string;
+    /** As the user wrote it, for people. */
+    readonly written: string;
+    /** The variable that the path begins with, where it has no value. */
+    readonly unset?: string;
+  };
+
 export interface ConfigSpec {
   readonly id: string;
-  /** Names of configs/<name>.config, merged in this order on top of tinyconfig. */
+  /** In their order; without it, tinyconfig alone. A file is the first. */
+  readonly base?: readonly BaseStep[];
+  /** Names of configs/<name>.config, merged in this order on top of guest.config and the base. */
   readonly fragments: readonly string[];
   /** Takes the place of the fragments, in a build folder of that name; of bisect-config. */
   readonly request?: { readonly lines: readonly FragmentLine[]; readonly folder: string };

@@ -51,6 +51,14 @@ export interface BundleManifest {
   readonly digests: Readonly<Record<string, string>>;
 }
 
+/** What QEMU loads of a bundle where it is not vmlinux itself. */
+export const IMAGE = "bzImage";
+
+/** The file of a bundle that QEMU loads. */
+export function bootedFile({ digests }: Pick<BundleManifest, "digests">): string {
+  return IMAGE in digests ? IMAGE : "vmlinux";
+}
+
 /** Names that folders are made of, as in matrix.yaml. */
 const CELL = /^[A-Za-z0-9][\w.+-]*(?:[/@][A-Za-z0-9][\w.+-]*){1,3}$/;
 /** Behind a comma QEMU takes options of a machine, of which some name files to be written. */

@@ -27,10 +27,10 @@ const yesNo = (value: boolean) => value ? "yes" : "no";
 
 /** The end of a script that boots. */
 export function bootPart(boot: BootFacts): string[] {
-  const { digests } = boot;
+  const { digests, image } = boot;
   const { qemu: archQemu } = archOf(boot.machine);
   const qemu = qemuArgv({
-    vmlinux: "/@VMLINUX@",
+    image: "/@IMAGE@",
     initramfs: "/@INITRAMFS@",
     resultsFile: "/@RESULTS@",
     machine: boot.machine,
@@ -39,14 +39,14 @@ export function bootPart(boot: BootFacts): string[] {
   return [
     "initramfs=$here/initramfs.cpio",
     `has_digest "$initramfs" ${digests.initramfs} || stop "$initramfs is not the recorded one"`,
-    `vmlinux=$here/vmlinux recorded_vmlinux=${quoteWord(boot.vmlinux)}`,
-    `has_digest "$vmlinux" ${digests.vmlinux} || vmlinux=$recorded_vmlinux`,
-    `if ! has_digest "$vmlinux" ${digests.vmlinux}; then`,
-    '\techo "the recorded vmlinux is gone or changed: building it in $build"',
+    `image=$here/${image.name} recorded_image=${quoteWord(image.path)}`,
+    `has_digest "$image" ${digests.image} || image=$recorded_image`,
+    `if ! has_digest "$image" ${digests.image}; then`,
+    `\techo "the recorded ${image.name} is gone or changed: building it in $build"`,
     "\tunpack || stop 'the source cannot be prepared'",
     '\tcompile > "$work/build.log" 2>&1 || stop "make failed, see $work/build.log"',
-    "\tvmlinux=$build/vmlinux",
-    `\thas_digest "$vmlinux" ${digests.vmlinux} ||`,
+    `\timage=$build/${image.file}`,
+    `\thas_digest "$image" ${digests.image} ||`,
     "\t\techo 'notice: the kernel is not the recorded one byte for byte: another compiler?'",
     "fi",
     "",

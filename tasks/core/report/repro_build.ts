@@ -89,8 +89,10 @@ const LOOK_INSIDE = [
 function configPart(facts: ReproFacts): string[] {
   return [
     "unpack || stop 'the source cannot be prepared'",
-    `${makeLine(facts, ["tinyconfig"])} || stop 'make tinyconfig failed'`,
-    'cat "$here/request.config" >> "$build/.config"',
+    ...(facts.base === "whole" ? ['cp "$here/request.config" "$build/.config"'] : [
+      ...facts.base.map((name) => `${makeLine(facts, [name])} || stop 'make ${name} failed'`),
+      'cat "$here/request.config" >> "$build/.config"',
+    ]),
     `${makeLine(facts, ["olddefconfig"])} || stop 'make olddefconfig failed'`,
     "failed=0",
     "while read -r line; do",

@@ -25,9 +25,10 @@ export interface BootFacts {
   readonly machine: Machine;
   readonly accel: Accel;
   readonly timeoutSeconds: number;
-  /** SHA-256 of the files; vmlinux lies beside the script or at `vmlinux`. */
-  readonly digests: { readonly vmlinux: string; readonly initramfs: string };
-  readonly vmlinux: string;
+  /** SHA-256 of the files. */
+  readonly digests: { readonly image: string; readonly initramfs: string };
+  /** What QEMU loads: `name` beside the script, or `path`; `file` below the build folder. */
+  readonly image: { readonly path: string; readonly file: string; readonly name: string };
   readonly expected: readonly ExpectedTest[];
   /** Tests that were not as expected. */
   readonly failed: readonly string[];
@@ -62,8 +63,13 @@ export interface ReproFacts {
   readonly targets: readonly string[];
   /** SHA-256 of .config beside the script; null where it did not come to one. */
   readonly config: string | null;
-  /** What request.config beside the script asks, an option a line; of a failed gate. */
+  /** What is asked of the .config, an option a line; of a failed gate. */
   readonly request: readonly string[];
+  /**
+   * What request.config beside the script is: the whole .config before its last `olddefconfig`, or
+   * lines to go on top of what these targets make.
+   */
+  readonly base: "whole" | readonly string[];
   readonly boot: BootFacts | null;
 }
 

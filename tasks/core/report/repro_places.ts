@@ -7,7 +7,7 @@ export function shellWord(word: string): string {
   if (!word.includes("@")) return quoteWord(word);
   const quoted = word.replace(/[\\"$`]/g, "\\$&")
     .replaceAll("/@WORK@/source", "$source").replaceAll("/@WORK@/build", "$build")
-    .replaceAll("/@VMLINUX@", "$vmlinux").replaceAll("/@INITRAMFS@", "$initramfs")
+    .replaceAll("/@IMAGE@", "$image").replaceAll("/@INITRAMFS@", "$initramfs")
     .replaceAll("/@RESULTS@", "$work/results.log");
   return `"${quoted}"`;
 }

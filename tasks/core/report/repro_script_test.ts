@@ -22,11 +22,13 @@ const FACTS: ReproFacts = {
   series: [{ name: "0001-a.patch", strip: 1 }],
   make: { toolchain: CLANG, variables: {} },
   targets: ["vmlinux"],
+  base: ["tinyconfig"],
   config: "0".repeat(64),
   request: [],
   boot: null,
 };
-const BOOT: Omit<BootFacts, "digests" | "vmlinux"> = {
+const IMAGE = { path: "/gone/vmlinux", file: "vmlinux", name: "vmlinux" };
+const BOOT: Omit<BootFacts, "digests" | "image"> = {
   machine: UNI,
   accel: "tcg",
   timeoutSeconds: 20,
@@ -81,8 +83,8 @@ cat "${dir}/console"; cat "${dir}/results" > "$results"; exit ${exit}
 `,
     );
     await Deno.chmod(`${dir}/qemu`, 0o755);
-    const digests = { vmlinux: await sha256("kernel"), initramfs: await sha256("guest") };
-    const facts = { ...FACTS, boot: { ...BOOT, ...boot, digests, vmlinux: "/gone/vmlinux" } };
+    const digests = { image: await sha256("kernel"), initramfs: await sha256("guest") };
+    const facts = { ...FACTS, boot: { ...BOOT, ...boot, digests, image: IMAGE } };
     await write("repro.sh", reproScript(facts));
     await spoil(dir);
     const { code, stdout, stderr } = await new Deno.Command("sh", {
@@ -189,8 +191,8 @@ Deno.test("repro.sh holds the make lines, with the folders of its own", () => {
 
 /** Scripts of all stages, sources and outcomes. */
 function variants(): ReproFacts[] {
-  const digests = { vmlinux: "0".repeat(64), initramfs: "1".repeat(64) };
-  const boot = { ...BOOT, digests, vmlinux: "/b/vmlinux" };
+  const digests = { image: "0".repeat(64), initramfs: "1".repeat(64) };
+  const boot = { ...BOOT, digests, image: IMAGE };
   const odd = ["a $(b) `c` 'd' \\ \"e\"\nEND of it"];
   const sources = [
     FACTS.source,

@@ -27,7 +27,7 @@ cases("the command line", "nothing built", [
     assert.match(out, /^make -C \S+\/tree -j\d+ .* tinyconfig$/m);
     assert.match(
       out,
-      /^make .* 'KBUILD_BUILD_TIMESTAMP=Thu Jan {2}1 00:00:00 UTC 2026' .* vmlinux$/m,
+      /^make .* 'KBUILD_BUILD_TIMESTAMP=Thu Jan {2}1 00:00:00 UTC 2026' .* vmlinux bzImage$/m,
     );
     assert.match(out, /^clang-22 -static /m);
     assert.equal(out.match(/^qemu-system-x86_64 /gm)?.length, 3);

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+/** base → the config's own lines → olddefconfig → the gate. */
+import type { Host } from "../host/host.ts";
+import type { Paths } from "../core/model/paths.ts";
+import { KmatrixError } from "../core/model/errors.ts";
+import {
+  adjustmentLines,
+  adjustments,
+  modulesOf,
+  namedFiles,
+  withoutModules,
+} from "../core/kconfig/base_adjust.ts";
+import { isTiny } from "../core/build/config_base.ts";
+import { baseFileText } from "../core/build/base_file.ts";
+import {
+  findDropped,
+  type MergedRequest,
+  overlayDotConfig,
+  parseDotConfig,
+} from "../core/kconfig/kconfig.ts";
+import { buildConfinement, makeArgv, type MakeRequest } from "../core/build/make.ts";
+import { findBuildFailure, isNoFaultOfSource, makeError } from "../core/build/build_log.ts";
+import { checkTargets, type ConfigRequest, type LoadedBase } from "./base_config.ts";
+import { tellBase } from "./base_report.ts";
+import { formatUnknownOffs, gateError, unknownOffs } from "./config_gate.ts";
+import { type CompilerCache, throughCache } from "./compiler_cache.ts";
+import { checkRoom } from "./free_room.ts";
+
+/** Of a real base: the .config before its last `olddefconfig`, below the build folder. */
+export const START_CONFIG = "kmatrix-start.config";
+
+export interface MadeConfig {
+  readonly dotConfig: string;
+  /** What became of a real configuration, for people; none on tinyconfig. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Makes the .config in the build folder.
+ * @throws KmatrixError "config" for a dropped request with the reason, and for a target that the tree
+ *   does not have; "build" or "infra" where make itself fails.
+ */
+export async function makeConfig(
+  asked: ConfigRequest,
+  cache: CompilerCache | null,
+  paths: Paths,
+  host: Host,
+): Promise<MadeConfig> {
+  const { make, config, base, request, version } = asked;
+  const { buildDir, source } = make;
+  const file = `${buildDir}/.config`;
+  await host.fs.remove(`${buildDir}/${START_CONFIG}`);
+  await checkTargets(base, make, config.id, version, host);
+  await makeBase(base, make, cache, host);
+  const made = await host.fs.readText(file);
+  const real = !isTiny(config);
+  const given = parseDotConfig(made);
+  const adjusted = real ? adjustments(given, await filesPresent(given, source.path, host)) : [];
+  const own = new Set(request.lines.map(({ option }) => option));
+  const adjusting = adjustmentLines(adjusted.filter(({ option }) => !own.has(option)));
+  const modules = real ? modulesOf(given) : [];
+  const lines = [...adjusting, ...request.lines];
+  const start = real ? withoutModules(made) : made;
+  const whole = overlayDotConfig(start, { ...request, lines });
+  await host.fs.writeText(file, whole);
+  if (real) await host.fs.writeText(`${buildDir}/${START_CONFIG}`, whole);
+  await mustMake(make, ["olddefconfig"], cache, host);
+  const dotConfig = await host.fs.readText(file);
+  const values = parseDotConfig(dotConfig);
+  const dropped = findDropped(request, values);
+  const origins = { title: base.title, values: given };
+  if (dropped.length > 0) throw await gateError(make, request, origins, dropped, paths, host);
+  const unknown = await unknownOffs(source, request, values, host);
+  if (unknown.length > 0) host.log("notice", formatUnknownOffs(unknown));
+  if (!real) return { dotConfig, notices: [] };
+  const told = { given, values, adjusted, modules };
+  return { dotConfig, notices: await tellBase(asked, told, paths, host) };
+}
+
+async function makeBase(
+  { steps, file }: LoadedBase,
+  make: MakeRequest,
+  cache: CompilerCache | null,
+  host: Host,
+): Promise<void> {
+  for (const step of steps) {
+    if (step.kind === "target") {
+      await mustMake(make, [step.name], cache, host);
+      continue;
+    }
+    await host.fs.writeText(`${make.buildDir}/.config`, baseFileText(file!));
+    await mustMake(make, ["olddefconfig"], cache, host);
+  }
+}
+
+/** Those files of a base that the source tree has. */
+async function filesPresent(
+  given: ReadonlyMap<string, string>,
+  source: string,
+  host: Host,
+): Promise<ReadonlySet<string>> {
+  const inside = namedFiles(given).filter((path) => !/^\/|(?:^|\/)\.\.(?:\/|$)/.test(path));
+  const there = await Promise.all(inside.map((path) => host.fs.exists(`${source}/${path}`)));
+  return new Set(inside.filter((_, index) => there[index]));
+}
+
+async function mustMake(
+  make: MakeRequest,
+  targets: readonly string[],
+  cache: CompilerCache | null,
+  host: Host,
+): Promise<void> {
+  const result = await host.run({
+    argv: makeArgv(make, targets),
+    ...throughCache(buildConfinement(make), cache),
+  });
+  if (result.code === 0) return;
+  await checkRoom("make", make.buildDir, host);
+  const what = `make ${targets.join(" ")} ended with code ${result.code}`;
+  const confined = (await host.sandbox()).kind !== "none";
+  const cause = findBuildFailure(result.stdout + result.stderr, confined);
+  if (result.endless) {
+    const text = `make ${targets.join(" ")} printed without end, and was stopped`;
+    throw new KmatrixError("config", "make-config-failed", text, cause.tail, {
+      ...{ kind: "make", targets, endless: true },
+    });
+  }
+  if (result.code > 128) throw new KmatrixError("infra", "compiler-killed", what, cause.tail);
+  if (isNoFaultOfSource(cause)) {
+    throw makeError(cause, `${what}: ${cause.line}`, cause.tail, {
+      ...{ kind: "output", line: cause.line },
+    });
+  }
+  throw new KmatrixError("config", "make-config-failed", what, cause.tail, {
+    ...{ kind: "make", targets, endless: false },
+  });
+}
