@@ -35,6 +35,8 @@ export const FEATURE_TABLE = {
   "reset-ioctl": { promised: { by: "header", ioctl: "KCOV_RESET_TRACE" }, lacking: "skips" },
   kasan: { promised: option("CONFIG_KASAN"), lacking: "absent" },
   modules: { promised: option("CONFIG_MODULES"), lacking: "absent" },
+  // The kernel lies elsewhere in each boot.
+  kaslr: { promised: option("CONFIG_RANDOMIZE_BASE"), lacking: "absent" },
   // A bus and its devices without hardware; what is plugged in is a module.
   "dummy-hcd": { promised: option("CONFIG_USB_DUMMY_HCD"), lacking: "absent" },
   smp: { promised: { by: "machine", cpus: 2 }, lacking: "absent" },

@@ -101,14 +101,18 @@ export class SymbolTable {
   }
 
   /**
-   * Whether this is the table of the kernel that prints these lines of /proc/kallsyms, and the kernel
-   * lies where it was linked. They have to hold _stext, which is its first line of text.
+   * How far from where it was linked the kernel lies that prints these lines of /proc/kallsyms, in
+   * bytes; null where this is not its table. They have to hold _stext, its first line of text.
    */
-  agreesWith(kallsyms: string): boolean {
+  displacementOf(kallsyms: string): number | null {
     const lines = kallsyms.slice(0, kallsyms.lastIndexOf("\n")).split("\n");
     const stext = textSymbol(lines.find((line) => line.endsWith(" T _stext")) ?? "");
     const last = textSymbol(lines.at(-1)!);
-    return stext?.start === this.start && last !== undefined &&
-      this.at(last.start)?.start === last.start;
+    if (stext === undefined || last === undefined) return null;
+    const displacement = stext.start - this.start;
+    // That _stext alone has moved says nothing of the rest.
+    if (displacement !== 0 && last.start === stext.start) return null;
+    const linked = last.start - displacement;
+    return this.at(linked)?.start === linked ? displacement : null;
   }
 }

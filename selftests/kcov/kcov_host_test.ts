@@ -92,6 +92,14 @@ Deno.test("KernelSymbols knows loaded modules", () => {
   assert.ok(!symbols.isText(0xffffffffa0004000n), "behind the module");
 });
 
+Deno.test("KernelSymbols knows modules where KCOV says they are beside a kernel that has moved", () => {
+  const by = 0x1e000000;
+  const moved = new KernelSymbols(table, KALLSYMS, MODULES, by);
+  assert.equal(moved.nameOf(0xffffffffa0001001n - BigInt(by)), "early");
+  assert.equal(moved.moduleOf(0xffffffffa0000010n), undefined);
+  assert.equal(moved.nameOf(0xffffffff81000101n), "first", "of the image as linked");
+});
+
 Deno.test("KernelSymbols.isText() is true from _stext up to _etext", () => {
   assert.ok(symbols.isText(0xffffffff81000000n));
   assert.ok(symbols.isText(0xffffffff810002ffn));
@@ -123,16 +131,20 @@ Deno.test("packSymbols() keeps the functions of the kernel's text, one name an a
   assert.equal(packSymbols(""), null);
 });
 
-Deno.test("SymbolTable.agreesWith() takes the kernel's word for where it is", () => {
+Deno.test("SymbolTable.displacementOf() takes the kernel's word for where it is", () => {
   const [start, , first] = ["_stext", "_text", "first"].map((name) =>
     KALLSYMS.split("\n").find((line) => line.endsWith(` ${name}`))! + "\n"
   ) as [string, string, string];
-  assert.ok(table.agreesWith(`0000000000000000 A fixed_percpu_data\n${start}${first}`));
-  assert.ok(table.agreesWith(`${start}${first}ffffffff8100017`), "the last line is not whole");
-  assert.ok(!table.agreesWith(start.replace("81000000", "82000000")), "moved");
-  assert.ok(!table.agreesWith(start + first.replace("100", "180")), "another kernel");
-  assert.ok(!table.agreesWith("0000000000000000 T _stext\n"), "addresses are hidden");
-  assert.ok(!table.agreesWith(""));
+  const by = (text: string) => table.displacementOf(text);
+  const moved = (text: string) => text.replace("ffffffff81", "ffffffff9f");
+  assert.equal(by(`0000000000000000 A fixed_percpu_data\n${start}${first}`), 0);
+  assert.equal(by(`${start}${first}ffffffff8100017`), 0, "the last line is not whole");
+  assert.equal(by(moved(start) + moved(first)), 0x1e000000, "all of it has moved");
+  assert.equal(by(moved(start)), null, "_stext alone has moved");
+  assert.equal(by(moved(start) + first), null, "a part has moved");
+  assert.equal(by(start + first.replace("100", "180")), null, "another kernel");
+  assert.equal(by("0000000000000000 T _stext\n"), null, "addresses are hidden");
+  assert.equal(by(""), null);
 });
 
 Deno.test("ModuleFile lists sections, and functions of sections with code", () => {

@@ -10,8 +10,6 @@ import { hex } from "../harness/asserts.ts";
 import { close, guest, isSysError, mapFile, O_RDONLY, open, SYS } from "../harness/guest.ts";
 import { packSymbols, SymbolTable, type TextSymbol, textSymbol } from "../contract/symbol_table.ts";
 
-/** Where the host puts the table. */
-
 /**
  * All kernel text of x86-64 lies in the topmost 2 GiB, so the low half of an address identifies it,
  * and a number holds it.
@@ -41,8 +39,10 @@ export class KernelSymbols {
    * @param kernel functions of the kernel itself
    * @param kallsyms text of the file, for the functions of modules; empty where none are asked for
    * @param modules text of /proc/modules
+   * @param displacement of the kernel, in bytes: KCOV takes it off the PCs of modules as well
+   *   (canonicalize_ip() of kernel/kcov.c)
    */
-  constructor(kernel: SymbolTable, kallsyms: string, modules: string) {
+  constructor(kernel: SymbolTable, kallsyms: string, modules: string, displacement = 0) {
     this.#kernel = kernel;
     // Lines of modules are the last ones, and end in "\t[name]".
     const firstModule = kallsyms.indexOf("\t[");
@@ -50,8 +50,14 @@ export class KernelSymbols {
       ? []
       : kallsyms.slice(kallsyms.lastIndexOf("\n", firstModule) + 1).split("\n")
         .map((line) => textSymbol(line.split("\t", 1)[0]!))
-        .filter((symbol) => symbol !== undefined);
-    this.#ranges = [{ start: kernel.start, end: kernel.end }, ...parseModules(modules)];
+        .filter((symbol) => symbol !== undefined)
+        .map(({ start, name }) => ({ start: start - displacement, name }));
+    const loaded = parseModules(modules).map((range) => ({
+      ...range,
+      start: range.start - displacement,
+      end: range.end - displacement,
+    }));
+    this.#ranges = [{ start: kernel.start, end: kernel.end }, ...loaded];
   }
 
   /** The range that holds the address, kernel text or a loaded module. */
@@ -134,22 +140,29 @@ function firstOfKallsyms(): string {
   return text;
 }
 
-/** The table of the host, unless the running kernel tells otherwise; else what the kernel prints. */
-function kernelTable(): SymbolTable {
+/**
+ * The table of the host, unless the running kernel tells otherwise; else what the kernel prints. With
+ * the table of the host it is known where the kernel lies.
+ */
+function kernelTable(): { readonly table: SymbolTable; readonly displacement: number | null } {
   const sys = guest();
   const table = mappedTable();
-  if (table?.agreesWith(firstOfKallsyms())) return table;
+  const displacement = table?.displacementOf(firstOfKallsyms()) ?? null;
+  if (table !== undefined && displacement !== null) return { table, displacement };
   const packed = packSymbols(sys.readFile("/proc/kallsyms"));
   if (packed === null) {
     throw new Error("/proc/kallsyms has no _stext or _etext (CONFIG_KALLSYMS, kptr_restrict)");
   }
-  return new SymbolTable(packed.buffer as ArrayBuffer, sys.text);
+  const printed = new SymbolTable(packed.buffer as ArrayBuffer, sys.text);
+  return { table: printed, displacement: null };
 }
 
 /** Symbols as they are now, with those of modules: do it before anything is measured. */
 export function readKernelSymbols(): KernelSymbols {
   const sys = guest();
-  return new KernelSymbols(table(), sys.readFile("/proc/kallsyms"), loadedModules());
+  const { table, displacement } = knownKernel();
+  const all = sys.readFile("/proc/kallsyms");
+  return new KernelSymbols(table, all, loadedModules(), displacement ?? 0);
 }
 
 function loadedModules(): string {
@@ -160,11 +173,16 @@ function loadedModules(): string {
   }
 }
 
-let knownTable: SymbolTable | undefined;
+let kernel: ReturnType<typeof kernelTable> | undefined;
 let known: KernelSymbols | undefined;
 
-function table(): SymbolTable {
-  return knownTable ??= kernelTable();
+function knownKernel(): ReturnType<typeof kernelTable> {
+  return kernel ??= kernelTable();
+}
+
+/** How far from where it was linked the kernel lies, in bytes; null where nobody can tell. */
+export function kernelDisplacement(): number | null {
+  return knownKernel().displacement;
 }
 
 /**
@@ -175,7 +193,7 @@ export function kernelSymbols(): KernelSymbols {
   if (known === undefined) {
     const modules = loadedModules();
     // A session of `deno task repro` may have loaded some.
-    known = modules === "" ? new KernelSymbols(table(), "", "") : readKernelSymbols();
+    known = modules === "" ? new KernelSymbols(knownKernel().table, "", "") : readKernelSymbols();
   }
   return known;
 }

@@ -162,6 +162,10 @@ export const KERNEL = group("A kernel of your own", {
 });
 
 export const KCONFIG = group("Build", {
+  config: text(
+    "--config <file>",
+    "build with this .config (may be gzip'd), KCOV and what the guest needs added",
+  ),
   kconfigAdd: list(
     "--kconfig-add <CONFIG_X=y>",
     "set one more config option, for this run; may be given again",

@@ -2,7 +2,13 @@
 /** What every command has at hand, and what several of them do alike. */
 import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
-import { DEFAULT_SETTINGS, type Plan, type RunReport, type Settings } from "../core/model/model.ts";
+import {
+  DEFAULT_SETTINGS,
+  type Matrix,
+  type Plan,
+  type RunReport,
+  type Settings,
+} from "../core/model/model.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type { EventReaders } from "../host/event_readers.ts";
 import type { Terminal } from "../cli/terminal.ts";
@@ -18,6 +24,8 @@ import { failuresText, inspectTable, splatsText, summaryTable } from "../core/re
 import type { ReportCopies } from "../stages/report.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { PROJECT_MATRIX, type RunValues } from "../cli/options.ts";
+import { readBaseFile } from "../steps/base_config.ts";
+import { withConfigFile } from "../core/matrix/config_file.ts";
 import { loadMatrix, makePlan, type TreeLook, withOwnKernel } from "../run/project.ts";
 
 export interface Context {
@@ -45,13 +53,16 @@ export function matrixFile(
  *   go together; before anything is built.
  */
 export async function planOf(
-  globs: readonly string[],
+  names: readonly string[],
   options: RunValues,
   context: Context,
 ): Promise<Plan> {
   const { paths, host, absolute } = context;
   await checkTests(options.filter ?? []);
-  const matrix = await loadMatrix(matrixFile(options, context), paths, host);
+  const matrix = await askedMatrix(options, context);
+  const globs = options.config === undefined
+    ? names
+    : names.map((name) => withConfig(name, matrix));
   const { tree, series, kernel, range, fuzz, partial } = options;
   const brought = {
     ...{ kernel, range, fuzz, partial },
@@ -68,6 +79,22 @@ export async function planOf(
     throw new KmatrixError("usage", "bad-usage", text, `Name ${own.id}/${config.id} or the like.`);
   }
   return plan;
+}
+
+/** The matrix file, or with --config that file on each of its kernels. */
+async function askedMatrix(options: RunValues, context: Context): Promise<Matrix> {
+  const { paths, host, absolute } = context;
+  const matrix = await loadMatrix(matrixFile(options, context), paths, host);
+  if (options.config === undefined) return matrix;
+  const file = { kind: "file", path: absolute(options.config), written: options.config } as const;
+  // What is wrong with it is said before anything is fetched.
+  await readBaseFile(file, matrix.toolchains[0]!, host);
+  return withConfigFile(matrix, file);
+}
+
+/** With --config, a kernel's id alone names its one cell. */
+function withConfig(name: string, { kernels, configs }: Matrix): string {
+  return kernels.some(({ id }) => id === name) ? `${name}/${configs[0]!.id}` : name;
 }
 
 /** Whoever only asks what a run would do gets nothing installed. */
@@ -195,6 +222,7 @@ export function repeatCommand(
   const { accel = "auto", kvm = true, sandbox = "auto", timeout } = options;
   const flags = [
     ...more,
+    ...(options.config === undefined ? [] : ["--config", options.config]),
     ...kconfigAdd.flatMap((value) => ["--kconfig-add", value]),
     ...filter.flatMap((value) => ["--filter", value]),
     ...(["tree", "series", "kernel", "range"] as const).flatMap((name) =>

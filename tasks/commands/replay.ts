@@ -63,7 +63,7 @@ async function bootBundle(
   host.emit({ event: "cells-planned", cells: [manifest.cell], builds: 0 });
   host.log("info", `boot ${manifest.cell}`);
   const dir = `${runDir}/${cellFolder(manifest.cell)}`;
-  const { features, filter } = manifest;
+  const { features, filter, slowness } = manifest;
   const { qemuArgs = [], ...machine } = manifest.machine;
   if (qemuArgs.length > 0) {
     // They can name any file to be read or written.
@@ -82,8 +82,8 @@ async function bootBundle(
   };
   const accel = await accelOf(manifest, options, guest, context);
   const timeout = options.timeout ?? manifest.timeoutSeconds;
-  const limits = limitsFor(accel, features, timeout);
-  const input = { ...guest, cell: manifest.cell, accel, features, filter, limits, dir };
+  const limits = limitsFor(accel, features, timeout, null, slowness);
+  const input = { ...guest, cell: manifest.cell, accel, features, slowness, filter, limits, dir };
   const record = await boot(input, host);
   if (host.signal.aborted) return [];
   const result = await parse(dir, manifest.declared, host, { allow: manifest.allow });

@@ -7,6 +7,9 @@ import assert from "node:assert/strict";
 import $ from "dax";
 import { XMLParser } from "fast-xml-parser";
 import { archOf } from "../core/arch/table.ts";
+import { parseRunReport } from "../core/report/run_report.ts";
+import { decodeFrames } from "../core/judge/frames.ts";
+import { KASLR_ATTACHMENT, readKaslr } from "../../selftests/contract/kaslr.ts";
 import { copyProject, kmatrix, ROOT, withTempDir } from "../testing/project_copy.ts";
 
 interface JunitCase {
@@ -183,6 +186,31 @@ Deno.test("a test that is broken on purpose fails alone, and shows again elsewhe
       assert.match(replay.out, /^the same verdict$/m);
     });
   });
+});
+
+Deno.test("PCs of one call are the same in five boots of a kernel that lies elsewhere each time", async () => {
+  const out = await runsOf("kaslr");
+  const cell = "linux-6.12/kcov-kaslr";
+  const ran = await kmatrix([
+    ...["matrix", cell, "--repeat", "5", "--filter", "kcov_kaslr.*"],
+    ...["--output-dir", out],
+  ]);
+  assert.equal(ran.code, 0, ran.out);
+  const run = parseRunReport(await Deno.readTextFile(`${out}/latest/run.json`), "run.json");
+  const boots = await Promise.all(run.cells[0]!.attempts!.map(async ({ folder }) => {
+    const { frames } = decodeFrames(await Deno.readFile(`${out}/latest/${folder}/results.log`));
+    const attached = frames.filter(({ kind }) => kind === "J").map(({ payload }) =>
+      JSON.parse(payload)
+    );
+    const facts = readKaslr(attached.find(({ name }) => name === KASLR_ATTACHMENT)?.value);
+    assert.ok(facts !== null, `${folder} says where the kernel lay`);
+    return facts;
+  }));
+  assert.equal(boots.length, 5);
+  // Of some hundred places two boots may have the same one, five do not.
+  const places = new Set(boots.map(({ displacement }) => displacement));
+  assert.ok(places.size > 2, `five boots at ${[...places]}`);
+  for (const { pcs } of boots) assert.deepEqual(pcs, boots[0]!.pcs);
 });
 
 /** Appended to the port: two tests more for each variant, all but one of which skip here. */

@@ -2,7 +2,7 @@
 /** What a failed cell leaves for those who want to see it again: repro.sh, a bundle, the build's files. */
 import type { Host } from "../host/host.ts";
 import { cellFolder, type Paths } from "../core/model/paths.ts";
-import type { Cell, CellReport, KernelBuild, Plan } from "../core/model/model.ts";
+import type { Cell, CellReport, KernelBuild, KernelConfig, Plan } from "../core/model/model.ts";
 import { failureFrom } from "../core/model/errors.ts";
 import { isRepeatable } from "../core/model/failure_kinds.ts";
 import { isShownByMake } from "../core/model/stage_table.ts";
@@ -13,6 +13,7 @@ import { baseOf, isTiny } from "../core/build/config_base.ts";
 import { buildTargets } from "../stages/build.ts";
 import type { CellProgress } from "./cell_progress.ts";
 import { BASE_REPORT } from "../core/build/base_report.ts";
+import { machineOf } from "../steps/kernel_machine.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 
 /** The run that a cell is part of. */
@@ -78,7 +79,7 @@ async function handoverInput(
     base: await startOf(one, plan, paths, host),
     boot: !attempt || kernel === undefined ? null : {
       kernel,
-      machine: cell.machine,
+      machine: await machineOf(cell, kernel, host),
       record: attempt.record,
       result: attempt.result,
       verdict: one.verdictOf(attempt),
@@ -118,6 +119,19 @@ async function requestLines(
   );
 }
 
+/** What became of a real base, into the folder of a cell. */
+export async function keepBaseReport(
+  { cell }: CellProgress,
+  { buildDir }: Pick<KernelConfig, "buildDir">,
+  runDir: string,
+  host: Host,
+): Promise<void> {
+  if (isTiny(cell.config)) return;
+  const dir = `${runDir}/${cellFolder(cell.id)}`;
+  await host.fs.makeDir(dir);
+  await host.fs.copy(`${buildDir}/${BASE_REPORT}`, `${dir}/${BASE_REPORT}`);
+}
+
 /** The log and the .config of a build, into the folder of each of its cells. */
 export async function keepBuildFiles(
   cells: readonly Cell[],
@@ -130,7 +144,5 @@ export async function keepBuildFiles(
     await host.fs.makeDir(dir);
     await host.fs.copy(kernel.log, `${dir}/build.log`);
     await host.fs.copy(`${kernel.config.buildDir}/.config`, `${dir}/.config`);
-    const report = `${kernel.config.buildDir}/${BASE_REPORT}`;
-    if (await host.fs.exists(report)) await host.fs.copy(report, `${dir}/${BASE_REPORT}`);
   }
 }

@@ -20,12 +20,15 @@ import type {
   KernelBuild,
   KernelConfig,
   KernelSpec,
+  Machine,
   Plan,
   Session,
   SourceArchive,
   SourceTree,
   Stage,
 } from "../core/model/model.ts";
+import { machineNotice } from "../core/boot/demands.ts";
+import { machineOf } from "../steps/kernel_machine.ts";
 import { isTiny } from "../core/build/config_base.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { bootTimes, limitClass, limitsFor } from "../core/model/limits.ts";
@@ -117,6 +120,8 @@ export class CellStages {
   readonly #host: Host;
   #accel: Accel | null = null;
   #choosing: Promise<Accel> | null = null;
+  /** Cells whose machine is another one than the matrix says. */
+  readonly #told = new Set<string>();
 
   /** @param plan Its settings, --kconfig-add and lists of what is known hold; not its cells. */
   constructor(plan: Plan, paths: Paths, host: Host) {
@@ -193,8 +198,9 @@ export class CellStages {
       calls: callFiles(kernel),
       selftests: kernel.selftests,
       initramfs,
-      machine: cell.machine,
+      machine: await this.#machine(cell, kernel),
     };
+    const slowness = kernel.config.demands?.slowness;
     const { settings } = this.#plan;
     // Once for all boots, unless it fails.
     const accel = this.#accel ?? await (this.#choosing ??= chooseAccel(
@@ -204,9 +210,26 @@ export class CellStages {
       ...this.#tools,
     ).finally(() => this.#choosing = null));
     this.#accel = accel;
-    const measured = await recallBoot(limitClass(accel, features), cell.id, ...this.#tools);
-    const limits = limitsFor(accel, features, settings.timeoutSeconds, measured);
-    return { ...guest, cell: cell.id, accel, features, limits, ...request };
+    const measured = await recallBoot(
+      limitClass(accel, features, slowness),
+      cell.id,
+      ...this.#tools,
+    );
+    const limits = limitsFor(
+      ...[accel, features, settings.timeoutSeconds, measured, slowness] as const,
+    );
+    return { ...guest, cell: cell.id, accel, features, slowness, limits, ...request };
+  }
+
+  /** What differs from the matrix is said once a cell. */
+  async #machine(cell: Cell, kernel: KernelBuild): Promise<Machine> {
+    const taken = await machineOf(cell, kernel, this.#host);
+    const notice = machineNotice(cell.machine, taken);
+    if (notice !== null && !this.#told.has(cell.id)) {
+      this.#told.add(cell.id);
+      this.#host.log("notice", `${cell.id}: ${notice}`);
+    }
+    return taken;
   }
 
   async #judge(
@@ -225,7 +248,7 @@ export class CellStages {
       await this.#host.fs.writeText(`${dir}/${RECORDINGS.splats}`, text);
     }
     if (result.boot === null) {
-      const kind = limitClass(record.accel, features);
+      const kind = limitClass(record.accel, features, record.slowness);
       await rememberBoot(kind, cell.id, bootTimes(record), ...this.#tools);
     }
     return result;

@@ -16,7 +16,7 @@ import { describeFuzz } from "../core/source/series.ts";
 import { sourceLines } from "../core/source/source_identity.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { identifySource } from "../steps/source_identity.ts";
-import { handOver, keepBuildFiles } from "./cell_handover.ts";
+import { handOver, keepBaseReport, keepBuildFiles } from "./cell_handover.ts";
 import type { CellProgress } from "./cell_progress.ts";
 import type { RunStage, StageValues } from "./cell_stages.ts";
 import type { JobBook } from "./job_book.ts";
@@ -152,6 +152,7 @@ export class SharedStages {
     configure: async (config, cells) => {
       for (const cell of cells) {
         cell.note("configure", config.notices.join("\n"));
+        await keepBaseReport(cell, config, this.#run.options.runDir, this.#run.host);
         await this.#judgeFilter(cell, config);
       }
       return cells.filter((one) => !one.failed);

@@ -38,6 +38,8 @@ export interface BootInput {
   readonly initramfs: Initramfs;
   readonly machine: Machine;
   readonly accel: Accel;
+  /** As of the record. */
+  readonly slowness?: number | undefined;
   readonly features: readonly Feature[];
   readonly filter: readonly string[];
   readonly limits: Limits;
@@ -93,6 +95,7 @@ async function recorded(input: BootInput, host: Host): Promise<BootRecord> {
     end: await refineEnd(end, dir, host),
     durationMs: host.now() - startedAt,
     ...watched,
+    ...(input.slowness === undefined ? {} : { slowness: input.slowness }),
     features: input.features,
     filter: input.filter,
     bytes: { console: await size(RECORDINGS.console), results: await size(RECORDINGS.results) },

@@ -17,6 +17,7 @@ const TREE = { kernelId: "k", version: "1", digest: "d", path: "/src", stamp: nu
 const IMAGE = { target: "vmlinux", file: "vmlinux" };
 const CONFIG: KernelConfig = {
   image: IMAGE,
+  demands: null,
   source: TREE,
   key: "k",
   buildDir: BUILD,

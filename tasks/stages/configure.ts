@@ -36,6 +36,7 @@ import {
   llvmTool,
   type MakeRequest,
 } from "../core/build/make.ts";
+import { demandsOf } from "../core/boot/demands.ts";
 import { isTiny } from "../core/build/config_base.ts";
 import { featureProbeArgv } from "../core/matrix/requirements.ts";
 import { ioctlFeatures, optionFeatures } from "../core/model/features.ts";
@@ -119,6 +120,7 @@ export async function configure(
       ),
     ],
     image: archOf(cell.toolchain).image(values),
+    demands: isTiny(cell.config) ? null : demandsOf(values, archOf(cell.toolchain)),
     notices: [...request.notices.map(formatAddNotice), ...made.notices],
     inputs,
     durationMs: host.now() - startedAt,

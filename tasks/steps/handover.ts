@@ -133,7 +133,13 @@ function imageOf({ image, config }: KernelBuild): BootFacts["image"] {
 }
 
 function limitsOf(boot: NonNullable<HandoverInput["boot"]>) {
-  return limitsFor(boot.record.accel, boot.record.features, boot.timeoutSeconds);
+  return limitsFor(
+    boot.record.accel,
+    boot.record.features,
+    boot.timeoutSeconds,
+    null,
+    boot.record.slowness,
+  );
 }
 
 /** The patches as series/NNNN-<name>, so that their names tell the order. */
@@ -219,6 +225,7 @@ export async function leaveBundle(
       cell: report.cell,
       machine: boot.machine,
       accel: boot.record.accel,
+      ...(boot.record.slowness === undefined ? {} : { slowness: boot.record.slowness }),
       features: boot.record.features,
       filter: boot.record.filter,
       timeoutSeconds: boot.timeoutSeconds,

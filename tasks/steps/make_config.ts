@@ -12,12 +12,7 @@ import {
 } from "../core/kconfig/base_adjust.ts";
 import { isTiny } from "../core/build/config_base.ts";
 import { baseFileText } from "../core/build/base_file.ts";
-import {
-  findDropped,
-  type MergedRequest,
-  overlayDotConfig,
-  parseDotConfig,
-} from "../core/kconfig/kconfig.ts";
+import { findDropped, overlayDotConfig, parseDotConfig } from "../core/kconfig/kconfig.ts";
 import { buildConfinement, makeArgv, type MakeRequest } from "../core/build/make.ts";
 import { findBuildFailure, isNoFaultOfSource, makeError } from "../core/build/build_log.ts";
 import { checkTargets, type ConfigRequest, type LoadedBase } from "./base_config.ts";
@@ -60,7 +55,9 @@ export async function makeConfig(
   const adjusting = adjustmentLines(adjusted.filter(({ option }) => !own.has(option)));
   const modules = real ? modulesOf(given) : [];
   const lines = [...adjusting, ...request.lines];
-  const start = real ? withoutModules(made) : made;
+  // What a file asks may depend on what is added to it, and be gone once it was settled alone.
+  const asFile = base.file !== null && base.steps.length === 1;
+  const start = !real ? made : withoutModules(asFile ? baseFileText(base.file!) : made);
   const whole = overlayDotConfig(start, { ...request, lines });
   await host.fs.writeText(file, whole);
   if (real) await host.fs.writeText(`${buildDir}/${START_CONFIG}`, whole);

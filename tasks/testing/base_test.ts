@@ -109,3 +109,49 @@ Deno.test("a gzip'd .config is read, and a file that is none is refused before m
     assert.match(out + err, message);
   }
 });
+
+Deno.test("--config builds each kernel, or the one that is named, with the user's own .config", async () => {
+  await project.forgetBuilds();
+  await project.write("mine/my syz.config", "CONFIG_PVH=y\nCONFIG_OF_MINE=y\n");
+  const config = ["--config", `${project.dir}/mine/my syz.config`];
+  const cells = [[], ["fake"], ["fake/my-syz"], ["fake/*"]];
+  for (const globs of cells) {
+    const { out } = await project.run("matrix", ...globs, ...config, "--list");
+    assert.equal(out.trim(), "fake/my-syz", globs.join(" "));
+  }
+  const plan = await project.run("plan", ...config);
+  assert.match(plan.out, /build fake with \S+\/mine\/my syz\.config \+ kcov /);
+  const other = await project.run("matrix", "fake/kcov", ...config, "--list");
+  assert.equal(other.code, 4);
+  assert.match(other.err, /unknown config "kcov".*my-syz/);
+  const ran = await project.run("build", "fake", ...config);
+  assert.equal(ran.code, 0, ran.out + ran.err);
+  const [folder] = await Array.fromAsync(Deno.readDir(`${project.cache}/builds`));
+  const made = await Deno.readTextFile(`${project.cache}/builds/${folder!.name}/.config`);
+  assert.match(made, /^CONFIG_OF_MINE=y$/m);
+  assert.match(await project.read("junit.xml"), /name="build\.base" value="\S+my syz\.config"/);
+  assert.match(await project.read("fake/my-syz/base-report.txt"), /asked beyond the base/);
+  // A brought tree gets that cell and no other.
+  await project.write("tree/Kconfig", "config PRINTK\nconfig KCOV\n");
+  const tree = await project.run("matrix", "--tree", `${project.dir}/tree`, ...config, "--list");
+  assert.equal(tree.out.trim(), "tree/my-syz");
+  // Nothing is fetched or made for a file that cannot be one.
+  const bad = await project.run("matrix", "--config", `${project.dir}/bin/vmlinux.kcov`, "--list");
+  assert.equal(bad.code, 2);
+  assert.match(bad.err, /this is an ELF file/);
+});
+
+Deno.test("a shut gate on a base leaves the .config that it was shut for, and a script that shows it", async () => {
+  await project.forgetBuilds();
+  await project.write("switches/drop-option", "");
+  await project.write("project/my.config", "CONFIG_PVH=y\nCONFIG_OF_MINE=y\n");
+  const { code, out } = await configureOn("./my.config");
+  assert.equal(code, 5, out);
+  const request = await project.read("fake/real/request.config");
+  assert.match(request, /^CONFIG_OF_MINE=y$/m);
+  assert.match(request, /^CONFIG_KCOV=y$/m);
+  assert.match(
+    await project.read("fake/real/repro.sh"),
+    /^cp "\$here\/request\.config" "\$build\/\.config"$/m,
+  );
+});

@@ -11,6 +11,7 @@ import { kcovCmp } from "./kcov_cmp.ts";
 import { kcovCompare } from "./kcov_compare.ts";
 import { kcovDedup } from "./kcov_dedup.ts";
 import { kcovErrors } from "./kcov_errors.ts";
+import { kcovKaslr } from "./kcov_kaslr.ts";
 import { kcovLifetime } from "./kcov_lifetime.ts";
 import {
   kcovModules,
@@ -32,6 +33,7 @@ export const fixtures = [
   kcovSmp,
   kcovErrors,
   kcovPcs,
+  kcovKaslr,
   kcovCmp,
   kcovCompare,
   kcovBounds,

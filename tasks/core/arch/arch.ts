@@ -69,6 +69,8 @@ export interface QemuFacts {
   readonly minimum: { readonly version: string; readonly for: string };
   /** -machine of a machine that names no type. */
   readonly machineType: string;
+  /** The same for a kernel on a real base, with these values in its .config. */
+  readonly machineFor: (config: ReadonlyMap<string, string>) => string;
   /** Types whose -machine value says more than their name. */
   readonly machineValues: Readonly<Record<string, string>>;
   /** -cpu, by accelerator. */

@@ -39,6 +39,10 @@ const QEMU: QemuFacts = {
   },
   minimum: { version: "5.1", for: "PVH and microvm" },
   machineType: "microvm",
+  // microvm has no PCI, and here no ACPI: a kernel with both finds its CPUs, interrupts and devices by
+  // them, and is not to be judged by its ways around.
+  machineFor: (config) =>
+    ["CONFIG_ACPI", "CONFIG_PCI"].every((option) => config.get(option) === "y") ? "pc" : "microvm",
   // TCG has no kvmclock and needs the PIT and the PIC; without ACPI the firmware's MP table is used.
   machineValues: { microvm: "microvm,acpi=off,pit=on,pic=on" },
   cpu: { kvm: "host", tcg: TCG_CPU },

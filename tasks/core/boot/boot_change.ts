@@ -20,6 +20,7 @@ export function changedMachine(machine: Machine, change: BootChange): Machine {
     ...machine,
     cpus: smp ?? machine.cpus,
     memoryMiB: memory ?? machine.memoryMiB,
+    ...(memory === undefined ? {} : { fixed: [...machine.fixed ?? [], "memory" as const] }),
     cmdline: [machine.cmdline, cmdline ?? ""].filter(Boolean).join(" "),
     ...(qemuArg.length === 0 ? {} : { qemuArgs: [...machine.qemuArgs ?? [], ...qemuArg] }),
   };

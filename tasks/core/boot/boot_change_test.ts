@@ -14,6 +14,7 @@ Deno.test("changedMachine() replaces sizes, and appends to the command line and 
     ...UNI,
     cpus: 2,
     memoryMiB: 128,
+    fixed: ["memory"],
     cmdline: "nosmt quiet",
     qemuArgs: ["-d", "int"],
   });

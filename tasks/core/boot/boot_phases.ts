@@ -61,8 +61,9 @@ export function overBudget(
   phases: Partial<Record<BootPhase, number>>,
   accel: Accel,
   features: readonly Feature[],
+  slowness = 1,
 ): OverBudget[] {
-  const factor = (accel === "tcg" ? 1 : 0.5) * (features.includes("kasan") ? 2 : 1);
+  const factor = slowness * (accel === "tcg" ? 1 : 0.5) * (features.includes("kasan") ? 2 : 1);
   return BOOT_PHASES.flatMap((phase) => {
     const [ms, budgetMs] = [phases[phase] ?? 0, BUDGET_MS[phase] * factor];
     return ms <= budgetMs ? [] : [{ phase, ms, budgetMs }];

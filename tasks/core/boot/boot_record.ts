@@ -40,6 +40,7 @@ export const bootRecordShape: Shape<BootRecord> = objectOf<BootRecord>()({
     test: v.exactOptional(ms),
   })),
   lastByteMs: v.exactOptional(ms),
+  slowness: v.exactOptional(v.number()),
   features: v.array(v.picklist(FEATURES)),
   filter: strings,
   bytes: v.looseObject({ console: count, results: count }),

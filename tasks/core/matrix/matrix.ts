@@ -41,7 +41,8 @@ export interface Surroundings {
   readonly lookUp?: LookUp | undefined;
 }
 
-const ID = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
+/** Ids of toolchains, machines and configs. */
+export const CONFIG_ID = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
 
 /**
  * @throws KmatrixError (usage) with line, column, caret and the nearest known name.
@@ -168,7 +169,9 @@ function parseIds<T>(value: YamlValue, parse: (id: string, value: YamlValue) => 
   const entries = value.entries();
   if (entries.length === 0) throw value.error(`${value.path} must have at least one entry`);
   return entries.map(({ key, at, value }) => {
-    if (!ID.test(key)) throw at.error(`${quote(key)} is no id: letters, digits and ._+- only`);
+    if (!CONFIG_ID.test(key)) {
+      throw at.error(`${quote(key)} is no id: letters, digits and ._+- only`);
+    }
     return parse(key, value);
   });
 }
@@ -210,6 +213,7 @@ function parseMachine(id: string, value: YamlValue, around: Surroundings): Machi
     memoryMiB: fields.memoryMiB!.integer(64),
     type: fields.type?.string() ?? archOf(around).qemu.machineType,
     cmdline: fields.cmdline?.string() ?? "",
+    ...(fields.type === undefined ? {} : { fixed: ["type"] as const }),
     ...targetOf(around),
   };
 }

@@ -43,7 +43,7 @@ Deno.test("parseMatrix() reads the axes with their defaults", () => {
   }]);
   assert.deepEqual(matrix.machines, [
     { id: "uni", cpus: 1, memoryMiB: 256, type: "microvm", cmdline: "" },
-    { id: "smp4", cpus: 4, memoryMiB: 512, type: "q35", cmdline: "nosmt" },
+    { id: "smp4", cpus: 4, memoryMiB: 512, type: "q35", fixed: ["type"], cmdline: "nosmt" },
   ]);
   assert.deepEqual(matrix.configs, [
     { id: "nokcov", fragments: ["base"], requires: [] },

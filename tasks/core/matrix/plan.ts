@@ -69,7 +69,9 @@ function nonEmpty(cells: Cell[], globs: readonly string[]): Cell[] {
 export function isAsDeclared({ cells, kconfigAdd, settings }: Plan): boolean {
   return kconfigAdd.length === 0 &&
     Object.keys(settings.makeVariables).every((name) => name === "V") &&
-    cells.every(({ kernel, toolchain }) => !kernel.brought && !toolchain.replaced);
+    cells.every(({ kernel, config, toolchain }) =>
+      !kernel.brought && !config.given && !toolchain.replaced
+    );
 }
 
 /** Part m of n (from 1), for CI jobs that share a matrix; cells of one build stay together. */

@@ -65,6 +65,8 @@ export interface BootRecord {
   };
   /** When the last result came. */
   readonly lastByteMs?: number;
+  /** How many times longer than a small kernel's its phases may be; 1 without it. */
+  readonly slowness?: number;
   readonly features: readonly Feature[];
   readonly filter: readonly string[];
   /** Sizes of the two recordings, so that one which was cut later is found out. */

@@ -5,6 +5,16 @@ import type { BootImage } from "../arch/arch.ts";
 import type { Toolchain } from "./plan.ts";
 import type { SourceTree } from "./source.ts";
 
+/** What a configuration asks of the machine, and of time limits. */
+export interface KernelDemands {
+  /** QEMU's -machine, where the matrix says none. */
+  readonly machineType: string;
+  /** How many times longer than one of our small kernels it takes, KASAN apart; at least 1. */
+  readonly slowness: number;
+  /** Whether its memory has a shadow. */
+  readonly shadowed: boolean;
+}
+
 export interface KernelConfig {
   readonly source: SourceTree;
   readonly key: string;
@@ -14,6 +24,8 @@ export interface KernelConfig {
   readonly features: readonly Feature[];
   /** What QEMU loads of this configuration. */
   readonly image: BootImage;
+  /** Of a real base; null for tinyconfig, of which machines and limits of the matrix are made. */
+  readonly demands: KernelDemands | null;
   /** For people: what --kconfig-add replaces, and what became of a real base. */
   readonly notices: readonly string[];
   readonly inputs: BuildInputs;

@@ -39,9 +39,13 @@ export function bootTimes(
 /** A phase may last this many times its longest measured time. */
 const MARGIN = 10;
 
-/** Boots are alike in their limits where they run on the same accelerator under the same sanitizer. */
-export function limitClass(accel: Accel, features: readonly Feature[]): string {
-  return features.includes("kasan") ? `${accel}-kasan` : accel;
+/**
+ * Boots are alike in their limits where they run on the same accelerator under the same sanitizer, with
+ * kernels that are as slow.
+ */
+export function limitClass(accel: Accel, features: readonly Feature[], slowness = 1): string {
+  const kind = features.includes("kasan") ? `${accel}-kasan` : accel;
+  return slowness < 1.5 ? kind : `${kind}-x${Math.round(slowness)}`;
 }
 
 /**
@@ -49,6 +53,7 @@ export function limitClass(accel: Accel, features: readonly Feature[]): string {
  * limit that fires on a sound guest costs more trust than one that fires late. What this host has
  * measured stretches them further, and never makes one shorter.
  * @param timeoutSeconds Replaces the limit of the whole boot when not null.
+ * @param slowness By the kernel's configuration (core/boot/demands.ts); KASAN counts besides.
  * @param measured The slowest sound boot of this host that tells something of the one to come.
  */
 export function limitsFor(
@@ -56,11 +61,12 @@ export function limitsFor(
   features: readonly Feature[],
   timeoutSeconds: number | null,
   measured: BootTimes | null = null,
+  slowness = 1,
 ): Limits {
-  const factor = (accel === "tcg" ? 1 : 0.5) * (features.includes("kasan") ? 4 : 1);
+  const factor = slowness * (accel === "tcg" ? 1 : 0.5) * (features.includes("kasan") ? 4 : 1);
   const atLeast = (ms: number, seenMs = 0) => Math.round(Math.max(ms * factor, MARGIN * seenMs));
   const initMs = atLeast(BASE.initMs, measured?.initMs);
-  const slowness = initMs / atLeast(BASE.initMs);
+  const stretched = initMs / atLeast(BASE.initMs);
   return {
     noOutputMs: atLeast(BASE.noOutputMs, measured?.firstOutputMs),
     initMs,
@@ -71,7 +77,7 @@ export function limitsFor(
     // A sound guest of ours prints less than 0.2 MiB.
     consoleBytes: 8 << 20,
     resultBytes: 4 << 20,
-    timeScale: Math.round(100 * Math.max(1, factor) * slowness) / 100,
+    timeScale: Math.round(100 * Math.max(1, factor) * stretched) / 100,
   };
 }
 

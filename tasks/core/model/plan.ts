@@ -39,6 +39,8 @@ export interface Machine {
   readonly arch?: ArchName | undefined;
   /** Appended to the kernel command line. */
   readonly cmdline: string;
+  /** What was asked for in so many words, and no configuration changes. */
+  readonly fixed?: readonly ("type" | "memory")[];
   /** Further arguments of QEMU, behind all others: of `deno task repro --qemu-arg`. */
   readonly qemuArgs?: readonly string[];
 }
@@ -62,6 +64,8 @@ export interface ConfigSpec {
   readonly id: string;
   /** In their order; without it, tinyconfig alone. A file is the first. */
   readonly base?: readonly BaseStep[];
+  /** Of --config, and not of the matrix. */
+  readonly given?: boolean;
   /** Names of configs/<name>.config, merged in this order on top of guest.config and the base. */
   readonly fragments: readonly string[];
   /** Takes the place of the fragments, in a build folder of that name; of bisect-config. */

@@ -41,6 +41,8 @@ export interface CellFacts {
   readonly config: {
     /** The build key. */
     readonly key: string;
+    /** What they are on top of, where that is not tinyconfig. */
+    readonly base?: string;
     readonly fragments: readonly string[];
     /** Those of the build; what the machine adds is not among them. */
     readonly features: readonly Feature[];

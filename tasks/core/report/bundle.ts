@@ -27,6 +27,8 @@ export interface BundleManifest {
   readonly cell: string;
   readonly machine: Machine;
   readonly accel: Accel;
+  /** As of the boot's record. */
+  readonly slowness?: number;
   readonly features: readonly Feature[];
   readonly filter: readonly string[];
   readonly timeoutSeconds: number | null;
@@ -89,6 +91,7 @@ const machineShape: Shape<Machine> = objectOf<Machine>()({
   type: pattern(MACHINE_TYPE, "no type of a machine"),
   cmdline: v.string(),
   arch: v.exactOptional(v.picklist(ARCH_NAMES)),
+  fixed: v.exactOptional(v.array(v.picklist(["type", "memory"]))),
   qemuArgs: v.exactOptional(strings),
 });
 
@@ -108,6 +111,7 @@ const manifestShape: Shape<BundleManifest> = objectOf<BundleManifest>()({
   cell: pattern(CELL, "no cell id"),
   machine: machineShape,
   accel: v.picklist(["kvm", "tcg"]),
+  slowness: v.exactOptional(v.pipe(v.number(), v.minValue(1), v.maxValue(1000))),
   features: v.array(v.picklist(FEATURES)),
   filter: strings,
   timeoutSeconds: v.nullable(positive),

@@ -15,6 +15,7 @@ import {
   type SourceTree,
   type TestResult,
 } from "../model/model.ts";
+import { baseTitle, isTiny } from "../build/config_base.ts";
 import { bootPhases, overBudget } from "../boot/boot_phases.ts";
 import type { CacheUse, OverBudget, SandboxUse } from "../model/model.ts";
 import { BOOT_PHASES } from "../model/model.ts";
@@ -64,7 +65,7 @@ export function cellFacts(known: CellKnowledge): CellFacts {
     sandbox: known.sandbox,
     kernel: fetch ? { id: cell.kernel.id, version: fetch.version } : null,
     fuzz: patch?.fuzz ?? [],
-    config: configure ? configFacts(configure, cell.config.fragments) : null,
+    config: configure ? configFacts(configure, cell.config) : null,
     build: build ? buildFacts(build, known.listedWarnings) : null,
     inspection: inspect ? inspectionFacts(inspect) : null,
     boot: record && bootFacts(record, known.release),
@@ -74,9 +75,10 @@ export function cellFacts(known: CellKnowledge): CellFacts {
 
 function configFacts(
   { key, features }: KernelConfig,
-  fragments: readonly string[],
+  config: Cell["config"],
 ): CellFacts["config"] {
-  return { key, fragments, features };
+  const { fragments } = config;
+  return { key, ...(isTiny(config) ? {} : { base: baseTitle(config) }), fragments, features };
 }
 
 /** @param listedWarnings How many of its warnings the matrix lists for the cell. */
@@ -97,7 +99,10 @@ function inspectionFacts({ leftOut: _, ...figures }: Inspection): CellFacts["ins
  * @param release Of the kernel, as the guest reports it; null where it did not come to that.
  */
 export function bootFacts(
-  record: Pick<BootRecord, "firstByteMs" | "lastByteMs" | "durationMs" | "accel" | "features">,
+  record: Pick<
+    BootRecord,
+    "firstByteMs" | "lastByteMs" | "durationMs" | "accel" | "features" | "slowness"
+  >,
   release: string | null,
 ): NonNullable<CellFacts["boot"]> {
   const phasesMs = bootPhases(record);
@@ -105,7 +110,7 @@ export function bootFacts(
     accel: record.accel,
     durationMs: record.durationMs,
     phasesMs,
-    overBudget: overBudget(phasesMs, record.accel, record.features),
+    overBudget: overBudget(phasesMs, record.accel, record.features, record.slowness),
     release,
   };
 }
@@ -185,7 +190,14 @@ export const cellFactsShape: Shape<CellFacts> = objectOf<CellFacts>()({
   sandbox: v.nullable(sandboxShape),
   kernel: v.nullable(v.looseObject({ id: v.string(), version: v.string() })),
   fuzz: v.array(fuzzShape),
-  config: v.nullable(v.looseObject({ key: v.string(), fragments: strings, features })),
+  config: v.nullable(
+    v.looseObject({
+      key: v.string(),
+      base: v.exactOptional(v.string()),
+      fragments: strings,
+      features,
+    }),
+  ),
   build: v.nullable(buildShape),
   inspection: v.nullable(inspectionShape),
   boot: v.nullable(bootShape),

@@ -46,6 +46,7 @@ export function cellProperties(
     ...(source && sourceProperties(source)),
     ...(fuzz.length > 0 && { "patch.fuzz": fuzz.map(describeFuzz).join("\n") }),
     ...(config && { "build.key": config.key, "build.fragments": config.fragments.join(" ") }),
+    ...(config?.base && { "build.base": config.base }),
     ...(build && { "build.warnings.listed": `${build.listedWarnings}` }),
     ...inspectedProperties(facts, leftOut),
     ...(boot && bootProperties(boot)),

@@ -165,10 +165,10 @@ function hasFeature({ config }: Inspected, feature: Feature): boolean {
 function classicOf(cell: Inspected, cells: readonly Inspected[]): Inspected | undefined {
   const unique = (one: Inspected) => hasFeature(one, "unique");
   if (!unique(cell)) return undefined;
-  const mine = cell.config.fragments;
+  const { fragments: mine, base: onBase } = cell.config;
   const fitting = cells.filter((one) => {
-    const { fragments } = one.config;
-    return !unique(one) && fragments.length === mine.length - 1 &&
+    const { fragments, base } = one.config;
+    return base === onBase && !unique(one) && fragments.length === mine.length - 1 &&
       fragments.every((name) => mine.includes(name));
   });
   const kernel = cell.cell.split("/")[0];
