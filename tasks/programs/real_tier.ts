@@ -10,7 +10,7 @@ import { archOf } from "../core/arch/table.ts";
 import { parseRunReport } from "../core/report/run_report.ts";
 import { decodeFrames } from "../core/judge/frames.ts";
 import { KASLR_ATTACHMENT, readKaslr } from "../../selftests/contract/kaslr.ts";
-import { copyProject, kmatrix, ROOT, withTempDir } from "../testing/project_copy.ts";
+import { CACHE, copyProject, kmatrix, ROOT, withTempDir } from "../testing/project_copy.ts";
 
 interface JunitCase {
   readonly "@_classname": string;
@@ -211,6 +211,74 @@ Deno.test("PCs of one call are the same in five boots of a kernel that lies else
   const places = new Set(boots.map(({ displacement }) => displacement));
   assert.ok(places.size > 2, `five boots at ${[...places]}`);
   for (const { pcs } of boots) assert.deepEqual(pcs, boots[0]!.pcs);
+});
+
+/** Lines that other kernels, compilers and people have: each is not to be had, for another reason. */
+const FOREIGN_LINES = [
+  "CONFIG_CC_IS_GCC=y",
+  "CONFIG_RETPOLINE=y",
+  "CONFIG_SLAB=y",
+  "CONFIG_DECNET=y",
+  "CONFIG_OF_A_LATER_KERNEL=y",
+  "CONFIG_DEBUG_INFO_BTF=y",
+  "CONFIG_RCU_CPU_STALL_TIMEOUT=999999",
+  'CONFIG_SYSTEM_TRUSTED_KEYS="debian/certs/debian-uefi-certs.pem"',
+  "CONFIG_E1000E=m",
+  "this line was pasted by mistake",
+];
+
+/** Subsystems of drivers that a fuzzer without hardware leaves out, and what cannot be on beside it. */
+const NOT_FUZZED =
+  /^CONFIG_(DRM|SND|VIDEO|MEDIA|DVB|IIO|HID_|FB_|INPUT|TOUCH|KEYBOARD|MFD|REGULATOR|LEDS|SENSORS|COMPILE_TEST|DEBUG_INFO|E1000E=|SERIAL_8250|GCC_PLUGIN|LTO|RCU_CPU)/;
+
+Deno.test("a .config of 3000 options is configured, and what is lost of it is told by cause", async () => {
+  await withTempDir(async (dir) => {
+    const root = await copyProject(dir);
+    await edit(
+      `${root}/matrix.yaml`,
+      /^configs:\n/m,
+      "configs:\n  all: { base: allyesconfig, fragments: [kcov] }\n",
+    );
+    const whole = await kmatrix(["configure", "linux-6.12/all", "--output-dir", `${dir}/all`], {
+      root,
+    });
+    assert.equal(whole.code, 0, whole.out);
+    const report = await Deno.readTextFile(`${dir}/all/latest/run.json`);
+    const { key } = parseRunReport(report, "run.json").cells[0]!.facts.config!;
+    const all = (await Deno.readTextFile(`${CACHE}/builds/${key}/.config`)).split("\n");
+    const on = all.filter((line) => /^CONFIG_\w+=y$/.test(line) && !NOT_FUZZED.test(line));
+    const file = `${dir}/syz.config`;
+    const head = all.find((line) => line.startsWith("# Linux/"))!
+      .replace(/ \d\S* Kernel/, " 6.6.0-rc3 Kernel");
+    await Deno.writeTextFile(
+      file,
+      [head, ...on.slice(0, 2990), ...FOREIGN_LINES].join("\n") + "\n",
+    );
+    const args = ["configure", "linux-6.12", "--config", file, "--output-dir", `${dir}/out`];
+    const startedMs = performance.now();
+    const ran = await kmatrix(args);
+    const seconds = (performance.now() - startedMs) / 1000;
+    assert.equal(ran.code, 0, ran.out);
+    assert.ok(seconds < 300, `${seconds} s`);
+    const causes = [
+      /\d+ × no such option in this kernel: .*CONFIG_RETPOLINE/,
+      /\d+ × the compiler or a program of this machine does not do it: /,
+      /\d+ × a dependency does not hold: /,
+      /1 × out of the option's range: CONFIG_RCU_CPU_STALL_TIMEOUT/,
+    ];
+    const others = [
+      /added to \S+syz\.config for the guest .*CONFIG_SERIAL_8250=y/,
+      /CONFIG_SYSTEM_TRUSTED_KEYS=.* became ""/,
+      /\d+ options of .* are modules/,
+      /1 line set no option: line 3001: "this line was pasted by mistake"/,
+      /was written by 6\.6\.0-rc3, and this kernel is 6\.12/,
+    ];
+    for (const line of [...causes, ...others]) assert.match(ran.out, line);
+    const reasons = await Deno.readTextFile(`${dir}/out/latest/linux-6.12/syz/base-report.txt`);
+    const [, lost] = /(\d+) are not in the final \.config/.exec(ran.out)!;
+    const told = reasons.match(/^\S.* asked by \S+ is not in the final \.config/gm)!.length;
+    assert.equal(told, Number(lost), "each has its reason");
+  });
 });
 
 /** Appended to the port: two tests more for each variant, all but one of which skip here. */

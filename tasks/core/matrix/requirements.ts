@@ -13,6 +13,7 @@ import {
   type Toolchain,
 } from "../model/model.ts";
 import { clangOf, llvmTool } from "../build/make.ts";
+import { isTiny } from "../build/config_base.ts";
 import { groupByBuild } from "./plan.ts";
 
 export type PackageManager = keyof PackageNames;
@@ -54,6 +55,8 @@ export interface Requirement {
 const GIB = 1 << 30;
 const SOURCE_BYTES = 1.6 * GIB;
 const BUILD_BYTES = 0.3 * GIB;
+/** On a real base: that of defconfig with KCOV and KCOV_UNIQUE took 0.5 GB before its link. */
+const REAL_BUILD_BYTES = 3 * GIB;
 const MEMORY_BYTES = 2 * GIB;
 
 const same = (name: string): Packages => ({ apt: name, dnf: name, pacman: name, zypper: name });
@@ -91,17 +94,20 @@ export function requirementsFor(
 ): Requirement[] {
   const toolchains = unique(cells.map((cell) => cell.toolchain));
   const kernels = unique(cells.map((cell) => cell.kernel));
-  const builds = groupByBuild(cells).length;
+  const builds = groupByBuild(cells);
+  const real = builds.filter(([cell]) => !isTiny(cell!.config));
+  const buildBytes = (builds.length - real.length) * BUILD_BYTES + real.length * REAL_BUILD_BYTES;
   return unique([
     ...toolchains.flatMap((toolchain) => toolchainRequirements(toolchain, cells)),
     ...BUILD_TOOLS,
+    ...(real.length === 0 ? [] : unique(real.map(([cell]) => keyRequirement(cell!.toolchain)))),
     ...(sandbox === "off" ? [] : [sandboxRequirement(sandbox)]),
     ...kernels.flatMap(sourceRequirements),
     ...guestTools([...new Set(cells.map(({ machine }) => archOf(machine)))]),
     {
       id: "disk",
-      why: `${kernels.length} unpacked kernel(s) and ${builds} build folder(s)`,
-      probe: { kind: "disk", bytes: kernels.length * SOURCE_BYTES + builds * BUILD_BYTES },
+      why: `${kernels.length} unpacked kernel(s) and ${builds.length} build folder(s)`,
+      probe: { kind: "disk", bytes: kernels.length * SOURCE_BYTES + buildBytes },
       packages: null,
       blocksRun: true,
     },
@@ -213,6 +219,26 @@ const BUILD_TOOLS: readonly Requirement[] = [
   tool("bison", "Kconfig's parser", same("bison"), "2.0"),
   tool("bc", "timeconst.h", same("bc"), "1.06"),
 ];
+
+/** Real configurations have keyrings: defconfig by its wireless drivers. */
+function keyRequirement(toolchain: Toolchain): Requirement {
+  const clang = clangOf(toolchain);
+  return {
+    id: "openssl headers",
+    why: "extract-cert of kernels with keyrings, as real configurations have them",
+    probe: {
+      kind: "compile",
+      argv: [clang, "-fsyntax-only", "-include", "openssl/bio.h", "-x", "c", "/dev/null"],
+    },
+    packages: {
+      apt: "libssl-dev",
+      dnf: "openssl-devel",
+      pacman: "openssl",
+      zypper: "libopenssl-devel",
+    },
+    blocksRun: true,
+  };
+}
 
 function sandboxRequirement(sandbox: SandboxChoice): Requirement {
   return {

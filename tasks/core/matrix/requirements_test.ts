@@ -99,6 +99,18 @@ Deno.test("requirementsFor() needs room for each kernel and each build", () => {
   assert.ok(disk("a/x", "b/x") - one > two - one, "a kernel takes more than a build");
 });
 
+Deno.test("requirementsFor() asks more for a kernel on a real base", () => {
+  const base = [{ kind: "target", name: "defconfig" }] as const;
+  const real = sampleCell("k/c", { config: sampleConfig("c", { base }) });
+  const bytes = (cell: ReturnType<typeof sampleCell>) => {
+    const { probe } = find([cell], "disk")!;
+    return probe.kind === "disk" ? probe.bytes : 0;
+  };
+  assert.ok(bytes(real) > bytes(sampleCell("k/c")) + (1 << 30));
+  assert.equal(find([real], "openssl headers")!.packages!.apt, "libssl-dev");
+  assert.equal(find([sampleCell("k/c")], "openssl headers"), undefined);
+});
+
 Deno.test("requirementsFor() asks for what the kind of source and a series take", () => {
   const ids = (kernel: Parameters<typeof sampleKernel>[1]) =>
     requirementsFor([sampleCell("k/c", { kernel: sampleKernel("k", kernel) })]).map((one) =>

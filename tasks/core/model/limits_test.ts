@@ -43,6 +43,17 @@ Deno.test("limitsFor() gives a slow host ten times what it was seen to take, and
   assert.equal(limitsFor("tcg", [], 7, seen(80_000)).bootMs, 7000);
 });
 
+Deno.test("limitsFor() stretches every phase, and the tests, with a slower kernel", () => {
+  const slow = limitsFor("tcg", [], null, null, 3);
+  for (const phase of ["noOutputMs", "initMs", "silentMs", "bootMs", "timeScale"] as const) {
+    assert.equal(slow[phase], 3 * LIMITS[phase], phase);
+  }
+  const shadowed = limitsFor("tcg", ["kasan"], null, null, 3);
+  assert.equal(shadowed.initMs, 12 * LIMITS.initMs);
+  assert.notEqual(limitClass("tcg", [], 3), limitClass("tcg", []));
+  assert.equal(limitClass("tcg", [], 1), limitClass("tcg", []));
+});
+
 Deno.test("limitClass() keeps apart what is not alike in its limits", () => {
   const classes = [limitClass("tcg", []), limitClass("kvm", []), limitClass("tcg", ["kasan"])];
   assert.equal(new Set(classes).size, 3);
