@@ -2,6 +2,7 @@
 /** Tier 2: configs on a base of their own, from matrix.yaml to the run folder, over the fake project. */
 import assert from "node:assert/strict";
 import { FakeProject } from "./fake_project.ts";
+import { BROKEN, setTest } from "./whole/fake_cases.ts";
 
 let project: FakeProject;
 Deno.test.beforeAll(async () => {
@@ -12,6 +13,8 @@ Deno.test.beforeAll(async () => {
     "tree/Makefile",
     makefile +
       `\ndefconfig fake_defconfig:\n\t@echo $@ >> ${project.dir}/made; ${made} > $(O)/.config\n` +
+      "\nbzImage: vmlinux\n\t@mkdir -p $(O)/arch/x86/boot; cp $(O)/vmlinux $(O)/arch/x86/boot/bzImage; " +
+      "echo packed >> $(O)/arch/x86/boot/bzImage\n" +
       `\nguest.config:\n\t@echo $@ >> ${project.dir}/made; echo CONFIG_MORE=y >> $(O)/.config\n`,
   );
   await project.write("tree/arch/x86/configs/fake_defconfig", "");
@@ -154,4 +157,25 @@ Deno.test("a shut gate on a base leaves the .config that it was shut for, and a 
     await project.read("fake/real/repro.sh"),
     /^cp "\$here\/request\.config" "\$build\/\.config"$/m,
   );
+});
+
+Deno.test("what boots of a kernel without the PVH note is its bzImage, from bundle and script as well", async () => {
+  await project.write("project/small.config", "CONFIG_SMALL=y\n");
+  const text = await Deno.readTextFile(`${project.root}/matrix.yaml`);
+  const kcov = "  kcov: { base: ./small.config, fragments: [kcov], requires: [trace-pc] }\n";
+  await project.write("project/other.yaml", text.replace(/^ {2}kcov: .*\n/m, kcov));
+  await setTest(project, "fake/kcov", BROKEN);
+  const args = ["matrix", "fake/kcov", "--filter", "kcov.*", "--bundle"];
+  const ran = await project.run(...args, "--matrix", `${project.root}/other.yaml`);
+  assert.equal(ran.code, 3, ran.out + ran.err);
+  const record = await project.read("fake/kcov/boot.json");
+  assert.match(record, /"-kernel",\s+"\S+\/arch\/x86\/boot\/bzImage"/);
+  const script = await project.read("fake/kcov/repro.sh");
+  assert.match(script, /^image=\$here\/bzImage recorded_image=\S+\/arch\/x86\/boot\/bzImage$/m);
+  assert.match(script, /^\timage=\$build\/arch\/x86\/boot\/bzImage$/m);
+  const bundle = await Deno.realPath(`${project.out}/latest/fake/kcov/fake-kcov.tar.xz`);
+  const replayed = await project.run("replay", bundle);
+  assert.equal(replayed.code, 0, replayed.out + replayed.err);
+  const again = await project.read("fake/kcov/boot.json");
+  assert.match(again, /"-kernel",\s+"\S+\/bundle\/fake-kcov\/bzImage"/);
 });
