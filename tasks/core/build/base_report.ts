@@ -43,7 +43,7 @@ const CAUSES: Readonly<Record<DropCause, string>> = {
   depends: "a dependency does not hold",
   type: "not a value of the option's type",
   range: "out of the option's range",
-  choice: "another member of its choice is on",
+  choice: "decided by its choice, of which one member is on",
   selected: "something selects it",
   prompt: "its prompt is hidden",
   unknown: "for no reason that the Kconfig parser sees",
@@ -110,16 +110,23 @@ interface Group {
   readonly names: readonly string[];
 }
 
-function groupsOf({ lost, explanations }: BaseStory): Group[] {
+/** What a lost option of the cause "depends" needs, where that was a module: drivers have hundreds. */
+const OF_MODULES = "part of a module that is off";
+
+function groupsOf({ lost, explanations, modules }: BaseStory): Group[] {
   if (lost.length === 0) return [];
   if (explanations === null) {
     const names = lost.map(({ request }) => request.option);
     return [{ text: "the Kconfig parser of this tree could not be asked why", names }];
   }
-  return (Object.keys(CAUSES) as DropCause[]).flatMap((cause) => {
-    const names = explanations.filter((one) => one.cause === cause).map(({ option }) => option);
-    return names.length === 0 ? [] : [{ text: CAUSES[cause], names }];
-  });
+  const off = new Set(modules);
+  const groups = new Map(Object.values(CAUSES).map((text): [string, string[]] => [text, []]));
+  groups.set(OF_MODULES, []);
+  for (const { option, cause, add } of explanations) {
+    const isPart = cause === "depends" && add.some((line) => off.has(line.split("=")[0]!));
+    groups.get(isPart ? OF_MODULES : CAUSES[cause])!.push(option);
+  }
+  return [...groups].flatMap(([text, names]) => names.length === 0 ? [] : [{ text, names }]);
 }
 
 function few(names: readonly string[]): string {
