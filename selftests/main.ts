@@ -5,7 +5,7 @@
  * exists, the entry point of PID 1.
  */
 
-import type { CoverRequest } from "./contract/cover.ts";
+import type { TraceRequest } from "./contract/quality.ts";
 import type { DeclaredTest } from "./contract/fixtures.ts";
 import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "./contract/frames.ts";
 import { endMachine, guestPlatform, mountFilesystems, readCell } from "./harness/guest_platform.ts";
@@ -13,6 +13,7 @@ import { collectTests, type RunnableTest } from "./harness/fixtures.ts";
 import { runTests } from "./harness/runner.ts";
 import { fixtures as crashFixtures } from "./crash/mod.ts";
 import { coverTests } from "./kcov/cover.ts";
+import { qualityTests } from "./kcov/quality.ts";
 import { fixtures as kcovFixtures } from "./kcov/tests/mod.ts";
 import { kernelSymbols } from "./kcov/symbols.ts";
 import { runSession } from "./session/session.ts";
@@ -20,14 +21,15 @@ import { runSession } from "./session/session.ts";
 /** Every fixture, in the order in which it runs. */
 const fixtures = [...kcovFixtures, ...crashFixtures];
 
-/** What a boot runs: the selftests, or what `deno task cover` asks for. */
-function testsOf(cover: CoverRequest | undefined): readonly RunnableTest[] {
+/** What a boot runs: the selftests, or what `deno task cover` or `deno task quality` asks for. */
+function testsOf(request: TraceRequest | undefined): readonly RunnableTest[] {
+  if (request?.kind === "quality") return qualityTests(request);
   const tests = collectTests(fixtures);
-  return cover === undefined ? tests : coverTests(cover, tests);
+  return request === undefined ? tests : coverTests(request, tests);
 }
 
 /** Every test the guest knows, in the order in which it runs them. */
-export function declaredTests(cover?: CoverRequest): DeclaredTest[] {
+export function declaredTests(cover?: TraceRequest): DeclaredTest[] {
   return testsOf(cover).map(({ id, fixture, variant, test, requires, timeoutMs, file }) => ({
     ...{ id, fixture, variant, test, requires, timeoutMs, file },
   }));

@@ -65,6 +65,8 @@ Deno.test("each command gets its words", async () => {
     [["repro", "a/b", "--smp", "2", "--", "ls", "-l"], ["a/b", "ls", "-l"]],
     [["cover", "a/b", "--", "read", "-1", "0"], ["a/b", "read", "-1", "0"]],
     [["cover", "a/b", "getpid"], ["a/b", "getpid"]],
+    [["quality", "a/b", "--repeat", "5", "--", "read", "-1", "0"], ["a/b", "read", "-1", "0"]],
+    [["quality", "a/b", "--programs"], ["a/b"]],
     [["complete", "--", "repro", "--li"], ["repro", "--li"]],
   ];
   for (const [args, words] of cases) {
@@ -142,6 +144,7 @@ Deno.test("a command has no option that it does not honour", async () => {
     boot: again,
     repro: ["--shard", "--fail-fast"],
     cover: ["--shard", "--list", ...again, "--dry-run", "--junit", "--filter"],
+    quality: ["--shard", "--list", "--retries", "--dry-run", "--junit", "--filter", "--mode"],
     series: ["--shard", "--list", ...again, "--dry-run", "--junit", "--json"],
     bisect: ["--series", "--range", "--kernel", "--shard", "--list", ...again, "--json"],
     "bisect-config": ["--shard", "--list", ...again, "--dry-run", "--junit", "--json"],
@@ -330,6 +333,7 @@ Deno.test("complete offers a command its own options, which are those that it is
     ...["--older-than", "--dry-run", "--events", "--verbose", "--quiet"],
   ]);
   assert.deepEqual(await offered("cover", "a/b", "--mode", ""), ["pc", "unique"]);
+  assert.deepEqual(await offered("quality", "a/b", "--by", ""), ["function", "inlined", "file"]);
   const program = makeProgram(() => Promise.resolve());
   for (const command of COMMANDS) {
     const parser = program.commands.find((one) => one.name() === command.name)!;

@@ -2,7 +2,7 @@
 
 /** What the host tells the guest about its boot, and where it puts that into the initramfs. Pure. */
 
-import type { CoverRequest } from "./cover.ts";
+import type { TraceRequest } from "./quality.ts";
 
 /** Absolute paths in the guest; `tasks/core/boot/guest_layout.ts` archives them. */
 export const GUEST_PATHS = {
@@ -30,8 +30,8 @@ export interface GuestCell {
   readonly filter: readonly string[];
   /** Factor on each test's own time limit. */
   readonly timeScale: number;
-  /** Only in a boot of `deno task cover`. */
-  readonly cover?: CoverRequest | undefined;
+  /** Only in a boot of `deno task cover` or `deno task quality`. */
+  readonly cover?: TraceRequest | undefined;
   /** Only in a boot of `deno task repro` with --shell or a command. */
   readonly session?: Session | undefined;
 }

@@ -10,7 +10,7 @@ export type CoverArgument =
   /** Memory of that many bytes, zeroed. */
   | { readonly kind: "buffer"; readonly bytes: number };
 
-/** What cell.json may hold as `cover`. */
+/** What cell.json may hold as `cover` in a boot of `deno task cover`. */
 export type CoverRequest =
   | {
     readonly kind: "call";
@@ -39,9 +39,13 @@ const ENTRIES_A_FRAME = 400;
 /**
  * Entries as attachments `pcs.0`, `pcs.1`, …: hexadecimal words with a blank between them, those of
  * the topmost 4 GiB without their first eight digits.
+ * @param prefix In place of `pcs`, where a test attaches several lists.
  * @returns Names and values, in order.
  */
-export function packPcs(pcs: readonly bigint[]): [name: string, value: string][] {
+export function packPcs(
+  pcs: readonly bigint[],
+  prefix = "pcs",
+): [name: string, value: string][] {
   const word = (pc: bigint) => {
     const low = (pc & 0xffffffffn).toString(16).padStart(8, "0");
     const high = pc >> 32n & 0xffffffffn;
@@ -50,16 +54,29 @@ export function packPcs(pcs: readonly bigint[]): [name: string, value: string][]
   const packed: [string, string][] = [];
   for (let at = 0; at < pcs.length; at += ENTRIES_A_FRAME) {
     const chunk = pcs.slice(at, at + ENTRIES_A_FRAME);
-    packed.push([`pcs.${at / ENTRIES_A_FRAME}`, chunk.map(word).join(" ")]);
+    packed.push([`${prefix}.${at / ENTRIES_A_FRAME}`, chunk.map(word).join(" ")]);
   }
   return packed;
 }
 
 /** The entries that {@link packPcs} made attachments of, in order. */
-export function unpackPcs(attachments: Readonly<Record<string, unknown>>): bigint[] {
+export function unpackPcs(
+  attachments: Readonly<Record<string, unknown>>,
+  prefix = "pcs",
+): bigint[] {
+  return unpackWords(attachments, prefix).map((word) =>
+    BigInt(`0x${word.length > 8 ? word : `ffffffff${word}`}`)
+  );
+}
+
+/** Words of the attachments `<prefix>.0`, `<prefix>.1`, …, in order. */
+export function unpackWords(
+  attachments: Readonly<Record<string, unknown>>,
+  prefix: string,
+): string[] {
   const words: string[] = [];
-  for (let chunk = 0; typeof attachments[`pcs.${chunk}`] === "string"; chunk++) {
-    words.push(...(attachments[`pcs.${chunk}`] as string).split(" ").filter(Boolean));
+  for (let chunk = 0; typeof attachments[`${prefix}.${chunk}`] === "string"; chunk++) {
+    words.push(...(attachments[`${prefix}.${chunk}`] as string).split(" ").filter(Boolean));
   }
-  return words.map((word) => BigInt(`0x${word.length > 8 ? word : `ffffffff${word}`}`));
+  return words;
 }

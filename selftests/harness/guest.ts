@@ -29,8 +29,9 @@ export const SYS = {
   pwrite64: 18,
   schedYield: 24,
   dup: 32,
-  nanosleep: 35,
   dup2: 33,
+  nanosleep: 35,
+  setitimer: 38,
   getpid: 39,
   clone: 56,
   fork: 57,
@@ -53,6 +54,7 @@ export const SYS = {
   getpgid: 121,
   getsid: 124,
   capget: 125,
+  rtSigtimedwait: 128,
   mknod: 133,
   personality: 135,
   getpriority: 140,
@@ -229,6 +231,22 @@ export function pinToCpu(cpu: number): void {
   guest().call(SYS.schedSetaffinity, 0, mask.byteLength, mask);
 }
 
+/** The CPU that the calling thread runs on. */
+export function currentCpu(): number {
+  const cpu = new Uint32Array(1);
+  guest().call(SYS.getcpu, cpu, null, null);
+  return cpu[0]!;
+}
+
+/** Puts the calling thread under SCHED_FIFO. */
+export function scheduleFifo(priority: number): void {
+  const SCHED_FIFO = 1;
+  guest().call(SYS.schedSetscheduler, 0, SCHED_FIFO, new Int32Array([priority]));
+}
+
+/** Of {@link uninterrupted}. */
+const PRIORITY = 50;
+
 /**
  * Runs `body` on one CPU under SCHED_FIFO. What a switch to another task or to another CPU does on
  * the way out of a system call (sched_clock(), switch_fpu_return()) happens in the thread's own
@@ -238,12 +256,9 @@ export function pinToCpu(cpu: number): void {
 export function uninterrupted<T>(body: () => T): T {
   const sys = guest();
   const SCHED_OTHER = 0;
-  const SCHED_FIFO = 1;
   const before = affinityMask();
-  const cpu = new Uint32Array(1);
-  sys.call(SYS.getcpu, cpu, null, null);
-  pinToCpu(cpu[0]!);
-  sys.call(SYS.schedSetscheduler, 0, SCHED_FIFO, new Int32Array([50]));
+  pinToCpu(currentCpu());
+  scheduleFifo(PRIORITY);
   try {
     return body();
   } finally {

@@ -6,16 +6,16 @@
  */
 
 import {
-  type CoverArgument,
   type CoverRequest,
   packPcs,
   TRACE_ATTACHMENT,
   type TraceFacts,
 } from "../contract/cover.ts";
 import { assertGreater } from "../harness/asserts.ts";
-import { Batch, type BatchArgument } from "../harness/batch.ts";
+import { Batch } from "../harness/batch.ts";
 import { fixture, type RunnableTest, type TestContext } from "../harness/fixtures.ts";
-import { cString, uninterrupted } from "../harness/guest.ts";
+import { uninterrupted } from "../harness/guest.ts";
+import { argumentOf } from "./call_argument.ts";
 import { enableUniqueOrSkip, Kcov, KCOV_TRACE_PC, openMapped } from "./kcov.ts";
 
 /** 512 KiB: 65535 entries. */
@@ -25,18 +25,6 @@ const BITMAP_WORDS = 4 * 1024;
 
 function attachPcs(t: TestContext, pcs: readonly bigint[]): void {
   for (const [name, value] of packPcs(pcs)) t.attach(name, value);
-}
-
-function argumentOf(argument: CoverArgument): BatchArgument {
-  switch (argument.kind) {
-    case "integer":
-      return BigInt(argument.value);
-    case "text":
-      return cString(argument.value);
-    case "buffer":
-      // Filled, so that its pages are there before the window opens.
-      return new Uint8Array(argument.bytes).fill(0);
-  }
 }
 
 /** One system call, once in each mode, as tests `cover.pc.trace` and `cover.unique.trace`. */

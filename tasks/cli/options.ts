@@ -72,7 +72,7 @@ export const withDefault = <T>(
   reader: (text: string) => T,
 ): Unplaced<T> => ({ flags, help, initial, isShown: true, read: reader });
 
-function choice<T extends string>(
+export function choice<T extends string>(
   flags: string,
   help: string,
   choices: readonly T[],

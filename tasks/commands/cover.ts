@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task cover`: what a system call or the selftests cover, as functions and lines. */
-import { constants } from "node:os";
-import { archOf } from "../core/arch/table.ts";
-import type { Cell, CellResult, CoverRequest, Plan } from "../core/model/model.ts";
-import { type Failure, failure, KmatrixError } from "../core/model/errors.ts";
+import type { Cell, CoverRequest, Plan } from "../core/model/model.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import {
   attachedPcs,
@@ -16,8 +14,6 @@ import {
   differenceLines,
   differenceText,
   onceEach,
-  parseCall,
-  parseSyscallTable,
   traceFacts,
 } from "../core/report/cover.ts";
 import { frameText } from "../core/inspect/symbolizer.ts";
@@ -26,9 +22,9 @@ import { OneCell } from "../run/one_cell.ts";
 import { tellPlanned } from "../run/telling.ts";
 import { cellFolder } from "../core/model/paths.ts";
 import { ensureReady } from "../steps/setup.ts";
-import { symbolize } from "../steps/symbolize.ts";
 import { checkTests, type Context, makeRunDir, planOf } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
+import { callOf, failuresOf, placesOf, resultText } from "./traced_cell.ts";
 import {
   BOOT,
   choiceIfAny,
@@ -152,14 +148,9 @@ async function coverCell(
 ): Promise<Coverage> {
   const runner = new OneCell(plan, paths, host);
   const source = await runner.source(cell);
-  const { systemCalls } = archOf(cell.machine);
-  const request: CoverRequest = call.length === 0 ? { kind: "tests" } : parseCall(
-    call,
-    parseSyscallTable(
-      await host.fs.readTextIfAny(`${source.path}/${systemCalls.file}`) ?? "",
-      systemCalls,
-    ),
-  );
+  const request: CoverRequest = call.length === 0
+    ? { kind: "tests" }
+    : await callOf(call, cell, source, host);
   const ready = await runner.ready(cell, source);
   const lacking = call.length > 0 && options.mode === "unique" ? "unique" : "kcov";
   if (!ready.features.includes(lacking)) {
@@ -181,36 +172,14 @@ async function coverCell(
     const mode = request.kind === "call" ? test.name.split(".")[0] as CoverMode : "pc";
     pcs.set(mode, [...pcs.get(mode) ?? [], ...attachedPcs(test)]);
     const facts = traceFacts(test);
-    if (facts) results.set(mode, returned(facts.result) + (facts.full ? ", buffer full" : ""));
+    if (facts) results.set(mode, resultText(facts.result) + (facts.full ? ", buffer full" : ""));
   }
-  // An entry is the address behind the call of the callback: one less is in the call.
-  const calls = [...pcs.values()].flat().map((pc) => pc - 1n);
-  const places = await symbolize(ready.kernel.vmlinux, calls, cell.toolchain, host);
+  const places = await placesOf([...pcs.values()].flat(), ready, host);
   const modes = new Map([...pcs].map(([mode, list]) => [
     mode,
-    list.map((pc) => {
-      const frames = places.get(pc - 1n) ?? [];
-      return { pc, frames: frames[0]?.file === "" ? [] : frames };
-    }),
+    list.map((pc) => ({ pc, frames: places.get(pc) ?? [] })),
   ]));
   return { cell: cell.id, modes, results, failures: failuresOf(result) };
-}
-
-function failuresOf({ boot, tests }: CellResult): Failure[] {
-  const failed = tests.flatMap(({ id, outcome }) =>
-    outcome.kind === "failed"
-      ? [{ ...outcome.failure, message: `${id}: ${outcome.failure.message}` }]
-      : outcome.kind === "not-run" && boot === null
-      ? [failure("test", "not-run", `${id}: has no result, although the guest ended as it should`)]
-      : []
-  );
-  return boot === null ? failed : [boot, ...failed];
-}
-
-/** "3", "-9 EBADF" */
-function returned(result: number): string {
-  const name = Object.entries(constants.errno).find(([, errno]) => errno === -result)?.[0];
-  return result < 0 && name !== undefined ? `${result} ${name}` : `${result}`;
 }
 
 function reportLines(

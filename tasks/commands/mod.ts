@@ -10,6 +10,7 @@ import { doctor } from "./doctor.ts";
 import { matrix, stages } from "./matrix.ts";
 import { parseCommand } from "./parse.ts";
 import { plan } from "./plan.ts";
+import { quality } from "./quality.ts";
 import { replay } from "./replay.ts";
 import { reportCommand } from "./report.ts";
 import { repro } from "./repro.ts";
@@ -18,7 +19,7 @@ import { tests } from "./tests.ts";
 
 const COMPLETED: readonly Command[] = [
   ...[matrix, repro, replay, plan, ...stages, parseCommand, reportCommand, tests],
-  ...[bisect, bisectConfig, series, cover, doctor, cache, completion],
+  ...[bisect, bisectConfig, series, cover, quality, doctor, cache, completion],
 ];
 
 export const COMMANDS: readonly Command[] = [...COMPLETED, completeFor(COMPLETED)];

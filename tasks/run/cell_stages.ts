@@ -13,7 +13,6 @@ import type {
   BootRecord,
   Cell,
   CellResult,
-  CoverRequest,
   Feature,
   Initramfs,
   Inspection,
@@ -26,6 +25,7 @@ import type {
   SourceArchive,
   SourceTree,
   Stage,
+  TraceRequest,
 } from "../core/model/model.ts";
 import { machineNotice } from "../core/boot/demands.ts";
 import { machineOf } from "../steps/kernel_machine.ts";
@@ -90,7 +90,7 @@ export interface BootRequest {
   readonly dir: string;
   /** Globs over test ids; empty for all. */
   readonly filter: readonly string[];
-  readonly cover?: CoverRequest | undefined;
+  readonly cover?: TraceRequest | undefined;
   readonly session?: Session | undefined;
 }
 

@@ -8,11 +8,11 @@ import type {
   BootEnd,
   BootRecord,
   CellFile,
-  CoverRequest,
   Feature,
   Initramfs,
   Machine,
   Session,
+  TraceRequest,
 } from "../core/model/model.ts";
 import { failureFrom } from "../core/model/errors.ts";
 import { archived, cellArchiveFiles } from "../core/boot/guest_layout.ts";
@@ -46,7 +46,7 @@ export interface BootInput {
   /** Booted as it is, instead of `initramfs` with the cell's own files: that of a bundle. */
   readonly packed?: string | undefined;
   /** What the guest runs instead of the selftests. */
-  readonly cover?: CoverRequest | undefined;
+  readonly cover?: TraceRequest | undefined;
   /** What the guest does instead of running tests. */
   readonly session?: Session | undefined;
   /** Receives console.log, results.log, qemu.log and boot.json. */

@@ -5,7 +5,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import type { CoverRequest, DeclaredTest } from "../core/model/model.ts";
+import type { DeclaredTest, TraceRequest } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 
 const SELFTESTS = new URL("../../selftests/", import.meta.url).href;
@@ -19,7 +19,7 @@ const DECLARING = `${SELFTESTS}harness/fixtures.ts`;
  * @throws KmatrixError "selftests-do-not-load" (usage) with file, line and column: a syntax error, an
  *   import of nothing, an id declared twice.
  */
-export async function declaredTests(cover?: CoverRequest): Promise<DeclaredTest[]> {
+export async function declaredTests(cover?: TraceRequest): Promise<DeclaredTest[]> {
   try {
     return (await import("../../selftests/main.ts")).declaredTests(cover);
   } catch (error) {

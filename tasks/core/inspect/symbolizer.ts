@@ -13,6 +13,8 @@ export interface SourceFrame {
   readonly file: string;
   /** 1-based; 0 where unknown. */
   readonly line: number;
+  /** Where the function begins; of an inlined one, this copy of it. Not every answer has it. */
+  readonly start?: bigint;
 }
 
 /** "0xffffffff811404b0" */
@@ -49,6 +51,7 @@ const answersShape = v.array(v.looseObject({
     FunctionName: v.string(),
     FileName: v.string(),
     Line: v.number(),
+    StartAddress: v.optional(v.string()),
   }))),
 }));
 
@@ -63,10 +66,11 @@ export function parseSymbolizer(text: string): Map<bigint, SourceFrame[]> {
   const answers = read.value;
   return new Map(answers.map(({ Address, Symbol }) => [
     BigInt(Address),
-    (Symbol ?? []).map(({ FunctionName, FileName, Line }) => ({
+    (Symbol ?? []).map(({ FunctionName, FileName, Line, StartAddress }) => ({
       function: FunctionName || "??",
       file: FileName,
       line: Line,
+      ...(StartAddress ? { start: BigInt(StartAddress) } : {}),
     })),
   ]));
 }

@@ -7,6 +7,7 @@ export { type Feature, FEATURES } from "../../../selftests/contract/features.ts"
 export { type Stage, STAGES } from "./stage_table.ts";
 export type { CellFile, Session } from "../../../selftests/contract/cell.ts";
 export type { CoverRequest } from "../../../selftests/contract/cover.ts";
+export type { TraceRequest } from "../../../selftests/contract/quality.ts";
 export type { DeclaredTest } from "../../../selftests/contract/fixtures.ts";
 export * from "./plan.ts";
 export * from "./source.ts";
