@@ -39,6 +39,8 @@ export const FEATURE_TABLE = {
   kaslr: { promised: option("CONFIG_RANDOMIZE_BASE"), lacking: "absent" },
   // A bus and its devices without hardware; what is plugged in is a module.
   "dummy-hcd": { promised: option("CONFIG_USB_DUMMY_HCD"), lacking: "absent" },
+  // A driver whose workers take the common handle of whom they work for.
+  "vhost-net": { promised: option("CONFIG_VHOST_NET"), lacking: "absent" },
   smp: { promised: { by: "machine", cpus: 2 }, lacking: "absent" },
   "c-selftest": { promised: { by: "tree" }, lacking: "absent" },
   // A kernel says by its name that it may be crashed (configs/crash.config).

@@ -29,10 +29,10 @@ export class Batch {
   #steps = 0;
   /** Keeps the memory alive whose addresses are in the list. */
   readonly #memory: Memory[] = [];
-  readonly #sys: Pick<Sys, "address" | "run">;
+  readonly #sys: Pick<Sys, "address" | "run" | "onSignal">;
   #program: BigInt64Array | undefined;
 
-  constructor(sys: Pick<Sys, "address" | "run"> = guest()) {
+  constructor(sys: Pick<Sys, "address" | "run" | "onSignal"> = guest()) {
     this.#sys = sys;
   }
 
@@ -86,6 +86,15 @@ export class Batch {
   run(): void {
     this.#program ??= this.#words.subarray(0, this.#steps * WORDS_PER_OPERATION);
     this.#sys.run(this.#program);
+  }
+
+  /**
+   * Carries the list out whenever the signal comes, in its handler; results are those of the latest
+   * time. One list for all signals of a process. Nothing may be appended afterwards.
+   */
+  runOnSignal(signal: number): void {
+    this.#program ??= this.#words.subarray(0, this.#steps * WORDS_PER_OPERATION);
+    this.#sys.onSignal(signal, this.#program);
   }
 
   /** Signed result of a step of the latest {@link run}. */

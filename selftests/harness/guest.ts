@@ -22,12 +22,14 @@ export const SYS = {
   lseek: 8,
   mmap: 9,
   mprotect: 10,
+  munmap: 11,
   rtSigaction: 13,
   rtSigprocmask: 14,
   ioctl: 16,
   pread64: 17,
   pwrite64: 18,
   schedYield: 24,
+  mremap: 25,
   dup: 32,
   dup2: 33,
   nanosleep: 35,
@@ -93,6 +95,7 @@ export const O_WRONLY = 1;
 export const O_RDWR = 2;
 export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
+export const PROT_NONE = 0;
 export const PROT_READ = 1;
 export const PROT_WRITE = 2;
 export const MAP_SHARED = 1;
@@ -107,11 +110,13 @@ export const ERRNO = {
   EBADF: 9,
   EAGAIN: 11,
   ENOMEM: 12,
+  EACCES: 13,
   EFAULT: 14,
   EBUSY: 16,
   EEXIST: 17,
   EINVAL: 22,
   ENOTTY: 25,
+  ESPIPE: 29,
   ENOSYS: 38,
   ENOTSUPP: 524,
 } as const;

@@ -43,6 +43,9 @@ Deno.test("Batch lays out operations as the runtime reads them", () => {
       programs.push([...program]);
       program[2] = -9n;
     },
+    onSignal: (signal, operations) => {
+      programs.push([BigInt(signal), ...operations as BigInt64Array]);
+    },
   });
   const call = batch.syscall(0, [-1, null, new Uint8Array(1)], 3);
   const load = batch.load(0x2000);
@@ -56,4 +59,6 @@ Deno.test("Batch lays out operations as the runtime reads them", () => {
     ...[2n, 1n, 0n, 0x2000n, 0n, 0n, 0n, 0n, 0n, 0n],
     ...[1n, 7n, 0n, 0x3000n, 5n, 0n, 0n, 0n, 0n, 0n],
   ]);
+  batch.runOnSignal(14);
+  assert.deepEqual(programs[1], [14n, ...programs[0]!.with(2, -9n)]);
 });

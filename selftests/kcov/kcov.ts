@@ -364,3 +364,22 @@ export function needResetIoctl(t: TestContext, kcov: Kcov): void {
     t.skip("KCOV_RESET_TRACE: ENOTTY (kernel without the series)");
   }
 }
+
+/** What a thread may collect from itself. */
+export type CollectMode = "pc" | "cmp" | "unique";
+
+/** Enables it, or ends the test as SKIP on a kernel without it. Only unique mode has a bitmap. */
+export function enableModeOrSkip(
+  t: TestContext,
+  kcov: Kcov,
+  mode: CollectMode,
+  bitmapWords: number,
+): void {
+  if (mode === "unique") enableUniqueOrSkip(t, kcov, bitmapWords);
+  else enableOrSkip(t, kcov, mode === "cmp" ? KCOV_TRACE_CMP : KCOV_TRACE_PC);
+}
+
+/** The PCs of the first `count` entries, whatever the mode. */
+export function entryPcs(kcov: Kcov, mode: CollectMode, count: number): bigint[] {
+  return mode === "cmp" ? kcov.comparisons(count).map(({ pc }) => pc) : kcov.pcs(count);
+}

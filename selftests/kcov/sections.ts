@@ -23,9 +23,12 @@ export const BODY: Readonly<Record<SectionContext, string>> = {
   softirq: "remote_in_softirq",
 };
 
+/** What a hard interrupt runs through. */
+export const HARDIRQ_BODY = "remote_in_hardirq";
+
 /** The line for one section (selftests/modules/kmatrix_remote/file.c). */
 export function sectionLine(
-  where: SectionContext | "hold",
+  where: SectionContext | "hardirq" | "hold",
   handle: bigint,
   number: number,
   repeat = 1,
@@ -49,10 +52,10 @@ export class Sections {
     assertEquals(written, line.length, `bytes written of "${line}"`);
   }
 
-  /** The same in a process of its own, which collects nothing and owns nothing. */
-  runElsewhere(line: string): void {
+  /** The same in a process of its own, which collects nothing and owns nothing; line by line. */
+  runElsewhere(...lines: readonly string[]): void {
     spawn(() => {
-      this.run(line);
+      for (const line of lines) this.run(line);
       return true;
     }).join();
   }

@@ -383,6 +383,37 @@ SYS_FUNCTION(sys_run)
 	return JS_UNDEFINED;
 }
 
+static struct operation *handler_ops;
+static size_t handler_count;
+static JSValue handler_memory = JS_UNDEFINED;
+
+static void handle_signal(int signal UNUSED)
+{
+	execute(handler_ops, handler_count);
+}
+
+/* onSignal(signal, operations): nothing of the engine runs in the handler. */
+SYS_FUNCTION(sys_on_signal)
+{
+	struct sigaction action = { .sa_handler = handle_signal, .sa_flags = SA_RESTART };
+	int32_t signal;
+	size_t length;
+	uint8_t *data = get_bytes(ctx, argv[1], &length);
+
+	if (!data || JS_ToInt32(ctx, &signal, argv[0]))
+		return JS_EXCEPTION;
+	if (length % sizeof(struct operation))
+		return JS_ThrowRangeError(ctx, "batch of %zu bytes: not a multiple of %zu", length,
+					  sizeof(struct operation));
+	JS_FreeValue(ctx, handler_memory);
+	handler_memory = JS_DupValue(ctx, argv[1]);
+	handler_ops = (struct operation *)data;
+	handler_count = length / sizeof(struct operation);
+	if (sigaction(signal, &action, NULL))
+		return throw_errno(ctx, errno, "sigaction");
+	return JS_UNDEFINED;
+}
+
 /* A surrogate on its own has no UTF-8; the engine encodes it nevertheless, in three bytes. */
 static void replace_lone_surrogates(char *text, size_t length)
 {
@@ -584,6 +615,7 @@ static const JSCFunctionListEntry sys_functions[] = {
 	JS_CFUNC_DEF("unmap", 1, sys_unmap),
 	JS_CFUNC_DEF("address", 1, sys_address),
 	JS_CFUNC_DEF("run", 1, sys_run),
+	JS_CFUNC_DEF("onSignal", 2, sys_on_signal),
 	JS_CFUNC_DEF("frame", 2, sys_frame),
 	JS_CFUNC_DEF("outl", 2, sys_outl),
 	JS_CFUNC_DEF("readFile", 1, sys_read_file),

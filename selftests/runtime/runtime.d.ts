@@ -58,6 +58,12 @@ export interface Sys {
   run(operations: Memory): void;
 
   /**
+   * Makes a signal run a list of operations, whatever it interrupts; system calls that it interrupts
+   * are restarted where the kernel can. One list at a time, for all signals. Throws a {@link SysError}.
+   */
+  onSignal(signal: number, operations: Memory): void;
+
+  /**
    * Forks for its parent: for each request that it reads from the first descriptor it starts a child
    * of the parent and writes its pid (int32, or a negative error number) to the second. Returns in each
    * child, with the request in `request`, whose size tells that of a request; ends the process when

@@ -12,12 +12,10 @@ import type { Feature } from "../../contract/features.ts";
 import { fixture } from "../../harness/fixtures.ts";
 import { guest } from "../../harness/guest.ts";
 import {
+  type CollectMode,
   collects,
-  enableOrSkip,
-  enableUniqueOrSkip,
+  enableModeOrSkip,
   type Kcov,
-  KCOV_TRACE_CMP,
-  KCOV_TRACE_PC,
   openKcov,
   openMapped,
   readNothing,
@@ -31,7 +29,7 @@ const ALL_ONES = 0xffffffffffffffffn;
 
 interface Variant {
   readonly requires?: readonly Feature[];
-  readonly mode: "pc" | "cmp" | "unique";
+  readonly mode: CollectMode;
   readonly words: number;
   readonly bitmapWords: number;
 }
@@ -76,7 +74,7 @@ export const kcovBounds = fixture("kcov_bounds", {
   },
   setup(t, variant: Variant): Layout {
     const device = openMapped(t, variant.words);
-    enableVariant(t, device, variant);
+    enableModeOrSkip(t, device, variant.mode, variant.bitmapWords);
     const wordsPerEntry = variant.mode === "cmp" ? WORDS_PER_COMPARISON : 1;
     const room = variant.words - variant.bitmapWords - 1;
     const capacity = Math.floor(room / wordsPerEntry);
@@ -89,15 +87,6 @@ export const kcovBounds = fixture("kcov_bounds", {
   },
   teardown: ({ device }) => device.disable(),
 });
-
-function enableVariant(
-  t: Parameters<typeof openKcov>[0],
-  device: Kcov,
-  { mode, bitmapWords }: Variant,
-): void {
-  if (mode === "unique") enableUniqueOrSkip(t, device, bitmapWords);
-  else enableOrSkip(t, device, mode === "cmp" ? KCOV_TRACE_CMP : KCOV_TRACE_PC);
-}
 
 /**
  * Sets the count, empties the bitmap, and puts the sentinel everywhere else. The trace is full
@@ -210,12 +199,12 @@ kcovBounds.test("sizes_that_cannot_be_mapped_are_safe", (t, { device }, variant)
     const other = openKcov(t).init(words);
     const bitmapWords = Math.min(variant.bitmapWords, words - 2);
     if (variant.mode === "unique" && bitmapWords < 1) continue;
-    enableVariant(t, other, { ...variant, bitmapWords });
+    enableModeOrSkip(t, other, variant.mode, bitmapWords);
     const batch = new Batch();
     readNothing(batch, 1000);
     batch.run();
     other.disable();
   }
-  enableVariant(t, device, variant);
+  enableModeOrSkip(t, device, variant.mode, variant.bitmapWords);
   assertGreater(device.recording((batch) => readNothing(batch)).run(), 0, "entries afterwards");
 });

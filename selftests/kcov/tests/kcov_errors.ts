@@ -6,6 +6,7 @@ import { assert, assertEquals, assertErrno } from "../../harness/asserts.ts";
 import { spawn } from "../../harness/child.ts";
 import { fixture } from "../../harness/fixtures.ts";
 import {
+  AT_FDCWD,
   ERRNO,
   guest,
   isSysError,
@@ -23,6 +24,7 @@ import {
   KCOV_DISABLE,
   KCOV_ENABLE,
   KCOV_INIT_TRACE,
+  KCOV_PATH,
   KCOV_RESET_TRACE,
   KCOV_TRACE_CMP,
   KCOV_TRACE_PC,
@@ -32,7 +34,7 @@ import {
   openMapped,
 } from "../kcov.ts";
 
-const { EBUSY, EINVAL, ENOMEM, ENOTSUPP, ENOTTY } = ERRNO;
+const { EBUSY, EINVAL, ENOMEM, ENOTSUPP, ENOTTY, ESPIPE } = ERRNO;
 
 /** Words of one page: the smallest buffer that can be mapped. */
 const PAGE_WORDS = 512;
@@ -59,6 +61,29 @@ function mmapErrno(device: Kcov, bytes: number, protection: number, offset = 0):
     throw error;
   }
 }
+
+kcovErrors.test("the_device_is_for_its_owner_alone", () => {
+  // struct stat of x86-64: st_mode and st_uid are words 6 and 7 of 32 bits.
+  const stat = new Uint32Array(36);
+  guest().call(SYS.newfstatat, AT_FDCWD, KCOV_PATH, stat, 0);
+  assertEquals((stat[6]! & 0o777).toString(8), "600", "permissions of the device");
+  assertEquals(stat[7], 0, "owner of the device");
+});
+
+kcovErrors.test("read_write_and_lseek_do_not_work", (_t, device) => {
+  const byte = new Uint8Array(1);
+  const tryAll = (state: string) => {
+    for (const [name, number] of [["read", SYS.read], ["write", SYS.write]] as const) {
+      assertErrno(guest().tryCall(number, device.fd, byte, 1), EINVAL, `${name}() ${state}`);
+    }
+    assertErrno(guest().tryCall(SYS.lseek, device.fd, 8, 0), ESPIPE, `lseek() ${state}`);
+  };
+  tryAll("before KCOV_INIT_TRACE");
+  device.init(PAGE_WORDS);
+  tryAll("initialised");
+  device.enable(KCOV_TRACE_PC);
+  tryAll("enabled");
+});
 
 kcovErrors.test("init_rejects_sizes_out_of_range", (_t, device) => {
   const tooBig = Math.floor(INT_MAX / 8) + 1;

@@ -202,6 +202,21 @@ kcovLifetime.test("closed_descriptors_are_freed", () => {
   );
 });
 
+kcovLifetime.test("a_fresh_buffer_is_empty", () => {
+  // What others had in their buffers is in the memory that the kernel gives out next.
+  const WORDS = 64 * 1024;
+  for (let round = 0; round < 20; round++) {
+    const device = Kcov.open().init(WORDS);
+    const words = device.map();
+    const first = words[0]!;
+    const differs = guest().difference(words.subarray(1), words.subarray(0, -1));
+    assertEquals([first, differs], [0n, -1], `first word, first byte not as before, ${round}`);
+    words.fill(0x5e5e5e5e5e5e5e5en);
+    device.unmap();
+    device.close();
+  }
+});
+
 kcovLifetime.test("two_descriptors_have_two_buffers", (t, first) => {
   const second = openMapped(t, BUFFER_WORDS);
   first.enable(KCOV_TRACE_PC);

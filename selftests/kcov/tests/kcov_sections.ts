@@ -14,12 +14,14 @@ import {
 import { Batch } from "../../harness/batch.ts";
 import { spawn } from "../../harness/child.ts";
 import type { Feature } from "../../contract/features.ts";
-import { fixture, type TestContext } from "../../harness/fixtures.ts";
+import { fixture } from "../../harness/fixtures.ts";
 import { guest, onlineCpus, pinToCpu, sharedMemory, SYS } from "../../harness/guest.ts";
 import {
+  type CollectMode,
   common,
+  enableModeOrSkip,
   enableOrSkip,
-  enableUniqueOrSkip,
+  entryPcs,
   type Kcov,
   KCOV_DISABLE,
   KCOV_RESET_TRACE,
@@ -378,16 +380,11 @@ kcovSections.test("reset_by_the_owner_forgets_what_arrived", (t, { device, secti
 }, { requires: ["reset-ioctl"] });
 
 interface OwnVariant {
-  readonly own: "pc" | "cmp" | "unique";
+  readonly own: CollectMode;
   readonly requires?: readonly Feature[];
 }
 
 const BITMAP_WORDS = 4 * 1024;
-
-function enableOwn(t: TestContext, device: Kcov, own: OwnVariant["own"]): void {
-  if (own === "unique") enableUniqueOrSkip(t, device, BITMAP_WORDS);
-  else enableOrSkip(t, device, own === "pc" ? KCOV_TRACE_PC : KCOV_TRACE_CMP);
-}
 
 /** Softirqs with a section, over a task that collects from itself. */
 export const kcovSectionOver = fixture("kcov_section_over", {
@@ -400,7 +397,7 @@ export const kcovSectionOver = fixture("kcov_section_over", {
   },
   setup(t, { own }: OwnVariant) {
     const device = openMapped(t, 4 * BUFFER_WORDS);
-    enableOwn(t, device, own);
+    enableModeOrSkip(t, device, own, BITMAP_WORDS);
     device.disable();
     return { device, sections: loadSections(t) };
   },
@@ -410,7 +407,7 @@ kcovSectionOver.test("gives_the_task_its_own_state_back", (t, { device, sections
   const expected = sections.pcsOf(t, "softirq", NUMBER);
   const remote = openMapped(t, BUFFER_WORDS);
   const owner = new Owner(remote, { ...PC, handles: [usb(5)] });
-  enableOwn(t, device, own);
+  enableModeOrSkip(t, device, own, BITMAP_WORDS);
   const alone = device.recording((batch) => readNothing(batch)).run();
   assertGreater(alone, 0, "entries of one call");
 
@@ -430,7 +427,7 @@ kcovSectionOver.test("gives_the_task_its_own_state_back", (t, { device, sections
   assertEquals(traceOf(remote), expected, "trace of the softirq");
 
   const [one, two, three] = [first, second, third].map((step) => Number(batch.result(step)));
-  const pcs = own === "cmp" ? device.comparisons(three!).map(({ pc }) => pc) : device.pcs(three!);
+  const pcs = entryPcs(device, own, three!);
   const names = pcs.map((pc) => sections.functionOf(pc));
   assert(!names.includes(BODY.softirq), "the softirq's code is in the task's trace");
   assert(names.includes("remote_write"), "the call that raised the softirq is not in the trace");

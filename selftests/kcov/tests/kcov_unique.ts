@@ -17,14 +17,14 @@ import type { Feature } from "../../contract/features.ts";
 import { fixture } from "../../harness/fixtures.ts";
 import { ERRNO, SYS, uninterrupted } from "../../harness/guest.ts";
 import {
+  type CollectMode,
   collects,
-  enableOrSkip,
+  enableModeOrSkip,
   enableUniqueOrSkip,
   Kcov,
   KCOV_DISABLE,
   KCOV_ENABLE,
   KCOV_RESET_TRACE,
-  KCOV_TRACE_CMP,
   KCOV_TRACE_PC,
   KCOV_UNIQUE_ENABLE,
   needResetIoctl,
@@ -273,11 +273,10 @@ export const kcovReset = fixture("kcov_reset", {
     cmp: { mode: "cmp", requires: ["cmp"] },
     unique: { mode: "unique", requires: ["unique"] },
   },
-  setup(t, { mode }: { readonly mode: string; readonly requires?: readonly Feature[] }) {
+  setup(t, { mode }: { readonly mode: CollectMode; readonly requires?: readonly Feature[] }) {
     const device = openMapped(t, BUFFER_WORDS);
     needResetIoctl(t, device);
-    if (mode === "unique") enableUniqueOrSkip(t, device, BITMAP_WORDS);
-    else enableOrSkip(t, device, mode === "cmp" ? KCOV_TRACE_CMP : KCOV_TRACE_PC);
+    enableModeOrSkip(t, device, mode, BITMAP_WORDS);
     return device;
   },
 });

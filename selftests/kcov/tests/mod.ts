@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * All KCOV fixtures, in the order in which they run. The race for fresh guards comes before the other
- * tests of unique mode: only there are its places sure to have no index yet.
+ * All KCOV fixtures, in the order in which they run. The first index of a boot comes first, the race
+ * for fresh guards before the other tests of unique mode: only there are its places sure to have no
+ * index yet.
  */
 
 import { kcovC } from "./kcov_c.ts";
@@ -10,9 +11,11 @@ import { kcovBounds } from "./kcov_bounds.ts";
 import { kcovCmp } from "./kcov_cmp.ts";
 import { kcovCompare } from "./kcov_compare.ts";
 import { kcovDedup } from "./kcov_dedup.ts";
+import { kcovEnds, kcovFirst } from "./kcov_ends.ts";
 import { kcovErrors } from "./kcov_errors.ts";
 import { kcovKaslr } from "./kcov_kaslr.ts";
 import { kcovLifetime } from "./kcov_lifetime.ts";
+import { kcovMapping } from "./kcov_mapping.ts";
 import {
   kcovModules,
   kcovModulesUnique,
@@ -21,13 +24,17 @@ import {
 } from "./kcov_modules.ts";
 import { kcovPcs } from "./kcov_pcs.ts";
 import { kcovRemote } from "./kcov_remote.ts";
+import { kcovSectionEnds } from "./kcov_section_ends.ts";
 import { kcovSection, kcovSectionOver, kcovSections, kcovSectionsSmp } from "./kcov_sections.ts";
 import { kcovSmp } from "./kcov_smp.ts";
+import { kcovSwitch, kcovSwitchSmp } from "./kcov_switches.ts";
 import { kcovUsb } from "./kcov_usb.ts";
+import { kcovVhost } from "./kcov_vhost.ts";
 import { kcov, kcovUniq } from "./kcov.ts";
 import { kcovReset, kcovUnique } from "./kcov_unique.ts";
 
 export const fixtures = [
+  kcovFirst,
   kcov,
   kcovUniq,
   kcovSmp,
@@ -37,14 +44,20 @@ export const fixtures = [
   kcovCmp,
   kcovCompare,
   kcovBounds,
+  kcovMapping,
+  kcovSwitch,
+  kcovSwitchSmp,
   kcovLifetime,
   kcovRemote,
   kcovSection,
   kcovSections,
   kcovSectionOver,
+  kcovSectionEnds,
   kcovSectionsSmp,
   kcovUsb,
+  kcovVhost,
   kcovUnique,
+  kcovEnds,
   kcovDedup,
   kcovReset,
   kcovModules,

@@ -3,9 +3,11 @@
  * /sys/kernel/debug/kmatrix_remote takes a line that says where a section of remote coverage runs, with
  * which handle, and what it does:
  *
- *     worker|thread|softirq|hold HANDLE NUMBER REPEAT
+ *     worker|thread|softirq|hardirq|hold HANDLE NUMBER REPEAT
  *     common NUMBER REPEAT            a worker, with the common handle of the writing task
+ *     common_softirq NUMBER REPEAT    a softirq over that task, with the one it has there: none
  *     nested HANDLE NUMBER REPEAT INNER_HANDLE INNER_NUMBER INNER_REPEAT
+ *     interrupted, with the same      a softirq, with a hard interrupt over the middle of it
  *     release                         of the section that hold left open
  *
  * HANDLE is hexadecimal. write(2) returns when the section has ended; of hold, when it is open.
@@ -28,7 +30,7 @@
 static struct dentry *file;
 
 /* A number in older kernels, a structure around it in newer ones. */
-static u64 common_handle(void)
+u64 remote_common_handle(void)
 {
 	typeof(kcov_common_handle()) id = kcov_common_handle();
 	u64 handle;
@@ -46,9 +48,14 @@ static int perform(const char *line)
 	if (!strcmp(line, "release"))
 		return remote_release();
 	if (sscanf(line, "common %u %u", &work.number, &work.repeat) == 2) {
-		work.handle = common_handle();
+		work.handle = remote_common_handle();
 		return remote_run_worker(&work);
 	}
+	if (sscanf(line, "common_softirq %u %u", &work.number, &work.repeat) == 2)
+		return remote_run_softirq_common(&work);
+	if (sscanf(line, "interrupted %llx %u %u %llx %u %u", &work.handle, &work.number,
+		   &work.repeat, &inner.handle, &inner.number, &inner.repeat) == 6)
+		return remote_run_interrupted(&work, &inner);
 	if (sscanf(line, "nested %llx %u %u %llx %u %u", &work.handle, &work.number, &work.repeat,
 		   &inner.handle, &inner.number, &inner.repeat) == 6)
 		return remote_run_nested(&work, &inner);
@@ -60,6 +67,8 @@ static int perform(const char *line)
 		return remote_run_thread(&work);
 	if (!strcmp(where, "softirq"))
 		return remote_run_softirq(&work);
+	if (!strcmp(where, "hardirq"))
+		return remote_run_hardirq(&work);
 	if (!strcmp(where, "hold"))
 		return remote_hold(&work);
 	return -EINVAL;

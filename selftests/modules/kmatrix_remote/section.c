@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sections of remote coverage in the contexts that drivers have them in: a worker, a thread of its
- * own, a softirq, and a softirq over a worker that has a section open itself.
+ * own, a softirq, and a softirq over a worker that has a section open itself. And what drivers must not
+ * do and KCOV has to withstand: a section in a hard interrupt.
  */
 #include <linux/bottom_half.h>
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/interrupt.h>
+#include <linux/irq_work.h>
 #include <linux/kcov.h>
 #include <linux/kthread.h>
 #include <linux/mutex.h>
@@ -28,15 +30,52 @@ struct worker_section {
 struct softirq_section {
 	struct tasklet_struct tasklet;
 	const struct remote_work *work;
+	/* Comes over the middle of it, where it is not NULL. */
+	const struct remote_work *interrupt;
+	/* Whether the handle is the one that kcov_common_handle() gives in the softirq. */
+	bool common;
+	bool ran;
+	int error;
+};
+
+struct hardirq_section {
+	struct irq_work irq;
+	const struct remote_work *work;
 	bool ran;
 };
+
+static void hardirq_body(struct irq_work *irq)
+{
+	struct hardirq_section *section = container_of(irq, struct hardirq_section, irq);
+
+	section->ran = in_hardirq();
+	kcov_remote_start(section->work->handle);
+	remote_in_hardirq(section->work);
+	kcov_remote_stop();
+}
+
+int remote_run_hardirq(const struct remote_work *work)
+{
+	struct hardirq_section section = { .work = work };
+
+	section.irq = IRQ_WORK_INIT_HARD(hardirq_body);
+	irq_work_queue(&section.irq);
+	/* irq_work_sync() may sleep, which a softirq may not. */
+	while (irq_work_is_busy(&section.irq))
+		cpu_relax();
+	return section.ran ? 0 : -EIO;
+}
 
 static void softirq_body(struct tasklet_struct *tasklet)
 {
 	struct softirq_section *section = from_tasklet(section, tasklet, tasklet);
 
-	kcov_remote_start(section->work->handle);
+	kcov_remote_start(section->common ? remote_common_handle() : section->work->handle);
 	remote_in_softirq(section->work);
+	if (section->interrupt) {
+		section->error = remote_run_hardirq(section->interrupt);
+		remote_in_softirq(section->work);
+	}
 	kcov_remote_stop();
 	section->ran = true;
 }
@@ -45,16 +84,35 @@ static void softirq_body(struct tasklet_struct *tasklet)
  * The softirq runs where bottom halves come back on, over this very task. A kernel that leaves it to
  * its own thread instead (PREEMPT_RT, or a softirq that came meanwhile) is waited for, and told.
  */
+static int run_softirq(struct softirq_section *section)
+{
+	tasklet_setup(&section->tasklet, softirq_body);
+	local_bh_disable();
+	tasklet_schedule(&section->tasklet);
+	local_bh_enable();
+	tasklet_kill(&section->tasklet);
+	return section->ran ? section->error : -EIO;
+}
+
 int remote_run_softirq(const struct remote_work *work)
 {
 	struct softirq_section section = { .work = work };
 
-	tasklet_setup(&section.tasklet, softirq_body);
-	local_bh_disable();
-	tasklet_schedule(&section.tasklet);
-	local_bh_enable();
-	tasklet_kill(&section.tasklet);
-	return section.ran ? 0 : -EIO;
+	return run_softirq(&section);
+}
+
+int remote_run_softirq_common(const struct remote_work *work)
+{
+	struct softirq_section section = { .work = work, .common = true };
+
+	return run_softirq(&section);
+}
+
+int remote_run_interrupted(const struct remote_work *outer, const struct remote_work *inner)
+{
+	struct softirq_section section = { .work = outer, .interrupt = inner };
+
+	return run_softirq(&section);
 }
 
 static void worker_body(struct work_struct *work)

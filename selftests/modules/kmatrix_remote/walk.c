@@ -61,3 +61,8 @@ noinline void remote_in_softirq(const struct remote_work *work)
 {
 	WRITE_ONCE(result, remote_walk(work) + 2);
 }
+
+noinline void remote_in_hardirq(const struct remote_work *work)
+{
+	WRITE_ONCE(result, remote_walk(work) + 3);
+}
