@@ -92,6 +92,19 @@ Deno.test("KernelSymbols knows loaded modules", () => {
   assert.ok(!symbols.isText(0xffffffffa0004000n), "behind the module");
 });
 
+Deno.test("KernelSymbols tells modules apart whose sizes reach into each other", () => {
+  // Text, data and what is gone after loading count for the size, and lie elsewhere.
+  const lines = [
+    "low 16384 0 - Live 0xffffffffa0000000\n",
+    "high 16384 0 - Live 0xffffffffa0002000\n",
+  ];
+  for (const text of [lines.join(""), lines.toReversed().join("")]) {
+    const both = new KernelSymbols(table, KALLSYMS, text);
+    assert.equal(both.moduleOf(0xffffffffa0001ff0n), "low");
+    assert.equal(both.moduleOf(0xffffffffa0002010n), "high");
+  }
+});
+
 Deno.test("KernelSymbols knows modules where KCOV says they are beside a kernel that has moved", () => {
   const by = 0x1e000000;
   const moved = new KernelSymbols(table, KALLSYMS, MODULES, by);

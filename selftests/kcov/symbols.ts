@@ -32,7 +32,10 @@ export class KernelSymbols {
   readonly #kernel: SymbolTable;
   /** Functions of modules, which the file lists unsorted. */
   readonly #moduleSymbols: readonly TextSymbol[];
-  /** The kernel's first. */
+  /**
+   * The highest first: the size of a module is that of all its memory, of which its text is only the
+   * first part, so that its range may reach into the next one.
+   */
   readonly #ranges: readonly Range[];
 
   /**
@@ -57,7 +60,8 @@ export class KernelSymbols {
       start: range.start - displacement,
       end: range.end - displacement,
     }));
-    this.#ranges = [{ start: kernel.start, end: kernel.end }, ...loaded];
+    this.#ranges = [{ start: kernel.start, end: kernel.end }, ...loaded]
+      .sort((one, other) => other.start - one.start);
   }
 
   /** The range that holds the address, kernel text or a loaded module. */
