@@ -83,7 +83,7 @@ Deno.test("makeProgram() reads every option of matrix", async () => {
     ...["--shard", "2/3", "--fail-fast", "--no-install", "--junit", "j", "--json", "r", "-q"],
     ...["--matrix", "m", "--tree", "t", "--series", "s", "--kernel", "k", "--range", "a..b"],
     ...["--fuzz", "--partial", "--sandbox", "off", "--retries", "2", "--repeat", "4", "--list"],
-    ...["--allow-flaky", "--bundle", "-v", "--events", "e", "--require-all"],
+    ...["--allow-flaky", "--bundle", "-v", "--events", "e", "--require-all", "--config", "c"],
   ];
   const { given } = await asked(...args);
   assert.deepEqual({ ...given }, {
@@ -92,7 +92,7 @@ Deno.test("makeProgram() reads every option of matrix", async () => {
     ...{ failFast: true, install: false, junit: "j", json: "r", quiet: true, matrix: "m" },
     ...{ tree: "t", series: "s", kernel: "k", range: "a..b", fuzz: true, partial: true },
     ...{ sandbox: "off", retries: 2, repeat: 4, list: true, allowFlaky: true, bundle: true },
-    ...{ verbose: true, events: "e", requireAll: true },
+    ...{ verbose: true, events: "e", requireAll: true, config: "c" },
   });
   const { options } = COMMANDS.find(({ name }) => name === "matrix")!;
   assert.deepEqual(Object.keys(given).sort(), Object.keys(options).sort());
