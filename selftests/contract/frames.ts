@@ -6,9 +6,10 @@
  */
 
 /**
- * B begin, K one KTAP line, H heartbeat, J attachment of the running test, X runtime error, E end.
+ * B begin, K one KTAP line, H heartbeat, J attachment of the running test, P answer to a promise
+ * (promises.ts), X runtime error, E end.
  */
-export type FrameKind = "B" | "K" | "H" | "J" | "X" | "E";
+export type FrameKind = "B" | "K" | "H" | "J" | "P" | "X" | "E";
 
 export interface Frame {
   readonly kind: FrameKind;
@@ -94,7 +95,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
  * frame is something to report about a run.
  */
 export function decodeFrame(line: string): Frame | { readonly error: string } {
-  const match = /^([BKHJXE])(0|[1-9]\d*) (0|[1-9]\d*) ([0-9a-f]{8}) (.*)$/.exec(line);
+  const match = /^([BKHJPXE])(0|[1-9]\d*) (0|[1-9]\d*) ([0-9a-f]{8}) (.*)$/.exec(line);
   if (match === null) return { error: "not a frame" };
   const [, kind, seq, length, crc, payload] = match as unknown as [string, ...string[]];
   const bytes = utf8Bytes(payload!);

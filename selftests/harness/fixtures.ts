@@ -8,6 +8,7 @@
 import { AssertionError } from "./asserts.ts";
 import type { Feature } from "../contract/features.ts";
 import type { DeclaredTest } from "../contract/fixtures.ts";
+import { answerForm, isAnswer, type PromiseId } from "../contract/promises.ts";
 
 /** A declared test with what is needed to run it, in the child process. */
 export interface RunnableTest extends DeclaredTest {
@@ -20,7 +21,8 @@ export const DEFAULT_TIMEOUT_MS = 45_000;
 /** What a message of a running test is made of; sent to PID 1 at once, so a crash does not lose it. */
 export type TestMessage =
   | { readonly kind: "log"; readonly text: string }
-  | { readonly kind: "attach"; readonly name: string; readonly value: unknown };
+  | { readonly kind: "attach"; readonly name: string; readonly value: unknown }
+  | { readonly kind: "answer"; readonly promise: PromiseId; readonly answer: string };
 
 /** Thrown by {@link TestContext.skip}. No Error: nobody wants its stack, which takes long to write. */
 export class SkipError {
@@ -36,6 +38,7 @@ export class TestContext {
   readonly id: string;
   readonly #send: (message: TestMessage) => void;
   readonly #cleanups: (() => void)[] = [];
+  readonly #answered = new Set<string>();
 
   constructor(id: string, send: (message: TestMessage) => void) {
     this.id = id;
@@ -60,6 +63,21 @@ export class TestContext {
   /** A value (JSON) to keep with the result: counts, durations, PCs. */
   attach(name: string, value: unknown): void {
     this.#send({ kind: "attach", name, value });
+  }
+
+  /**
+   * Reports how this kernel keeps a promise; the host holds it against what is stated of the kernel.
+   * The same answer again is not reported again, another one is. Throws a RangeError for an answer
+   * that the table does not know.
+   */
+  answer(promise: PromiseId, answer: string): void {
+    if (!isAnswer(promise, answer)) {
+      throw new RangeError(`${promise}: "${answer}" is not ${answerForm(promise)}`);
+    }
+    const key = `${promise} ${answer}`;
+    if (this.#answered.has(key)) return;
+    this.#answered.add(key);
+    this.#send({ kind: "answer", promise, answer });
   }
 
   /** Runs after the test, last registered first, also when it failed. */

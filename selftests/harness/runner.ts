@@ -142,6 +142,9 @@ export function runTests(
           case "attach":
             json("J", { test: test.id, name: message.name, value: message.value });
             break;
+          case "answer":
+            json("P", { test: test.id, promise: message.promise, answer: message.answer });
+            break;
         }
       },
     });

@@ -75,6 +75,7 @@ async function judgeRecordings(
   for (const dir of dirs.map(absolute)) {
     const result = await parse(dir, tests, host, {
       allow: matrix.splats,
+      promises: matrix.promises,
       symbolize: (frames) => symbolizeAgain(frames, dir, matrix.toolchains[0]!, host),
     });
     const other = folders.get(result.cell);
@@ -97,6 +98,7 @@ async function judgeRecordings(
     const facts = {
       ...NO_FACTS,
       ...testFacts(result.tests),
+      promises: result.promises,
       boot: record && bootFacts(record, result.guest.release),
     };
     cells.push({ cell, ...judged, splats, facts, consoleTail, repeat });

@@ -19,6 +19,7 @@ import { cellFailuresText } from "../core/report/summary.ts";
 import { judgeOneBoot } from "../core/judge/verdict.ts";
 import { cellFolder } from "../core/model/paths.ts";
 import { boot, type BootInput } from "../stages/boot.ts";
+import { loadPromises } from "../steps/promise_files.ts";
 import { tellBootJudged, tellCellEnded, tellSplats } from "../run/telling.ts";
 import { chooseAccel } from "../steps/accel.ts";
 import { parse } from "../stages/parse.ts";
@@ -63,7 +64,7 @@ async function bootBundle(
   host.emit({ event: "cells-planned", cells: [manifest.cell], builds: 0 });
   host.log("info", `boot ${manifest.cell}`);
   const dir = `${runDir}/${cellFolder(manifest.cell)}`;
-  const { features, filter, slowness } = manifest;
+  const { features, filter, slowness, base } = manifest;
   const { qemuArgs = [], ...machine } = manifest.machine;
   if (qemuArgs.length > 0) {
     // They can name any file to be read or written.
@@ -83,10 +84,13 @@ async function bootBundle(
   const accel = await accelOf(manifest, options, guest, context);
   const timeout = options.timeout ?? manifest.timeoutSeconds;
   const limits = limitsFor(accel, features, timeout, null, slowness);
-  const input = { ...guest, cell: manifest.cell, accel, features, slowness, filter, limits, dir };
+  const input = { ...guest, cell: manifest.cell, accel, features, slowness, filter, base, limits, dir };
   const record = await boot(input, host);
   if (host.signal.aborted) return [];
-  const result = await parse(dir, manifest.declared, host, { allow: manifest.allow });
+  const result = await parse(dir, manifest.declared, host, {
+    allow: manifest.allow,
+    promises: await loadPromises(paths, host),
+  });
   const { verdict } = judgeOneBoot(manifest.expect, result, record.durationMs);
   tellSplats(manifest.cell, dir, result, host);
   tellBootJudged(manifest.cell, dir, verdict, host);

@@ -76,7 +76,12 @@ async function walkSeries(
   const runDir = await makeRunDir(paths, host);
   tellPlanned(plan.cells, host);
   // A tree and build folders of its own, so that those of the whole series stay as they are.
-  const own: KernelSpec = { ...kernel, id: `${kernel.id}+series`, ownTree: true };
+  const own: KernelSpec = {
+    ...kernel,
+    id: `${kernel.id}+series`,
+    ownTree: true,
+    base: kernel.base ?? kernel.id,
+  };
   const rows = await withKernelLock(own.id, paths, host, async () => {
     const archive = await fetch(own, paths, host);
     return await new Walk(own, archive, plan, runDir, context).run();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What BisectSession makes of boots that `deno task bisect` over the fake project cannot have. */
 import assert from "node:assert/strict";
+import { NO_ANSWERS } from "../testing/samples.ts";
 import type { ReadyCell } from "./cell_stages.ts";
 import type { CellResult } from "../core/model/model.ts";
 import type { OneCell } from "./one_cell.ts";
@@ -16,7 +17,10 @@ function result(hasTest: boolean): CellResult {
   const failure = { kind: "test", id: "test-failed", message: "no", detail: "" } as const;
   const test = { id: HUNTED, outcome: { kind: "failed", failure } };
   const tests = (hasTest ? [test] : []) as unknown as CellResult["tests"];
-  return { cell: "k/c", boot: null, tests, splats: [], guest: { release: null, uptimeMs: 1 } };
+  return {
+    ...{ cell: "k/c", boot: null, tests, splats: [], promises: NO_ANSWERS },
+    guest: { release: null, uptimeMs: 1 },
+  };
 }
 
 /** A session over kernels whose guests have the test or not, in this order. */

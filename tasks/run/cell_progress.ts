@@ -156,6 +156,7 @@ export class CellProgress {
       ...{ cell, sandbox, values, listedWarnings: warnings.listed },
       ...{ record: attempts.at(-1)?.record ?? null, release: release ?? null },
       tests: this.result?.tests ?? [],
+      promises: this.result?.promises ?? null,
     });
   }
 }

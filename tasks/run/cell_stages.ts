@@ -218,7 +218,7 @@ export class CellStages {
     const limits = limitsFor(
       ...[accel, features, settings.timeoutSeconds, measured, slowness] as const,
     );
-    return { ...guest, cell: cell.id, accel, features, slowness, limits, ...request };
+    return { ...guest, cell: cell.id, base: cell.kernel.base, accel, features, slowness, limits, ...request };
   }
 
   /** What differs from the matrix is said once a cell. */
@@ -240,6 +240,7 @@ export class CellStages {
     const tests = cover === undefined ? initramfs.tests : await declaredTests(cover);
     const result = await parse(dir, tests, this.#host, {
       allow: this.#plan.matrix.splats,
+      promises: this.#plan.matrix.promises,
       symbolize: (frames) =>
         symbolizeFrames(frames, filesOf(kernel), cell.toolchain, dir, this.#host),
     });

@@ -28,6 +28,7 @@ import { checkPatches } from "../steps/mailbox.ts";
 import { requestOf } from "../stages/configure.ts";
 import { fetch } from "../stages/fetch.ts";
 import { patch, treeInPlace } from "../stages/patch.ts";
+import { loadPromises } from "../steps/promise_files.ts";
 import { ensureReady } from "../steps/setup.ts";
 import { requiredKernels, selectCells, shardCells } from "../core/matrix/plan.ts";
 import { declaredTestsIfAny } from "../steps/declared_tests.ts";
@@ -41,7 +42,7 @@ export async function loadMatrix(file: string, paths: Paths, host: Host): Promis
   const fragments = (await host.fs.list(`${paths.root}/configs`))
     .filter((name) => name.endsWith(".config")).map((name) => name.replace(/\.config$/, ""));
   const today = new Date(host.now()).toISOString().slice(0, 10);
-  const matrix = parseMatrix(file, text, {
+  const parsed = parseMatrix(file, text, {
     kernels: await loadKernels(paths, host),
     fragments,
     today,
@@ -52,6 +53,7 @@ export async function loadMatrix(file: string, paths: Paths, host: Host): Promis
     // One that is unknown is refused where a plan is made: other commands go without.
     arch: archNamed(host.env("ARCH")) ?? undefined,
   });
+  const matrix = { ...parsed, promises: await loadPromises(paths, host) };
   const allowed = await host.fs.readTextIfAny(
     `${dirname(file)}/splats.yaml`,
   );

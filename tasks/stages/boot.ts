@@ -42,6 +42,8 @@ export interface BootInput {
   readonly slowness?: number | undefined;
   readonly features: readonly Feature[];
   readonly filter: readonly string[];
+  /** The kernel of the project that its series went on top of. */
+  readonly base?: string | undefined;
   readonly limits: Limits;
   /** Booted as it is, instead of `initramfs` with the cell's own files: that of a bundle. */
   readonly packed?: string | undefined;
@@ -98,6 +100,7 @@ async function recorded(input: BootInput, host: Host): Promise<BootRecord> {
     ...(input.slowness === undefined ? {} : { slowness: input.slowness }),
     features: input.features,
     filter: input.filter,
+    ...(input.base === undefined ? {} : { base: input.base }),
     bytes: { console: await size(RECORDINGS.console), results: await size(RECORDINGS.results) },
     ...(vmlinux === null ? {} : {
       kernel: {

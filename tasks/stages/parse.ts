@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
 /** Judges recorded boots: yesterday's files as well as those of a moment ago. */
 import type { Host } from "../host/host.ts";
-import type { AllowedSplat, CellResult, DeclaredTest } from "../core/model/model.ts";
+import type { AllowedSplat, CellResult, DeclaredTest, PromiseBook } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { parseBootRecord } from "../core/boot/boot_record.ts";
 import { NO_SOURCES, type SplatSources } from "../core/console/splat_report.ts";
 import { findSplats } from "../core/console/splats.ts";
 import type { StackFrame } from "../core/console/stack_frame.ts";
+import { differencesText } from "../core/judge/promises.ts";
 import { judgeBoot, RECORDING_BYTES } from "../core/judge/boot_result.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
 
 /** Optional extras; a verdict needs only the recordings. */
 export interface ParseOptions {
   readonly allow?: readonly AllowedSplat[];
+  /** What is stated of kernels; nothing by default, and then answers are only recorded. */
+  readonly promises?: PromiseBook;
   /** Asked for source lines where there is a stack. */
   readonly symbolize?: (frames: readonly StackFrame[]) => Promise<SplatSources>;
 }
@@ -39,15 +42,19 @@ export async function parse(
   }
   const recordFile = `${dir}/${RECORDINGS.record}`;
   const record = await host.fs.readTextIfAny(recordFile);
-  return judgeBoot({
+  const result = judgeBoot({
     console: console?.bytes ?? new Uint8Array(),
     results: results?.bytes ?? new Uint8Array(),
     sizes: { console: console?.size ?? 0, results: results?.size ?? 0 },
     record: record === null ? null : parseBootRecord(record, recordFile),
     declared,
     allow: options.allow ?? [],
+    promises: options.promises ?? [],
     sources: await sourcesOf(console?.bytes ?? null, options, host),
   });
+  const differences = differencesText(result.promises);
+  if (differences !== null) host.log("notice", `${result.cell}: ${differences}`);
+  return result;
 }
 
 /** As much of a recording as is judged, and the size of all of it; null where there is none. */

@@ -93,6 +93,7 @@ export async function bring(
     series: patches,
     ...(fuzz ? { fuzz } : {}),
     brought: true,
+    ...(base === null ? {} : { base: base.id }),
     uninstrumented: compared?.uninstrumented ?? null,
   };
 }

@@ -228,6 +228,7 @@ export async function leaveBundle(
       ...(boot.record.slowness === undefined ? {} : { slowness: boot.record.slowness }),
       features: boot.record.features,
       filter: boot.record.filter,
+      ...(boot.record.base === undefined ? {} : { base: boot.record.base }),
       timeoutSeconds: boot.timeoutSeconds,
       expect: boot.expect,
       allow: boot.allow,

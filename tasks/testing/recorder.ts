@@ -7,6 +7,7 @@ import {
   type FrameKind,
   FrameWriter,
 } from "../../selftests/contract/frames.ts";
+import type { PromiseId } from "../../selftests/contract/promises.ts";
 import { AssertionError } from "../../selftests/harness/asserts.ts";
 import { SkipError } from "../../selftests/harness/fixtures.ts";
 import { type ChildEnd, runTests } from "../../selftests/harness/runner.ts";
@@ -35,6 +36,8 @@ export interface ScriptedTest {
   readonly logs?: readonly string[];
   /** What the test attaches, by name. */
   readonly attaches?: Readonly<Record<string, unknown>>;
+  /** How it finds promises answered. */
+  readonly answers?: readonly (readonly [PromiseId, string])[];
   /** What the kernel prints meanwhile. */
   readonly console?: readonly string[];
 }
@@ -44,6 +47,8 @@ export interface Script {
   readonly cell?: string;
   readonly features?: readonly Feature[];
   readonly filter?: readonly string[];
+  /** Of the kernel, as the guest reports it. */
+  readonly release?: string;
   /** Printed before the first test, and behind the last. */
   readonly boot?: readonly string[];
   readonly teardown?: readonly string[];
@@ -88,11 +93,12 @@ export function record(script: Script): Recording {
   };
   try {
     runTests(
-      script.tests.map(({ declared, act, logs, attaches }) => ({
+      script.tests.map(({ declared, act, logs, attaches, answers }) => ({
         ...declared,
         run(t) {
           logs?.forEach((text) => t.log(text));
           for (const [name, value] of Object.entries(attaches ?? {})) t.attach(name, value);
+          for (const [promise, answer] of answers ?? []) t.answer(promise, answer);
           if (act.do === "fail") {
             // As the guest's engine would write it, not as this one does.
             const stack = "    at test (/kmatrix/tests.js:7:1)";
@@ -105,7 +111,7 @@ export function record(script: Script): Recording {
       {
         nowMs: () => uptimeMs += 1.5,
         describe: () => ({
-          release: "6.12.0",
+          release: script.release ?? "6.12.0",
           cmdline: ARCH.qemu.commandLine({ accel: "tcg", cpus: 1 })[0]!,
         }),
         send: (kind, payload) => writer.text(kind, payload),

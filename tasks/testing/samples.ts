@@ -11,6 +11,7 @@ import {
   type KernelSpec,
   type Machine,
   type Matrix,
+  type PromiseReport,
   RUN_FORMAT,
   type RunReport,
   type Toolchain,
@@ -63,9 +64,18 @@ export function sampleMatrix(...cells: readonly Cell[]): Matrix {
     cells,
     warnings: [],
     splats: [],
+    promises: [],
     template: null,
   };
 }
+
+/** Of a boot that was asked nothing. */
+export const NO_ANSWERS: PromiseReport = {
+  against: null,
+  answers: [],
+  deviations: [],
+  notAsked: [],
+};
 
 /** A declared test from its id, `<fixture>.<variant>.<test>`. */
 export function sampleTest(id: string, requires: readonly Feature[] = []): DeclaredTest {

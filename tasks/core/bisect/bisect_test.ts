@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { NO_ANSWERS } from "../../testing/samples.ts";
 import fc from "fast-check";
 import type { CellResult, TestResult } from "../model/model.ts";
 import type { Failure } from "../model/errors.ts";
@@ -42,6 +43,7 @@ function test(id: string, failed?: Failure | "not-run"): TestResult {
 
 const result = (tests: TestResult[], boot: Failure | null = null): CellResult => ({
   ...{ cell: "k/c", boot, tests, splats: [], guest: { release: null, uptimeMs: null } },
+  promises: NO_ANSWERS,
 });
 
 const FAILED = failure("test", "test-failed", "expected 1, found 2");

@@ -43,6 +43,7 @@ export const bootRecordShape: Shape<BootRecord> = objectOf<BootRecord>()({
   slowness: v.exactOptional(v.number()),
   features: v.array(v.picklist(FEATURES)),
   filter: strings,
+  base: v.exactOptional(v.string()),
   bytes: v.looseObject({ console: count, results: count }),
   silentMs: v.exactOptional(ms),
   kernel: v.exactOptional(v.looseObject({

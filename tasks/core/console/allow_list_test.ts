@@ -10,7 +10,7 @@ import {
   unusedExpectations,
   unusedWarnings,
 } from "./allow_list.ts";
-import { sampleCell } from "../../testing/samples.ts";
+import { NO_ANSWERS, sampleCell } from "../../testing/samples.ts";
 import { errorOf } from "../../testing/errors.ts";
 
 const CELLS = [sampleCell("linux-6.12/kcov"), sampleCell("linux-6.12/kcov-cmp")];
@@ -96,7 +96,7 @@ Deno.test("unusedEntries() waits until all cells of an entry have had their say"
 Deno.test("ranWhole() wants a sound boot without a filter", () => {
   const failure = { kind: "kernel", id: "x", message: "x", detail: "" } as const;
   const result: CellResult = {
-    ...{ cell: "a/b", boot: null, tests: [], splats: [] },
+    ...{ cell: "a/b", boot: null, tests: [], splats: [], promises: NO_ANSWERS },
     guest: { release: null, uptimeMs: null },
   };
   assert.ok(ranWhole(result, []));

@@ -23,6 +23,7 @@ import {
   type DeclaredTest,
   type Feature,
   FEATURES,
+  type PromiseBook,
   type TestResult,
 } from "../model/model.ts";
 import { cachedJson } from "../text/shape.ts";
@@ -30,6 +31,7 @@ import { judgeEnding, lastLines } from "./boot_ending.ts";
 import { withCPrograms } from "./c_programs.ts";
 import { decodeFrames, type Frame, payloadOf } from "./frames.ts";
 import { type KtapCase, type KtapProblem, ktapProblemText, parseKtap } from "./ktap.ts";
+import { answersOf, holdPromises, judgePromises } from "./promises.ts";
 import { complaintFailure, judgeComplaints, judgeTest } from "./test_outcome.ts";
 
 /** A recording beyond this is judged by its beginning; boots are stopped long before. */
@@ -45,6 +47,8 @@ export interface Recordings {
   readonly declared: readonly DeclaredTest[];
   /** Complaints that do not count against the cell; none by default. */
   readonly allow?: readonly AllowedSplat[];
+  /** What is stated of kernels; nothing by default. */
+  readonly promises?: PromiseBook;
   /** Source lines of the frames of complaints, where they are known. */
   readonly sources?: SplatSources;
 }
@@ -92,6 +96,13 @@ export function judgeBoot(recordings: Recordings): CellResult {
   );
   const cases = new Map(ktap.cases.map((one) => [one.name, one]));
   const attachments = attachmentsOf(frames);
+  const release = typeof begin?.release === "string" ? begin.release : null;
+  const { answers, stray: strayAnswer } = answersOf(frames);
+  const promises = holdPromises(
+    { ...facts, base: recordings.record?.base ?? null, release },
+    answers,
+    recordings.promises ?? [],
+  );
   const { record } = recordings;
   const ending = judgeRecordings(recordings) ??
     judgeEnding({ console, record, decoded, running: ktap.running, splats, sources });
@@ -105,7 +116,11 @@ export function judgeBoot(recordings: Recordings): CellResult {
       // Attached by the harness, to every test.
       durationMs: typeof durationMs === "number" ? durationMs : 0,
       outcome: judgeComplaints(test, complaints, sources, ending && ktap.running) ??
-        judgeTest(test, cases.get(test.id), facts.features, ending, ktap.running),
+        judgePromises(
+          test.id,
+          promises,
+          judgeTest(test, cases.get(test.id), facts.features, ending, ktap.running),
+        ),
       diagnostics: cases.get(test.id)?.diagnostics ?? [],
       attachments: attached,
     };
@@ -115,6 +130,7 @@ export function judgeBoot(recordings: Recordings): CellResult {
   const stray = ktap.cases.filter((one) => !expected.some((test) => test.id === one.name));
   const boot = ending ??
     judgeStream(ktap.problems, stray, end, ktap.cases) ??
+    judgeAnswers(strayAnswer) ??
     judgeSurroundings(complaints, sources) ??
     judgeConsole(console);
   return {
@@ -122,8 +138,9 @@ export function judgeBoot(recordings: Recordings): CellResult {
     boot,
     tests,
     splats: reportSplats(splats, facts.cell, allow, sources),
+    promises,
     guest: {
-      release: typeof begin?.release === "string" ? begin.release : null,
+      release,
       uptimeMs: typeof end?.uptimeMs === "number" ? end.uptimeMs : null,
     },
   };
@@ -180,6 +197,12 @@ function judgeStream(
     return failure("test", "bad-ktap", text);
   }
   return null;
+}
+
+/** An answer to what nobody asks, or one that cannot be given. */
+function judgeAnswers(stray: string | null): Failure | null {
+  if (stray === null) return null;
+  return failure("test", "unknown-promise", `an answer that the table does not know: ${stray}`);
 }
 
 /** Splats that belong to no test. */

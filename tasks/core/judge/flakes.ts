@@ -9,6 +9,7 @@ import type {
   TestOutcome,
   TestResult,
 } from "../model/model.ts";
+import { mergePromises } from "./promises.ts";
 import { type Failure, failure } from "../model/errors.ts";
 import { mergeSplats } from "../console/splat_report.ts";
 
@@ -114,7 +115,8 @@ export function mergeAttempts(
   const boot = mergeOutcome(failures, runs);
   const failed = boot.kind === "failed" ? boot.failure : null;
   const splats = mergeSplats(results.flatMap((one) => one.splats));
-  return { result: { ...last, boot: failed, tests, splats }, boot };
+  const promises = mergePromises(results.map((one) => one.promises));
+  return { result: { ...last, boot: failed, tests, splats, promises }, boot };
 }
 
 function mergeOutcome(failures: readonly Failure[], runs: number): StageOutcome {

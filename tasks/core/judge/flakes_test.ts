@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { NO_ANSWERS } from "../../testing/samples.ts";
 import fc from "fast-check";
 import type { CellResult, CellVerdict, TestOutcome, TestResult } from "../model/model.ts";
 import type { Failure } from "../model/errors.ts";
@@ -95,6 +96,7 @@ const boot = (
   boot,
   tests: tests(outcomes),
   splats: [],
+  promises: NO_ANSWERS,
   guest: { release: null, uptimeMs: 1 },
 });
 const ok: TestOutcome = { kind: "passed" };

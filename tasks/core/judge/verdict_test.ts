@@ -21,6 +21,7 @@ import {
   scripted,
   withFrame,
 } from "../../testing/recorder.ts";
+import { NO_ANSWERS } from "../../testing/samples.ts";
 import { judgeBoot } from "./boot_result.ts";
 import { bootStage, judgeCell } from "./verdict.ts";
 
@@ -605,6 +606,7 @@ Deno.test("judgeBoot() gives a result for no recordings at all", () => {
     },
     tests: [],
     splats: [],
+    promises: NO_ANSWERS,
     guest: { release: null, uptimeMs: null },
   });
 });

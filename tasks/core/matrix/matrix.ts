@@ -100,7 +100,15 @@ export function parseMatrix(file: string, text: string, around: Surroundings): M
   }
   const warnings = (fields.warnings?.list() ?? []).map((item) => parseWarning(item, cells));
   const template = fields.template === undefined ? null : parseTemplate(fields.template, axes);
-  return { file, ...axes, cells: [...cells.values()], warnings, splats: [], template };
+  return {
+    file,
+    ...axes,
+    cells: [...cells.values()],
+    warnings,
+    splats: [],
+    promises: [],
+    template,
+  };
 }
 
 /**

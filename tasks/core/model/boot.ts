@@ -69,6 +69,8 @@ export interface BootRecord {
   readonly slowness?: number;
   readonly features: readonly Feature[];
   readonly filter: readonly string[];
+  /** The kernel of the project that a series went on top of, whose promises the boot is held to. */
+  readonly base?: string;
   /** Sizes of the two recordings, so that one which was cut later is found out. */
   readonly bytes: { readonly console: number; readonly results: number };
   /** The longest time between two frames. */

@@ -23,6 +23,15 @@ export type Evidence =
   }
   /** A file that is wrong or missing, by its name alone. */
   | { readonly kind: "file"; readonly name: string }
+  /** Promises that were answered otherwise; `expected` is null where nothing is stated. */
+  | {
+    readonly kind: "promises";
+    readonly broken: readonly {
+      readonly promise: string;
+      readonly expected: string | null;
+      readonly answered: string;
+    }[];
+  }
   /** A kernel's source cannot be had: each place that was tried, in their order; at least one. */
   | { readonly kind: "sources"; readonly lacks: readonly SourceLack[] };
 
@@ -99,6 +108,8 @@ export function evidenceKey(evidence: Evidence): string {
     }
     case "file":
       return evidence.name;
+    case "promises":
+      return evidence.broken.map(({ promise, answered }) => `${promise} ${answered}`).join(", ");
     case "sources":
       return evidence.lacks.map(({ source, why }) => `${source} ${why}`).join(", ");
   }

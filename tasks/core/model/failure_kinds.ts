@@ -92,6 +92,14 @@ export const FAILURE_KIND_TABLE = {
     kernelAt: "running",
     repeatable: true,
   },
+  /** The kernel answers otherwise than its promises.yaml states. */
+  promise: {
+    blame: "kernel",
+    exitCode: EXIT.failed,
+    junit: "failure",
+    kernelAt: "running",
+    repeatable: true,
+  },
   /** The machinery: tools, disk, memory, downloads, QEMU, a killed compiler. */
   infra: {
     blame: "infra",

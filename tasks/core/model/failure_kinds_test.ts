@@ -25,6 +25,7 @@ const CODES: Readonly<Record<FailureKind, number>> = {
   inspect: 5,
   kernel: 3,
   test: 3,
+  promise: 3,
   infra: 6,
   interrupted: 130,
   bug: 1,
@@ -77,10 +78,10 @@ Deno.test("predicates over kinds agree with what commands that go on behind a fa
   // bisect and series take these for an answer about a commit.
   assert.deepEqual(of(isOfMaking), ["patch", "config", "build", "inspect"]);
   // A mutant is caught by these alone.
-  assert.deepEqual(of(isFinding), ["build", "inspect", "kernel", "test"]);
+  assert.deepEqual(of(isFinding), ["build", "inspect", "kernel", "test", "promise"]);
   assert.deepEqual(
     of(mayBeExpected),
-    ["patch", "config", "build", "inspect", "kernel", "test"],
+    ["patch", "config", "build", "inspect", "kernel", "test", "promise"],
   );
   assert.deepEqual(KINDS.filter((kind) => !isRepeatable(kind)), [
     ...["usage", "infra", "interrupted", "bug"],

@@ -15,3 +15,4 @@ export * from "./build.ts";
 export * from "./boot.ts";
 export * from "./result.ts";
 export * from "./report.ts";
+export * from "./promises.ts";

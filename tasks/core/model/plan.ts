@@ -2,6 +2,7 @@
 /** What is to be done: kernels, configs, machines, cells and the settings of a run. */
 import type { ArchName } from "../arch/table.ts";
 import type { FragmentLine } from "../kconfig/fragment.ts";
+import type { PromiseBook } from "./promises.ts";
 import type { AllowedSplat } from "./result.ts";
 
 /** `<kernel>/<config>[@<toolchain>][/<machine>]`; the defaults of the matrix are not written. */
@@ -144,6 +145,8 @@ export interface KernelSpec {
   readonly ownTree?: boolean;
   /** Named on the command line and not in the project: a stranger may have written it. */
   readonly brought?: boolean;
+  /** The kernel of the project that its series goes on top of. */
+  readonly base?: string;
   /**
    * Globs of objects that the tree leaves uninstrumented; null: nothing is known of it. Of a brought
    * kernel those of its base, of which it may differ.
@@ -197,6 +200,8 @@ export interface Matrix {
   readonly warnings: readonly KnownWarning[];
   /** Of splats.yaml beside the matrix file. */
   readonly splats: readonly AllowedSplat[];
+  /** Of kernels/<id>/promises.yaml. */
+  readonly promises: PromiseBook;
   /** What one of --tree, --series or --range gets its cells from; null for none. */
   readonly template: CellTemplate | null;
 }

@@ -6,6 +6,7 @@ import type { BootPhase, OverBudget } from "./boot.ts";
 import type { Inspection, KernelBuild, LeftOut, SandboxUse } from "./build.ts";
 import type { Failure } from "./errors.ts";
 import type { Accel, CellId, FuzzyHunk } from "./plan.ts";
+import type { PromiseReport } from "./promises.ts";
 import type { Comparison, SplatReport, TestResult } from "./result.ts";
 import type { SourceIdentity } from "./source.ts";
 import type { Stage } from "./stage_table.ts";
@@ -63,6 +64,8 @@ export interface CellFacts {
     /** The kernel's, of the last boot that has told it. */
     readonly release: string | null;
   } | null;
+  /** How the kernel has answered, in all boots of the cell. */
+  readonly promises: PromiseReport | null;
   /** What unique mode spares, where the cell has measured it. */
   readonly dedup: DedupFigures | null;
   /** The tree's C programs beside our port, where the cell has run them. */
@@ -116,7 +119,7 @@ export interface Usage {
 }
 
 /** Of run.json; another one is another shape, which this version does not read. */
-export const RUN_FORMAT = 2;
+export const RUN_FORMAT = 3;
 
 export interface RunReport {
   readonly format: typeof RUN_FORMAT;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What the recordings of a boot say. */
 import type { Failure } from "./errors.ts";
+import type { PromiseReport } from "./promises.ts";
 
 export type TestOutcome =
   | { readonly kind: "passed" }
@@ -82,6 +83,7 @@ export interface CellResult {
   readonly boot: Failure | null;
   readonly tests: readonly TestResult[];
   readonly splats: readonly SplatReport[];
+  readonly promises: PromiseReport;
   readonly guest: {
     readonly release: string | null;
     readonly uptimeMs: number | null;

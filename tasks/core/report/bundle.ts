@@ -31,6 +31,8 @@ export interface BundleManifest {
   readonly slowness?: number;
   readonly features: readonly Feature[];
   readonly filter: readonly string[];
+  /** As {@linkcode BootRecord.base}. */
+  readonly base?: string;
   readonly timeoutSeconds: number | null;
   readonly expect: Expectation;
   /** Splats that were allowed. */
@@ -114,6 +116,7 @@ const manifestShape: Shape<BundleManifest> = objectOf<BundleManifest>()({
   slowness: v.exactOptional(v.pipe(v.number(), v.minValue(1), v.maxValue(1000))),
   features: v.array(v.picklist(FEATURES)),
   filter: strings,
+  base: v.exactOptional(v.string()),
   timeoutSeconds: v.nullable(positive),
   expect: expectationShape,
   allow: v.array(allowedSplatShape),

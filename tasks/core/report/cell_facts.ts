@@ -11,6 +11,7 @@ import {
   type KernelBuild,
   type KernelConfig,
   type ModuleInspection,
+  type PromiseReport,
   type SourceArchive,
   type SourceTree,
   type TestResult,
@@ -20,6 +21,7 @@ import { bootPhases, overBudget } from "../boot/boot_phases.ts";
 import type { CacheUse, OverBudget, SandboxUse } from "../model/model.ts";
 import { BOOT_PHASES } from "../model/model.ts";
 import { comparisonOf, comparisonShape } from "../judge/c_programs.ts";
+import { promiseReportShape } from "../judge/promises.ts";
 import { dedupOf } from "./dedup_table.ts";
 import { count, ms, objectOf, type Shape, strings } from "../text/shape.ts";
 import type { DedupFigures, DedupMode } from "../../../selftests/contract/dedup.ts";
@@ -33,6 +35,7 @@ export const NO_FACTS: CellFacts = {
   build: null,
   inspection: null,
   boot: null,
+  promises: null,
   dedup: null,
   cPrograms: null,
 };
@@ -56,6 +59,8 @@ export interface CellKnowledge {
   /** Of the kernel, as a guest reports it; null where none came to that. */
   readonly release: string | null;
   readonly tests: readonly TestResult[];
+  /** null before the first boot. */
+  readonly promises: PromiseReport | null;
 }
 
 /** The facts that reports have of a cell, each null as long as it is not known. */
@@ -69,6 +74,7 @@ export function cellFacts(known: CellKnowledge): CellFacts {
     build: build ? buildFacts(build, known.listedWarnings) : null,
     inspection: inspect ? inspectionFacts(inspect) : null,
     boot: record && bootFacts(record, known.release),
+    promises: known.promises,
     ...testFacts(known.tests),
   };
 }
@@ -201,6 +207,7 @@ export const cellFactsShape: Shape<CellFacts> = objectOf<CellFacts>()({
   build: v.nullable(buildShape),
   inspection: v.nullable(inspectionShape),
   boot: v.nullable(bootShape),
+  promises: v.nullable(promiseReportShape),
   dedup: v.nullable(dedupShape),
   cPrograms: v.nullable(comparisonShape),
 });

@@ -124,6 +124,7 @@ Deno.test("junitKind() shows kernel and tests as failures, everything else as er
   const kinds: Record<FailureKind, string> = {
     kernel: "failure",
     test: "failure",
+    promise: "failure",
     build: "failure",
     inspect: "failure",
     usage: "error",

@@ -8,11 +8,14 @@ import type {
   CellFacts,
   CellReport,
   Comparison,
+  HeldAs,
   LeftOut,
+  PromiseReport,
   SourceIdentity,
   SplatReport,
 } from "../model/model.ts";
 import { overBudgetText } from "../boot/boot_phases.ts";
+import { deviationText, isBroken } from "../judge/promises.ts";
 import { percent } from "./dedup_table.ts";
 import { attemptsText } from "../judge/flakes.ts";
 import { sandboxText } from "../build/sandbox.ts";
@@ -38,7 +41,7 @@ export function cellProperties(
   sources: readonly SourceIdentity[],
 ): Properties {
   const { facts, leftOut, attempts, splats } = report;
-  const { sandbox, kernel, fuzz, config, build, boot, dedup, cPrograms } = facts;
+  const { sandbox, kernel, fuzz, config, build, boot, promises, dedup, cPrograms } = facts;
   const source = sources.find((one) => one.kernel === kernel?.id);
   return {
     ...(sandbox && { "build.sandbox": sandboxText(sandbox) }),
@@ -51,6 +54,7 @@ export function cellProperties(
     ...inspectedProperties(facts, leftOut),
     ...(boot && bootProperties(boot)),
     ...(attempts && { "boot.attempts": attemptsText(attempts) }),
+    ...(promises && promiseProperties(promises)),
     ...(dedup && dedupProperties(dedup)),
     ...(cPrograms && cProgramProperties(cPrograms)),
     ...splatProperties(splats),
@@ -138,6 +142,31 @@ function bootProperties(
     ...(release && { "guest.release": release }),
   };
 }
+
+/** `promises.*`: whose, how many are kept, and each that is not, by name. */
+function promiseProperties(report: PromiseReport): Properties {
+  const { against, answers, deviations, notAsked } = report;
+  if (answers.length === 0) return {};
+  const other = new Set(deviations.map(({ promise }) => promise));
+  const list = (wanted: boolean) =>
+    deviations.filter((one) => isBroken(one, against?.as) === wanted).map(deviationText).join("; ");
+  const [broken, differences] = [list(true), list(false)];
+  return {
+    ...(against && {
+      "promises.of": `kernels/${against.id}${HELD_AS[against.as]}`,
+      "promises.kept": `${answers.length - other.size}`,
+      "promises.not-asked": `${notAsked.length}`,
+    }),
+    ...(broken && { "promises.broken": broken }),
+    ...(differences && { "promises.differences": differences }),
+  };
+}
+
+const HELD_AS: Readonly<Record<HeldAs, string>> = {
+  own: "",
+  base: " (below its series)",
+  nearest: " (the nearest version)",
+};
 
 function dedupProperties(figures: DedupFigures): Properties {
   const of = (name: string, mode: DedupMode) => ({

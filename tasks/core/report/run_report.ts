@@ -43,6 +43,14 @@ const evidenceShape: Shape<Evidence> = v.variant("kind", [
     problems: v.array(v.looseObject({ kind: v.string(), file: v.nullable(v.string()) })),
   }),
   v.looseObject({ kind: v.literal("file"), name: v.string() }),
+  v.looseObject({
+    kind: v.literal("promises"),
+    broken: v.array(v.looseObject({
+      promise: v.string(),
+      expected: v.nullable(v.string()),
+      answered: v.string(),
+    })),
+  }),
   v.looseObject({ kind: v.literal("sources"), lacks: v.array(sourceLackShape) }),
 ]);
 

@@ -48,6 +48,14 @@ const FACTS: CellFacts = {
     ...{ accel: "tcg", durationMs: 1234, phasesMs: { start: 100, kernel: 1134 }, release: "6.12" },
     overBudget: [{ phase: "start", ms: 900, budgetMs: 800 }],
   },
+  promises: {
+    against: { id: "k", version: "6.12", as: "nearest" },
+    answers: [{ promise: "init.again", answers: ["EBUSY", "ok"] }],
+    deviations: [
+      { promise: "init.again", expected: null, answered: "ok", tests: ["a.b.c"] },
+    ],
+    notAsked: ["enable.pc"],
+  },
   dedup: { words: 8, bitmapWords: 2, programs: 1, calls: 9, pc: MODE, unique: MODE },
   cPrograms: { same: ["a"], differing: [], onlyC: ["b"], onlyOurs: [], whole: true },
 };
