@@ -89,3 +89,32 @@ Deno.test("TestContext sends logs and attachments at once", () => {
     { kind: "attach", name: "count", value: 3 },
   ]);
 });
+
+Deno.test("TestContext.answer() reports each answer once, and none that there cannot be", () => {
+  const log: string[] = [];
+  const t = context(log);
+  t.answer("init.again", "EBUSY");
+  t.answer("init.again", "EBUSY");
+  t.answer("init.again", "ok");
+  t.answer("init.smallest", "2");
+  t.answer("life.close", "goes on");
+  assert.deepEqual(log, [
+    '{"kind":"answer","promise":"init.again","answer":"EBUSY"}',
+    '{"kind":"answer","promise":"init.again","answer":"ok"}',
+    '{"kind":"answer","promise":"init.smallest","answer":"2"}',
+    '{"kind":"answer","promise":"life.close","answer":"goes on"}',
+  ]);
+  for (
+    const [promise, answer] of [
+      ["init.again", ""],
+      ["init.again", "-16"],
+      ["init.again", "ebusy"],
+      ["init.again", "errno 0"],
+      ["init.smallest", "two"],
+      ["init.smallest", "-2"],
+      ["life.close", "ok"],
+    ] as const
+  ) {
+    assert.throws(() => t.answer(promise, answer), RangeError, `${promise} ${answer}`);
+  }
+});

@@ -3,6 +3,7 @@
 /** The parts of the KCOV selftests that need no kernel. */
 
 import assert from "node:assert/strict";
+import { ask } from "./answers.ts";
 import { CallTable } from "./calls.ts";
 import {
   encodeRemoteArgument,
@@ -257,4 +258,19 @@ Deno.test("undisturbed() repeats nothing but a claim that does not hold", () => 
   });
   assert.throws(body, RangeError);
   assert.equal(runs(), 1);
+});
+
+Deno.test("ask() reports what a system call came to, by the name of its error", () => {
+  const told: string[] = [];
+  const t = { answer: (promise: string, answer: string) => void told.push(`${promise} ${answer}`) };
+  assert.equal(ask(t, "init.again", -16), -16);
+  assert.equal(ask(t, "init.again", 0), 0);
+  assert.equal(ask(t, "enable.cmp-not-built", -524), -524);
+  assert.equal(ask(t, "init.again", -71), -71);
+  assert.deepEqual(told, [
+    "init.again EBUSY",
+    "init.again ok",
+    "enable.cmp-not-built ENOTSUPP",
+    "init.again errno 71",
+  ]);
 });
