@@ -5,6 +5,7 @@ import { readPromiseBook } from "../matrix/promise_book.ts";
 import type { BootRecord, CellResult, Feature } from "../model/model.ts";
 import { bootRecord, record, type Script, scripted, withFrame } from "../../testing/recorder.ts";
 import { judgeBoot } from "./boot_result.ts";
+import { mergeAttempts } from "./flakes.ts";
 import { differencesText, mergePromises } from "./promises.ts";
 import { judgeOneBoot } from "./verdict.ts";
 
@@ -128,6 +129,14 @@ Deno.test("a broken promise is the cause of a test's own failure, whose words ar
   const warned = judge([], { script: tests([warning]) });
   assert.deepEqual(failuresOf(warned).map(({ id }) => id), ["splat-warning"]);
   assert.equal(warned.promises.deviations.length, 1);
+  // So does the end of the boot in the middle of the test.
+  const cut = record({ tests: [scripted("a.b.asks", { do: "vanish" })], release: "6.12.117" });
+  const results = withFrame(cut.results, "P", {
+    ...{ test: "a.b.asks", promise: "init.again", answer: "ok" },
+  });
+  const vanished = judgeBoot({ ...cut, results, record: null, promises: BOOK });
+  assert.equal(vanished.promises.deviations.length, 1);
+  assert.deepEqual(failuresOf(vanished).map(({ id }) => id), ["ended-early"]);
 });
 
 Deno.test("an unknown tree differs, and does not fail", () => {
@@ -220,4 +229,9 @@ Deno.test("of several boots, a promise counts as asked that one of them has aske
   ]);
   assert.deepEqual(merged.deviations.map(({ answered }) => answered), ["ok"]);
   assert.deepEqual(merged.notAsked, ["enable.again", "reset.unknown"]);
+  // As several boots of a cell are merged.
+  const boots = [judge([["init.again", "EBUSY"]]), judge([["life.close", "goes on"]])];
+  assert.deepEqual(mergeAttempts(boots).result.promises.answers.map(({ promise }) => promise), [
+    ...["init.again", "life.close"],
+  ]);
 });

@@ -192,5 +192,9 @@ Deno.test("nearestPromises() goes by releases, and to the older of two", () => {
   // The version counts more than the ioctls.
   assert.equal(nearestPromises(book, "7.3.1", both)?.id, "7.3");
   assert.equal(nearestPromises([], "7.3.1", both), null);
+  // 4.20 was no 5.0.
+  const turn = readPromiseBook([of("4.20", "4.20"), of("5.0", "5.0")]);
+  assert.equal(nearestPromises(turn, "5.0.1", [])?.id, "5.0");
+  assert.equal(nearestPromises(turn, "4.20.1", [])?.id, "4.20");
   assert.equal(versionOf("6.12.117-kmatrix"), "6.12");
 });
