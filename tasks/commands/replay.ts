@@ -84,13 +84,12 @@ async function bootBundle(
   const accel = await accelOf(manifest, options, guest, context);
   const timeout = options.timeout ?? manifest.timeoutSeconds;
   const limits = limitsFor(accel, features, timeout, null, slowness);
-  const input = { ...guest, cell: manifest.cell, accel, features, slowness, filter, base, limits, dir };
+  const told = { cell: manifest.cell, features, slowness, filter, base };
+  const input = { ...guest, ...told, accel, limits, dir };
   const record = await boot(input, host);
   if (host.signal.aborted) return [];
-  const result = await parse(dir, manifest.declared, host, {
-    allow: manifest.allow,
-    promises: await loadPromises(paths, host),
-  });
+  const promises = await loadPromises(paths, host);
+  const result = await parse(dir, manifest.declared, host, { allow: manifest.allow, promises });
   const { verdict } = judgeOneBoot(manifest.expect, result, record.durationMs);
   tellSplats(manifest.cell, dir, result, host);
   tellBootJudged(manifest.cell, dir, verdict, host);

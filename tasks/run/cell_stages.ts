@@ -218,7 +218,8 @@ export class CellStages {
     const limits = limitsFor(
       ...[accel, features, settings.timeoutSeconds, measured, slowness] as const,
     );
-    return { ...guest, cell: cell.id, base: cell.kernel.base, accel, features, slowness, limits, ...request };
+    const told = { cell: cell.id, base: cell.kernel.base, features, slowness };
+    return { ...guest, ...told, accel, limits, ...request };
   }
 
   /** What differs from the matrix is said once a cell. */
