@@ -96,8 +96,8 @@ function answered(of: string, boots: readonly RecordedBoot[]): Map<PromiseId, re
 }
 
 /**
- * Where the recorded answers and the statements are not the same, as lines for people: an answer
- * that nobody states, a statement that no boot has answered, another answer.
+ * Where recorded answers are not the stated ones, as lines for people: another answer, or one that
+ * nobody states. A statement that no boot was asked about is neither kept nor broken.
  */
 export function disagreements(boots: readonly RecordedBoot[], book: PromiseBook): string[] {
   const known = new Set(book.map(({ id }) => id));
@@ -106,9 +106,9 @@ export function disagreements(boots: readonly RecordedBoot[], book: PromiseBook)
     ...strangers.map(({ of, cell }) => `${cell}: there is no kernels/${of}/promises.yaml`),
     ...book.filter(({ told }) => told === null).flatMap(({ id, statements }) => {
       const found = answered(id, boots);
-      return PROMISE_IDS.flatMap((promise) => {
+      return [...found].flatMap(([promise, answers]) => {
         const stated = statements.get(promise)?.answer ?? "nothing";
-        const recorded = found.get(promise)?.join(", ") ?? "nothing";
+        const recorded = answers.join(", ");
         return stated === recorded
           ? []
           : [`kernels/${id}: ${promise}: ${stated} is stated, ${recorded} recorded`];
@@ -122,9 +122,9 @@ const TITLE = `# Promises
 How the kernels answer, found out by the guest's tests. Every row is a promise
 (\`selftests/contract/promises.ts\`), every column a kernel: the answers of real boots, which
 \`kernels/<id>/promises.yaml\` states with a reason and the commit or patch of each. A dash is a
-promise that this kernel does not give, because it has no such thing. The first column is told and
-not booted: it was read in the source, as the file says. An answer in bold is another than the
-kernel to the left gives.
+promise that this kernel does not give, because it has no such thing. An answer in parentheses is
+stated, and no recorded boot was asked for it. The first column is told and not booted: it was read
+in the source, as the file says. An answer in bold is another than the kernel to the left gives.
 
 \`deno task promises\` has written this file, from \`promises.json\` beside it; a test holds both
 against the files in \`kernels/\`. To record boots again:
@@ -141,19 +141,16 @@ npx --yes deno task promises                     # this file alone, after a chan
 /** The whole of docs/promises.md, as deno fmt leaves it. */
 export function promisesDocument(boots: readonly RecordedBoot[], book: PromiseBook): string {
   const columns = columnsOf(book);
-  const answersOf = columns.map(({ id, told, statements }) =>
-    told === null
-      ? answered(id, boots)
-      : new Map([...statements].map(([promise, { answer }]) => [promise, [answer]]))
-  );
+  const answersOf = columns.map((one) => shownAnswers(one, boots));
   const sections = (Object.keys(PROMISE_SUBJECTS) as PromiseSubject[]).map((subject) => {
     const rows = PROMISE_IDS.filter((id) => subjectOf(id) === subject).map((id) => [
       askedBy(id),
       ...answersOf.map((answers, at) => {
-        const text = answers.get(id)?.join(", ");
-        if (text === undefined) return "–";
-        const left = at === 0 ? undefined : answersOf[at - 1]!.get(id)?.join(", ");
-        return left === undefined || left === text ? text : `**${text}**`;
+        const mine = answers.get(id);
+        if (mine === undefined) return "–";
+        const left = at === 0 ? undefined : answersOf[at - 1]!.get(id)?.text;
+        const text = left === undefined || left === mine.text ? mine.text : `**${mine.text}**`;
+        return mine.asked ? text : `(${text})`;
       }),
       `\`${id}\``,
     ]);
@@ -166,7 +163,11 @@ export function promisesDocument(boots: readonly RecordedBoot[], book: PromiseBo
       const mine = boots.filter(({ of }) => of === id);
       const releases = [...new Set(mine.map(({ release }) => release))];
       return told === null
-        ? [`\`${id}\``, releases.join(", "), mine.map(({ cell }) => `\`${cell}\``).join(", ")]
+        ? [
+          `\`${id}\``,
+          releases.join(", ") || "–",
+          mine.map(({ cell }) => `\`${cell}\``).join(", ") || "none yet",
+        ]
         : [`\`${id}\``, "–", told];
     }),
   ]);
@@ -176,6 +177,21 @@ export function promisesDocument(boots: readonly RecordedBoot[], book: PromiseBo
     ...sections,
     `## What changed, and why\n\n${changes(columns)}`,
   ].join("\n\n") + "\n";
+}
+
+/** Each answer of a kernel as it is shown: what boots gave, or what is stated alone. */
+function shownAnswers(
+  { id, told, statements }: StatedPromises,
+  boots: readonly RecordedBoot[],
+): ReadonlyMap<PromiseId, { readonly text: string; readonly asked: boolean }> {
+  const found = answered(id, boots);
+  return new Map(PROMISE_IDS.flatMap((promise) => {
+    const recorded = found.get(promise)?.join(", ");
+    const text = recorded ?? statements.get(promise)?.answer;
+    if (text === undefined) return [];
+    // Of what was told, nothing is asked: its column says so as a whole.
+    return [[promise, { text, asked: recorded !== undefined || told !== null }] as const];
+  }));
 }
 
 /** "7.3", "7.3 + series", "4.6 (told)". */
