@@ -27,6 +27,7 @@ import { kcovRemote } from "./kcov_remote.ts";
 import { kcovSectionEnds } from "./kcov_section_ends.ts";
 import { kcovSection, kcovSectionOver, kcovSections, kcovSectionsSmp } from "./kcov_sections.ts";
 import { kcovSmp } from "./kcov_smp.ts";
+import { kcovStability } from "./kcov_stability.ts";
 import { kcovSwitch, kcovSwitchSmp } from "./kcov_switches.ts";
 import { kcovUsb } from "./kcov_usb.ts";
 import { kcovVhost } from "./kcov_vhost.ts";
@@ -40,6 +41,7 @@ export const fixtures = [
   kcovSmp,
   kcovErrors,
   kcovPcs,
+  kcovStability,
   kcovKaslr,
   kcovCmp,
   kcovCompare,

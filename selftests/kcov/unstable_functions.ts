@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * Functions whose PCs come and go in the trace of one and the same call, each with the reason. A PC
+ * of any other function that does so is a finding (tests/kcov_stability.ts). Pure.
+ */
+
+import type { Condition } from "../contract/quality.ts";
+
+export interface UnstableFunction {
+  /** Name in the symbol table. */
+  readonly name: string;
+  /** Conditions under which it is seen; under any other it is a finding all the same. */
+  readonly beside: readonly Condition[];
+  /** Kernels: all, or those without our series, which excuses the object from instrumentation. */
+  readonly kernels: "all" | "without-series";
+  readonly why: string;
+}
+
+/** Conditions under which the thread may be switched out and in again. */
+const SWITCHING = ["plain", "wakeup", "yield"] as const;
+
+export const UNSTABLE_FUNCTIONS: readonly UnstableFunction[] = [
+  {
+    name: "switch_fpu_return",
+    beside: SWITCHING,
+    kernels: "all",
+    why:
+      "a thread that was switched out has its FPU registers loaded on the way back to userspace, " +
+      "as task and in its own name",
+  },
+  {
+    name: "restore_fpregs_from_fpstate",
+    beside: SWITCHING,
+    kernels: "all",
+    why: "switch_fpu_return() calls it to load them",
+  },
+  {
+    name: "plist_del",
+    beside: ["wakeup"],
+    kernels: "all",
+    why:
+      "the scheduler takes a thread under SCHED_FIFO off a list of lib/plist.c when it switches, " +
+      "outside of kernel/sched/, which is not instrumented",
+  },
+  {
+    name: "arch_scale_cpu_capacity",
+    beside: SWITCHING,
+    kernels: "without-series",
+    why:
+      "the scheduler asks arch/x86/kernel/cpu/aperfmperf.c for it; patch 6 of the series leaves " +
+      "that file uninstrumented",
+  },
+];
+
+/** Whether a function's PCs may come and go under a condition. */
+export function isExplained(name: string, condition: Condition, hasSeries: boolean): boolean {
+  return UNSTABLE_FUNCTIONS.some((one) =>
+    one.name === name && one.beside.includes(condition) && (one.kernels === "all" || !hasSeries)
+  );
+}
