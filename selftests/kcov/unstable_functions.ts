@@ -30,6 +30,12 @@ export const UNSTABLE_FUNCTIONS: readonly UnstableFunction[] = [
       "as task and in its own name",
   },
   {
+    name: "fpregs_restore_userregs",
+    beside: SWITCHING,
+    kernels: "all",
+    why: "switch_fpu_return() calls it, where the compiler has not put it inline (kcov-debug)",
+  },
+  {
     name: "restore_fpregs_from_fpstate",
     beside: SWITCHING,
     kernels: "all",
