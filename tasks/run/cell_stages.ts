@@ -267,8 +267,9 @@ export class CellStages {
 }
 
 /** What a kernel may leave uninstrumented is listed for what our own fragments build of it. */
-function allowedOf({ kernel, config }: Cell): KernelSpec {
-  return isTiny(config) ? kernel : { ...kernel, uninstrumented: null };
+function allowedOf({ kernel, config }: Cell): Parameters<typeof inspect>[1] {
+  if (isTiny(config)) return kernel;
+  return { ...kernel, uninstrumented: null, mayHaveDeadGuards: true };
 }
 
 function filesOf({ vmlinux, image, modules, config }: KernelBuild) {

@@ -11,6 +11,7 @@ import { keptInspectionShape } from "../steps/cache_files.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import { sha256 } from "../core/text/digest.ts";
 import {
+  type ImageKind,
   inspectImage,
   inspectModule,
   type Problem,
@@ -40,7 +41,9 @@ export const RULES = [
 ];
 
 /** Which objects of a kernel may be without instrumentation, and how strictly. */
-type Allowed = Pick<KernelSpec, "uninstrumented" | "incomplete" | "brought">;
+type Allowed =
+  & Pick<KernelSpec, "uninstrumented" | "incomplete" | "brought">
+  & Pick<ImageKind, "mayHaveDeadGuards">;
 
 /**
  * What was found sound is remembered beside the kernel, for as long as its files are the same.
@@ -59,6 +62,7 @@ export async function inspect(
     spec.uninstrumented,
     spec.incomplete ?? false,
     spec.brought ?? false,
+    spec.mayHaveDeadGuards ?? false,
     await Promise.all(products.map(async (path) => [path, await host.fs.stat(path)])),
     await Promise.all(RULES.map((name) => host.fs.readTextIfAny(`${paths.root}/tasks/${name}`))),
   ];
@@ -115,7 +119,11 @@ async function lookInside(
   const image = await withElf(
     kernel.vmlinux,
     host,
-    (elf) => inspectImage(elf, features, { instrumentsAll }),
+    (elf) =>
+      inspectImage(elf, features, {
+        instrumentsAll,
+        mayHaveDeadGuards: spec.mayHaveDeadGuards ?? false,
+      }),
   );
   if (features.includes("kcov")) await writeTables(buildDir, image.returns, host);
   const { problems, leftOut, isKnown } = features.includes("kcov")

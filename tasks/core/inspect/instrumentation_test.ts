@@ -188,6 +188,21 @@ Deno.test("inspectModule() wants as many calls as are due, and no comparison", (
   );
 });
 
+Deno.test("inspectImage() lets a big kernel have a few guards without a call, and none too few", () => {
+  const found = (count: number) => {
+    const calls = { __sanitizer_cov_trace_pc_guard: 2000 };
+    const elf = new Elf(tinyKernel({ calls, guardBytes: 4 * count }), "vmlinux");
+    const kind = { instrumentsAll: true, mayHaveDeadGuards: true };
+    return inspectImage(elf, ["kcov", "unique"], kind).problems.map(({ finding }) => finding.rule);
+  };
+  assert.deepEqual([2000, 2002, 2003, 1999].map(found), [
+    [],
+    [],
+    ["guard-bytes"],
+    ["guard-bytes"],
+  ]);
+});
+
 Deno.test("inspectImage() wants few calls where chosen folders alone are instrumented", () => {
   const few = new Elf(tinyKernel({ calls: { [PC]: 3 } }), "vmlinux");
   const none = new Elf(tinyKernel({ calls: {} }), "vmlinux");
