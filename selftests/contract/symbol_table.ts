@@ -29,11 +29,16 @@ export function textSymbol(line: string): TextSymbol | undefined {
   return match ? { start: parseInt(match[1]!, 16), name: match[2]! } : undefined;
 }
 
-const underscores = (name: string) => /^_*/.exec(name)![0].length;
+/**
+ * The lower, the rather a name is taken for an address that has several: with fewer leading
+ * underscores, which is the kernel's own choice (scripts/kallsyms.c), and of two with as many not the
+ * one for 32-bit programs, which a call without arguments shares with the 64-bit one where
+ * CONFIG_IA32_EMULATION is on (SYSCALL_DEFINE0 of asm/syscall_wrapper.h).
+ */
+const rank = (name: string) => /^_*/.exec(name)![0].length + (name.startsWith("__ia32_") ? 0.5 : 0);
 
 /**
- * Packs the functions from _stext up to _etext. Of several names of one address it keeps the one with
- * the fewest leading underscores, which is the kernel's own choice (scripts/kallsyms.c).
+ * Packs the functions from _stext up to _etext, each address with one name.
  * @returns null where the text is no System.map with these two marks.
  */
 export function packSymbols(systemMap: string): Uint8Array | null {
@@ -45,7 +50,7 @@ export function packSymbols(systemMap: string): Uint8Array | null {
   for (const symbol of all.sort((a, b) => a.start - b.start)) {
     if (symbol.start < start || symbol.start >= end) continue;
     const other = names.get(symbol.start);
-    if (other === undefined || underscores(symbol.name) < underscores(other)) {
+    if (other === undefined || rank(symbol.name) < rank(other)) {
       names.set(symbol.start, symbol.name);
     }
   }

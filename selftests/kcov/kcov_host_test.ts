@@ -141,6 +141,11 @@ Deno.test("packSymbols() keeps the functions of the kernel's text, one name an a
     "ffffffff81000000 T _stext",
   ].join("\n"));
   assert.equal(aliases.at(0x81000020)?.name, "memcpy");
+  for (const names of [["__ia32_sys_x", "__x64_sys_x"], ["__x64_sys_x", "__ia32_sys_x"]]) {
+    const lines = names.map((name) => `ffffffff81000010 T ${name}`);
+    const text = ["ffffffff81000000 T _stext", ...lines, "ffffffff81000300 T _etext"].join("\n");
+    assert.equal(tableOf(text).at(0x81000010)?.name, "__x64_sys_x");
+  }
   assert.equal(packSymbols("ffffffff81000000 T _stext\n"), null, "no _etext");
   assert.equal(packSymbols(""), null);
 });
