@@ -50,6 +50,14 @@ export const UNSTABLE_FUNCTIONS: readonly UnstableFunction[] = [
       "outside of kernel/sched/, which is not instrumented",
   },
   {
+    name: "sched_clock",
+    beside: SWITCHING,
+    kernels: "without-series",
+    why:
+      "the scheduler reads the clock of arch/x86/kernel/tsc.c, as task, also where it goes on with " +
+      "the same thread and nothing is switched; patch 6 of the series leaves that file uninstrumented",
+  },
+  {
     name: "arch_scale_cpu_capacity",
     beside: SWITCHING,
     kernels: "without-series",
