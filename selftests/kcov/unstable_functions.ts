@@ -20,6 +20,11 @@ export interface UnstableFunction {
 /** Conditions under which the thread may be switched out and in again. */
 const SWITCHING = ["plain", "wakeup", "yield"] as const;
 
+/** Whether the scheduler may run for the thread. */
+export function isSwitching(condition: Condition): boolean {
+  return SWITCHING.some((each) => each === condition);
+}
+
 export const UNSTABLE_FUNCTIONS: readonly UnstableFunction[] = [
   {
     name: "switch_fpu_return",
