@@ -4,6 +4,7 @@ import { Command as Program, Option } from "commander";
 import type { Command, Invocation } from "./commands/command.ts";
 import { flagsOf } from "./commands/command.ts";
 import { COMMANDS } from "./commands/mod.ts";
+import { type CalledAs, DENO_TASK } from "./cli/called_as.ts";
 import { HEADINGS, type Options, type OptionSpec } from "./cli/options.ts";
 
 const EXIT_HELP = `
@@ -18,10 +19,12 @@ Exit codes: 0 as declared · 1 bug in kmatrix · 2 bad input · 3 test failed or
  */
 export function makeProgram(
   perform: (invocation: Invocation) => Promise<void>,
+  as: CalledAs = DENO_TASK,
   commands: readonly Command[] = COMMANDS,
 ): Program {
   const program = new Program("kmatrix")
-    .usage("<command> [options]   (as `deno task <command> …`)")
+    .usage(`<command> [options]${as.usage}`)
+    .option("-V, --version", "print the versions of kmatrix, Deno, clang and QEMU")
     .description(
       "Builds Linux kernels across a config matrix with clang, boots each under QEMU,\n" +
         "runs KCOV's selftests in the guest, and says what happened.",
@@ -36,19 +39,20 @@ export function makeProgram(
   program.hook("preSubcommand", (_, parser) => {
     parser.showSuggestionAfterError(whoHasOption(wordsOf(program)) === null);
   });
-  for (const command of commands) addCommand(command, program, perform);
+  for (const command of commands) addCommand(command, program, as, perform);
   return program;
 }
 
 function addCommand(
   command: Command,
   program: Program,
+  as: CalledAs,
   perform: (invocation: Invocation) => Promise<void>,
 ): void {
   const parser = program.command(command.name)
     .description(command.help)
     .helpGroup(`${command.group}:`)
-    .addHelpText("after", `\nExample: ${command.example}\n`)
+    .addHelpText("after", `\nExample: ${as.example(command.example)}\n`)
     .configureOutput({ outputError: (text, write) => write(`kmatrix: ${text}`) })
     .exitOverride();
   if (command.arguments !== "") parser.arguments(command.arguments);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { CommanderError, Option } from "commander";
 import { makeProgram, whoHasOption } from "./cli.ts";
+import { DENO_TASK } from "./cli/called_as.ts";
 import { type Command, factsOf, flagsOf } from "./commands/command.ts";
 import { COMMANDS } from "./commands/mod.ts";
 import { HEADINGS } from "./cli/options.ts";
@@ -25,7 +26,7 @@ async function invoke(...args: readonly string[]): Promise<Asked | CommanderErro
       return command.invoke(words, given);
     },
   }));
-  const program = makeProgram(() => Promise.resolve(), watched);
+  const program = makeProgram(() => Promise.resolve(), DENO_TASK, watched);
   for (const command of [program, ...program.commands]) {
     command.configureOutput({ writeErr: () => {}, writeOut: () => {} });
   }

@@ -9,11 +9,14 @@ import { failureFrom } from "./core/model/errors.ts";
 import { exitCodeOfAll } from "./core/model/failure_kinds.ts";
 import { failureText } from "./core/report/summary.ts";
 import { openTerminal, type Terminal } from "./cli/terminal.ts";
+import { denoFileSystem } from "./host/deno_fs.ts";
 import { denoHost } from "./host/deno_host.ts";
 import { EventReaders } from "./host/event_readers.ts";
 import { EventStream } from "./host/event_stream.ts";
+import { type Caller, callerAt, callersFolder, pathsOfCaller } from "./steps/caller.ts";
 import { checkOutputs, outputsOf } from "./steps/outputs.ts";
-import { pathsFor } from "./core/model/paths.ts";
+import { type CallerPaths, type Paths, pathsFor } from "./core/model/paths.ts";
+import { type CalledAs, calledAs } from "./cli/called_as.ts";
 
 const abort = new AbortController();
 let interrupted: "SIGINT" | "SIGTERM" | null = null;
@@ -24,43 +27,91 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+/** Who called, and how. */
+interface Call {
+  /** Folder of matrix.yaml, kernels/, configs/ and selftests/, absolute. */
+  readonly root: string;
+  /** Where relative paths start, absolute. */
+  readonly folder: string;
+  readonly as: CalledAs;
+}
+
 /** Does it, and tells of it as `--events` wants. */
-async function run(invocation: Invocation, root: string): Promise<number> {
+async function run(invocation: Invocation, call: Call): Promise<number> {
   const { command, outputs: { events } } = invocation;
   const results = events === "-" ? "standard error" : "standard output";
   const terminal = openTerminal({ ...invocation, results });
   const readers = new EventReaders();
   readers.add(terminal.show);
   const stream = new EventStream(readers);
-  const code = await perform(invocation, root, terminal, readers, () => {
-    stream.begin(command, events);
+  const code = await perform(invocation, call, terminal, readers, () => {
+    stream.begin(command, events === undefined ? undefined : inFolder(call, events));
   });
   stream.end(code, interrupted);
   return code;
 }
 
+/** A path of the command line; "-" of --events is none. */
+function inFolder({ folder }: Call, path: string): string {
+  return path === "-" ? path : resolve(folder, path);
+}
+
+/** Cache and runs of this call, and the variables that name them. */
+interface Places {
+  readonly paths: Paths;
+  readonly cacheName: string;
+  /** Where the folder of runs is one of the user's own; null elsewhere. */
+  readonly own: CallerPaths | null;
+}
+
+async function placesOf(
+  { root, folder }: Call,
+  caller: Caller,
+  outputDir: string | undefined,
+): Promise<Places> {
+  const { env } = Deno;
+  const absolute = (path: string) => resolve(folder, path);
+  const cacheName = env.get("O") ? "O" : "KMATRIX_CACHE";
+  const cache = env.get(cacheName) || null;
+  const own = caller.inProject || (cache !== null && outputDir !== undefined)
+    ? null
+    : await pathsOfCaller(caller, (name) => env.get(name));
+  return {
+    paths: pathsFor(
+      root,
+      cache === null ? own?.cache.path ?? null : absolute(cache),
+      outputDir === undefined ? own?.out.path ?? null : absolute(outputDir),
+    ),
+    cacheName: cache === null && own !== null ? own.cache.variable : cacheName,
+    own,
+  };
+}
+
 /** @param begin Called once it is sure that what is to be written can be. */
 async function perform(
   invocation: Invocation,
-  root: string,
+  call: Call,
   terminal: Terminal,
   readers: EventReaders,
   begin: () => void,
 ): Promise<number> {
   const { outputs, sandbox } = invocation;
+  const { root, folder } = call;
   // One name for one folder, whatever it is called: paths are part of what a build is known by.
-  const absolute = (path: string) => resolve(path);
-  const cacheName = Deno.env.get("O") ? "O" : "KMATRIX_CACHE";
-  const cache = Deno.env.get(cacheName) || null;
-  const paths = pathsFor(
-    root,
-    cache === null ? null : absolute(cache),
-    outputs.outputDir === undefined ? null : absolute(outputs.outputDir),
-  );
+  const absolute = (path: string) => resolve(folder, path);
   try {
     const { emit } = readers;
     const host = denoHost({ emit, signal: abort.signal, sandbox });
-    await checkOutputs(outputsOf(outputs, paths, cacheName, absolute), [root, Deno.cwd()], host);
+    const caller = await callerAt(folder, root, host.fs);
+    const { paths, cacheName, own } = await placesOf(call, caller, outputs.outputDir);
+    const inside = [root, folder, ...(own ? [own.cache.parent, own.out.parent] : [])];
+    const written = outputsOf(
+      outputs,
+      paths,
+      { cache: cacheName, out: own?.out.variable },
+      absolute,
+    );
+    await checkOutputs(written, inside, host);
     begin();
     const failures = await invocation.perform({
       paths,
@@ -68,6 +119,8 @@ async function perform(
       terminal,
       readers,
       absolute,
+      caller,
+      calledAs: call.as,
       interruptedBy: () => interrupted,
     });
     if (interrupted) return interrupted === "SIGINT" ? EXIT.sigint : EXIT.sigterm;
@@ -85,20 +138,26 @@ async function perform(
  * @param root Folder of matrix.yaml, kernels/, configs/ and selftests/, absolute.
  */
 export async function main(args: readonly string[], root: string): Promise<number> {
+  const env = (name: string) => Deno.env.get(name);
+  const as = calledAs(env);
+  const folder = await callersFolder(root, Deno.cwd(), env, denoFileSystem);
+  // They are about this call, and not about one that a child of ours may make.
+  for (const name of ["INIT_CWD", as.variable]) Deno.env.delete(name);
+  const words = as.wordsOf(args);
   let code: number = EXIT.ok;
   const program = makeProgram(async (invocation) => {
-    code = await run(invocation, root);
-  });
-  if (args.length === 0) {
+    code = await run(invocation, { root, folder, as });
+  }, as);
+  if (words.length === 0) {
     program.outputHelp();
     return EXIT.ok;
   }
   try {
-    await program.parseAsync([...args], { from: "user" });
+    await program.parseAsync([...words], { from: "user" });
     return code;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    const owners = error.code === "commander.unknownOption" ? whoHasOption(args) : null;
+    const owners = error.code === "commander.unknownOption" ? whoHasOption(words) : null;
     if (owners !== null) console.error(`kmatrix: ${owners}`);
     return exitCodeOfCommander(error);
   }

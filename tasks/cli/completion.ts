@@ -71,11 +71,16 @@ async function named(placeholder: string, names: Names): Promise<readonly string
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = typeof SHELLS[number];
 
-/** The script that makes a shell ask `deno task complete` behind `deno task`. */
-export function completionScript(shell: Shell): string {
-  switch (shell) {
-    case "bash":
-      return `# kmatrix: completion of \`deno task\` in bash; source it, or put it into ~/.bashrc
+/** What is completed: the words behind `deno task` in the project's folder, or the launcher's own. */
+export type Completed = "deno task" | "kmatrix";
+
+/** The script that makes a shell ask the tool's `complete`. */
+export function completionScript(shell: Shell, of: Completed = "deno task"): string {
+  return of === "kmatrix" ? LAUNCHERS[shell] : TASKS[shell];
+}
+
+const TASKS: Readonly<Record<Shell, string>> = {
+  bash: `# kmatrix: completion of \`deno task\` in bash; source it, or put it into ~/.bashrc
 _kmatrix_deno() {
 	COMPREPLY=()
 	[ "\${COMP_WORDS[1]}" = task ] && [ -e tasks/main.ts ] && [ "$COMP_CWORD" -ge 2 ] || return
@@ -87,9 +92,8 @@ _kmatrix_deno() {
 	COMPREPLY=("\${COMPREPLY[@]#"$colon"}")
 }
 complete -o default -F _kmatrix_deno deno
-`;
-    case "zsh":
-      return `# kmatrix: completion of \`deno task\` in zsh; source it behind compinit
+`,
+  zsh: `# kmatrix: completion of \`deno task\` in zsh; source it behind compinit
 _kmatrix_deno() {
 	[[ \${words[2]} = task && -e tasks/main.ts && $CURRENT -ge 3 ]] || { _files; return }
 	local -a found
@@ -97,9 +101,9 @@ _kmatrix_deno() {
 	(( $#found )) && compadd -- $found || _files
 }
 compdef _kmatrix_deno deno
-`;
-    case "fish":
-      return `# kmatrix: completion of \`deno task\` in fish; source it, or put it into completions/deno.fish
+`,
+  fish:
+    `# kmatrix: completion of \`deno task\` in fish; source it, or put it into completions/deno.fish
 function __kmatrix_complete
 	set -l words (commandline -opc) (commandline -ct)
 	set -l found (deno task --quiet complete -- $words[3..-1] 2> /dev/null)
@@ -110,6 +114,34 @@ function __kmatrix_complete
 	end
 end
 complete -c deno -n '__fish_seen_subcommand_from task; and test -e tasks/main.ts' -f -a '(__kmatrix_complete)'
-`;
-  }
+`,
+};
+
+/** They ask the very program that is typed: with a path in front, too. */
+const LAUNCHERS: Readonly<Record<Shell, string>> = {
+  bash: `# kmatrix: completion of \`kmatrix\` in bash, loaded by bash-completion when it is needed
+_kmatrix() {
+	local IFS=$'\\n'
+	COMPREPLY=($("$1" complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2> /dev/null))
 }
+complete -o default -F _kmatrix kmatrix
+`,
+  zsh: `#compdef kmatrix
+# kmatrix: completion of \`kmatrix\` in zsh, loaded by compinit from a folder of fpath
+local -a found
+found=(\${(f)"$("\${words[1]}" complete -- "\${(@)words[2,CURRENT]}" 2> /dev/null)"})
+(( $#found )) && compadd -- $found || _files
+`,
+  fish: `# kmatrix: completion of \`kmatrix\` in fish, loaded when it is needed
+function __kmatrix_launcher
+	set -l words (commandline -opc) (commandline -ct)
+	set -l found ($words[1] complete -- $words[2..-1] 2> /dev/null)
+	if set -q found[1]
+		printf '%s\\n' $found
+	else
+		__fish_complete_path (commandline -ct)
+	end
+end
+complete -c kmatrix -f -a '(__kmatrix_launcher)'
+`,
+};

@@ -119,3 +119,20 @@ for (const [shell, argv] of Object.entries(COMPLETES) as [Shell, readonly string
     }
   });
 }
+
+Deno.test("completionScript() of the launcher asks the program that is typed, in bash", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${dir}/script`, completionScript("bash", "kmatrix"));
+    const tool = '#!/bin/sh\nprintf "%s|" "$@" > asked\nprintf "linux/kcov\\nlinux/kcov-cmp\\n"\n';
+    await Deno.writeTextFile(`${dir}/kmatrix`, tool, { mode: 0o755 });
+    const typed = ". ./script; COMP_WORDS=(./kmatrix repro '') COMP_CWORD=2; _kmatrix ./kmatrix; " +
+      "printf '%s\\n' \"${COMPREPLY[@]}\"";
+    const { stdout } = await new Deno.Command("bash", { args: ["--norc", "-c", typed], cwd: dir })
+      .output();
+    assert.equal(new TextDecoder().decode(stdout), "linux/kcov\nlinux/kcov-cmp\n");
+    assert.equal(await Deno.readTextFile(`${dir}/asked`), "complete|--|repro||");
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

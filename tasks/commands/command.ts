@@ -5,6 +5,7 @@ import type { CommandFacts } from "../cli/completion.ts";
 import type { Outputs, Writes } from "../steps/outputs.ts";
 import type { SandboxChoice } from "../core/model/model.ts";
 import type { Context } from "./context.ts";
+import { treeHere } from "./tree_here.ts";
 import {
   DRY_RUN,
   JSON_COPY,
@@ -96,11 +97,27 @@ export function defineCommand<const A extends string, O extends Options & Partia
           writes: list || dryRun ? "nothing" : spec.writes(options),
           ...{ outputDir, junit, json, events },
         },
-        // Their number is what commander was told.
-        perform: (context) => spec.perform(words as unknown as Words<A>, options, context),
+        async perform(context) {
+          const whole = await withTreeHere(spec, words, options, context);
+          // Their number is what commander was told.
+          return await spec.perform(words as unknown as Words<A>, whole, context);
+        },
       };
     },
   };
+}
+
+/** The options, with the tree that the caller is in where the command may have one. */
+async function withTreeHere<A extends string, O extends Options>(
+  { arguments: placeholders, options: known }: CommandSpec<A, O>,
+  words: readonly string[],
+  options: Values<O>,
+  context: Context,
+): Promise<Values<O>> {
+  if (!("tree" in known)) return options;
+  const cells = placeholders.includes("cells...") ? words : words.slice(0, 1);
+  const tree = await treeHere(cells, options, context);
+  return tree === null ? options : { ...options, tree };
 }
 
 function valuesOf<O extends Options>(

@@ -5,7 +5,9 @@ import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { declaredTestsIfAny } from "../steps/declared_tests.ts";
 import { candidates, type CommandFacts, completionScript, SHELLS } from "../cli/completion.ts";
 import { cachedJson } from "../core/text/shape.ts";
+import { withBroughtKernel } from "../core/matrix/matrix.ts";
 import { loadMatrix } from "../run/project.ts";
+import { bring } from "../steps/bring.ts";
 import { type Context, matrixFile } from "./context.ts";
 import { type Command, defineCommand, factsOf } from "./command.ts";
 import { MATRIX, type Values } from "../cli/options.ts";
@@ -18,13 +20,15 @@ export const completion = defineCommand({
   arguments: "<shell>",
   options: {},
   writes: () => "nothing",
-  perform([word], _options, { terminal }) {
+  perform([word], _options, { terminal, calledAs }) {
     const shell = SHELLS.find((one) => one === word);
     if (shell === undefined) {
       const text = `completion is for ${SHELLS.join(", ")}; not "${word}"`;
       throw new KmatrixError("usage", "bad-usage", text);
     }
-    terminal.print(completionScript(shell).trimEnd());
+    terminal.print(
+      completionScript(shell, calledAs.isLauncher ? "kmatrix" : "deno task").trimEnd(),
+    );
     return Promise.resolve([]);
   },
 });
@@ -53,12 +57,10 @@ async function answer(
   context: Context,
 ): Promise<readonly Failure[]> {
   const found = await candidates(words, commands, {
-    cells: async () => {
-      const matrix = await loadMatrix(matrixFile(options, context), context.paths, context.host);
-      return matrix.cells.map(({ id }) => id);
-    },
+    cells: () => cellsHere(options, context),
     tests: async () => (await declaredTestsIfAny() ?? []).map(({ id }) => id),
     tasks: async () => {
+      if (context.calledAs.isLauncher) return commands.map(({ name }) => name);
       const text = await context.host.fs.readText(`${context.paths.root}/deno.json`);
       const tasks = cachedJson(projectShape, text)?.tasks ?? {};
       // For scripts alone.
@@ -67,4 +69,17 @@ async function answer(
   });
   if (found.length > 0) context.terminal.print(found.join("\n"));
   return [];
+}
+
+/** Ids of the matrix, and of the kernel tree that the caller is in. */
+async function cellsHere(
+  options: Values<typeof MATRIX>,
+  context: Context,
+): Promise<readonly string[]> {
+  const { paths, host, caller: { tree } } = context;
+  const matrix = await loadMatrix(matrixFile(options, context), paths, host);
+  const own = tree === null
+    ? []
+    : withBroughtKernel(matrix, await bring({ tree }, matrix, paths, host)).cells;
+  return [...own, ...matrix.cells].map(({ id }) => id);
 }

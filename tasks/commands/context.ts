@@ -23,7 +23,9 @@ import { sourceLines } from "../core/source/source_identity.ts";
 import { failuresText, inspectTable, splatsText, summaryTable } from "../core/report/summary.ts";
 import type { ReportCopies } from "../stages/report.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
+import type { CalledAs } from "../cli/called_as.ts";
 import { PROJECT_MATRIX, type RunValues } from "../cli/options.ts";
+import type { Caller } from "../steps/caller.ts";
 import { readBaseFile } from "../steps/base_config.ts";
 import { withConfigFile } from "../core/matrix/config_file.ts";
 import { loadMatrix, makePlan, type TreeLook, withOwnKernel } from "../run/project.ts";
@@ -36,6 +38,8 @@ export interface Context {
   readonly readers: EventReaders;
   /** A path of the command line, made absolute. */
   readonly absolute: (path: string) => string;
+  readonly caller: Caller;
+  readonly calledAs: CalledAs;
   readonly interruptedBy: () => RunReport["interrupted"];
 }
 
@@ -216,6 +220,7 @@ export function repeatCommand(
   command: string,
   cell: string,
   options: RunValues,
+  { calledAs }: Pick<Context, "calledAs">,
   more: readonly string[] = [],
 ): string {
   const { kconfigAdd = [], filter = [], matrix = PROJECT_MATRIX } = options;
@@ -235,7 +240,7 @@ export function repeatCommand(
     ...(sandbox === "auto" ? [] : ["--sandbox", sandbox]),
     ...(timeout === undefined ? [] : ["--timeout", `${timeout}`]),
   ];
-  return formatCommand({ argv: ["npx", "--yes", "deno", "task", command, cell, ...flags] });
+  return formatCommand({ argv: [...calledAs.argv, command, cell, ...flags] });
 }
 
 /** out/<time>-<n>/, and out/latest pointing to it. */

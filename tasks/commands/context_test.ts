@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { DEFAULT_SETTINGS } from "../core/model/model.ts";
+import { calledAs, DENO_TASK } from "../cli/called_as.ts";
 import { errorOf } from "../testing/errors.ts";
 import { repeatCommand, settingsOf } from "./context.ts";
 
@@ -27,11 +28,17 @@ Deno.test("settingsOf() takes what is asked, and reads --no-kvm as --accel tcg",
 });
 
 Deno.test("repeatCommand() repeats what decides the result, and nothing else", () => {
-  assert.equal(repeatCommand("repro", "a/b", {}), "npx --yes deno task repro a/b");
+  const typed = { calledAs: DENO_TASK };
+  assert.equal(repeatCommand("repro", "a/b", {}, typed), "npx --yes deno task repro a/b");
+  const launched = { calledAs: calledAs(() => "1") };
+  assert.equal(
+    repeatCommand("repro", "a/b", { tree: "t" }, launched),
+    "kmatrix repro a/b --tree t",
+  );
   const line = repeatCommand("build", "a/b", {
     ...{ matrix: "m.yaml", kconfigAdd: ["CONFIG_A=y"], tree: "t t", fuzz: true, jobs: 3 },
     ...{ accel: "tcg", kvm: false, sandbox: "off", timeout: 7, verbose: true, outputDir: "o" },
-  });
+  }, typed);
   assert.equal(
     line,
     "npx --yes deno task build a/b --kconfig-add CONFIG_A=y --tree 't t' --fuzz --matrix m.yaml " +

@@ -21,6 +21,7 @@ import {
   repeatCommand,
 } from "./context.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { checkWorkHere } from "./tree_here.ts";
 import {
   ATTEMPTS,
   BOOT,
@@ -62,7 +63,10 @@ export const matrix = defineCommand({
   arguments: "[cells...]",
   options: { ...CELLS, ...MAKING, ...BOOT, ...FILTER, ...ATTEMPTS, ...BUNDLE, ...OF_RUN },
   writes: () => "cache and runs",
-  perform: (globs, options, context) => run(globs, "parse", options, context),
+  perform(globs, options, context) {
+    checkWorkHere(globs, options, context);
+    return run(globs, "parse", options, context);
+  },
 });
 
 const BEFORE_MAKE = { ...CELLS, ...SANDBOX, ...INSTALL, ...OF_RUN };
@@ -96,7 +100,7 @@ async function run(
 ): Promise<readonly Failure[]> {
   const plan = await planOf(globs, options, context);
   const repeat = (cell: string) =>
-    repeatCommand(until === "parse" ? "repro" : until, cell, options);
+    repeatCommand(until === "parse" ? "repro" : until, cell, options, context);
   return await runPlan(plan, until, options, repeat, context);
 }
 

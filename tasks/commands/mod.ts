@@ -7,6 +7,7 @@ import type { Command } from "./command.ts";
 import { completeFor, completion } from "./completion.ts";
 import { cover } from "./cover.ts";
 import { doctor } from "./doctor.ts";
+import { install, uninstall } from "./install.ts";
 import { matrix, stages } from "./matrix.ts";
 import { parseCommand } from "./parse.ts";
 import { plan } from "./plan.ts";
@@ -16,10 +17,12 @@ import { reportCommand } from "./report.ts";
 import { repro } from "./repro.ts";
 import { series } from "./series.ts";
 import { tests } from "./tests.ts";
+import { version } from "./version.ts";
 
 const COMPLETED: readonly Command[] = [
   ...[matrix, repro, replay, plan, ...stages, parseCommand, reportCommand, tests],
   ...[bisect, bisectConfig, series, cover, quality, doctor, cache, completion],
+  ...[install, uninstall, version],
 ];
 
 export const COMMANDS: readonly Command[] = [...COMPLETED, completeFor(COMPLETED)];

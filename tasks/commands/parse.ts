@@ -93,7 +93,7 @@ async function judgeRecordings(
     const consoleTail = await host.fs.readTail(`${dir}/console.log`, 4096);
     const cell = result.cell as CellReport["cell"];
     const { splats } = result;
-    const repeat = repeatCommand("repro", cell, options);
+    const repeat = repeatCommand("repro", cell, options, context);
     const record = await recordOf(dir, host);
     const facts = {
       ...NO_FACTS,

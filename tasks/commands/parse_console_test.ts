@@ -5,6 +5,7 @@ import { exitCodeOfAll } from "../core/model/failure_kinds.ts";
 import { PLAIN } from "../core/report/summary.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
+import { DENO_TASK } from "../cli/called_as.ts";
 import { EventReaders } from "../host/event_readers.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { assertValidJunit } from "../testing/junit.ts";
@@ -82,6 +83,8 @@ async function parsed(
           interruptedBy: () => null,
         },
         absolute: (path) => `${dir}/${path}`,
+        caller: { folder: dir, tree: null, inProject: true },
+        calledAs: DENO_TASK,
       },
     );
     const read = (name: string) => Deno.readTextFile(`${dir}/${name}`);

@@ -81,7 +81,7 @@ async function bootAgain(
     return await attendCommand(plan, command, options, context);
   }
   const own = [...options.test.flatMap((glob) => ["--test", glob]), ...changeFlags(options)];
-  const repeat = (id: string) => repeatCommand("repro", id, options, own);
+  const repeat = (id: string) => repeatCommand("repro", id, options, context, own);
   return await runPlan(plan, "parse", options, repeat, context);
 }
 

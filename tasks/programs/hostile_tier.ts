@@ -142,7 +142,12 @@ class RealRun {
     return new Deno.Command(Deno.execPath(), {
       args: ["run", ...taskFlags(), "--no-check", entry, ...args, "--output-dir", this.out],
       cwd: this.#root,
-      env: { KMATRIX_CACHE: CACHE, PATH: `${Deno.env.get("PATH")}:${this.#mark}`, ...env },
+      env: {
+        KMATRIX_CACHE: CACHE,
+        INIT_CWD: "",
+        PATH: `${Deno.env.get("PATH")}:${this.#mark}`,
+        ...env,
+      },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -240,7 +240,10 @@ async function kmatrix(
   const log = logIn(dir);
   await on.fs.remove(log);
   const argv = [Deno.execPath(), "run", "--allow-all", `${root}/tasks/main.ts`, ...args];
-  return await toldRun({ argv, cwd: root, env: { KMATRIX_CACHE: CACHE, O: "" }, log }, on);
+  return await toldRun(
+    { argv, cwd: root, env: { KMATRIX_CACHE: CACHE, O: "", INIT_CWD: "" }, log },
+    on,
+  );
 }
 
 async function readMutants(wanted: (name: string) => boolean): Promise<Mutant[]> {

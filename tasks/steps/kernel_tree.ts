@@ -9,6 +9,7 @@ import type { Host } from "../host/host.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { unbuildable } from "../core/build/make.ts";
+import { kernelVersion } from "../core/source/kernel_makefile.ts";
 
 export interface KernelTree {
   /** With all links resolved, as kbuild resolves them. */
@@ -26,10 +27,6 @@ const IN_TREE_LEFTOVERS = [
   "include/config",
   ...FOLDERS.map((folder) => `${folder}/include/generated`),
 ];
-
-/** The first lines of the top Makefile; other projects leave the last number out. */
-const VERSION_LINES =
-  /^VERSION[ \t]*=[ \t]*(\d+)[ \t]*\nPATCHLEVEL[ \t]*=[ \t]*(\d+)[ \t]*\nSUBLEVEL[ \t]*=[ \t]*(\d*)/m;
 
 /** Files whose line ends tell those of the checkout: each is read by make or Kconfig as it is. */
 const TEXTS = ["Makefile", "Kconfig", "scripts/Kbuild.include", "init/Makefile"];
@@ -70,8 +67,8 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
     );
   }
   const makefile = texts[0];
-  const version = VERSION_LINES.exec(makefile ?? "");
-  if (!version) throw await noTree(path, makefile ?? null, host);
+  const version = kernelVersion(makefile ?? "");
+  if (version === null) throw await noTree(path, makefile ?? null, host);
   const arches = await host.fs.exists(`${path}/arch`) ? [FOLDERS] : [];
   for (const either of [["kernel"], ...arches]) {
     const there = await Promise.all(either.map((folder) => host.fs.exists(`${path}/${folder}`)));
@@ -93,7 +90,7 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
       `Run \`make -C ${path} mrproper\` (it removes .config too: keep a copy if you need it).`,
     );
   }
-  return { path, version: version.slice(1, 4).map((part) => part || "0").join(".") };
+  return { path, version };
 }
 
 /**

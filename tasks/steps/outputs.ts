@@ -14,6 +14,8 @@ export interface Output {
   /** Absolute. */
   readonly path: string;
   readonly kind: "file" | "folder";
+  /** What names another place; `name` itself without it. */
+  readonly movedBy?: string;
   /** The command says itself where it has written. */
   readonly told?: boolean;
 }
@@ -32,26 +34,28 @@ export interface Outputs {
 
 /**
  * Every place that a command is to write.
- * @param cacheName The variable that names the cache.
+ * @param names The variables that name the folders; the option --output-dir without the second.
  */
 export function outputsOf(
   { writes, outputDir, junit, json, events }: Outputs,
   paths: Paths,
-  cacheName: string,
+  names: { readonly cache: string; readonly out?: string | undefined },
   absolute: (path: string) => string,
 ): Output[] {
   const file = (name: string, given: string | undefined): Output[] =>
     given === undefined ? [] : [{ name, given, path: absolute(given), kind: "file" }];
   return [
-    ...(writes === "nothing"
-      ? []
-      : [{ name: cacheName, given: paths.cache, path: paths.cache, kind: "folder" as const }]),
+    ...(writes === "nothing" ? [] : [{
+      ...{ name: names.cache, given: paths.cache, path: paths.cache, kind: "folder" as const },
+      movedBy: names.cache === "O" ? "O" : "KMATRIX_CACHE",
+    }]),
     ...(writes === "cache and runs" || outputDir === ""
       ? [{
-        name: "--output-dir",
+        name: outputDir === undefined ? names.out ?? "--output-dir" : "--output-dir",
         given: outputDir ?? paths.out,
         path: paths.out,
         kind: "folder" as const,
+        movedBy: "--output-dir",
         told: true,
       }]
       : []),
@@ -96,7 +100,7 @@ async function checkOutput(
   }
   const found = await host.fs.kind(path);
   if (found !== null && found !== kind) {
-    throw unwritable(output, `is a ${found}, and a ${kind} is wanted`, "Name another place.");
+    throw unwritable(output, `is a ${found}, and a ${kind} is wanted`, another(output));
   }
   if (found === "folder") {
     await probe(output, path, host);
@@ -106,7 +110,7 @@ async function checkOutput(
   const parentKind = await host.fs.kind(parent);
   if (parentKind !== "folder") {
     const text = `lies below ${parent}, which is a ${parentKind}`;
-    throw unwritable(output, text, "Name another place.");
+    throw unwritable(output, text, another(output));
   }
   const near = inside.some((folder) => path === folder || path.startsWith(`${folder}/`));
   if (parent !== dirname(path) && !near) {
@@ -137,8 +141,12 @@ async function probe(output: Output, folder: string, host: Host): Promise<void> 
     await host.fs.remove(file);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw unwritable(output, "cannot be written", `${why}\nName another place.`);
+    throw unwritable(output, "cannot be written", `${why}\n${another(output)}`);
   }
+}
+
+function another({ name, movedBy = name }: Output): string {
+  return `Name another place by ${movedBy}.`;
 }
 
 function unwritable({ name, path }: Output, what: string, hint: string): KmatrixError {

@@ -45,6 +45,8 @@ export class FakeProject {
   readonly dir: string;
   /** Variables of the user, beside those of every run. */
   environment: Readonly<Record<string, string>> = {};
+  /** Where the tool is started; the project's folder for null. */
+  folder: string | null = null;
   /** Whether the tool runs with ids in the place of all words of failures (muted.ts). */
   muted = false;
 
@@ -185,10 +187,10 @@ export class FakeProject {
     const flags = ["--allow-all", "--no-check", ...words];
     const argv = [Deno.execPath(), "run", ...flags, entry, this.root, ...args];
     // Of the environment that the tests run in, nothing may reach make.
-    const unset = ["LLVM", "CC", "O", "ARCH", "W", "V", "KCFLAGS", "MAKEFLAGS"];
+    const unset = ["LLVM", "CC", "O", "ARCH", "W", "V", "KCFLAGS", "MAKEFLAGS", "INIT_CWD"];
     return new Deno.Command(`${this.dir}/bin/setsid`, {
       args: argv,
-      cwd: this.root,
+      cwd: this.folder ?? this.root,
       env: {
         ...Object.fromEntries(unset.map((name) => [name, ""])),
         PATH: `${this.dir}/bin`,

@@ -46,6 +46,9 @@ export async function kmatrix(
   const root = options.root ?? ROOT;
   const argv = [Deno.execPath(), "run", "--allow-all", `${root}/tasks/main.ts`, ...args];
   const result = await $`${argv}`.cwd(root).noThrow().captureCombined()
-    .env("KMATRIX_CACHE", CACHE).env("PATH", options.path ?? Deno.env.get("PATH") ?? "");
+    .env("KMATRIX_CACHE", CACHE).env("INIT_CWD", "").env(
+      "PATH",
+      options.path ?? Deno.env.get("PATH") ?? "",
+    );
   return { code: result.code, out: result.combined };
 }

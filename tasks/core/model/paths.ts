@@ -21,6 +21,39 @@ export interface Paths {
   readonly out: string;
 }
 
+/** A folder, and the variable that names it. */
+export interface NamedFolder {
+  readonly variable: string;
+  /** Absolute. */
+  readonly path: string;
+  /** Below it, all missing folders may be made. */
+  readonly parent: string;
+}
+
+/** Where a caller outside of the project has cache and runs. */
+export interface CallerPaths {
+  readonly cache: NamedFolder;
+  readonly out: NamedFolder;
+}
+
+/**
+ * A folder of the user (XDG Base Directory Specification 0.8, by which a value that is no absolute path
+ * does not count); null without HOME.
+ */
+export function userFolder(
+  kind: "cache" | "state",
+  lookUp: (name: string) => string | undefined,
+): NamedFolder | null {
+  const [variable, usual] = kind === "cache"
+    ? ["XDG_CACHE_HOME", ".cache"]
+    : ["XDG_STATE_HOME", ".local/state"];
+  const told = lookUp(variable)?.replace(/(?<=.)\/+$/, "");
+  if (told?.startsWith("/")) return { variable, path: told, parent: told };
+  const home = lookUp("HOME")?.replace(/(?<=.)\/+$/, "");
+  if (!home?.startsWith("/")) return null;
+  return { variable, path: `${home}/${usual}`, parent: home };
+}
+
 /**
  * @param cache O= or KMATRIX_CACHE, absolute; null for .cache/ in the project.
  * @param out --output-dir, absolute; null for out/ in the project.

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/** In a kernel tree the tool works on that tree, and writes nothing into it. */
+import assert from "node:assert/strict";
+import { FakeProject } from "../fake_project.ts";
+
+/** What a user sees of a folder: names, sizes, times, targets of links. */
+async function stateOf(dir: string): Promise<string> {
+  const argv = ["-c", 'find "$0" -printf "%P %y %s %T@ %C@ %l\\n" | LC_ALL=C sort', dir];
+  const { stdout } = await new Deno.Command("sh", { args: argv }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+async function inProject(body: (project: FakeProject) => Promise<void>): Promise<void> {
+  const project = await FakeProject.create();
+  try {
+    const matrix = await Deno.readTextFile(`${project.root}/matrix.yaml`);
+    await project.write("project/matrix.yaml", `template: fake\n${matrix}`);
+    const { dir } = project;
+    await project.write("tree/Kconfig", "config KCOV\n\tbool\nconfig PRINTK\n\tbool\n");
+    await Deno.mkdir(`${dir}/xdg`);
+    await Deno.symlink(project.cache, `${dir}/xdg/kmatrix`);
+    project.environment = {
+      ...{ KMATRIX_CACHE: "", KMATRIX_LAUNCHER: "1" },
+      ...{ XDG_CACHE_HOME: `${dir}/xdg`, XDG_STATE_HOME: `${dir}/state` },
+    };
+    await body(project);
+  } finally {
+    await project.remove();
+  }
+}
+
+/** The tool from a folder, with nothing added to its words. */
+async function call(project: FakeProject, folder: string, ...args: readonly string[]) {
+  project.folder = `${project.dir}/${folder}`;
+  const { code, stdout, stderr } = await project.command(args).output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), err: text.decode(stderr) };
+}
+
+Deno.test("kmatrix in a tree, or below, takes the tree and says so in one line", async () => {
+  await inProject(async (project) => {
+    const { dir } = project;
+    const before = await stateOf(`${dir}/tree`);
+    for (const folder of ["tree", "tree/kernel"]) {
+      const listed = await call(project, folder, "matrix", "--list");
+      assert.equal(listed.out, "tree/nokcov\ntree/kcov\ntree/kcov/smp4\n", listed.err);
+      const said = listed.err.split("\n").filter((line) => line.includes("kernel tree"));
+      assert.equal(said.length, 1, listed.err);
+      assert.match(
+        said[0]!,
+        new RegExp(`taking the kernel tree ${dir}/tree, as --tree does; runs: `),
+      );
+      const built = await call(project, folder, "build", "tree/kcov", "--sandbox", "off");
+      assert.equal(built.code, 0, built.err);
+    }
+    assert.equal(await stateOf(`${dir}/tree`), before);
+    const [runs] = await names(`${dir}/state/kmatrix`);
+    assert.match(runs!, /^tree-[0-9a-f]{8}$/);
+    assert.equal((await names(`${dir}/state/kmatrix/${runs}`)).includes("latest"), true);
+    assert.deepEqual(await names(`${dir}/home`), []);
+  });
+});
+
+async function names(dir: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name).sort();
+}
+
+Deno.test("a cell of the project's own kernels, and another source, is what is named in a tree", async () => {
+  await inProject(async (project) => {
+    const { dir } = project;
+    const own = await call(project, "tree", "matrix", "--list", "fake/kcov");
+    assert.deepEqual([own.out, own.err], ["fake/kcov\n", ""]);
+    await Deno.rename(`${dir}/tree`, `${dir}/linux`);
+    await new Deno.Command("cp", { args: ["-R", "linux", "tree"], cwd: dir }).output();
+    const other = await call(project, "linux", "matrix", "--list", "--tree", "../tree");
+    assert.match(other.out, /^tree\/kcov$/m);
+    assert.doesNotMatch(other.err, /taking/);
+    const globs = await call(project, "linux/kernel", "matrix", "--list", "*kcov", "!*nokcov");
+    assert.equal(globs.out, "linux/kcov\n");
+  });
+});
+
+Deno.test("a failure in a tree is repeated by kmatrix from anywhere", async () => {
+  await inProject(async (project) => {
+    await project.turnOn("compile-error");
+    const { code, out } = await call(
+      project,
+      "tree/kernel",
+      "build",
+      "tree/kcov",
+      "--sandbox",
+      "off",
+    );
+    assert.equal(code, 5, out);
+    const line = new RegExp(
+      `kmatrix build tree/kcov --tree ${project.dir}/tree --sandbox off$`,
+      "m",
+    );
+    assert.match(out, line);
+  });
+});
+
+Deno.test("a home that cannot be written is named, with the variable that moves it", async () => {
+  await inProject(async (project) => {
+    await project.write("plain-file", "");
+    const usual = project.environment;
+    const cases = [["XDG_CACHE_HOME", "KMATRIX_CACHE"], [
+      "XDG_STATE_HOME",
+      "--output-dir",
+    ]] as const;
+    for (const [variable, remedy] of cases) {
+      project.environment = { ...usual, [variable]: `${project.dir}/plain-file` };
+      const { code, err } = await call(project, "tree", "matrix");
+      assert.equal(code, 2, err);
+      assert.match(err, new RegExp(`${variable}: .*plain-file.*\\[not-writable, user\\]`));
+      assert.match(err, new RegExp(`Name another place by ${remedy}\\.`));
+    }
+  });
+});
