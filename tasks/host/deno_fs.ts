@@ -16,6 +16,25 @@ async function orNull<T>(promise: Promise<T>): Promise<T | null> {
   }
 }
 
+/**
+ * The folders of a PATH that this user may look into. dax gives up at any other, and a shell calls what
+ * it finds nowhere "not permitted" (126) where there is one.
+ */
+export function searchablePath(
+  path: string,
+  look: (folder: string) => unknown = Deno.statSync,
+): string {
+  return path.split(":").filter((folder) => {
+    try {
+      // An empty one is the current folder.
+      look(`${folder || "."}/.`);
+      return true;
+    } catch (error) {
+      return !(error instanceof Deno.errors.PermissionDenied);
+    }
+  }).join(":");
+}
+
 /** {@linkcode FileSystem} over Deno. */
 export const denoFileSystem: FileSystem = {
   readText: (path) => Deno.readTextFile(path),
@@ -126,8 +145,13 @@ export const denoFileSystem: FileSystem = {
     return names.sort();
   },
   async which(name) {
-    const path = await $.which(name);
-    return path === undefined ? null : await orNull(Deno.realPath(path));
+    if (name.includes("/")) return await orNull(Deno.realPath(name));
+    for (const folder of searchablePath(Deno.env.get("PATH") ?? "").split(":")) {
+      const file = `${folder || "."}/${name}`;
+      const info = await orNull(Deno.stat(file));
+      if (info?.isFile && (info.mode ?? 0) & 0o111) return await Deno.realPath(file);
+    }
+    return null;
   },
   makeDir: (path) => Deno.mkdir(path, { recursive: true }),
   async remove(path) {
@@ -159,9 +183,11 @@ export const denoFileSystem: FileSystem = {
       file.close();
     }
   },
-  async freeBytes(path) {
+  async freeBytes(dir) {
     // df asks statvfs, which Deno has no call for.
-    const text = await $`${["df", "--output=avail", "-B1", path]}`.noThrow().quiet().text();
+    const path = searchablePath(Deno.env.get("PATH") ?? "");
+    const text = await $`${["df", "--output=avail", "-B1", dir]}`.env("PATH", path).noThrow()
+      .quiet().text();
     const bytes = Number(text.trim().split("\n").at(-1));
     return Number.isFinite(bytes) ? bytes : Number.POSITIVE_INFINITY;
   },

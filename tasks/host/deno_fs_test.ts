@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { withTempDir } from "../testing/fake_host.ts";
-import { denoFileSystem as fs } from "./deno_fs.ts";
+import { denoFileSystem as fs, searchablePath } from "./deno_fs.ts";
 
 async function namesIn(dir: string): Promise<string[]> {
   return await fs.list(dir);
@@ -109,5 +109,37 @@ Deno.test("freeBytes() asks the file system", async () => {
   await withTempDir(async (dir) => {
     const bytes = await fs.freeBytes(dir);
     assert.ok(Number.isFinite(bytes) && bytes > 0);
+  });
+});
+
+Deno.test("searchablePath() leaves out folders of others, and no other word", () => {
+  const look = (folder: string) => {
+    if (folder.startsWith("/root/")) throw new Deno.errors.PermissionDenied("stat");
+    if (folder.startsWith("/gone/")) throw new Deno.errors.NotFound("stat");
+    if (folder.startsWith("/file/")) throw new Deno.errors.NotADirectory("stat");
+  };
+  const searchable = (path: string) => searchablePath(path, look);
+  assert.equal(searchable("/root/bin:/usr/bin:/root/.npm/x/bin"), "/usr/bin");
+  assert.equal(
+    searchable("/usr/bin::/gone/bin:/file/x:relative:/bin/"),
+    "/usr/bin::/gone/bin:/file/x:relative:/bin/",
+  );
+  assert.equal(searchable("/root/bin"), "");
+});
+
+Deno.test("which() goes past files that nobody may run, and folders of a program's name", async () => {
+  await withTempDir(async (dir) => {
+    for (const name of ["a/tool", "b"]) await Deno.mkdir(`${dir}/${name}`, { recursive: true });
+    await Deno.mkdir(`${dir}/c`);
+    await Deno.writeTextFile(`${dir}/b/tool`, "", { mode: 0o644 });
+    await Deno.writeTextFile(`${dir}/c/tool`, "", { mode: 0o755 });
+    const before = Deno.env.get("PATH")!;
+    try {
+      Deno.env.set("PATH", `${dir}/gone:${dir}/a:${dir}/b:${dir}/c`);
+      assert.equal(await fs.which("tool"), await Deno.realPath(`${dir}/c/tool`));
+      assert.equal(await fs.which("nonesuch"), null);
+    } finally {
+      Deno.env.set("PATH", before);
+    }
   });
 });

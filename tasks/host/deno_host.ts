@@ -8,7 +8,7 @@ import { CappedLog, ENDLESS_BYTES } from "./capped_log.ts";
 import { CONTAINMENTS, unwrapCode, wrappedArgv } from "./containment.ts";
 import { inPieces } from "./pieces.ts";
 import { Tail } from "./tail.ts";
-import { denoFileSystem } from "./deno_fs.ts";
+import { denoFileSystem, searchablePath } from "./deno_fs.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { childEnvironment } from "../core/model/environment.ts";
 import type { RunEvent } from "../core/model/run_event.ts";
@@ -48,10 +48,12 @@ export function denoHost(options: DenoHostOptions): Host {
 async function findContainment(log: Host["log"]): Promise<readonly string[]> {
   for (const [name, prefix] of Object.entries(CONTAINMENTS)) {
     if (prefix.length === 0) break;
-    const code = await $`${wrappedArgv(prefix, ["true"], {})}`.noThrow().quiet().then(
-      (result) => unwrapCode(result.code),
-      () => 127,
-    );
+    const path = searchablePath(Deno.env.get("PATH") ?? "");
+    const code = await $`${wrappedArgv(prefix, ["true"], {})}`.env("PATH", path).noThrow().quiet()
+      .then(
+        (result) => unwrapCode(result.code),
+        () => 127,
+      );
     log("debug", `containment ${name}: ${code === 0 ? "works" : "refused"}`);
     if (code === 0) return prefix;
   }
@@ -61,6 +63,7 @@ async function findContainment(log: Host["log"]): Promise<readonly string[]> {
 
 class DenoHost implements Host {
   readonly fs = denoFileSystem;
+  readonly userId = Deno.uid() ?? 0;
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => void;
   #containment: Promise<readonly string[]> | undefined;
@@ -152,12 +155,13 @@ class DenoHost implements Host {
     reach = command.reach ?? null,
   ) {
     this.#containment ??= findContainment(this.log);
-    const containment = await this.#containment;
+    const containment = command.uncontained ? [] : await this.#containment;
     const mark = containment.length > 0 ? null : crypto.randomUUID();
     const marked: Record<string, string> = mark === null ? {} : { [MARK]: mark };
+    const path = searchablePath(command.env?.PATH ?? this.env("PATH") ?? "");
     const environment = childEnvironment(
       this.environment(),
-      { ...command.env, ...marked },
+      { ...command.env, ...marked, PATH: path },
       reach,
     );
     const sandbox = await this.#sandboxFor(command, environment);
@@ -309,7 +313,7 @@ async function confinedArgv(
   environment: Readonly<Record<string, string>>,
 ): Promise<string[]> {
   const home = environment.HOME;
-  const path = environment.PATH ?? "";
+  const path = searchablePath(environment.PATH ?? "");
   const hidden = await existing(home);
   const bare = [...hidden.readOnly, ...hidden.scratch];
   const found = await Promise.all(programs.map((name) => denoFileSystem.which(name)));

@@ -26,6 +26,11 @@ export interface Command {
   /** Told of what goes into the log as it comes. */
   readonly onOutput?: (chunk: Uint8Array) => void;
   readonly timeoutMs?: number;
+  /**
+   * Runs as it is, and not in a user namespace: what changes the user, as sudo does, is refused there.
+   * It is not killed with this process where that takes the rights of another user.
+   */
+  readonly uncontained?: boolean;
   /** Set where it runs what strangers wrote; without a sandbox on this machine it has no effect. */
   readonly confine?: Confinement;
 }
@@ -69,6 +74,8 @@ export interface Host {
    */
   attach(command: Command, input: boolean): Promise<number>;
   readonly fs: FileSystem;
+  /** Of this process; commands may see another one, in a user namespace of theirs. 0 is root. */
+  readonly userId: number;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Resolves after that time, or at once when the run is interrupted. */

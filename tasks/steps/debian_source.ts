@@ -55,6 +55,9 @@ const keptShape = objectOf<KeptPackage>()({
   bytes: count,
 });
 
+/** In the place of a suite's name: what the machine's own apt has, downloaded by a user without root. */
+const OF_MACHINE = "own-release";
+
 /** Folder of a package of a suite. */
 export function packageFolder(name: string, suite: string, paths: Paths): string {
   return `${paths.sources}/${name}_${suite}`;
@@ -83,7 +86,7 @@ export async function keptPackage(
   paths: Paths,
   host: Host,
 ): Promise<FoundPackage | null> {
-  const suite = await suiteOf(spec, host);
+  const suite = spec.suite === undefined ? OF_MACHINE : await suiteOf(spec, host);
   if (suite === null) return null;
   const dir = packageFolder(spec.package, suite, paths);
   const text = await host.fs.readTextIfAny(`${dir}/package.json`);
@@ -95,7 +98,8 @@ export async function keptPackage(
 }
 
 /**
- * The package, installed or in the cache; one of a suite is downloaded where it is neither.
+ * The package, installed or in the cache; one of a suite is downloaded where it is neither, and so is
+ * one of the machine's own apt for a user who cannot install it.
  * @throws KmatrixError "infra" with why it cannot be had; "too-little-room"; "usage" for a package
  *   without sources in it.
  */
@@ -106,15 +110,48 @@ export async function debianPackage(
 ): Promise<FoundPackage> {
   const found = await packageHere(spec, paths, host);
   if (found) return found;
-  if (spec.suite === undefined) throw await whyNotInstalled(spec, host);
-  const suite = await aptSuite(spec, host);
+  if (spec.suite === undefined && await downloadable(spec, host) === null) {
+    throw await whyNotInstalled(spec, host);
+  }
+  const suite = spec.suite === undefined ? OF_MACHINE : await aptSuite(spec, host);
   return await host.fs.locked(
     `${paths.cache}/locks/apt-${suite}`,
     () => host.log("info", `another run reads packages of ${suite}; waiting for it`),
-    async () =>
-      await keptPackage(spec, paths, host) ??
-        await download(spec, suite, await readIndex(spec, suite, paths, host), paths, host),
+    async () => {
+      const kept = await keptPackage(spec, paths, host);
+      if (kept) return kept;
+      const index = suite === OF_MACHINE
+        ? await indexOfMachine(spec, paths, host)
+        : await readIndex(spec, suite, paths, host);
+      return await download(spec, suite, index, paths, host);
+    },
   );
+}
+
+/**
+ * What the machine's own apt has of a package that this user can download and not install; null where
+ * it has none, and for root, who installs it.
+ */
+export async function downloadable(
+  { package: name, suite }: DebianSpec,
+  host: Host,
+): Promise<PackageRecord | null> {
+  if (suite !== undefined || host.userId === 0) return null;
+  if (await host.fs.which("apt-get") === null) return null;
+  return await shownByApt(name, host);
+}
+
+async function shownByApt(name: string, host: Host): Promise<PackageRecord | null> {
+  const { code, stdout } = await host.run({
+    argv: ["apt-cache", "show", "--no-all-versions", name],
+  });
+  return code === 0 ? packageRecord(stdout) : null;
+}
+
+async function indexOfMachine(spec: DebianSpec, paths: Paths, host: Host): Promise<Index> {
+  const record = await downloadable(spec, host);
+  if (record === null) throw await whyNotInstalled(spec, host);
+  return { apt: await PrivateApt.ofMachine(aptFolder(OF_MACHINE, paths), host), record };
 }
 
 /** Without a look at any other machine. */
@@ -148,11 +185,7 @@ export async function whyNotInstalled(spec: DebianSpec, host: Host): Promise<Kma
     const text = `${lacking}, and this machine has no apt`;
     return lackingSource("source-missing", spec, "no-apt", text);
   }
-  const show = (one: string) =>
-    host.run({ argv: ["apt-cache", "show", "--no-all-versions", one] }).then(({ code, stdout }) =>
-      code === 0 ? packageRecord(stdout) : null
-    );
-  const known = await show(name);
+  const known = await shownByApt(name, host);
   if (known) {
     const text = `${lacking}; apt has ${known.version}`;
     const advice = `Install it: apt-get install ${name}`;
@@ -239,7 +272,7 @@ async function download(
 ): Promise<FoundPackage> {
   const { package: name } = spec;
   const { version, sha256, bytes } = record;
-  const what = `${name} ${version} of ${suite}`;
+  const what = suite === OF_MACHINE ? `${name} ${version}` : `${name} ${version} of ${suite}`;
   // The .deb and what comes out of it, which is packed already.
   const free = await host.fs.freeBytes(paths.cache);
   if (free < 2 * bytes) {

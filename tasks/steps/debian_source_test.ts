@@ -189,6 +189,35 @@ Deno.test("fetch() says that a package holds no source, and when there is no roo
     assert.deepEqual(await Array.fromAsync(Deno.readDir(`${dir}/sources`)), []);
   }));
 
+Deno.test("fetch() downloads what the machine's own apt has for a user who cannot install it", () =>
+  withTempDir(async (dir) => {
+    const system = { "linux-source-6.12": "6.12.9-1" };
+    const user = on({ system, userId: 1000 }, dir);
+    assert.match((await user.look(PLAIN, false)).text, /^linux-source-6\.12, to be downloaded$/);
+    assert.match((await user.look(PLAIN, true)).text, /, 6\.12\.9-1, to be downloaded \(2 MiB\)$/);
+    const found = await user.get(PLAIN);
+    assert.deepEqual([found.version, found.sha256], ["6.12.9-1", "ab".repeat(32)]);
+    assert.match(await Deno.readTextFile(found.archive!), /^tar of linux-source-6\.12/);
+    assert.ok(found.archive!.startsWith(`${dir}/sources/`));
+    const [download] = user.ran("download");
+    // Neither can it become apt's own user, nor read lists anew.
+    assert.ok(download!.includes("APT::Sandbox::User="));
+    assert.deepEqual(user.ran("update"), []);
+    await user.get(PLAIN);
+    assert.equal(user.ran("download").length, 1);
+    const installed = on(
+      { system, userId: 1000, installed: { "linux-source-6.12": "6.12.10-1" } },
+      dir,
+    );
+    assert.equal((await installed.get(PLAIN)).version, "6.12.10-1");
+    const gone = await whyNot(
+      { userId: 1000, system: {} },
+      { ...PLAIN, package: "linux-source-5" },
+      dir,
+    );
+    assert.equal(gone.id, "package-gone");
+  }));
+
 Deno.test("lookForSource() says where a package is, and asks a mirror where it may", () =>
   withTempDir(async (dir) => {
     const { get, look, ran } = on({ suites: BACKPORTS, system: {} }, dir);

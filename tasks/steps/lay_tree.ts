@@ -12,7 +12,7 @@ const TOUCH = `cd "$0" && xargs -0 -r touch -c -- < "$1"`;
 
 /** Puts what the links of $0 lead to outside of it in the place of those links in the copy $1. */
 const COPY_LINKED = `tar --create --dereference --exclude=.git -C "$0" --null -T "$2" |
-  tar --extract -C "$1"`;
+  tar --extract --no-same-owner -C "$1"`;
 
 /** A tree like the base: hard links where the base is ours, a copy of somebody else's tree. */
 export async function layTree(
@@ -30,7 +30,7 @@ export async function layTree(
       await host.fs.makeDir(partial);
       // Before it is copied: what changes meanwhile is different the next time.
       await writeTreeList({ path: base, linked: archive.linked ?? null }, list, host);
-      const copy = 'tar --create --exclude=.git -C "$0" . | tar --extract -C "$1"';
+      const copy = 'tar --create --exclude=.git -C "$0" . | tar --extract --no-same-owner -C "$1"';
       await must(host, ["sh", "-c", copy, base, partial]);
       const { linked } = archive;
       if (linked) await must(host, ["sh", "-c", COPY_LINKED, base, partial, linked]);

@@ -5,7 +5,13 @@ import { downloadedTarball, type Paths } from "../core/model/paths.ts";
 import type { SourceSpec } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { lackingSource, lacksOf, sourceName } from "../core/source/kernel_sources.ts";
-import { installedPackage, keptPackage, packageInSuite, whyNotInstalled } from "./debian_source.ts";
+import {
+  downloadable,
+  installedPackage,
+  keptPackage,
+  packageInSuite,
+  whyNotInstalled,
+} from "./debian_source.ts";
 
 /** @throws KmatrixError where a folder or a file that is named is not there. */
 export async function checkIsThere(source: SourceSpec, host: Host): Promise<void> {
@@ -78,9 +84,10 @@ async function stateOf(
       if (installed) return { isHere: true, state: `${installed.version}, installed` };
       const kept = await keptPackage(source, paths, host);
       if (kept) return { isHere: true, state: `${kept.version}, in the cache` };
-      if (source.suite === undefined) throw await whyNotInstalled(source, host);
+      const own = await downloadable(source, host);
+      if (source.suite === undefined && own === null) throw await whyNotInstalled(source, host);
       if (!ask) return { isHere: false, state: "to be downloaded" };
-      const { version, bytes } = await packageInSuite(source, paths, host);
+      const { version, bytes } = own ?? await packageInSuite(source, paths, host);
       const size = `${Math.ceil(bytes / (1 << 20))} MiB`;
       return { isHere: false, state: `${version}, to be downloaded (${size})` };
     }

@@ -6,6 +6,7 @@
 import type { CommandResult, Host } from "../host/host.ts";
 import {
   aptArgv,
+  aptArgvOfMachine,
   aptFiles,
   aptFolders,
   aptSources,
@@ -28,10 +29,11 @@ export interface AptSuite {
 
 export class PrivateApt {
   readonly #dir: string;
-  readonly #of: AptSuite;
+  /** null for the sources that the machine's own apt has. */
+  readonly #of: AptSuite | null;
   readonly #host: Host;
 
-  private constructor(dir: string, of: AptSuite, host: Host) {
+  private constructor(dir: string, of: AptSuite | null, host: Host) {
     this.#dir = dir;
     this.#of = of;
     this.#host = host;
@@ -47,9 +49,18 @@ export class PrivateApt {
     return new PrivateApt(dir, of, host);
   }
 
+  /**
+   * Reads the machine's own index as it is, which only root may renew, and downloads to a folder of
+   * ours.
+   */
+  static async ofMachine(dir: string, host: Host): Promise<PrivateApt> {
+    await host.fs.makeDir(dir);
+    return new PrivateApt(dir, null, host);
+  }
+
   /** Reads the suite's index anew. */
   update(): Promise<CommandResult> {
-    return this.#tried(`reading the index of ${this.#of.suite}`, ["update"]);
+    return this.#tried(`reading the index of ${this.#of?.suite}`, ["update"]);
   }
 
   /** What the index says of a package; null where it has none. */
@@ -91,7 +102,9 @@ export class PrivateApt {
   }
 
   #run(program: "apt-get" | "apt-cache", words: readonly string[]): Promise<CommandResult> {
-    const argv = aptArgv(program, aptFiles(this.#dir), this.#of.architecture ?? null, words);
+    const argv = this.#of === null
+      ? aptArgvOfMachine(program, words)
+      : aptArgv(program, aptFiles(this.#dir), this.#of.architecture ?? null, words);
     return this.#host.run({ argv, cwd: this.#dir, reach: "downloads" });
   }
 }

@@ -23,6 +23,9 @@ const INSTALL_VERB: Readonly<Record<PackageManager, readonly string[]>> = {
   zypper: ["zypper", "install"],
 };
 
+/** The one package that a release may lack and that needs no installation. */
+const QUICKJS = "libquickjs";
+
 /**
  * Gives the findings once nothing that blocks the run is missing.
  * @param settings `install` false refuses instead of installing (--no-install). `sandbox` "auto"
@@ -50,17 +53,22 @@ export async function ensureReady(
       if (
         !install || packaged.length < missing.length || (missing.length > 0 && manager !== "apt")
       ) {
-        throw missingTools([...missing, ...sources], manager, install);
+        const why = install ? null : "no-install";
+        throw await missingTools([...missing, ...sources], manager, why, host);
       }
       if (manager !== "apt") return findings;
+      const sudo = await sudoWords(host);
+      if (sudo === null) return await withoutRoot(missing, requirements, paths, host);
       const alongside = findings.filter((one) => !one.ok && one.requirement.id === "bwrap");
       const tools = missing.length === 0 ? [] : [...packaged, ...alongside];
       const wanted = new Set(tools.map((one) => one.requirement));
-      if (wanted.size > 0) await installTools([...wanted], paths, host);
-      if (sources.length > 0) await installSources(sources.map((one) => one.requirement), host);
+      if (wanted.size > 0) await installTools([...wanted], sudo, paths, host);
+      if (sources.length > 0) {
+        await installSources(sources.map((one) => one.requirement), sudo, host);
+      }
       findings = await examine(requirements, paths, host);
       missing = blocking(findings);
-      if (missing.length > 0) throw missingTools(missing, manager, install);
+      if (missing.length > 0) throw await missingTools(missing, manager, null, host);
       return findings;
     },
   );
@@ -113,11 +121,49 @@ async function isAvailable(name: string, host: Host): Promise<boolean> {
   return /^ +Candidate: (?!\(none\))/m.test(stdout);
 }
 
-function missingTools(
+/** Words in front of a command of root's; null where this user may run none. */
+async function sudoWords(host: Host): Promise<readonly string[] | null> {
+  if (host.userId === 0) return [];
+  const sudo = ["sudo", "-n"];
+  const { code } = await host.run({ argv: [...sudo, "true"], uncontained: true });
+  return code === 0 ? sudo : null;
+}
+
+/**
+ * What needs no root: libquickjs comes into the cache. Kernel sources are left to the fetch stage.
+ * @throws KmatrixError (infra, "missing-tool") with the command for whoever administers the machine.
+ */
+async function withoutRoot(
+  missing: readonly Finding[],
+  requirements: readonly Requirement[],
+  paths: Paths,
+  host: Host,
+): Promise<Finding[]> {
+  for (const { requirement: { probe } } of missing) {
+    if (probe.kind !== "quickjs") continue;
+    host.log("notice", "downloading libquickjs into the cache, for which no root is needed");
+    try {
+      await fetchPrivateQuickjs(probe.arch, paths, host);
+    } catch (error) {
+      if (!(error instanceof KmatrixError) || host.signal.aborted) throw error;
+      host.log("warn", error.message);
+    }
+  }
+  const findings = await examine(requirements, paths, host);
+  const left = blocking(findings);
+  if (left.length > 0) throw await missingTools(left, "apt", "no-root", host);
+  return findings;
+}
+
+/** Why nothing was installed: --no-install, no rights, or null where it was tried or cannot be. */
+type NotInstalled = "no-install" | "no-root" | null;
+
+async function missingTools(
   missing: readonly Finding[],
   manager: PackageManager | null,
-  install: boolean,
-): KmatrixError {
+  why: NotInstalled,
+  host: Host,
+): Promise<KmatrixError> {
   const names = missing.map((finding) => finding.requirement.id).join(", ");
   const lines = missing.map(({ requirement, found }) =>
     `  ${requirement.id}: ${found} (${requirement.why})`
@@ -126,12 +172,24 @@ function missingTools(
     ? ["apt", "dnf", "pacman", "zypper"] as const
     : [manager] as const;
   for (const name of managers) {
-    const packages = packagesOf(missing.map((finding) => finding.requirement), name);
+    const wanted = packagesOf(missing.map((finding) => finding.requirement), name);
+    const { packages, unknown, stale } = manager === "apt"
+      ? await knownToApt(wanted, host)
+      : { packages: wanted, unknown: [], stale: false };
     if (packages.length > 0) {
-      lines.push(`To install: ${formatCommand({ argv: [...INSTALL_VERB[name], ...packages] })}`);
+      const update = stale ? "apt-get update && " : "";
+      const command = `${update}${formatCommand({ argv: [...INSTALL_VERB[name], ...packages] })}`;
+      lines.push(
+        why === "no-root"
+          ? `This user has no root rights. For whoever has them here:\n${command}`
+          : `To install: ${command}`,
+      );
     }
+    for (const one of unknown) lines.push(`This release has no package ${one}${insteadOf(one)}.`);
   }
-  if (!install) lines.push("(--no-install is set; without it, Debian and Ubuntu install these.)");
+  if (why === "no-install") {
+    lines.push("(--no-install is set; without it, Debian and Ubuntu install these.)");
+  }
   const onlyPlace = missing.every(({ requirement }) =>
     requirement.probe.kind === "disk" || requirement.probe.kind === "memory"
   );
@@ -143,6 +201,26 @@ function missingTools(
   );
 }
 
+/** What to do where a release does not have a package. */
+function insteadOf(name: string): string {
+  if (name === QUICKJS) return ": a run takes Debian 13's into its cache";
+  return /^(clang|lld|llvm)-\d+$/.test(name) ? ": LLVM= takes another version" : "";
+}
+
+/** Packages that apt knows for this release; all, where its lists are not here yet. */
+async function knownToApt(wanted: readonly string[], host: Host) {
+  const known = await Promise.all(wanted.map((name) => isAvailable(name, host)));
+  // Every release has it: what does not know it has no lists.
+  const stale = !known.includes(true) && !(await isAvailable("make", host));
+  return {
+    packages: stale
+      ? wanted.filter((name) => name !== QUICKJS)
+      : wanted.filter((_, at) => known[at]),
+    unknown: stale ? [] : wanted.filter((_, at) => !known[at]),
+    stale,
+  };
+}
+
 function packagesOf(requirements: readonly Requirement[], manager: PackageManager): string[] {
   return [...new Set(requirements.flatMap(({ packages }) => packages ? [packages[manager]] : []))];
 }
@@ -150,11 +228,12 @@ function packagesOf(requirements: readonly Requirement[], manager: PackageManage
 /** @throws KmatrixError "infra" (install-failed) */
 async function installTools(
   requirements: readonly Requirement[],
+  sudo: readonly string[],
   paths: Paths,
   host: Host,
 ): Promise<void> {
   const wanted = packagesOf(requirements, "apt");
-  const packages = await aptInstall(wanted, (name) => name === "libquickjs", host);
+  const packages = await aptInstall(wanted, sudo, (name) => name === QUICKJS, host);
   if (packages.length === wanted.length) return;
   host.log(
     "notice",
@@ -166,9 +245,13 @@ async function installTools(
 }
 
 /** Without a source only its kernel is left out, so what goes wrong is a warning. */
-async function installSources(requirements: readonly Requirement[], host: Host): Promise<void> {
+async function installSources(
+  requirements: readonly Requirement[],
+  sudo: readonly string[],
+  host: Host,
+): Promise<void> {
   try {
-    await aptInstall(packagesOf(requirements, "apt"), () => true, host);
+    await aptInstall(packagesOf(requirements, "apt"), sudo, () => true, host);
   } catch (error) {
     if (!(error instanceof KmatrixError) || host.signal.aborted) throw error;
     host.log("warn", [error.message, error.detail].filter(Boolean).join("\n"));
@@ -183,16 +266,17 @@ async function installSources(requirements: readonly Requirement[], host: Host):
  */
 async function aptInstall(
   wanted: readonly string[],
+  sudo: readonly string[],
   mayLack: (name: string) => boolean,
   host: Host,
 ): Promise<readonly string[]> {
-  const isRoot = (await host.run({ argv: ["id", "-u"] })).stdout.trim() === "0";
-  const sudo = isRoot ? [] : ["sudo", "-n"];
   const apt = (argv: readonly string[]) =>
     host.run({
       argv: [...sudo, ...argv],
       env: { DEBIAN_FRONTEND: "noninteractive" },
       reach: "downloads",
+      // In a user namespace, sudo refuses.
+      ...(sudo.length > 0 ? { uncontained: true } : {}),
     });
   let packages: readonly string[] = [];
   // The lists belong to the try: a mirror that apt-get update did not reach is no error to it.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
 import type { KernelSpec, SandboxChoice } from "../core/model/model.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
@@ -17,7 +18,13 @@ interface Machine {
   readonly lacks: readonly string[];
   /** What a package brings once it is installed. */
   readonly brings?: Readonly<Record<string, string>>;
-  readonly user?: string;
+  readonly userId?: number;
+  /** What `sudo -n` ends with; 127 where there is none. */
+  readonly sudoCode?: number;
+  /** The lists of packages are not here. */
+  readonly noLists?: boolean;
+  /** The way to libquickjs that needs no root. */
+  readonly mirror?: "answers" | "silent";
   readonly freeBytes?: number;
   readonly memoryKiB?: number;
   /** Programs whose version is too old. */
@@ -61,11 +68,26 @@ async function onMachine(
             ? Promise.resolve(`MemAvailable:   ${machine.memoryKiB ?? 8_000_000} kB\n`)
             : real.readTextIfAny(path),
       },
-      answer: ({ argv }) => {
+      userId: machine.userId ?? 0,
+      answer: ({ argv, cwd }) => {
         const words = argv.filter((word) => word !== "sudo" && word !== "-n");
-        if (words[0] === "id") return { stdout: machine.user ?? "0\n" };
+        if (argv[0] === "sudo" && words[0] === "true") return { code: machine.sudoCode ?? 0 };
+        if (words[1] === "indextargets" && machine.mirror) {
+          return { stdout: "http://mirror.example/debian/ Debian Debian\n" };
+        }
+        if (words.includes("download")) {
+          if (machine.mirror !== "answers") return { code: 100, stderr: "E: no network\n" };
+          writeFileSync(`${cwd}/libquickjs_1_amd64.deb`, "");
+          return {};
+        }
+        if (words[0] === "dpkg-deb") {
+          mkdirSync(words.at(-1)!, { recursive: true });
+          lacks.delete("libquickjs");
+          return {};
+        }
         if (words[0] === "apt-cache") {
-          const candidate = machine.unknown?.includes(words[2]!) ? "(none)" : "1.0";
+          const isUnknown = machine.noLists || machine.unknown?.includes(words[2]!);
+          const candidate = isUnknown ? "(none)" : "1.0";
           return { stdout: `${words[2]}:\n  Candidate: ${candidate}\n` };
         }
         if (words[0] === "dpkg-query") {
@@ -141,7 +163,7 @@ Deno.test("ensureReady() brings bubblewrap along, and goes on without it only fo
 });
 
 Deno.test("ensureReady() uses sudo where it is not root", async () => {
-  await onMachine({ osRelease: DEBIAN, lacks: ["bc"], user: "1000\n" }, async (ready, host) => {
+  await onMachine({ osRelease: DEBIAN, lacks: ["bc"], userId: 1000 }, async (ready, host) => {
     await ready();
     assert.match(installs(host)[0]!, /^sudo -n apt-get install .* bc$/);
   });
@@ -204,7 +226,7 @@ Deno.test("ensureReady() fetches lists and packages again where apt-get failed, 
 });
 
 Deno.test("ensureReady() does not repeat what sudo refuses", async () => {
-  const refused = { osRelease: DEBIAN, lacks: ["bc"], user: "1000\n", aptCodes: [1] };
+  const refused = { osRelease: DEBIAN, lacks: ["bc"], userId: 1000, aptCodes: [1] };
   await onMachine(refused, async (ready, host) => {
     assert.equal((await rejectionOf(ready())).id, "install-failed");
     assert.deepEqual(host.messages, []);
@@ -295,6 +317,76 @@ Deno.test("ensureReady() leaves a package of a suite to the fetch stage", async 
   const kernel = { ...PACKAGED, source };
   await onMachine({ osRelease: DEBIAN, lacks: [SOURCE], kernel }, async (ready, host) => {
     await ready();
+    assert.deepEqual(host.commands.filter((argv) => argv.includes("update")), []);
+  });
+});
+
+/** A user without root on Debian 12, which has no libquickjs. */
+const NOBODY = { osRelease: DEBIAN, userId: 1000, unknown: ["libquickjs"] };
+
+for (const sudoCode of [127, 1]) {
+  Deno.test(`ensureReady() takes libquickjs into the cache where sudo ends with ${sudoCode}`, async () => {
+    const machine = { ...NOBODY, sudoCode, lacks: ["libquickjs"], mirror: "answers" } as const;
+    await onMachine(machine, async (ready, host) => {
+      await ready();
+      assert.deepEqual(installs(host), []);
+      assert.ok(
+        host.messages.join().includes("libquickjs into the cache, for which no root is needed"),
+      );
+      assert.deepEqual(host.commands.filter(([name]) => name === "sudo"), [
+        ["sudo", "-n", "true"],
+      ]);
+    });
+  });
+}
+
+Deno.test("ensureReady() gives a user without root one command to hand on, right for the release", async () => {
+  const lacks = ["flex", "qemu-system-x86_64", "libquickjs"];
+  const machine = { ...NOBODY, sudoCode: 1, lacks, mirror: "answers" } as const;
+  const install = "apt-get install --yes --no-install-recommends flex qemu-system-x86";
+  await onMachine(machine, async (ready) => {
+    const error = await rejectionOf(ready());
+    assert.deepEqual([error.kind, error.id], ["infra", "missing-tool"]);
+    assert.equal(error.message, "missing on this machine: flex, qemu-system-x86_64");
+    const detail = error.detail.split("\n");
+    assert.equal(detail.at(-2), "This user has no root rights. For whoever has them here:");
+    assert.equal(detail.at(-1), install);
+  });
+  // Nobody has read the lists of packages yet, so it is not known what the release has.
+  await onMachine({ ...machine, noLists: true }, async (ready) => {
+    const { detail } = await rejectionOf(ready());
+    assert.equal(detail.split("\n").at(-1), `apt-get update && ${install}`);
+  });
+  await onMachine({ ...machine, mirror: "silent" }, async (ready, host) => {
+    const { message, detail } = await rejectionOf(ready());
+    assert.match(message, /flex, qemu-system-x86_64, libquickjs$/);
+    assert.ok(detail.split("\n").includes(install), detail);
+    assert.match(host.messages.join("\n"), /^warn: libquickjs could not be downloaded/m);
+  });
+});
+
+Deno.test("ensureReady() says what a release has no package of", async () => {
+  const lacks = ["clang-22", "flex"];
+  const machine = { ...NOBODY, unknown: ["clang-22", "libquickjs"], sudoCode: 1, lacks };
+  await onMachine(machine, async (ready) => {
+    const { detail } = await rejectionOf(ready());
+    assert.match(detail, /^apt-get install .* flex$/m);
+    assert.doesNotMatch(detail, /^apt-get install .*(clang|quickjs)/m);
+    assert.match(detail, /^This release has no package clang-22: LLVM= takes another version\.$/m);
+  });
+  const quickjs = { osRelease: DEBIAN, unknown: ["libquickjs"], lacks: ["libquickjs", "flex"] };
+  await onMachine(quickjs, async (ready) => {
+    const { detail } = await rejectionOf(ready(false));
+    assert.match(detail, /^To install: apt-get install .*recommends flex$/m);
+    assert.match(detail, /^This release has no package libquickjs: a run takes Debian 13's/m);
+  });
+});
+
+Deno.test("ensureReady() leaves the download of a kernel's source to the fetch stage without root", async () => {
+  const machine = { ...NOBODY, sudoCode: 1, lacks: [SOURCE], kernel: PACKAGED };
+  await onMachine(machine, async (ready, host) => {
+    await ready();
+    assert.deepEqual(installs(host), []);
     assert.deepEqual(host.commands.filter((argv) => argv.includes("update")), []);
   });
 });

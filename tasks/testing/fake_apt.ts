@@ -21,6 +21,8 @@ export interface FakeMachine {
   /** Packages without a kernel source in them. */
   readonly empty?: readonly string[];
   readonly freeBytes?: number;
+  /** Root without it. */
+  readonly userId?: number;
   /** Ends of the names of Debian's keyrings. */
   readonly keyrings?: readonly string[];
 }
@@ -38,6 +40,7 @@ export function machineWithApt(machine: FakeMachine, fs: Partial<FileSystem> = {
   const { noApt = false, installed = {}, keyrings = [".gpg"] } = machine;
   const tars = Object.keys(installed).map((name) => `/usr/src/${name}.tar.xz`);
   return new FakeHost({
+    userId: machine.userId ?? 0,
     fs: {
       which: (name) => Promise.resolve(noApt ? null : `/usr/bin/${name}`),
       exists: (path) =>

@@ -15,6 +15,8 @@ export interface FakeHostOptions {
   readonly fs?: Partial<FileSystem>;
   readonly signal?: AbortSignal;
   readonly sandbox?: () => SandboxUse;
+  /** Root without it. */
+  readonly userId?: number;
 }
 
 /** Time that passes only while somebody sleeps. */
@@ -45,6 +47,7 @@ export class FakeClock {
 export class FakeHost implements Host {
   readonly fs: FileSystem;
   readonly signal: AbortSignal;
+  readonly userId: number;
   readonly clock = new FakeClock();
   /** Every command, as words. */
   readonly commands: (readonly string[])[] = [];
@@ -56,6 +59,7 @@ export class FakeHost implements Host {
   constructor(options: FakeHostOptions = {}) {
     this.#options = options;
     this.fs = { ...denoFileSystem, ...options.fs };
+    this.userId = options.userId ?? 0;
     this.signal = options.signal ?? new AbortController().signal;
   }
 

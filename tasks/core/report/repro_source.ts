@@ -31,8 +31,11 @@ export function sourceLines({ source: spec, version, identity }: ReproFacts): st
     case "debian": {
       const tar = quoteWord(debianSourceTar(spec.package));
       const query = `dpkg-query --show --showformat='\${Version}' ${spec.package}`;
-      if (spec.suite !== undefined && digest !== null) {
-        return [...packageLines(spec.package, spec.suite, version, digest), unpack('"$tar"')];
+      if (digest !== null) {
+        return [
+          ...packageLines(spec.package, spec.suite ?? null, version, digest),
+          unpack('"$tar"'),
+        ];
       }
       return [
         `\t[ -f ${tar} ] || stop 'install ${spec.package}'`,
@@ -77,8 +80,13 @@ export function sourceLines({ source: spec, version, identity }: ReproFacts): st
  * The package as it was downloaded, by its digest: of a file that the caller names, or by the apt of
  * the machine, which has to know the suite.
  */
-function packageLines(name: string, suite: string, version: string, sha256: string): string[] {
-  const what = `${name} ${version} of ${suite}`;
+function packageLines(
+  name: string,
+  suite: string | null,
+  version: string,
+  sha256: string,
+): string[] {
+  const what = `${name} ${version}${suite === null ? "" : ` of ${suite}`}`;
   const wanted = quoteWord(`${name}=${version}`);
   return [
     "\tdeb=${KERNEL_DEB:-}",

@@ -119,3 +119,12 @@ export function aptArgv(
   ];
   return [program, ...options.flatMap((option) => ["-o", option]), ...words];
 }
+
+/** A call that reads what the machine's own apt knows, and needs no root. */
+export function aptArgvOfMachine(
+  program: "apt-get" | "apt-cache",
+  words: readonly string[],
+): string[] {
+  // As above: in a user namespace it cannot change to that user either.
+  return [program, "-o", "APT::Sandbox::User=", ...words];
+}
