@@ -85,10 +85,12 @@ Deno.test("makeProgram() reads every option of matrix", async () => {
     ...["--matrix", "m", "--tree", "t", "--series", "s", "--kernel", "k", "--range", "a..b"],
     ...["--fuzz", "--partial", "--sandbox", "off", "--retries", "2", "--repeat", "4", "--list"],
     ...["--allow-flaky", "--bundle", "-v", "--events", "e", "--require-all", "--config", "c"],
+    ...["--progress", "plain"],
   ];
   const { given } = await asked(...args);
   assert.deepEqual({ ...given }, {
     ...{ jobs: 3, timeout: 90, outputDir: "dir", accel: "kvm", kvm: false, dryRun: true },
+    ...{ progress: "plain" },
     ...{ kconfigAdd: ["CONFIG_A=y", "CONFIG_B=n"], filter: ["kcov.*"], shard: { part: 2, of: 3 } },
     ...{ failFast: true, install: false, junit: "j", json: "r", quiet: true, matrix: "m" },
     ...{ tree: "t", series: "s", kernel: "k", range: "a..b", fuzz: true, partial: true },
@@ -331,7 +333,7 @@ Deno.test("complete offers a command its own options, which are those that it is
     (await ran("complete", "--", ...words)).out.trim().split("\n");
   assert.deepEqual(await offered("completion", "-"), [""]);
   assert.deepEqual(await offered("cache", "prune", "--"), [
-    ...["--older-than", "--dry-run", "--events", "--verbose", "--quiet"],
+    ...["--older-than", "--dry-run", "--events", "--progress", "--verbose", "--quiet"],
   ]);
   assert.deepEqual(await offered("cover", "a/b", "--mode", ""), ["pc", "unique"]);
   assert.deepEqual(await offered("quality", "a/b", "--by", ""), ["function", "inlined", "file"]);

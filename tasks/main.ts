@@ -8,7 +8,8 @@ import { EXIT, exitCodeOfCommander } from "./core/model/exit_codes.ts";
 import { failureFrom } from "./core/model/errors.ts";
 import { exitCodeOfAll } from "./core/model/failure_kinds.ts";
 import { failureText } from "./core/report/summary.ts";
-import { openTerminal, type Terminal } from "./cli/terminal.ts";
+import { type SignalName, watchSignals } from "./cli/interruption.ts";
+import { openTerminal, type Screen } from "./cli/terminal.ts";
 import { denoFileSystem } from "./host/deno_fs.ts";
 import { denoHost } from "./host/deno_host.ts";
 import { EventReaders } from "./host/event_readers.ts";
@@ -18,14 +19,17 @@ import { checkOutputs, outputsOf } from "./steps/outputs.ts";
 import { type CallerPaths, type Paths, pathsFor } from "./core/model/paths.ts";
 import { type CalledAs, calledAs } from "./cli/called_as.ts";
 
-const abort = new AbortController();
-let interrupted: "SIGINT" | "SIGTERM" | null = null;
-for (const name of ["SIGINT", "SIGTERM"] as const) {
-  Deno.addSignalListener(name, () => {
-    interrupted ??= name;
-    abort.abort();
-  });
-}
+let screen: Screen | null = null;
+
+const interruption = watchSignals({
+  now: () => performance.now(),
+  tell: (text) => screen?.show({ event: "notice", level: "notice", text }),
+  leave(name) {
+    screen?.close();
+    Deno.exit(codeOf(name));
+  },
+});
+const codeOf = (name: SignalName) => name === "SIGINT" ? EXIT.sigint : EXIT.sigterm;
 
 /** Who called, and how. */
 interface Call {
@@ -40,14 +44,15 @@ interface Call {
 async function run(invocation: Invocation, call: Call): Promise<number> {
   const { command, outputs: { events } } = invocation;
   const results = events === "-" ? "standard error" : "standard output";
-  const terminal = openTerminal({ ...invocation, results });
+  const terminal = screen = await openTerminal({ ...invocation, results });
   const readers = new EventReaders();
   readers.add(terminal.show);
   const stream = new EventStream(readers);
   const code = await perform(invocation, call, terminal, readers, () => {
     stream.begin(command, events === undefined ? undefined : inFolder(call, events));
   });
-  stream.end(code, interrupted);
+  stream.end(code, interruption.name);
+  terminal.close();
   return code;
 }
 
@@ -91,7 +96,7 @@ async function placesOf(
 async function perform(
   invocation: Invocation,
   call: Call,
-  terminal: Terminal,
+  terminal: Screen,
   readers: EventReaders,
   begin: () => void,
 ): Promise<number> {
@@ -101,7 +106,7 @@ async function perform(
   const absolute = (path: string) => resolve(folder, path);
   try {
     const { emit } = readers;
-    const host = denoHost({ emit, signal: abort.signal, sandbox });
+    const host = denoHost({ emit, signal: interruption.signal, sandbox, lend: terminal.lend });
     const caller = await callerAt(folder, root, host.fs);
     const { paths, cacheName, own } = await placesOf(call, caller, outputs.outputDir);
     const inside = [root, folder, ...(own ? [own.cache.parent, own.out.parent] : [])];
@@ -121,12 +126,12 @@ async function perform(
       absolute,
       caller,
       calledAs: call.as,
-      interruptedBy: () => interrupted,
+      interruptedBy: () => interruption.name,
     });
-    if (interrupted) return interrupted === "SIGINT" ? EXIT.sigint : EXIT.sigterm;
+    if (interruption.name) return codeOf(interruption.name);
     return exitCodeOfAll(failures);
   } catch (error) {
-    if (interrupted) return interrupted === "SIGINT" ? EXIT.sigint : EXIT.sigterm;
+    if (interruption.name) return codeOf(interruption.name);
     const failure = failureFrom(error);
     terminal.error(failureText(failure, terminal.style));
     return exitCodeOfAll([failure]);

@@ -28,6 +28,9 @@ export interface OptionSpec<T> {
   read?(text: string, before: T): T;
 }
 
+/** How a run is shown while it goes on. */
+export type ProgressChoice = "auto" | "plain" | "none";
+
 /** By the name that commander makes of the long flag: `outputDir` of `--output-dir`. */
 export type Options = Readonly<Record<string, OptionSpec<unknown>>>;
 
@@ -251,6 +254,12 @@ export const WATCHING = group("Output", {
   events: text(
     "--events <file>",
     "write events while they happen, a JSON object a line; - is stdout",
+  ),
+  progress: choice<ProgressChoice>(
+    "--progress <how>",
+    "show what goes on: auto draws it on a terminal, plain prints lines, none only failures",
+    ["auto", "plain", "none"],
+    "auto",
   ),
   verbose: flag("-v, --verbose", "print every command that runs"),
   quiet: flag("-q, --quiet", "print only the table and failures"),

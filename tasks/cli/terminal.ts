@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** The screen: progress on standard error, results on standard output. */
-import { type EventText, eventText } from "../core/report/event_text.ts";
-import { plainText } from "../core/text/plain_text.ts";
+import { type LiveOptions, LiveReader } from "./progress_reader.ts";
+import {
+  NoProgressReader,
+  PlainReader,
+  type ProgressReader,
+  type Timer,
+} from "./progress_reader.ts";
+import { makePaint } from "./paint.ts";
+import type { ProgressChoice } from "./options.ts";
+import type { SummaryStyle } from "../core/report/summary.ts";
 import type { RunEvent } from "../core/model/run_event.ts";
-import { PLAIN, type SummaryStyle } from "../core/report/summary.ts";
 
 export interface Terminal {
   readonly style: SummaryStyle;
@@ -15,63 +22,95 @@ export interface Terminal {
   error(text: string): void;
 }
 
-/** Colours of our own, and what makes text of any origin fit for a screen. */
-export interface Paint {
-  readonly style: SummaryStyle;
-  /** The text with the colours of `style` in it, and with nothing else that a terminal obeys. */
-  shown(text: string): string;
-}
-
-/**
- * Texts of guests, builds and trees are in what is printed, and style marks are put around them
- * before that. Our marks carry a word that nobody else can know, so that all others can go.
- * @param secret That word: letters and digits.
- */
-export function makePaint(colours: boolean, secret: string): Paint {
-  if (!colours) return { style: PLAIN, shown: plainText };
-  const mark = (code: number) => `\x1b[${secret};${code}m`;
-  const around = (code: number, end: number) => (text: string) => mark(code) + text + mark(end);
-  const marks = new RegExp(`\\x1b\\[${secret};(\\d+)m`);
-  return {
-    // SGR (ECMA-48, 8.3.117): green, red, faint, and what ends them.
-    style: { good: around(32, 39), bad: around(31, 39), dim: around(2, 22) },
-    // Split by a group: every second part is a code.
-    shown: (text) =>
-      text.split(marks).map((part, index) => index % 2 ? `\x1b[${part}m` : plainText(part)).join(
-        "",
-      ),
-  };
+/** The terminal of a process. */
+export interface Screen extends Terminal {
+  /** Whether another program has the terminal now. */
+  lend(isLent: boolean): void;
+  /** Takes away what is not to stay. */
+  close(): void;
 }
 
 export interface TerminalOptions {
   readonly verbose: boolean;
   readonly quiet: boolean;
+  readonly progress: ProgressChoice;
   /** Where results go: standard output may be a program's. */
   readonly results: "standard output" | "standard error";
 }
 
+const TIMER: Timer = {
+  now: () => performance.now(),
+  after: (ms, body) => {
+    const timer = setTimeout(body, ms);
+    // What is only shown keeps nobody waiting.
+    Deno.unrefTimer(timer);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Where the size cannot be asked for, or is 0 as behind some pseudo-terminals, that of a VT100. */
+function consoleSize(): { readonly columns: number; readonly rows: number } {
+  const usual = { columns: 80, rows: 24 };
+  try {
+    const { columns, rows } = Deno.consoleSize();
+    return { columns: columns || usual.columns, rows: rows || usual.rows };
+  } catch {
+    return usual;
+  }
+}
+
+/** Loaded where somebody looks on: measuring text takes 25 ms to load. */
+async function liveReader(options: Omit<LiveOptions, "device" | "cut">): Promise<LiveReader> {
+  const { default: width } = await import("string-width");
+  const { default: slice } = await import("slice-ansi");
+  const encoder = new TextEncoder();
+  const reader = new LiveReader({
+    ...options,
+    device: {
+      write: (text) => {
+        let rest = encoder.encode(text);
+        while (rest.length > 0) rest = rest.subarray(Deno.stderr.writeSync(rest));
+      },
+      size: consoleSize,
+      width,
+    },
+    cut: (text, columns) =>
+      width(text) <= columns ? text : `${slice(text, 0, Math.max(0, columns - 1))}…`,
+  });
+  Deno.addSignalListener("SIGWINCH", () => reader.resized());
+  Deno.addSignalListener("SIGCONT", () => reader.continued());
+  return reader;
+}
+
+/** A terminal that obeys no control sequence calls itself dumb (terminfo). */
+function isLive({ progress, quiet }: TerminalOptions): boolean {
+  return progress === "auto" && !quiet && Deno.stderr.isTerminal() &&
+    !["", "dumb"].includes(Deno.env.get("TERM") ?? "");
+}
+
 /** Colours only on a terminal and without NO_COLOR; times since the start in front of progress. */
-export function openTerminal(options: TerminalOptions): Terminal {
-  const startedAt = performance.now();
-  const colours = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
-  const { style, shown } = makePaint(colours, crypto.randomUUID().replaceAll("-", ""));
-  const isShown = (level: EventText["level"]) =>
-    level === "warn" || (level === "debug" ? options.verbose : !options.quiet);
+export async function openTerminal(options: TerminalOptions): Promise<Screen> {
+  const secret = crypto.randomUUID().replaceAll("-", "");
+  const paintOf = (stream: typeof Deno.stdout | typeof Deno.stderr) =>
+    makePaint(stream.isTerminal() && !Deno.env.get("NO_COLOR"), secret);
+  const toStdout = options.results === "standard output";
+  const results = paintOf(toStdout ? Deno.stdout : Deno.stderr);
+  const paint = paintOf(Deno.stderr);
+  const { verbose, quiet } = options;
+  const common = { verbose, quiet, paint, timer: TIMER, line: console.error };
+  const reader: ProgressReader = isLive(options)
+    ? await liveReader(common)
+    : options.progress === "none"
+    ? new NoProgressReader(common)
+    : new PlainReader(common);
   return {
-    style,
-    width: Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 160,
-    show(event) {
-      const line = eventText(event);
-      if (line === null || !isShown(line.level)) return;
-      const { level, text } = line;
-      const time = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6);
-      const sign = level === "warn" || level === "notice" ? "! " : "";
-      console.error(`[${time}s] ${sign}${shown(text)}`);
-    },
-    print: (text) => {
-      if (options.results === "standard error") console.error(shown(text));
-      else console.log(shown(text));
-    },
-    error: (text) => console.error(shown(`kmatrix: ${text}`)),
+    style: results.style,
+    width: Deno.stdout.isTerminal() ? consoleSize().columns : 160,
+    show: (event) => reader.show(event),
+    print: (text) =>
+      reader.aside(() => (toStdout ? console.log : console.error)(results.shown(text))),
+    error: (text) => reader.aside(() => console.error(paint.shown(`kmatrix: ${text}`))),
+    lend: (isLent) => isLent ? reader.pause() : reader.resume(),
+    close: () => reader.close(),
   };
 }

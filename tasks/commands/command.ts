@@ -13,6 +13,7 @@ import {
   LIST,
   type Options,
   type OptionSpec,
+  type ProgressChoice,
   RUN_FOLDER,
   SANDBOX,
   type Values,
@@ -57,6 +58,7 @@ export interface Invocation {
   readonly command: string;
   readonly verbose: boolean;
   readonly quiet: boolean;
+  readonly progress: ProgressChoice;
   readonly sandbox: SandboxChoice;
   readonly outputs: Outputs;
   perform(context: Context): Promise<readonly Failure[]>;
@@ -86,13 +88,12 @@ export function defineCommand<const A extends string, O extends Options & Partia
     wantsDashes: spec.wantsDashes ?? null,
     invoke(words, given) {
       const options = valuesOf(spec.options, given);
-      const { verbose, quiet, events, sandbox, outputDir, junit, json, list, dryRun } = valuesOf(
-        SHARED,
-        given,
-      );
+      const shared = valuesOf(SHARED, given);
+      const { verbose, quiet, progress, events, sandbox } = shared;
+      const { outputDir, junit, json, list, dryRun } = shared;
       return {
         command: spec.name,
-        ...{ verbose, quiet, sandbox },
+        ...{ verbose, quiet, progress, sandbox },
         outputs: {
           writes: list || dryRun ? "nothing" : spec.writes(options),
           ...{ outputDir, junit, json, events },

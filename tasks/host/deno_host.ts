@@ -37,6 +37,8 @@ export interface DenoHostOptions {
   readonly signal: AbortSignal;
   /** --sandbox; "off" where nothing is said. */
   readonly sandbox?: SandboxChoice;
+  /** Told before a command gets this process's own streams, and when it has ended. */
+  readonly lend?: (isLent: boolean) => void;
 }
 
 /** The machine as it is. Nothing is run before the first command. */
@@ -66,6 +68,7 @@ class DenoHost implements Host {
   readonly userId = Deno.uid() ?? 0;
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => void;
+  readonly #lend: (isLent: boolean) => void;
   #containment: Promise<readonly string[]> | undefined;
   readonly #programsMs: Record<string, number> = {};
   readonly #sandboxChoice: SandboxChoice;
@@ -75,6 +78,7 @@ class DenoHost implements Host {
     this.#sandboxChoice = options.sandbox ?? "off";
     this.signal = options.signal;
     this.emit = options.emit;
+    this.#lend = options.lend ?? (() => {});
   }
 
   log = (level: Level, text: string): void => this.emit({ event: "notice", level, text });
@@ -234,13 +238,18 @@ class DenoHost implements Host {
     const { builder, mark } = await this.#prepare(command, {}, "whole");
     if (this.signal.aborted) return NOT_STARTED;
     const startedAt = this.now();
-    const child = builder.stdin(input ? "inherit" : "null").stdout("inherit").stderr("inherit")
-      .spawn();
-    const { release } = this.#stopper(child, mark);
-    const result = await withoutLeftovers(child, mark);
-    release();
-    this.#spent(command, startedAt);
-    return unwrapCode(result.code);
+    this.#lend(true);
+    try {
+      const child = builder.stdin(input ? "inherit" : "null").stdout("inherit").stderr("inherit")
+        .spawn();
+      const { release } = this.#stopper(child, mark);
+      const result = await withoutLeftovers(child, mark);
+      release();
+      this.#spent(command, startedAt);
+      return unwrapCode(result.code);
+    } finally {
+      this.#lend(false);
+    }
   }
 
   async spawn(command: Command): Promise<Child> {

@@ -58,10 +58,14 @@ export interface StageValues {
   readonly parse: CellResult;
 }
 
-/** Runs the body of one stage and keeps what came of it; what it throws ends the cell's way. */
+/**
+ * Runs the body of one stage and keeps what came of it; what it throws ends the cell's way.
+ * `key` is the build that the stage is about.
+ */
 export type RunStage = <S extends Stage>(
   stage: S,
   body: () => Promise<StageValues[S]>,
+  key?: string | null,
 ) => Promise<StageValues[S]>;
 
 /** What a caller wants to know on the way to a kernel that can be booted. */
@@ -156,12 +160,12 @@ export class CellStages {
     const plan = this.#plan;
     const config = await run("configure", () => configure(source, cell, plan, ...this.#tools));
     onConfigured?.(config);
-    const kernel = await run("build", () => build(config, plan.settings, ...this.#tools));
     const { key } = config;
+    const kernel = await run("build", () => build(config, plan.settings, ...this.#tools), key);
     const { compiled, objects, durationMs } = kernel;
     this.#host.emit({ event: "kernel-built", key, compiled, objects, durationMs });
     try {
-      await run("inspect", () => inspect(kernel, allowedOf(cell), ...this.#tools));
+      await run("inspect", () => inspect(kernel, allowedOf(cell), ...this.#tools), key);
     } catch (error) {
       const inspected = error instanceof KmatrixError && error.kind === "inspect";
       if (!onUninspected || !inspected) throw error;

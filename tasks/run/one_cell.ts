@@ -84,10 +84,11 @@ export class OneCell {
   }
 
   #runner(cell: Cell): RunStage {
-    return async (stage, body) => {
+    return async (stage, body, key = null) => {
       this.#stopIfBrokenOff();
       try {
-        return await toldStage({ stage, cells: [cell.id], remainingMs: null }, this.#host, body);
+        const told = { stage, cells: [cell.id], remainingMs: null, key };
+        return await toldStage(told, this.#host, body);
       } finally {
         this.#stopIfBrokenOff();
       }

@@ -63,8 +63,8 @@ export class SharedStages {
   /** Runs stages for cells that share them; those that have failed leave it. */
   runner(cells: readonly CellProgress[]): RunStage {
     let left = cells;
-    return async (stage, body) => {
-      const value = await this.#stage(stage, left, body);
+    return async (stage, body, key) => {
+      const value = await this.#stage(stage, left, body, key);
       left = await this.#judges[stage]?.(value, left) ?? left;
       return value;
     };
@@ -86,6 +86,7 @@ export class SharedStages {
     stage: S,
     cells: readonly CellProgress[],
     body: () => Promise<StageValues[S]>,
+    key: string | null = null,
   ): Promise<StageValues[S]> {
     const { options: { until }, state, schedule, host } = this.#run;
     if (!comesTo(stage, until) || cells.length === 0) throw new Stopped();
@@ -97,7 +98,7 @@ export class SharedStages {
     const remainingMs = isLong(stage) ? Math.round(schedule.remainingMs) : null;
     try {
       const ids = cells.map(({ cell }) => cell.id);
-      const value = await toldStage({ stage, cells: ids, remainingMs }, host, body);
+      const value = await toldStage({ stage, cells: ids, remainingMs, key }, host, body);
       const durationMs = host.now() - startedAt;
       for (const cell of cells) cell.pass(stage, value, durationMs);
       return value;
@@ -124,14 +125,13 @@ export class SharedStages {
       : { kind: "failed", failure } as const;
     for (const cell of cells) cell.stages.push({ stage, outcome, durationMs, note: "" });
     state.block(cells, stage);
-    if (outcome.kind === "failed") {
-      host.log("warn", `${stage} failed: ${failure.message}`);
-      for (const cell of cells) await this.handOver(cell);
-    }
     if (outcome.kind === "left-out") {
       host.log("warn", `${kernel.id} is left out: ${failure.message}`);
     }
     for (const cell of cells) state.ended(cell);
+    if (outcome.kind === "failed") {
+      for (const cell of cells) await this.handOver(cell);
+    }
   }
 
   /**
@@ -171,8 +171,8 @@ export class SharedStages {
     await keepBuildFiles(cells.map(({ cell }) => cell), kernel, runDir, host);
     const clean = this.#judgeWarnings(cells, kernel);
     for (const one of cells.filter((each) => !clean.includes(each))) {
-      await this.handOver(one);
       state.ended(one);
+      await this.handOver(one);
     }
     return clean;
   }
@@ -205,7 +205,6 @@ export class SharedStages {
       lacking.join(", ");
     one.fail("configure", failure("no-match", "nothing-ran", text), until);
     state.ended(one);
-    host.log("warn", `configure failed: ${text}`);
   }
 
   /** Warnings belong to a build, but the list of known ones to a cell; gives those without new ones. */
@@ -220,7 +219,6 @@ export class SharedStages {
       const text = `${unlisted.length} warnings that the matrix does not list; first: ${lines[0]}`;
       const detail = lines.slice(0, 50).join("\n");
       one.fail("build", failure("build", "new-warning", text, detail), until);
-      host.log("warn", `build failed: ${text}`);
       return false;
     });
   }

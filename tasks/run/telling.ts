@@ -12,6 +12,8 @@ export interface ToldStage {
   readonly cells: readonly string[];
   /** Time that the whole run still takes; null where that is not known. */
   readonly remainingMs: number | null;
+  /** The build key, where the stage is about one. */
+  readonly key: string | null;
 }
 
 /** Emits which cells a command takes. */
@@ -22,11 +24,11 @@ export function tellPlanned(cells: readonly Cell[], host: Host): void {
 
 /** Emits beginning and end of a stage around its body, and throws what the body throws. */
 export async function toldStage<T>(
-  { stage, cells, remainingMs }: ToldStage,
+  { stage, cells, remainingMs, key }: ToldStage,
   host: Host,
   body: () => Promise<T>,
 ): Promise<T> {
-  host.emit({ event: "stage-started", stage, cells: [...cells], remainingMs });
+  host.emit({ event: "stage-started", stage, cells: [...cells], remainingMs, key });
   const startedAt = host.now();
   const ended = (outcome: "passed" | "failed" | "interrupted", failure: Failure | null) =>
     host.emit({

@@ -18,7 +18,7 @@ import {
   INPUTS_FILE,
   WHY_FILE,
 } from "../core/build/build_inputs.ts";
-import { previousBuild, toolchainNews } from "../steps/build_store.ts";
+import { nearestBuild, previousBuild, toolchainNews } from "../steps/build_store.ts";
 import { parseCcacheLog } from "../core/build/ccache_log.ts";
 import { dropOutdated } from "../steps/outdated.ts";
 import { compilerCache } from "../steps/compiler_cache.ts";
@@ -83,7 +83,7 @@ export async function build(
       argv: makeArgv(request, buildTargets(config)),
       cache,
       confine,
-      onOutput: await objectsTold(config, before, log, host),
+      onOutput: await objectsTold(config, before, log, paths, host),
       prepare: () => dropOutdated(buildDir, config.source, host),
       source: config.source,
       products: async () => [
@@ -135,14 +135,17 @@ export async function build(
 
 /** Emits how many objects make has compiled, some times a second. */
 async function objectsTold(
-  { key, buildDir }: KernelConfig,
+  { key, buildDir, inputs }: KernelConfig,
   before: { readonly dir: string } | null,
   log: string,
+  paths: Paths,
   host: Host,
 ): Promise<(chunk: Uint8Array) => void> {
-  // What an edited file leads to is not known; a whole build has as many as the one before.
-  const whole = before !== null && !(await host.fs.exists(`${buildDir}/vmlinux`));
-  const last = whole ? await readLog(`${before.dir}/${basename(log)}`, host, countObjects) : 0;
+  // What an edited file leads to is not known; a whole build has about as many as one like it.
+  const like = await host.fs.exists(`${buildDir}/vmlinux`)
+    ? null
+    : before ?? await nearestBuild(inputs, paths, host);
+  const last = like ? await readLog(`${like.dir}/${basename(log)}`, host, countObjects) : 0;
   const total = last > 0 ? last : null;
   const counter = new ObjectCounter();
   let [toldCount, toldAt] = [0, 0];

@@ -8,6 +8,7 @@ import {
   type BuildReason,
   INPUTS_FILE,
   isSameBuild,
+  likeness,
   parseBuildInputs,
   parseBuildReason,
   toolchainChanges,
@@ -89,4 +90,18 @@ export async function previousBuild(
     build.inputs && isSameBuild(build.inputs, inputs) ? [{ ...build, inputs: build.inputs }] : []
   );
   return same.sort((a, b) => b.usedMs - a.usedMs)[0] ?? null;
+}
+
+/** The build that has most in common with one that was never made; null for none. */
+export async function nearestBuild(
+  inputs: BuildInputs,
+  paths: Paths,
+  host: Host,
+): Promise<KeptBuild | null> {
+  const rated = (await keptBuilds(paths, host)).map((build) => ({
+    build,
+    rating: build.inputs === null ? 0 : likeness(build.inputs, inputs),
+  }));
+  return rated.filter(({ rating }) => rating > 0)
+    .sort((a, b) => b.rating - a.rating || b.build.usedMs - a.build.usedMs)[0]?.build ?? null;
 }

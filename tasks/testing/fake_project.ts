@@ -22,6 +22,7 @@ import {
 import { projectFiles } from "./fake_tree.ts";
 import { mutedImports } from "./muted.ts";
 import { FINISHED, record, type Recording, type Script, scripted } from "./recorder.ts";
+import { PseudoTerminal, type Size } from "./pseudo_terminal.ts";
 import { tinyKernel } from "./tiny_elf.ts";
 
 const ARCH = archOf({});
@@ -180,26 +181,40 @@ export class FakeProject {
     return text.split("\n").filter(Boolean).length;
   }
 
-  /** The command that runs kmatrix over this project, as the leader of a process group. */
-  command(args: readonly string[]): Deno.Command {
+  /** The words that run kmatrix over this project. */
+  #argv(args: readonly string[]): string[] {
     const entry = `${import.meta.dirname}/fake_main.ts`;
     const words = this.muted ? [`--import-map=${this.dir}/${MUTED_IMPORTS}`] : [];
     const flags = ["--allow-all", "--no-check", ...words];
-    const argv = [Deno.execPath(), "run", ...flags, entry, this.root, ...args];
+    return [Deno.execPath(), "run", ...flags, entry, this.root, ...args];
+  }
+
+  get #env(): Record<string, string> {
     // Of the environment that the tests run in, nothing may reach make.
     const unset = ["LLVM", "CC", "O", "ARCH", "W", "V", "KCFLAGS", "MAKEFLAGS", "INIT_CWD"];
+    return {
+      ...Object.fromEntries(unset.map((name) => [name, ""])),
+      PATH: `${this.dir}/bin`,
+      KMATRIX_CACHE: this.cache,
+      HOME: `${this.dir}/home`,
+      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+      NO_COLOR: "1",
+      ...this.environment,
+    };
+  }
+
+  /** Starts kmatrix under a terminal of that size. */
+  inTerminal(size: Size, ...args: readonly string[]): PseudoTerminal {
+    const argv = this.#argv(this.#runArguments(args));
+    return new PseudoTerminal(argv, size, { cwd: this.folder ?? this.root, env: this.#env });
+  }
+
+  /** The command that runs kmatrix over this project, as the leader of a process group. */
+  command(args: readonly string[]): Deno.Command {
     return new Deno.Command(`${this.dir}/bin/setsid`, {
-      args: argv,
+      args: this.#argv(args),
       cwd: this.folder ?? this.root,
-      env: {
-        ...Object.fromEntries(unset.map((name) => [name, ""])),
-        PATH: `${this.dir}/bin`,
-        KMATRIX_CACHE: this.cache,
-        HOME: `${this.dir}/home`,
-        DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-        NO_COLOR: "1",
-        ...this.environment,
-      },
+      env: this.#env,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -42,6 +42,17 @@ export function isSameBuild(a: BuildInputs, b: BuildInputs): boolean {
   return a.kernel === b.kernel && a.config === b.config && a.toolchain === b.toolchain;
 }
 
+/**
+ * How much two builds have in common, from 0 for nothing to 1 for all: of the options that either
+ * asks for, the share that both do, where they begin with the same base.
+ */
+export function likeness(a: BuildInputs, b: BuildInputs): number {
+  if (a.base !== b.base) return 0;
+  const [mine, other] = [a, b].map(({ fragment }) => new Set(fragment.split("\n").filter(Boolean)));
+  const all = mine!.union(other!).size;
+  return all === 0 ? 1 : mine!.intersection(other!).size / all;
+}
+
 const texts = v.record(v.string(), v.string());
 
 const buildInputsShape: Shape<BuildInputs> = objectOf<BuildInputs>()({

@@ -4,6 +4,7 @@ import {
   explainChanges,
   formatBuildReason,
   isSameBuild,
+  likeness,
   parseBuildInputs,
   parseBuildReason,
   toolchainChanges,
@@ -78,6 +79,20 @@ Deno.test("isSameBuild() looks at kernel, config and toolchain", () => {
   for (const other of [{ kernel: "x" }, { config: "x" }, { toolchain: "x" }]) {
     assert.ok(!isSameBuild(INPUTS, { ...INPUTS, ...other }));
   }
+});
+
+Deno.test("likeness() is the share of options that two builds have in common, on one base", () => {
+  const of = (fragment: string, base?: string) => ({
+    ...INPUTS,
+    fragment,
+    ...(base === undefined ? {} : { base }),
+  });
+  const kcov = of("CONFIG_KCOV=y\nCONFIG_DEBUG_FS=y\n");
+  assert.equal(likeness(kcov, kcov), 1);
+  assert.equal(likeness(kcov, of("CONFIG_KCOV=y\nCONFIG_SMP=y\n")), 1 / 3);
+  assert.equal(likeness(kcov, of("# CONFIG_KCOV is not set\n")), 0);
+  assert.equal(likeness(kcov, of(kcov.fragment, "defconfig")), 0);
+  assert.equal(likeness(of(""), of("")), 1);
 });
 
 Deno.test("parseBuildInputs() gives back what was written, and null for damage", () => {

@@ -29,6 +29,8 @@ const EVENTS = [
     cells,
     /** Of the whole run, as far as it can be foreseen. */
     remainingMs: v.nullable(count),
+    /** The build key, of "build" and "inspect"; null for the other stages. */
+    key: v.nullable(v.string()),
   }),
   v.object({
     event: v.literal("stage-ended"),
@@ -41,7 +43,10 @@ const EVENTS = [
   }),
   /** The source of a kernel is there. */
   v.object({ event: v.literal("kernel-found"), kernel: v.string(), version: v.string() }),
-  /** C objects that make has compiled; of how many is known from the last whole build. */
+  /**
+   * C objects that make has compiled, and how many an earlier build of the same kernel and config
+   * had, else the nearest one in the cache; null where none is known.
+   */
   v.object({
     event: v.literal("objects-compiled"),
     key: v.string(),

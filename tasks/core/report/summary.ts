@@ -23,19 +23,18 @@ function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)}s`;
 }
 
-function word(report: CellReport): string {
-  switch (report.verdict.kind) {
-    case "passed":
-      return report.verdict.declared === "skip" ? "skip" : "pass";
-    case "failed":
-      return "FAIL";
-    case "flaky":
-      return "flaky";
-    case "left-out":
-      return "left out";
-    case "unfinished":
-      return "none";
-  }
+/** The word for each verdict in tables and lines. */
+export const VERDICT_WORDS = {
+  passed: "pass",
+  failed: "FAIL",
+  flaky: "flaky",
+  "left-out": "left out",
+  unfinished: "none",
+} as const satisfies Readonly<Record<CellReport["verdict"]["kind"], string>>;
+
+function word({ verdict }: CellReport): string {
+  const isSkip = verdict.kind === "passed" && verdict.declared === "skip";
+  return isSkip ? "skip" : VERDICT_WORDS[verdict.kind];
 }
 
 function note(report: CellReport): string {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { makePaint } from "./terminal.ts";
+import { makePaint } from "./paint.ts";
 
 Deno.test("a screen shows our colours and no code of anybody else", () => {
   const { style, shown } = makePaint(true, "f00d");
