@@ -35,6 +35,9 @@ export const FEATURE_TABLE = {
   "reset-ioctl": { promised: { by: "header", ioctl: "KCOV_RESET_TRACE" }, lacking: "skips" },
   kasan: { promised: option("CONFIG_KASAN"), lacking: "absent" },
   modules: { promised: option("CONFIG_MODULES"), lacking: "absent" },
+  // Test modules of the tree, which a real configuration need not have (configs/modules.config).
+  "test-static-keys": { promised: option("CONFIG_TEST_STATIC_KEYS", "m"), lacking: "absent" },
+  "test-udelay": { promised: option("CONFIG_TEST_UDELAY", "m"), lacking: "absent" },
   // The kernel lies elsewhere in each boot.
   kaslr: { promised: option("CONFIG_RANDOMIZE_BASE"), lacking: "absent" },
   // A bus and its devices without hardware; what is plugged in is a module.

@@ -3,6 +3,7 @@
 /** Loading, unloading and locating modules; which ones there are: configs/modules.config. */
 
 import { GUEST_PATHS } from "../contract/cell.ts";
+import type { Feature } from "../contract/features.ts";
 import type { TestContext } from "../harness/fixtures.ts";
 import type { Batch, Step } from "../harness/batch.ts";
 import {
@@ -18,6 +19,7 @@ import {
   SYS,
 } from "../harness/guest.ts";
 import { ModuleFile } from "./module_file.ts";
+import { kernelDisplacement } from "./symbols.ts";
 
 const FOLDER = GUEST_PATHS.modules;
 
@@ -25,6 +27,8 @@ const FOLDER = GUEST_PATHS.modules;
 export interface TestModule {
   /** Name in the kernel and of its file, without the ending. */
   readonly name: string;
+  /** What a cell that brings it has; none for our own, which each cell with modules has. */
+  readonly requires: readonly Feature[];
   /** Modules that have to be there before, without the ending. */
   readonly after: readonly string[];
   /** Functions of .init.text, besides init_module(), that run when it is loaded; not inlined. */
@@ -49,6 +53,7 @@ export const TARGET_PATH = "/sys/kernel/debug/kmatrix_target";
 export const TEST_MODULES = {
   test_static_keys: {
     name: "test_static_keys",
+    requires: ["test-static-keys"],
     after: ["test_static_key_base"],
     init: [],
     inside: ["verify_keys"],
@@ -56,6 +61,7 @@ export const TEST_MODULES = {
   },
   test_udelay: {
     name: "test_udelay",
+    requires: ["test-udelay"],
     after: [],
     init: [],
     inside: [],
@@ -69,6 +75,7 @@ export const TEST_MODULES = {
   },
   kmatrix_target: {
     name: "kmatrix_target",
+    requires: [],
     after: [],
     init: ["target_reset", "target_create"],
     inside: [],
@@ -80,6 +87,12 @@ export const TEST_MODULES = {
     },
   },
 } as const satisfies Record<string, TestModule>;
+
+/** Those of them that this cell brings: our own and, by its configuration, the tree's. */
+export function modulesHere(): TestModule[] {
+  const files = new Set(listFolder(FOLDER));
+  return Object.values(TEST_MODULES).filter(({ name }) => files.has(`${name}.ko`));
+}
 
 /** Ends the test as SKIP on a kernel without modules. */
 export function needModules(t: TestContext): void {
@@ -135,7 +148,10 @@ export function sectionAddress(name: string, section: string): bigint {
   return BigInt(guest().readFile(`/sys/module/${name}/sections/${section}`).trim());
 }
 
-/** Where sections with code lie, as the low halves of their addresses. */
+/**
+ * Where sections with code lie, as the low halves of the addresses that KCOV reports: it takes the
+ * kernel's displacement off the PCs of modules as well (canonicalize_ip() of kernel/kcov.c).
+ */
 export interface CodeRange {
   readonly section: string;
   readonly start: number;
@@ -144,8 +160,9 @@ export interface CodeRange {
 
 /** The code of a module that has just been loaded. */
 export function codeRanges(name: string, content: ModuleFile): CodeRange[] {
+  const displacement = kernelDisplacement() ?? 0;
   return content.sections.filter(({ code, size }) => code && size > 0).map((section) => {
-    const start = Number(sectionAddress(name, section.name) & 0xffffffffn);
+    const start = Number(sectionAddress(name, section.name) & 0xffffffffn) - displacement;
     return { section: section.name, start, end: start + section.size };
   });
 }

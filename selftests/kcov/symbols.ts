@@ -189,6 +189,11 @@ export function kernelDisplacement(): number | null {
   return knownKernel().displacement;
 }
 
+/** Low half of the first address behind the kernel's text, as KCOV reports it. */
+export function kernelTextEnd(): number {
+  return knownKernel().table.end;
+}
+
 /**
  * Symbols of the kernel without modules that are loaded later. PID 1 reads them once before the first
  * test, and the children inherit them.

@@ -72,7 +72,10 @@ export async function dryRun(
       make("olddefconfig");
     }
     const asked = new Map(options.lines.map(({ option, value }) => [option, value]));
-    const image = archOf(toolchain).image(asked);
+    const image = await archOf(toolchain).image(
+      asked,
+      (file) => host.fs.readTextIfAny(`${source}/${file}`),
+    );
     if (reached("build")) {
       const modules = options.lines.some(({ option, value }) =>
         option === "CONFIG_MODULES" && value === "y"

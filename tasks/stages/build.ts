@@ -177,10 +177,10 @@ export async function isBuilt(
 const KERNEL_STAMP = "kmatrix-built.json";
 
 function kernelContent(
-  { key, source }: Pick<KernelConfig, "key" | "source">,
+  { key, source, image }: Pick<KernelConfig, "key" | "source" | "image">,
   dotConfig: string,
 ): string[] {
-  return [key, source.digest, dotConfig];
+  return [key, source.digest, dotConfig, image.file];
 }
 
 /** Builds one of our modules, out of tree, in a folder of the build folder. */

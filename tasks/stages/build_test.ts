@@ -54,7 +54,7 @@ class Machine {
   readonly made: string[] = [];
   /** Files that are younger than their last finished command. */
   readonly unfinished: string[] = [];
-  onMake: () => void = () => {};
+  onMake: () => unknown = () => {};
   readonly confined: Command["confine"][] = [];
   /** Links and where they lead to. */
   readonly links = new Map<string, string>();
@@ -214,6 +214,17 @@ Deno.test("build() builds kernel and module when the kernel's source has changed
   await machine.build();
   const source = { ...CONFIG.source, digest: "other" };
   assert.deepEqual(await machine.build({ source }), ["vmlinux modules", OWN]);
+});
+
+Deno.test("build() builds again where another image of the same kernel is to boot", async () => {
+  const machine = new Machine();
+  await machine.build();
+  const image = { target: "bzImage", file: "arch/x86/boot/bzImage" };
+  const path = `${BUILD}/${image.file}`;
+  machine.onMake = () => machine.files.has(path) || machine.write(path, "compressed");
+  const [kernel] = await machine.build({ image });
+  assert.ok(kernel?.includes("modules"), `${kernel}`);
+  assert.deepEqual(await machine.build({ image }), []);
 });
 
 Deno.test("build() builds again what somebody has removed", async () => {

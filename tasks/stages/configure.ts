@@ -119,7 +119,10 @@ export async function configure(
         await host.fs.readTextIfAny(`${source.path}/include/uapi/linux/kcov.h`) ?? "",
       ),
     ],
-    image: archOf(cell.toolchain).image(values),
+    image: await archOf(cell.toolchain).image(
+      values,
+      (file) => host.fs.readTextIfAny(`${source.path}/${file}`),
+    ),
     demands: isTiny(cell.config) ? null : demandsOf(values, archOf(cell.toolchain)),
     notices: [...request.notices.map(formatAddNotice), ...made.notices],
     inputs,

@@ -17,8 +17,14 @@ export interface Arch {
   readonly target: string;
   readonly debian: DebianNames;
   readonly systemCalls: SystemCallTable;
-  /** What boots of a kernel with these values in its .config. */
-  readonly image: (config: ReadonlyMap<string, string>) => BootImage;
+  /**
+   * What boots of a kernel with these values in its .config.
+   * @param readSource text of a file of its tree, null where there is none
+   */
+  readonly image: (
+    config: ReadonlyMap<string, string>,
+    readSource: (file: string) => Promise<string | null>,
+  ) => Promise<BootImage>;
   readonly qemu: QemuFacts;
   /** e_machine of its ELF files (EM_* of include/uapi/linux/elf-em.h). */
   readonly elfMachine: number;

@@ -121,6 +121,28 @@ const LOG: LogFacts = {
   },
 };
 
+const PVH = "arch/x86/platform/pvh";
+
+/**
+ * Whether the kernel's entry by PVH may call KCOV, which asks %gs for the current task, before %gs
+ * holds the address of per-CPU data: up to 6.14 or so it is that of a stack canary there, and what
+ * lies at the task's offset behind that decides. It kills 6.1 at once, and 6.12 lives by its layout.
+ * Who starts from bzImage comes by arch/x86/kernel/head_64.S, which is careful about it.
+ * Source: head.S, enlighten.c and Makefile of the folder.
+ */
+async function tracesPvhEntry(
+  config: ReadonlyMap<string, string>,
+  readSource: (file: string) => Promise<string | null>,
+): Promise<boolean> {
+  if (config.get("CONFIG_KCOV_INSTRUMENT_ALL") !== "y") return false;
+  const [entry, makefile] = [
+    await readSource(`${PVH}/head.S`),
+    await readSource(`${PVH}/Makefile`),
+  ];
+  return /\bcanary\b/.test(entry ?? "") &&
+    !/^KCOV_INSTRUMENT(_enlighten\.o)?[ \t]*:?=[ \t]*n\b/m.test(makefile ?? "");
+}
+
 export const X86_64: Arch = {
   name: "x86_64",
   aliases: ["x86"],
@@ -130,8 +152,9 @@ export const X86_64: Arch = {
   systemCalls: { file: "arch/x86/entry/syscalls/syscall_64.tbl", abis: ["common", "64"] },
   // vmlinux itself boots through its PVH entry note: no decompression. But who moves a kernel is its
   // decompressor (arch/x86/boot/compressed/kaslr.c), and without the note QEMU takes no vmlinux.
-  image: (config) =>
-    config.get("CONFIG_PVH") === "y" && config.get("CONFIG_RANDOMIZE_BASE") !== "y"
+  image: async (config, readSource) =>
+    config.get("CONFIG_PVH") === "y" && config.get("CONFIG_RANDOMIZE_BASE") !== "y" &&
+      !await tracesPvhEntry(config, readSource)
       ? { target: "vmlinux", file: "vmlinux" }
       : { target: "bzImage", file: "arch/x86/boot/bzImage" },
   qemu: QEMU,
