@@ -8,7 +8,9 @@ export type CoverArgument =
   /** ASCII, handed over with a terminating zero. */
   | { readonly kind: "text"; readonly value: string }
   /** Memory of that many bytes, zeroed. */
-  | { readonly kind: "buffer"; readonly bytes: number };
+  | { readonly kind: "buffer"; readonly bytes: number }
+  /** Memory that holds these 64-bit words, such as a struct timespec. */
+  | { readonly kind: "words"; readonly values: readonly string[] };
 
 /** What cell.json may hold as `cover` in a boot of `deno task cover`. */
 export type CoverRequest =

@@ -44,6 +44,7 @@ export const SYS = {
   fcntl: 72,
   getcwd: 79,
   mkdir: 83,
+  rmdir: 84,
   umask: 95,
   getrusage: 98,
   sysinfo: 99,

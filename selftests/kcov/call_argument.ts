@@ -15,5 +15,7 @@ export function argumentOf(argument: CoverArgument): BatchArgument {
     case "buffer":
       // Filled, so that its pages are there before the window opens.
       return new Uint8Array(argument.bytes).fill(0);
+    case "words":
+      return new BigUint64Array(argument.values.map((value) => BigInt.asUintN(64, BigInt(value))));
   }
 }

@@ -16,6 +16,7 @@ import {
   RUNS_BUFFER_WORDS,
   type SameTrace,
 } from "../contract/quality.ts";
+import { fail } from "../harness/asserts.ts";
 import { Batch, type Step } from "../harness/batch.ts";
 import { fixture, type RunnableTest, type TestContext } from "../harness/fixtures.ts";
 import { guest, SYS, uninterrupted } from "../harness/guest.ts";
@@ -33,6 +34,14 @@ const MOST_WORDS = 32 * 1024;
 /** Runs that were asked for and not made until then are left out. */
 const RUNS_MS = 60_000;
 const TIMEOUT_MS = 150_000;
+/** What one call may take: it is run thrice, or for RUNS_MS and a last time. */
+const CALL_MS = 10_000;
+/** There while the first runs of a subject are not over: a call that waits for ever leaves it. */
+const UNFINISHED = "/kmatrix/quality-unfinished";
+
+function timeoutOf({ subject }: QualityRequest, leastMs: number): number {
+  return subject.kind === "call" ? leastMs + 3 * CALL_MS : TIMEOUT_MS;
+}
 /**
  * Of each second the kernel keeps 50 ms for others from whoever is under SCHED_FIFO. A rest between
  * windows leaves them more, so that nothing is switched to within one.
@@ -118,10 +127,12 @@ function fillingTests(request: QualityRequest): RunnableTest[] {
     const subjects = subjectsOf(request, t);
     if (unique) enableUniqueOrSkip(t, device, QUALITY_BITMAP_WORDS);
     else device.enable(KCOV_TRACE_PC);
+    guest().call(SYS.mkdir, UNFINISHED, 0o755);
     const fillings = uninterrupted(() => subjects.map((subject) => fill(device, subject)));
+    guest().call(SYS.rmdir, UNFINISHED);
     device.disable();
     fillings.forEach((one, index) => attachFilling(t.attach.bind(t), index, one));
-  }, { timeoutMs: TIMEOUT_MS });
+  }, { timeoutMs: timeoutOf(request, 0) });
   return filling.list();
 }
 
@@ -201,6 +212,10 @@ function runsTests(request: QualityRequest): RunnableTest[] {
     setup: (t) => openMapped(t, RUNS_BUFFER_WORDS),
   });
   runs.test("traces", (t, device, { condition }) => {
+    if (guest().tryCall(SYS.rmdir, UNFINISHED) === 0) {
+      guest().call(SYS.mkdir, UNFINISHED, 0o755);
+      fail("not run again, for it did not come back the first time");
+    }
     // First, for the programs use the descriptor that is free when they are prepared.
     const counters = new Counters(t);
     const subjects = subjectsOf(request, t);
@@ -211,7 +226,7 @@ function runsTests(request: QualityRequest): RunnableTest[] {
     const found = fifo ? uninterrupted(all) : all();
     device.disable();
     found.forEach((one, index) => attachRuns(t.attach.bind(t), index, one));
-  }, { timeoutMs: TIMEOUT_MS });
+  }, { timeoutMs: timeoutOf(request, RUNS_MS) });
   return runs.list();
 }
 

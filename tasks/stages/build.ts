@@ -80,6 +80,7 @@ export async function build(
     {
       stamp: KERNEL_STAMP,
       content,
+      wanted: [config.image.file],
       argv: makeArgv(request, buildTargets(config)),
       cache,
       confine,
@@ -177,10 +178,10 @@ export async function isBuilt(
 const KERNEL_STAMP = "kmatrix-built.json";
 
 function kernelContent(
-  { key, source, image }: Pick<KernelConfig, "key" | "source" | "image">,
+  { key, source }: Pick<KernelConfig, "key" | "source">,
   dotConfig: string,
 ): string[] {
-  return [key, source.digest, dotConfig, image.file];
+  return [key, source.digest, dotConfig];
 }
 
 /** Builds one of our modules, out of tree, in a folder of the build folder. */

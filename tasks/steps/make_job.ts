@@ -28,6 +28,8 @@ export interface Job {
   readonly stamp: string;
   /** Everything that decides the content of the products. */
   readonly content: readonly string[];
+  /** Products that it has to have made; other ones may come on top. */
+  readonly wanted?: readonly string[];
   readonly argv: readonly string[];
   readonly cache: CompilerCache | null;
   readonly confine: Confinement;
@@ -61,7 +63,8 @@ export async function perform(
   const content = await sha256(job.content.join("\0"));
   const stamp = await lacksPart(log, host) ? null : await readStamp(stampFile, host);
   const changed = stamp === null ? [] : await changedProducts(buildDir, stamp, host);
-  if (stamp?.content === content && changed.length === 0) {
+  const hasAll = (job.wanted ?? []).every((name) => stamp?.products[name] !== undefined);
+  if (stamp?.content === content && changed.length === 0 && hasAll) {
     return { compiled: false, products: Object.keys(stamp.products) };
   }
   for (const name of changed) {

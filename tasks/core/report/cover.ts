@@ -29,12 +29,15 @@ export function parseSyscallTable(
   return numbers;
 }
 
-/** System calls that do not come back, or come back twice. */
-const NOT_TRACEABLE = ["exit", "exit_group", "execve", "execveat", "rt_sigreturn", "fork", "vfork"];
+/** System calls that do not come back to where they were called. */
+const NO_RETURN = ["exit", "exit_group", "execve", "execveat", "rt_sigreturn"];
+/** Those that come back in a second process as well, which would go on with the window. */
+const TWO_RETURNS = ["fork", "vfork", "clone", "clone3"];
 
 /**
  * A call as words: a name or number, then up to six arguments. An argument is an integer as in C
- * (`-1`, `0x10`, `0644`), `null`, `buf:BYTES` for zeroed memory, and anything else is a string.
+ * (`-1`, `0x10`, `0644`), `null`, `buf:BYTES` for zeroed memory, `u64:N,N` for memory that holds
+ * such 64-bit words, and anything else is a string.
  * @throws KmatrixError "usage"
  */
 export function parseCall(
@@ -43,8 +46,14 @@ export function parseCall(
 ): Extract<CoverRequest, { kind: "call" }> {
   const [name = "", ...args] = words;
   const bad = (text: string) => new KmatrixError("usage", "bad-call", text);
-  if (NOT_TRACEABLE.includes(name)) throw bad(`${name} does not return to where it was called`);
   const number = /^\d+$/.test(name) ? Number(name) : numbers.get(name);
+  const known = [...numbers].find(([, one]) => one === number)?.[0] ?? name;
+  if (NO_RETURN.includes(known)) throw bad(`${known} does not return to where it was called`);
+  if (TWO_RETURNS.includes(known)) {
+    throw bad(
+      `${known} returns twice, and the second process would run into the window of the first`,
+    );
+  }
   if (number === undefined) {
     throw bad(`"${name}" is no system call of this kernel${nearest(name, [...numbers.keys()])}`);
   }
@@ -57,28 +66,38 @@ const MAX_BUFFER_BYTES = 1 << 20;
 
 function parseArgument(word: string, bad: (text: string) => KmatrixError): CoverArgument {
   if (word === "null" || word === "NULL") return { kind: "integer", value: "0" };
-  const integer = /^(-?)(0x[0-9a-fA-F]+|0[0-7]+|0|[1-9]\d*)$/.exec(word);
-  if (integer) {
-    const magnitude = BigInt(integer[2]!.replace(/^0(?=[0-7])/, "0o"));
-    if (magnitude >= 1n << 64n) throw bad(`${word} has more than 64 bits`);
-    return { kind: "integer", value: `${integer[1] ? -magnitude : magnitude}` };
-  }
+  const integer = parseInteger(word, bad);
+  if (integer !== null) return { kind: "integer", value: `${integer}` };
   const buffer = /^buf:(\d+)$/.exec(word);
   if (buffer) {
     const bytes = Number(buffer[1]);
     if (bytes < 1 || bytes > MAX_BUFFER_BYTES) throw bad(`${word}: 1 to ${MAX_BUFFER_BYTES} bytes`);
     return { kind: "buffer", bytes };
   }
+  if (word.startsWith("u64:")) {
+    const values = word.slice("u64:".length).split(",").map((each) => parseInteger(each, bad));
+    if (values.includes(null)) throw bad(`${word}: integers behind u64:, with commas between them`);
+    return { kind: "words", values: values.map(String) };
+  }
   // deno-lint-ignore no-control-regex
   if (!/^[\x01-\x7f]*$/.test(word)) throw bad(`"${word}": only ASCII can be passed`);
   return { kind: "text", value: word };
+}
+
+/** An integer as in C; null for what is none. */
+function parseInteger(word: string, bad: (text: string) => KmatrixError): bigint | null {
+  const integer = /^(-?)(0x[0-9a-fA-F]+|0[0-7]+|0|[1-9]\d*)$/.exec(word);
+  if (!integer) return null;
+  const magnitude = BigInt(integer[2]!.replace(/^0(?=[0-7])/, "0o"));
+  if (magnitude >= 1n << 64n) throw bad(`${word} has more than 64 bits`);
+  return integer[1] ? -magnitude : magnitude;
 }
 
 /** "read(-1, 0, 0)" */
 export function callText(words: readonly string[]): string {
   const [name, ...args] = words;
   const shown = args.map((word) =>
-    /^(-?\d|null$|NULL$|buf:\d)/.test(word) ? word : JSON.stringify(word)
+    /^(-?\d|null$|NULL$|buf:\d|u64:)/.test(word) ? word : JSON.stringify(word)
   );
   return `${name}(${shown.join(", ")})`;
 }

@@ -22,12 +22,20 @@ const TABLE = `# <number> <abi> <name> <entry point>
 0	common	read			sys_read
 16	64	ioctl			sys_ioctl
 512	x32	rt_sigaction		compat_sys_rt_sigaction
+57	common	fork			sys_fork
 83	common	mkdir			sys_mkdir
+231	common	exit_group		sys_exit_group
 `;
 const NUMBERS = parseSyscallTable(TABLE, ARCHITECTURES.x86_64.systemCalls);
 
 Deno.test("parseSyscallTable() reads the names of 64-bit calls", () => {
-  assert.deepEqual([...NUMBERS], [["read", 0], ["ioctl", 16], ["mkdir", 83]]);
+  assert.deepEqual([...NUMBERS], [
+    ["read", 0],
+    ["ioctl", 16],
+    ["fork", 57],
+    ["mkdir", 83],
+    ["exit_group", 231],
+  ]);
 });
 
 Deno.test("parseCall() reads integers as C does, strings and buffers", () => {
@@ -44,6 +52,9 @@ Deno.test("parseCall() reads integers as C does, strings and buffers", () => {
     { kind: "integer", value: "-1" },
     { kind: "text", value: "a b" },
   ]);
+  assert.deepEqual(parseCall(["read", "u64:0,-1,0x10"], NUMBERS).args, [
+    { kind: "words", values: ["0", "-1", "16"] },
+  ]);
 });
 
 Deno.test("parseCall() says what is wrong with a call", () => {
@@ -54,6 +65,11 @@ Deno.test("parseCall() says what is wrong with a call", () => {
     [["read", "0x10000000000000000"], /more than 64 bits/],
     [["mkdir", "/ä"], /only ASCII/],
     [["exit_group", "0"], /does not return/],
+    [["231", "0"], /exit_group does not return/],
+    [["clone", "17"], /clone returns twice/],
+    [["57"], /fork returns twice/],
+    [["read", "u64:0,x"], /u64:0,x: integers behind u64:/],
+    [["read", "u64:"], /integers behind u64:/],
   ];
   for (const [words, message] of cases) {
     const isWanted = (error: unknown) =>

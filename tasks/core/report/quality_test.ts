@@ -11,6 +11,7 @@ import {
   shares,
   unstablePcs,
 } from "./quality.ts";
+import { qualityJson, qualityLines } from "./quality_text.ts";
 
 const [A, B, C, D, X, Y] = [0xa0n, 0xb0n, 0xc0n, 0xd0n, 0x10n, 0x20n] as const;
 
@@ -177,4 +178,12 @@ Deno.test("unstablePcs() names what is there under some conditions alone", () =>
   // Twice in one trace is one run all the same.
   assert.deepEqual([...unstable[0]!.runs], [["signal", { added: 3, missing: 0 }]]);
   assert.deepEqual([...unstable[1]!.runs], [["alone", { added: 0, missing: 1 }]]);
+});
+
+Deno.test("qualityLines() and qualityJson() have something to say of a boot that attached nothing", () => {
+  const none = { cell: "k/kcov", what: "kill(0, 9)", fillings: new Map(), comparisons: [] };
+  const options = { by: "function", top: 10, bufferWords: 2048 } as const;
+  const quality = { ...none, places: new Map(), starts: new Map() };
+  assert.deepEqual(qualityLines(quality, options), ["kill(0, 9) on k/kcov"]);
+  assert.deepEqual((qualityJson(quality, options) as { modes: unknown }).modes, {});
 });

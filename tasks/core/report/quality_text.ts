@@ -105,7 +105,8 @@ function fillingLines(quality: Quality, { by, top, bufferWords }: QualityOptions
 function programLines(quality: Quality, { by, bufferWords }: QualityOptions): string[] {
   const { fillings, places } = quality;
   const modes = [...fillings.keys()];
-  const first = fillings.get(modes[0]!)!;
+  // None where the boot ended before.
+  const first = fillings.get(modes[0]!) ?? [];
   if (first.length < 2) return [];
   const rows = first.map(({ subject, calls }, index) => [
     subject,
