@@ -34,6 +34,7 @@ Deno.test("overBudget() names what took longer than is due on its accelerator", 
     "tests (first to last test) 16.2 s, budget 12 s",
   ]);
   assert.deepEqual(overBudget({ start: 1001 }, "tcg", ["kasan"]), []);
+  assert.deepEqual(overBudget({ start: 1001 }, "tcg", [], 1.5), [], "a slower kernel");
   assert.deepEqual(overBudget({ kernel: 1600 }, "kvm", []).map(overBudgetText), [
     "kernel (first kernel line to init) 1.6 s, budget 1.2 s",
   ]);
