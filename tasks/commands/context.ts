@@ -21,7 +21,7 @@ import { cProgramTable } from "../core/judge/c_programs.ts";
 import { dedupTable } from "../core/report/dedup_table.ts";
 import { sourceLines } from "../core/source/source_identity.ts";
 import { failuresText, inspectTable, splatsText, summaryTable } from "../core/report/summary.ts";
-import type { ReportCopies } from "../stages/report.ts";
+import { PAGE, type ReportCopies } from "../stages/report.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import type { CalledAs } from "../cli/called_as.ts";
 import { PROJECT_MATRIX, type RunValues } from "../cli/options.ts";
@@ -189,12 +189,12 @@ export function failuresOf(run: RunReport): Failure[] {
 
 /**
  * The tables, then the failures: the command that repeats the last one is the last line.
- * @param results Where the report was written; null where that is not to be said.
+ * @param runDir Where the report was written; null where that is not to be said.
  */
 export function printRun(
   run: RunReport,
   { terminal }: Context,
-  results: string | null = null,
+  runDir: string | null = null,
 ): void {
   terminal.print(summaryTable(run, terminal.width, terminal.style));
   const inspected = inspectTable(run, terminal.style);
@@ -207,7 +207,7 @@ export function printRun(
   if (splats !== "") terminal.print(`\n${splats}`);
   const sources = run.sources.flatMap(sourceLines);
   if (sources.length > 0) terminal.print(`\njudged: ${sources.join("\n        ")}`);
-  if (results !== null) terminal.print(`\nresults: ${results}`);
+  if (runDir !== null) terminal.print(`\nresults: ${runDir}/junit.xml\npage:    ${runDir}/${PAGE}`);
   const failures = failuresText(run, terminal.style);
   if (failures !== "") terminal.print(`\n${failures}`);
 }

@@ -10,7 +10,7 @@ import type { Host } from "../host/host.ts";
 import { Pipeline } from "../run/pipeline.ts";
 import { ReportWriter } from "../run/report_writer.ts";
 import { comesTo, STAGE_TABLE, stageCommands } from "../core/model/stage_table.ts";
-import { report, type ReportFiles } from "../stages/report.ts";
+import { report, reportAll, type ReportFiles } from "../stages/report.ts";
 import {
   type Context,
   copiesOf,
@@ -148,10 +148,13 @@ export async function runPlan(
   const run = await pipeline.run();
   stopReading();
   await writer.settled();
-  const unwritten = await report(run, files, host).then(() => [], (error) => [failureFrom(error)]);
+  const unwritten = await reportAll(run, files, host).then(
+    () => [],
+    (error) => [failureFrom(error)],
+  );
   const quiet = options.quiet || unwritten.length > 0;
   const whole = { ...run, failures: [...run.failures, ...unwritten] };
-  printRun(whole, context, quiet ? null : `${runDir}/junit.xml`);
+  printRun(whole, context, quiet ? null : runDir);
   if (unwritten.length > 0) return failuresOf(whole);
   return failuresOf(run);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task report`: the files and the table of a run, again. */
 import type { Failure } from "../core/model/errors.ts";
-import { readRun, report } from "../stages/report.ts";
+import { readRun, reportAll } from "../stages/report.ts";
 import { type Context, copiesOf, failuresOf, printRun } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 import { JSON_COPY, JUNIT, RUN_FOLDER, type Values } from "../cli/options.ts";
@@ -11,7 +11,7 @@ const OPTIONS = { ...RUN_FOLDER, ...JUNIT, ...JSON_COPY };
 export const reportCommand = defineCommand({
   name: "report",
   group: "Reports",
-  help: "write the junit.xml of a run again and print its table (default: out/latest)",
+  help: "write junit.xml and report.html of a run again, print its table (default: out/latest)",
   example: "deno task report out/latest --junit /tmp/junit.xml",
   arguments: "[folder]",
   options: OPTIONS,
@@ -27,7 +27,7 @@ async function reportAgain(
   const { host, paths, absolute } = context;
   const runDir = dir === undefined ? `${paths.out}/latest` : absolute(dir);
   const run = await readRun(runDir, host);
-  await report(run, {
+  await reportAll(run, {
     runDir,
     ...copiesOf(options, context),
   }, host);

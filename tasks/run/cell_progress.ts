@@ -26,6 +26,8 @@ export interface BootAttempt extends Booted {
   readonly folder: string;
 }
 
+export type StageTimes = Required<Pick<StageResult, "durationMs" | "startedMs">>;
+
 /** What becomes of one cell while the run goes on. */
 export class CellProgress {
   readonly cell: Cell;
@@ -55,8 +57,8 @@ export class CellProgress {
   }
 
   /** Takes what a stage gave. */
-  pass<S extends Stage>(stage: S, value: StageValues[S], durationMs: number): void {
-    this.stages.push({ stage, outcome: { kind: "passed" }, durationMs, note: "" });
+  pass<S extends Stage>(stage: S, value: StageValues[S], times: StageTimes): void {
+    this.stages.push({ stage, outcome: { kind: "passed" }, ...times, note: "" });
     this.values[stage] = value;
   }
 
@@ -146,7 +148,7 @@ export class CellProgress {
     this.result = result;
     const index = this.stages.findIndex((stage) => stage.stage === "boot");
     const durationMs = this.attempts.reduce((sum, each) => sum + each.record.durationMs, 0);
-    this.stages[index] = { stage: "boot", outcome: merged.boot, durationMs, note: "" };
+    this.stages[index] = { ...this.stages[index]!, outcome: merged.boot, durationMs };
   }
 
   #facts(): CellFacts {

@@ -48,12 +48,17 @@ export class RunState {
     this.cells = plan.cells.map((cell) => new CellProgress(cell));
   }
 
+  /** Time since the run's start. */
+  get elapsedMs(): number {
+    return this.#host.now() - this.#startedAt;
+  }
+
   /** @param accel What guests run on; null before the first boot. */
   report(accel: Accel | null): RunReport {
     return {
       format: RUN_FORMAT,
       startedAt: new Date(this.#startedAt).toISOString(),
-      durationMs: this.#host.now() - this.#startedAt,
+      durationMs: this.elapsedMs,
       accel,
       cells: this.cells.map((cell) => this.reportOf(cell)),
       interrupted: this.#options.interruptedBy(),

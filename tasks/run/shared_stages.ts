@@ -17,7 +17,7 @@ import { sourceLines } from "../core/source/source_identity.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { identifySource } from "../steps/source_identity.ts";
 import { handOver, keepBaseReport, keepBuildFiles } from "./cell_handover.ts";
-import type { CellProgress } from "./cell_progress.ts";
+import type { CellProgress, StageTimes } from "./cell_progress.ts";
 import type { RunStage, StageValues } from "./cell_stages.ts";
 import type { JobBook } from "./job_book.ts";
 import type { RunOptions, RunState } from "./run_state.ts";
@@ -94,16 +94,17 @@ export class SharedStages {
       state.block(cells, stage);
       throw new Stopped();
     }
-    const startedAt = host.now();
+    const startedMs = state.elapsedMs;
+    const times = () => ({ startedMs, durationMs: state.elapsedMs - startedMs });
     const remainingMs = isLong(stage) ? Math.round(schedule.remainingMs) : null;
     try {
       const ids = cells.map(({ cell }) => cell.id);
       const value = await toldStage({ stage, cells: ids, remainingMs, key }, host, body);
-      const durationMs = host.now() - startedAt;
-      for (const cell of cells) cell.pass(stage, value, durationMs);
+      const passed = times();
+      for (const cell of cells) cell.pass(stage, value, passed);
       return value;
     } catch (error) {
-      await this.#failed(stage, cells, error, host.now() - startedAt);
+      await this.#failed(stage, cells, error, times());
       throw new Stopped();
     }
   }
@@ -112,7 +113,7 @@ export class SharedStages {
     stage: Stage,
     cells: readonly CellProgress[],
     error: unknown,
-    durationMs: number,
+    times: StageTimes,
   ): Promise<void> {
     const { state, host } = this.#run;
     const failure = state.failureOf(error);
@@ -123,7 +124,7 @@ export class SharedStages {
       : mayLack && lacksOf(failure) !== null
       ? { kind: "left-out", failure } as const
       : { kind: "failed", failure } as const;
-    for (const cell of cells) cell.stages.push({ stage, outcome, durationMs, note: "" });
+    for (const cell of cells) cell.stages.push({ stage, outcome, ...times, note: "" });
     state.block(cells, stage);
     if (outcome.kind === "left-out") {
       host.log("warn", `${kernel.id} is left out: ${failure.message}`);

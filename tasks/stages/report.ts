@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
-/** Writes what is known of a run, whole or broken off: run.json and junit.xml, each in one step. */
+/**
+ * Writes what is known of a run, whole or broken off: run.json, junit.xml and report.html, each in one
+ * step.
+ */
 import type { Host } from "../host/host.ts";
 import type { RunReport } from "../core/model/model.ts";
 import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { junitXml } from "../core/report/junit.ts";
 import { parseRunReport, runJson } from "../core/report/run_report.ts";
+import { reportPage } from "../steps/report_page.ts";
 
 /** Copies of a report that the user asked for (--junit, --json), absolute. */
 export interface ReportCopies {
@@ -16,7 +20,23 @@ export interface ReportFiles extends ReportCopies {
   readonly runDir: string;
 }
 
-/** @throws KmatrixError "infra" (report-unwritten, disk-full) */
+/** The page of a run, in its folder. */
+export const PAGE = "report.html";
+
+/**
+ * All files of a run that has ended: {@linkcode report} and the page, which reads the logs in the
+ * run's folder.
+ * @throws KmatrixError "infra" (report-unwritten, disk-full)
+ */
+export async function reportAll(run: RunReport, files: ReportFiles, host: Host): Promise<void> {
+  await report(run, files, host);
+  await write(`${files.runDir}/${PAGE}`, await reportPage(run, files.runDir, host), host);
+}
+
+/**
+ * The files that follow a run while it goes on.
+ * @throws KmatrixError "infra" (report-unwritten, disk-full)
+ */
 export async function report(run: RunReport, files: ReportFiles, host: Host): Promise<void> {
   const xml = junitXml(run);
   const json = runJson(run);

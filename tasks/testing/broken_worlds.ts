@@ -38,7 +38,7 @@ export async function assertNobodyLeft(
 
 /**
  * The process table is as it was: nothing that the project has started is left. junit.xml is valid
- * and lists every cell with every stage, whether it ran or not.
+ * and lists every cell with every stage, whether it ran or not; report.html has every cell.
  */
 export async function assertSound(
   project: FakeProject,
@@ -48,7 +48,9 @@ export async function assertSound(
   const xml = await project.read("junit.xml");
   await assertValidJunit(xml);
   const suites = junitCases(xml);
+  const html = await project.read("report.html");
   for (const cell of cells) {
+    assert.ok(html.includes(`<th scope="row">${cell}</th>`), `${cell} in report.html`);
     const listed = (suites[cell] ?? []).filter(({ name }) => name.startsWith("stage "));
     assert.deepEqual(listed.map(({ name }) => name.slice("stage ".length)), [...STAGES], cell);
   }

@@ -14,6 +14,8 @@ export interface LogLine {
   readonly caller: string;
   /** The kernel's time as it stands in the log, or "". */
   readonly time: string;
+  /** Of the line of the file that it is of, or begins in; from 1. */
+  readonly number: number;
 }
 
 const INNER = String.raw`\[ {0,12}\d{1,10}\.\d{6}\](?:\[ {0,8}[CT]\d{1,10}\])? `;
@@ -51,12 +53,14 @@ function* parts({ text, ...whose }: RawLine): Generator<RawLine> {
   }
 }
 
-/** Lines without carriage returns and terminal codes, but for empty ones. */
-function* plainLines(console: Text): Generator<string> {
+/** Lines without carriage returns and terminal codes, but for empty ones, with their numbers. */
+function* plainLines(console: Text): Generator<readonly [line: string, number: number]> {
+  let number = 0;
   for (const piece of pieces(console)) {
     for (const line of piece.replaceAll("\r", "").replace(TERMINAL_CODES, "").split("\n")) {
+      number++;
       // They say nothing, and there may be millions of them.
-      if (line !== "") yield line;
+      if (line !== "") yield [line, number];
     }
   }
 }
@@ -69,7 +73,7 @@ const LEADING = /^[ \t>|]{0,40}/;
  */
 function quoteOf(console: Text): string {
   let quote: string | null = null;
-  for (const line of plainLines(console)) {
+  for (const [line] of plainLines(console)) {
     const leading: string = LEADING.exec(line)![0];
     if (leading.length === line.length) continue;
     quote ??= leading;
@@ -82,11 +86,11 @@ function quoteOf(console: Text): string {
 /** Shorter prefixes say too little of the lines behind them. */
 const WIDE_PREFIX = 8;
 
-function* rawLines(console: Text, quote: string): Generator<RawLine> {
+function* rawLines(console: Text, quote: string): Generator<RawLine & { number: number }> {
   /** Of the last line of the kernel: the width of its prefix in blanks, and whose it was. */
   let margin = "";
   let before: RawLine | null = null;
-  for (const quoted of plainLines(console)) {
+  for (const [quoted, number] of plainLines(console)) {
     const line = quoted.slice(quote.length);
     const whole = prefixed(line);
     if (whole.writer === "kernel") {
@@ -95,10 +99,10 @@ function* rawLines(console: Text, quote: string): Generator<RawLine> {
       before = whole;
     } else if (before && margin !== "" && whole.writer === "bare" && line.startsWith(margin)) {
       // dmesg puts blanks in front of the other lines of a record, as many as the prefix is wide.
-      yield { ...before, text: line.slice(margin.length) };
+      yield { ...before, text: line.slice(margin.length), number };
       continue;
     } else before = null;
-    yield* parts(whole);
+    for (const part of parts(whole)) yield { ...part, number };
   }
 }
 
@@ -161,7 +165,7 @@ export function* kernelLog(console: Text): Generator<LogLine> {
   const bare = new Bare(hasStamps(console, quote));
   for (const line of rawLines(console, quote)) {
     bare.follow(line);
-    const { text, writer, caller, time } = line;
+    const { text, writer, caller, time, number } = line;
     const kernel = writer === "kernel" ||
       (writer === "bare" && (bare.whose === "kernel" || EARLY.test(text)));
     yield {
@@ -170,6 +174,7 @@ export function* kernelLog(console: Text): Generator<LogLine> {
       doubtful: !kernel && writer === "bare" && bare.whose === "open",
       caller,
       time,
+      number,
     };
   }
 }

@@ -21,6 +21,8 @@ export interface Report {
   readonly root: boolean;
   fatal: boolean;
   readonly lines: string[];
+  /** Of each of the lines, its number in the file; none where it is no line of it. */
+  readonly numbers: number[];
   /** Only titles and what explains them so far; a report; a report that has ended. */
   stage: "title" | "body" | "ended";
   /** A mark ended it: the rest of its stack may follow. */
@@ -111,6 +113,11 @@ function isGeneral({ id }: Complaint, title: string): boolean {
     (id === "oops" && /^Oops(?!.*\[#)/.test(title));
 }
 
+interface Kept {
+  readonly text: string;
+  readonly number: number;
+}
+
 function depth(report: Report | null): number {
   return report === null ? 0 : 1 + depth(report.outer);
 }
@@ -120,7 +127,7 @@ export class ReportReader {
   readonly #found: Report[] = [];
   readonly #marks: RunMarks;
   readonly #open = new Map<string, Report>();
-  readonly #cut = new Map<string, string[]>();
+  readonly #cut = new Map<string, Kept[]>();
   /** The last of its kind. */
   #stall: Report | null = null;
   /** The last that makes other CPUs print. */
@@ -140,7 +147,7 @@ export class ReportReader {
     if (line.kernel && this.#marks.follow(text)) return this.#mark(line.caller);
     const last = this.#open.get(line.caller);
     if (CUT_HERE.test(text) || (RULE.test(text) && !(last && isGoing(last)))) {
-      this.#cut.set(line.caller, [text]);
+      this.#cut.set(line.caller, [{ ...line, text }]);
       return;
     }
     const found = complaintIn(text);
@@ -148,7 +155,7 @@ export class ReportReader {
     const words = this.#cut.get(line.caller);
     if (!words) return this.#body({ ...line, text });
     // A WARN()'s own words, between the cut mark and its title.
-    words.push(text);
+    words.push({ ...line, text });
     if (words.length > WARNING_WORDS) this.#cut.delete(line.caller);
   }
 
@@ -184,13 +191,13 @@ export class ReportReader {
       whole.idle = 0;
       whole.inlined = INLINED.test(text);
       this.#isReplayed(line, title);
-      this.#keep(whole, [...cut, text]);
+      this.#keep(whole, [...cut, line]);
       this.#cut.delete(caller);
       this.#open.set(caller, whole);
       return true;
     }
     const general = complaint.plain || (line.doubtful && isGeneral(complaint, title));
-    const sure = !general || CUT_HERE.test(cut[0] ?? "");
+    const sure = !general || CUT_HERE.test(cut[0]?.text ?? "");
     // In the middle of a report such words are a part of it.
     if (!sure && isUntraced(last)) return false;
     this.#cut.delete(caller);
@@ -223,7 +230,7 @@ export class ReportReader {
     line: LogLine,
     complaint: Complaint,
     title: string,
-    cut: readonly string[],
+    cut: readonly Kept[],
     sure: boolean,
   ): Report | null {
     const { during } = this.#marks;
@@ -236,7 +243,7 @@ export class ReportReader {
       !((before?.fatal && before.during === during) || around || this.#causeOf(title));
     const report: Report = {
       ...{ id: complaint.id, title, during, root, fatal, sure, doubtful: line.doubtful },
-      ...{ lines: [], stage: "title", marked: false, headed: false, framed: false },
+      ...{ lines: [], numbers: [], stage: "title", marked: false, headed: false, framed: false },
       ...{ traced: false, idle: 0, inlined: INLINED.test(line.text) },
       outer: around && !fatal && depth(around) < DEPTH ? around : null,
       cause: around && !root && !around.fatal ? around : null,
@@ -244,10 +251,10 @@ export class ReportReader {
     if (this.#isReplayed(line, title)) {
       // Two consoles, line by line, or the whole log once more.
       if (open && isGoing(open) && open.title === title) return open;
-      this.#keep(report, [...cut, line.text]);
+      this.#keep(report, [...cut, line]);
       return report;
     }
-    this.#keep(report, [...cut, line.text]);
+    this.#keep(report, [...cut, line]);
     if (this.#found.length === REPORTS_READ && !fatal) this.#found.push(tooMany(report));
     else this.#found.push(report);
     if (report.id === "rcu-stall") this.#stall = report;
@@ -271,7 +278,8 @@ export class ReportReader {
   }
 
   /** A line that is no title. */
-  #body({ text, caller, doubtful }: LogLine): void {
+  #body(line: LogLine): void {
+    const { text, caller, doubtful } = line;
     let last = this.#open.get(caller);
     if (isAskedFor(text)) return void this.#open.delete(caller);
     const asking = this.#asking;
@@ -284,10 +292,10 @@ export class ReportReader {
     if (doubtful && !last.doubtful && !part) return;
     if (!isGoing(last)) {
       last.idle++;
-      if (last.marked && isFrameLine(text)) this.#keep(last, [text]);
+      if (last.marked && isFrameLine(text)) this.#keep(last, [line]);
       return;
     }
-    this.#keep(last, [text]);
+    this.#keep(last, [line]);
     if (part) this.#part(last, text);
     else if (++last.idle > patience(last)) return this.#ended(caller, last);
     if (END.test(text) || RULE.test(text)) this.#ended(caller, last);
@@ -318,16 +326,20 @@ export class ReportReader {
   #close(report: Report): void {
     if (isGoing(report) && report.idle > 0 && report.lines.length < LINES_KEPT) {
       report.lines.length = Math.max(1, report.lines.length - report.idle);
+      report.numbers.length = report.lines.length;
     }
     report.stage = "ended";
     report.idle = 0;
   }
 
-  #keep(report: Report, more: readonly string[]): void {
+  #keep(report: Report, more: readonly Kept[]): void {
     const room = this.#kept < ALL_KEPT ? LINES_KEPT : LINES_SHOWN;
     if (report.lines.length < room) {
-      report.lines.push(...more);
-      for (const { length } of more) this.#kept += length;
+      for (const { text, number } of more) {
+        report.lines.push(text);
+        report.numbers.push(number);
+        this.#kept += text.length;
+      }
     }
     if (report.cause) this.#keep(report.cause, more);
   }
@@ -336,5 +348,5 @@ export class ReportReader {
 function tooMany(last: Report): Report {
   const title =
     `more than ${REPORTS_READ} complaints: the rest of the console is not read for more`;
-  return { ...last, id: TOO_MANY, title, lines: [title], root: true, sure: true };
+  return { ...last, id: TOO_MANY, title, lines: [title], numbers: [], root: true, sure: true };
 }

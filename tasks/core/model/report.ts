@@ -25,6 +25,8 @@ export interface StageResult {
   readonly stage: Stage;
   readonly outcome: StageOutcome;
   readonly durationMs: number;
+  /** When it began, from the run's start; missing where it did not, and in older run.json. */
+  readonly startedMs?: number;
   readonly note: string;
 }
 

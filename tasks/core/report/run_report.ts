@@ -154,6 +154,7 @@ const cellReport: Shape<CellReport> = objectOf<CellReport>()({
     stage,
     outcome: stageOutcome,
     durationMs: ms,
+    startedMs: v.exactOptional(ms),
     note: v.string(),
   })),
   tests: v.array(testResult),

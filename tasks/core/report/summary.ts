@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A run as text for people: a table, then each failure with its evidence. */
-import type { CellFacts, CellReport, Feature, RunReport } from "../model/model.ts";
+import type { CellReport, RunReport } from "../model/model.ts";
 import type { Failure } from "../model/errors.ts";
 import { blameOf } from "../model/failure_kinds.ts";
 import { groupSplats, timesText } from "../console/splat_report.ts";
@@ -8,6 +8,7 @@ import { attemptsText } from "../judge/flakes.ts";
 import { plainLine } from "../text/plain_text.ts";
 import { counted } from "../text/counted.ts";
 import { padColumns, tableLines } from "../text/columns.ts";
+import { instrumentation } from "./instrumentation.ts";
 
 export interface SummaryStyle {
   good(text: string): string;
@@ -116,62 +117,22 @@ const INSPECT_HEAD = [
   "growth",
 ];
 
-/**
- * What the inspect stage found, a line for each instrumented cell; "" where there is none. Growth is
- * that of .text over the cell that differs only by unique mode, of the same kernel where there is
- * one.
- */
+/** What the inspect stage found, a line for each instrumented cell; "" where there is none. */
 export function inspectTable(report: RunReport, style: SummaryStyle): string {
-  const cells = report.cells.flatMap(({ cell, facts: { config, inspection } }): Inspected[] =>
-    config && inspection ? [{ cell, config, inspection }] : []
-  ).filter((one) => hasFeature(one, "kcov"));
+  const cells = instrumentation(report);
   if (cells.length === 0) return "";
-  const rows = cells.map((one) => {
-    const { guardBytes, textBytes } = one.inspection;
-    const calls = (pattern: RegExp) =>
-      Object.entries(one.inspection.calls).filter(([name]) => pattern.test(name))
-        .reduce((sum, [, count]) => sum + count, 0);
-    const pc = calls(/^__sanitizer_cov_trace_pc/);
-    const classic = classicOf(one, cells);
-    const base = classic?.inspection.textBytes ?? NaN;
-    return [
-      one.cell,
-      `${pc}`,
-      `${calls(/^__sanitizer_cov_trace_(const_)?(cmp|switch)/)}`,
-      `${guardBytes ?? "-"}`,
-      guardBytes === null ? "-" : guardBytes === 4 * pc ? "yes" : "NO",
-      `${textBytes}`,
-      classic ? `${(100 * (textBytes / base - 1)).toFixed(1)} % over ${classic.cell}` : "-",
-    ];
-  });
+  const rows = cells.map(({ cell, pcCalls, cmpCalls, guardBytes, textBytes, growth }) => [
+    cell,
+    `${pcCalls}`,
+    `${cmpCalls}`,
+    `${guardBytes ?? "-"}`,
+    guardBytes === null ? "-" : guardBytes === 4 * pcCalls ? "yes" : "NO",
+    `${textBytes}`,
+    growth ? `${(100 * growth.share).toFixed(1)} % over ${growth.over}` : "-",
+  ]);
   const right = [...INSPECT_HEAD.keys()].slice(1, -1);
   return tableLines([INSPECT_HEAD, ...rows], { right })
     .map((line, index) => index === 0 ? style.dim(line) : line).join("\n");
-}
-
-/** A cell whose kernel has passed inspection. */
-interface Inspected {
-  readonly cell: CellReport["cell"];
-  readonly config: NonNullable<CellFacts["config"]>;
-  readonly inspection: NonNullable<CellFacts["inspection"]>;
-}
-
-function hasFeature({ config }: Inspected, feature: Feature): boolean {
-  return config.features.includes(feature);
-}
-
-/** The cell without unique mode whose config has the same fragments but one. */
-function classicOf(cell: Inspected, cells: readonly Inspected[]): Inspected | undefined {
-  const unique = (one: Inspected) => hasFeature(one, "unique");
-  if (!unique(cell)) return undefined;
-  const { fragments: mine, base: onBase } = cell.config;
-  const fitting = cells.filter((one) => {
-    const { fragments, base } = one.config;
-    return base === onBase && !unique(one) && fragments.length === mine.length - 1 &&
-      fragments.every((name) => mine.includes(name));
-  });
-  const kernel = cell.cell.split("/")[0];
-  return fitting.find((one) => one.cell.startsWith(`${kernel}/`)) ?? fitting[0];
 }
 
 /** "4 cells: 3 passed, 1 skipped as declared, 0 failed, 0 unfinished in 312.4s (tcg)". */

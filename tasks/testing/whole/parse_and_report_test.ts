@@ -9,8 +9,11 @@ cases("parse and report", "built", [
     async (project) => {
       assert.equal((await project.run(...KCOV)).code, 0);
       const run = `${project.out}/latest`;
+      const page = () => Deno.readTextFile(`${run}/report.html`);
+      const written = await page();
       const report = await project.run("report", run);
       assert.equal(report.code, 0);
+      assert.equal(await page(), written, "the page is the same");
       assert.match(report.out, /^pass {2}fake\/kcov +1 +0 +3 /m);
 
       const copy = `${project.dir}/copy`;

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/** Small parts of several views. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { PageFailure, PageSplat } from "../core/page/page_model.ts";
+import { usePage } from "./page_state.tsx";
+import { cellHash } from "./view_state.ts";
+import { BLAME_WORDS } from "./words.ts";
+
+/** Puts a text on the clipboard; false where the browser does not let the page. */
+async function copy(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // A page that did not come by https, or from disk in some browsers.
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}
+
+const SAID_MS = 2000;
+
+/** A button that copies a command. */
+export function CopyButton({ command, label, text }: {
+  command: string;
+  /** What is copied, for those who do not see where the button stands. */
+  label: string;
+  /** What stands on it. */
+  text: string;
+}) {
+  const [said, say] = useState("");
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const onClick = async () => {
+    say(await copy(command) ? "copied" : "not copied: select it by hand");
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => say(""), SAID_MS) as unknown as number;
+  };
+  return (
+    <>
+      <button type="button" onClick={onClick} aria-label={`copy ${label}`} title={command}>
+        {said === "" ? text : said}
+      </button>
+      <span class="quiet" role="status">{said}</span>
+    </>
+  );
+}
+
+/** A command with its button. */
+export function CommandLine({ command, label }: { command: string; label: string }) {
+  return (
+    <div class="command">
+      <code>{command}</code>
+      <CopyButton command={command} label={label} text="copy" />
+    </div>
+  );
+}
+
+/** Places of a stack, innermost first, with their source lines where they are known. */
+export function Frames({ frames }: { frames: PageSplat["frames"] }) {
+  return (
+    <ol class="frames">
+      {frames.slice(0, FRAMES_SHOWN).map(({ place, source }, index) => (
+        <li key={index}>
+          <code>{place}</code>
+          {source.length > 0 && <span class="source">{source.join(" ← ")}</span>}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+const FRAMES_SHOWN = 6;
+
+export function CellLink({ id }: { id: string }) {
+  const { state } = usePage();
+  return <a href={cellHash(state, id)}>{id}</a>;
+}
+
+/** Whose fault it is, and its id. */
+export function BlameLine({ failure }: { failure: PageFailure }) {
+  return (
+    <span class="blame">
+      <code class="id">{failure.id}</code> {BLAME_WORDS[failure.blame]}
+    </span>
+  );
+}
+
+/** File and line as a compiler or a stack names them. */
+const PLACE = /((?:[\w.+-]+\/)*[\w+.-]+\.(?:[chSs]|rs|ts|js|yaml|config)(?::\d+){1,2})/g;
+
+/** A text with its places in sources marked. */
+export function Evidence({ text }: { text: string }) {
+  return (
+    <pre class="evidence">{text.split(PLACE).map((part, index) =>
+      index % 2 === 1 ? <b key={index}>{part}</b> : part
+    )}</pre>
+  );
+}
+
+/** A bar among others; the number beside it says the same. */
+export function Share({ parts, label }: {
+  parts: readonly { readonly share: number; readonly kind: string }[];
+  label?: string;
+}) {
+  let at = 0;
+  return (
+    <svg class="share" height="14" width="100%" aria-hidden="true">
+      {label && <title>{label}</title>}
+      {parts.map(({ share, kind }, index) => {
+        const x = at;
+        at += share;
+        return (
+          <rect
+            key={index}
+            class={`bar ${kind}`}
+            x={`${(x * 100).toFixed(3)}%`}
+            width={`${(Math.max(share, 0.001) * 100).toFixed(3)}%`}
+            height="14"
+          />
+        );
+      })}
+    </svg>
+  );
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+/** Makes report.html of a run: reads the logs in its folder and puts them beside the report. */
+import { basename } from "node:path/posix";
+import type { Host } from "../host/host.ts";
+import type { CellReport, RunReport } from "../core/model/model.ts";
+import { failureFrom } from "../core/model/errors.ts";
+import { cellFolder, RECORDINGS } from "../core/model/paths.ts";
+import { type CellFiles, pageModel } from "../core/page/build_model.ts";
+import { consolePlaces, excerptOf } from "../core/page/log_excerpt.ts";
+import { packLines } from "../core/page/packed.ts";
+import { type PageBundle, pageHtml } from "../core/page/page_html.ts";
+import type { PageLog } from "../core/page/page_model.ts";
+
+/** What is kept of one log, and of all logs of a run, before it is packed. */
+const LOG_BYTES = 4 << 20;
+const ALL_LOGS_BYTES = 32 << 20;
+/** Boots of a cell whose consoles are shown: the first that did not pass. */
+const BOOTS_SHOWN = 3;
+const BUILD_LOG = "build.log";
+const QEMU_LOG = "qemu.log";
+
+/** A log that a page wants. */
+interface Wanted {
+  readonly cell: string;
+  readonly name: string;
+  /** Below the run's folder. */
+  readonly path: string;
+  /** Whether it is told that it is not there. */
+  readonly due: boolean;
+}
+
+/** @param runDir Where the logs lie; what is not there is said in the page, and no error. */
+export async function reportPage(run: RunReport, runDir: string, host: Host): Promise<string> {
+  const wanted = run.cells.flatMap(logsOf);
+  const bound = Math.min(LOG_BYTES, Math.floor(ALL_LOGS_BYTES / Math.max(1, wanted.length)));
+  const packed = new Map<string, string>();
+  const files = new Map<string, CellFiles>();
+  for (const { cell } of run.cells) {
+    const logs: PageLog[] = [];
+    for (const one of wanted.filter((each) => each.cell === cell)) {
+      const log = await readLog(one, runDir, bound, packed, host);
+      if (log) logs.push(log);
+    }
+    files.set(cell, { logs, files: await filesOf(cellFolder(cell), runDir, host) });
+  }
+  const name = basename(await host.fs.realPath(runDir) ?? runDir);
+  return await pageHtml(pageModel(run, name, files), packed, await bundle());
+}
+
+async function bundle(): Promise<PageBundle> {
+  const read = await import("../page/bundle.json", { with: { type: "json" } });
+  return read.default;
+}
+
+function logsOf({ cell, stages, attempts }: CellReport): Wanted[] {
+  const folder = cellFolder(cell);
+  const ran = (name: string) =>
+    stages.find(({ stage, outcome }) =>
+      stage === name && outcome.kind !== "blocked" && outcome.kind !== "pending"
+    )?.outcome;
+  const boot = ran("boot");
+  const red = attempts?.filter(({ verdict }) => verdict !== "passed") ?? [];
+  const shown = red.length > 0 ? red.slice(0, BOOTS_SHOWN) : attempts?.slice(-1) ?? [];
+  const folders = shown.length > 0 ? shown.map((one) => one.folder) : [folder];
+  const log = (name: string, path: string, due: boolean) => ({ cell, name, path, due });
+  return [
+    ...(boot
+      ? folders.map((one) => log(RECORDINGS.console, `${one}/${RECORDINGS.console}`, true))
+      : []),
+    ...(boot?.kind === "failed" ? [log(QEMU_LOG, `${folder}/${QEMU_LOG}`, false)] : []),
+    ...(ran("build")?.kind === "failed" ? [log(BUILD_LOG, `${folder}/${BUILD_LOG}`, false)] : []),
+  ];
+}
+
+/** null for one that need not be there and is not, or is empty. */
+async function readLog(
+  { name, path, due }: Wanted,
+  runDir: string,
+  bound: number,
+  packed: Map<string, string>,
+  host: Host,
+): Promise<PageLog | null> {
+  const empty = { name, path, bytes: 0, lines: 0, kept: [], splats: [], tests: {}, element: null };
+  const kind = await host.fs.kind(`${runDir}/${path}`);
+  if (kind !== "file") {
+    if (!due) return null;
+    const why = kind === null ? "it is not there" : `it is a ${kind}, not a file`;
+    return { ...empty, missing: `${path} cannot be shown: ${why}` };
+  }
+  let file;
+  try {
+    file = await host.fs.openParts(`${runDir}/${path}`);
+  } catch (error) {
+    return { ...empty, missing: `${path} cannot be shown: ${failureFrom(error).message}` };
+  }
+  try {
+    if (file.size === 0 && !due) return null;
+    const places = name === RECORDINGS.console
+      ? consolePlaces(file, null)
+      : { splats: [], tests: {} };
+    const around = places.splats.flatMap(({ lines }) => lines[0]?.[0] ?? []);
+    const { text, ...excerpt } = excerptOf(file, file.size, bound, around);
+    const element = `log-${packed.size}`;
+    packed.set(element, await packLines(text));
+    return { name, path, ...excerpt, ...places, missing: null, element };
+  } finally {
+    file.close();
+  }
+}
+
+async function filesOf(folder: string, runDir: string, host: Host): Promise<string[]> {
+  const files: string[] = [];
+  for (const name of await host.fs.list(`${runDir}/${folder}`)) {
+    const path = `${folder}/${name}`;
+    if (await host.fs.kind(`${runDir}/${path}`) === "file") files.push(path);
+  }
+  return files;
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { unpackLines } from "../core/page/packed.ts";
+import type { PageModel } from "../core/page/page_model.ts";
+import { FakeHost, withTempDir } from "../testing/fake_host.ts";
+import { layDown, type PageRun, recordedRun } from "../testing/page_runs.ts";
+import { reportPage } from "./report_page.ts";
+
+const CELLS = {
+  "linux-6.12/kcov": "crash-null-deref",
+  "linux-6.12/kcov-cmp": "tests-fail",
+  "linux-6.12/nokcov": "green",
+};
+
+function modelIn(html: string): PageModel {
+  const json = /<script type="application\/json" id="model">([^<]*)<\/script>/.exec(html)![1]!;
+  return JSON.parse(json);
+}
+
+/** Lines of a log of the page. */
+async function linesIn(html: string, { element }: PageModel["cells"][0]["logs"][0]) {
+  return await unpackLines(new RegExp(`id="${element}">([^<]*)<`).exec(html)![1]!);
+}
+
+async function withRun(body: (run: PageRun, dir: string) => Promise<void>): Promise<void> {
+  const run = await recordedRun(CELLS);
+  await withTempDir(async (dir) => {
+    await layDown(run, dir);
+    await body(run, dir);
+  });
+}
+
+const page = ({ run }: PageRun, dir: string) => reportPage(run, dir, new FakeHost());
+
+Deno.test("reportPage() is the same file of the same run, each time", () =>
+  withRun(async (run, dir) => {
+    assert.equal(await page(run, dir), await page(run, dir));
+  }));
+
+Deno.test("reportPage() leads from a failed cell to the line of the console that says why", () =>
+  withRun(async (run, dir) => {
+    const html = await page(run, dir);
+    const [crashed, failed, passed] = modelIn(html).cells;
+    assert.deepEqual([crashed!.word, failed!.word, passed!.word], ["failed", "failed", "passed"]);
+    const { place, message } = crashed!.failures[0]!;
+    assert.match(message, /NULL pointer dereference/);
+    const lines = await linesIn(html, crashed!.logs[place!.log]!);
+    const file = new TextDecoder().decode(run.consoles.get(crashed!.id)).split(/\r?\n/);
+    const [first] = place!.lines[0]!;
+    assert.match(lines[first - 1]!, /BUG: kernel NULL pointer dereference/);
+    assert.equal(lines[first - 1], file[first - 1]);
+    const test = failed!.failures[0]!;
+    const [from] = test.place!.lines[0]!;
+    const said = (await linesIn(html, failed!.logs[0]!))[from - 1]!;
+    assert.ok(said.endsWith(`kmatrix: RUN ${test.tests[0]}`), said);
+  }));
+
+Deno.test("reportPage() says which log is missing, empty or no file, and shows the rest", () =>
+  withRun(async (run, dir) => {
+    const [gone, folder, empty] = Object.keys(CELLS);
+    await Deno.remove(`${dir}/${gone}/console.log`);
+    await Deno.remove(`${dir}/${folder}/console.log`);
+    await Deno.mkdir(`${dir}/${folder}/console.log`);
+    await Deno.truncate(`${dir}/${empty}/console.log`);
+    const logs = modelIn(await page(run, dir)).cells.flatMap((cell) => cell.logs);
+    assert.deepEqual(logs.map(({ missing }) => missing), [
+      `${gone}/console.log cannot be shown: it is not there`,
+      `${folder}/console.log cannot be shown: it is a folder, not a file`,
+      null,
+    ]);
+    assert.deepEqual(logs[2]!.kept, []);
+    await Deno.remove(dir, { recursive: true });
+    await Deno.mkdir(dir);
+    assert.equal(modelIn(await page(run, dir)).cells.length, 3, "nothing but run.json");
+  }));
+
+Deno.test("reportPage() keeps bytes that are no UTF-8, markup and control codes as harmless lines", () =>
+  withRun(async (run, dir) => {
+    const cell = Object.keys(CELLS)[2]!;
+    const hostile = "</script><script>alert(1)</script>\x1b]0;title\x07\0\u2028\n<!--\n";
+    const bytes = [...new TextEncoder().encode(hostile), 0xff, 0xfe, 0x0a];
+    await Deno.writeFile(`${dir}/${cell}/console.log`, new Uint8Array(bytes));
+    const html = await page(run, dir);
+    const { logs } = modelIn(html).cells[2]!;
+    assert.deepEqual(await linesIn(html, logs[0]!), [
+      "</script><script>alert(1)</script>\u2028",
+      "<!--",
+      "\ufffd\ufffd",
+    ]);
+    assert.ok(!html.includes("alert(1)"));
+  }));
+
+Deno.test("reportPage() of big consoles is a small file, and says what is left out", () =>
+  withRun(async (run, dir) => {
+    const cell = Object.keys(CELLS)[0]!;
+    const noise = Array.from(
+      { length: 120_000 },
+      (_, n) => `[    0.${`${n}`.padStart(6, "0")}] noise of a chatty driver, number ${n * 7919}\n`,
+    ).join("");
+    const console = new TextDecoder().decode(run.consoles.get(cell));
+    await Deno.writeTextFile(`${dir}/${cell}/console.log`, noise + console + noise);
+    const html = await page(run, dir);
+    const { logs: [log], failures: [failure] } = modelIn(html).cells[0]!;
+    assert.ok(log!.bytes > 12e6 && html.length < 3e6, `${log!.bytes} bytes are ${html.length}`);
+    assert.ok(log!.kept.length > 1, "some of it is left out");
+    const [first] = failure!.place!.lines[0]!;
+    assert.ok(log!.kept.some(([from, to]) => from < first && first < to));
+  }));

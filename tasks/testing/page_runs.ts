@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/** Run folders for tests of the page: recorded boots as the cells of one run, with their logs. */
+import { judgeOneBoot } from "../core/judge/verdict.ts";
+import { judgeBoot } from "../core/judge/boot_result.ts";
+import type { CellId, CellReport, RunReport, StageResult } from "../core/model/model.ts";
+import { bootFacts, NO_FACTS, testFacts } from "../core/report/cell_facts.ts";
+import { runJson } from "../core/report/run_report.ts";
+import { readSituations } from "./recordings.ts";
+import { sampleRun } from "./samples.ts";
+
+/** Made of stages before the boot, each a second after the other. */
+function stagesBefore(row: number): StageResult[] {
+  const names = ["fetch", "patch", "configure", "build", "inspect", "pack"] as const;
+  return names.map((stage, index) => ({
+    stage,
+    outcome: { kind: "passed" },
+    durationMs: stage === "build" ? 9000 + 1000 * row : 300,
+    startedMs: 20_000 * row + 400 * index + (index > 3 ? 9000 + 1000 * row : 0),
+    note: "",
+  }));
+}
+
+/** A run of recorded boots. */
+export interface PageRun {
+  readonly run: RunReport;
+  /** Of each cell, by its id. */
+  readonly consoles: ReadonlyMap<string, Uint8Array>;
+}
+
+/** @param cells Names of situations of tasks/testing/recordings/, by the ids of their cells. */
+export async function recordedRun(cells: Readonly<Record<string, string>>): Promise<PageRun> {
+  const situations = await readSituations();
+  const consoles = new Map<string, Uint8Array>();
+  const reports = Object.entries(cells).map(([id, name], row): CellReport => {
+    const { recording, record } = situations.find((one) => one.name === name)!;
+    consoles.set(id, recording.console);
+    const result = judgeBoot({ ...recording, record });
+    const { stages, tests, verdict } = judgeOneBoot({ kind: "pass" }, result, record.durationMs);
+    const startedMs = 20_000 * row + 12_000 + 1000 * row;
+    return {
+      cell: id as CellId,
+      stages: [...stagesBefore(row), ...stages.map((one) => ({ ...one, startedMs }))],
+      tests,
+      verdict,
+      splats: result.splats,
+      facts: {
+        ...NO_FACTS,
+        ...testFacts(tests),
+        promises: result.promises,
+        boot: bootFacts(record, result.guest.release),
+      },
+      consoleTail: "",
+      repeat: `npx --yes deno task repro ${id}`,
+    };
+  });
+  return { run: sampleRun(reports), consoles };
+}
+
+/** Lays the run down as a run leaves it. */
+export async function layDown({ run, consoles }: PageRun, dir: string): Promise<void> {
+  for (const [id, console] of consoles) {
+    await Deno.mkdir(`${dir}/${id}`, { recursive: true });
+    await Deno.writeFile(`${dir}/${id}/console.log`, console);
+  }
+  await Deno.writeTextFile(`${dir}/run.json`, runJson(run));
+}
