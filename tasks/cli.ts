@@ -5,7 +5,7 @@ import type { Command, Invocation } from "./commands/command.ts";
 import { flagsOf } from "./commands/command.ts";
 import { COMMANDS } from "./commands/mod.ts";
 import { type CalledAs, DENO_TASK } from "./cli/called_as.ts";
-import { HEADINGS, type Options, type OptionSpec } from "./cli/options.ts";
+import { FORMER_NAMES, HEADINGS, type Options, type OptionSpec } from "./cli/options.ts";
 
 const EXIT_HELP = `
 Exit codes: 0 as declared · 1 bug in kmatrix · 2 bad input · 3 test failed or kernel died ·
@@ -105,6 +105,7 @@ export function whoHasOption(args: readonly string[]): string | null {
     Object.values(one.options).some((option) => flagsOf(option).includes(word));
   for (const word of words.filter((one) => one.startsWith("-"))) {
     if (command && has(command, word)) continue;
+    if (Object.hasOwn(FORMER_NAMES, word)) return `${word} is called ${FORMER_NAMES[word]} now`;
     const owners = COMMANDS.filter((one) => has(one, word)).map(({ name }) => name);
     if (owners.length === 0) continue;
     return command === undefined

@@ -206,9 +206,12 @@ export const BOOT = group("Boot", {
   ),
 });
 
-export const FILTER = group("Tests", {
-  filter: list(
-    "--filter <glob>",
+/** Options that have had another name, by that name. */
+export const FORMER_NAMES: Readonly<Record<string, string>> = { "--filter": "--test" };
+
+export const TEST = group("Tests", {
+  test: list(
+    "--test <glob>",
     "run only tests whose id <fixture>.<variant>.<test> matches; may be given again",
   ),
 });
@@ -267,7 +270,6 @@ export const WATCHING = group("Output", {
 
 /** Of the commands that call kernels good or bad. */
 export const JUDGING = group("Search", {
-  test: list("--test <glob>", "judge by matching tests alone; may be given again"),
   confidence: withDefault(
     "--confidence <p>",
     "call a kernel good when this sure of it",
@@ -289,7 +291,7 @@ export type RunValues = Partial<
     & typeof KERNEL
     & typeof MAKING
     & typeof BOOT
-    & typeof FILTER
+    & typeof TEST
     & typeof ATTEMPTS
     & typeof FAIL_FAST
     & typeof REQUIRE_ALL

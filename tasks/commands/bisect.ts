@@ -18,13 +18,13 @@ import { checkTests, type Context, makeRunDir, matrixFile, settingsOf } from "./
 import { defineCommand, type Words } from "./command.ts";
 import {
   BOOT,
-  FILTER,
   group,
   JUDGING,
   MAKING,
   MATRIX,
   required,
   RUN_FOLDER,
+  TEST,
   type Values,
   WATCHING,
 } from "../cli/options.ts";
@@ -36,7 +36,7 @@ const OPTIONS = {
     bad: required("--bad <commit>", "a commit of --tree with the failure"),
   }),
   ...JUDGING,
-  ...{ ...MATRIX, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER, ...WATCHING },
+  ...{ ...MATRIX, ...MAKING, ...BOOT, ...TEST, ...RUN_FOLDER, ...WATCHING },
 };
 
 export const bisect = defineCommand({
@@ -60,7 +60,7 @@ async function searchCommits(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { paths, host, absolute } = context;
-  await checkTests([...options.test, ...options.filter]);
+  await checkTests(options.test);
   const tree = absolute(options.tree).replace(/\/+$/, "");
   const matrix = await loadMatrix(matrixFile(options, context), paths, host);
   const [whole, cell] = await cellOfTree(cellName, tree, matrix, context);
@@ -78,7 +78,7 @@ async function searchCommits(
     const runDir = await makeRunDir(paths, host);
     const runner = new OneCell(plan, paths, host);
     const session = new BisectSession(runner, {
-      filter: [...options.test, ...options.filter],
+      filter: options.test,
       confidence: options.confidence,
       maxBoots: options.maxBoots,
       dir: runDir,

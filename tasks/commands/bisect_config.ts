@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `deno task bisect-config`: the fewest requested options with which a cell still fails. */
+import { counted } from "../core/text/counted.ts";
 import type { Cell, Feature, KernelConfig, SourceTree } from "../core/model/model.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
@@ -17,7 +18,6 @@ import { checkTests, type Context, makeRunDir, planOf } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 import {
   BOOT,
-  FILTER,
   flag,
   group,
   JUDGING,
@@ -25,6 +25,7 @@ import {
   MAKING,
   MATRIX,
   RUN_FOLDER,
+  TEST,
   type Values,
   WATCHING,
 } from "../cli/options.ts";
@@ -34,7 +35,7 @@ const OPTIONS = {
   ...group("Search", {
     all: flag("--all", "try without the lines of configs/guest.config and base.config too"),
   }),
-  ...{ ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER, ...WATCHING },
+  ...{ ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...TEST, ...RUN_FOLDER, ...WATCHING },
 };
 
 export const bisectConfig = defineCommand({
@@ -62,7 +63,7 @@ async function searchOptions(
   if (cell === undefined || plan.cells.length > 1) {
     throw new KmatrixError("usage", "bad-usage", `bisect-config takes one cell, not ${name}`);
   }
-  await checkTests([...options.test, ...options.filter]);
+  await checkTests(options.test);
   const { lines } = await requestOf(cell, plan.kconfigAdd, paths, host);
   const tried = lines.filter(({ file }) => options.all || !COMMON_FRAGMENTS.includes(file));
   if (tried.length === 0) {
@@ -77,7 +78,7 @@ async function searchOptions(
     const source = await runner.source(cell);
     const runDir = await makeRunDir(paths, host);
     const session = new BisectSession(runner, {
-      filter: [...options.test, ...options.filter],
+      filter: options.test,
       confidence: options.confidence,
       maxBoots: options.maxBoots,
       dir: runDir,
@@ -215,7 +216,7 @@ class ConfigSearch {
     this.#steps.push({ ...step, options: textOf(subset) });
     const word = { good: "passes", bad: "fails", skip: "unresolved" }[step.verdict.kind];
     const of = `with ${subset.length} of ${this.#tried.length} options`;
-    const boots = step.boots === 0 ? "" : step.boots === 1 ? " (1 boot)" : ` (${step.boots} boots)`;
+    const boots = step.boots === 0 ? "" : ` (${counted(step.boots, "boot")})`;
     host.log("info", `${word} ${of}: ${step.verdict.why.split("\n")[0]}${boots}`);
     const json = `${JSON.stringify({ steps: this.#steps }, null, 2)}\n`;
     await host.fs.writeText(`${this.#runDir}/bisect-config.json`, json);

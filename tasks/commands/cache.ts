@@ -186,7 +186,7 @@ async function prune(options: CacheValues, context: Context): Promise<void> {
   }
   bytes += await pruneShared(limitMs, options, context);
   const verb = options.dryRun ? "would be freed" : "freed";
-  terminal.print(`${count} builds, ${mib(bytes).trim()} ${verb}`);
+  terminal.print(`${counted(count, "build")}, ${mib(bytes).trim()} ${verb}`);
 }
 
 /**

@@ -62,7 +62,7 @@ export async function planOf(
   context: Context,
 ): Promise<Plan> {
   const { paths, host, absolute } = context;
-  await checkTests(options.filter ?? []);
+  await checkTests(options.test ?? []);
   const matrix = await askedMatrix(options, context);
   const globs = options.config === undefined
     ? names
@@ -121,7 +121,7 @@ export function settingsOf(options: RunValues): Settings {
     install: options.install ?? usual.install,
     kconfigAdd: options.kconfigAdd ?? usual.kconfigAdd,
     timeoutSeconds: options.timeout ?? usual.timeoutSeconds,
-    testFilter: options.filter ?? usual.testFilter,
+    testFilter: options.test ?? usual.testFilter,
     attempts: attemptsOf(options),
     allowFlaky: options.allowFlaky ?? false,
     bundle: options.bundle ?? false,
@@ -212,6 +212,11 @@ export function printRun(
   if (failures !== "") terminal.print(`\n${failures}`);
 }
 
+/** The options for these tests alone; none where nothing narrows them down. */
+export function withTests(options: RunValues, tests: readonly string[]): RunValues {
+  return tests.length === 0 ? options : { ...options, test: tests };
+}
+
 /**
  * The command line that does one cell again with what decides its result.
  * @param more Words of the command's own.
@@ -223,13 +228,13 @@ export function repeatCommand(
   { calledAs }: Pick<Context, "calledAs">,
   more: readonly string[] = [],
 ): string {
-  const { kconfigAdd = [], filter = [], matrix = PROJECT_MATRIX } = options;
+  const { kconfigAdd = [], test = [], matrix = PROJECT_MATRIX } = options;
   const { accel = "auto", kvm = true, sandbox = "auto", timeout } = options;
   const flags = [
+    ...test.flatMap((value) => ["--test", value]),
     ...more,
     ...(options.config === undefined ? [] : ["--config", options.config]),
     ...kconfigAdd.flatMap((value) => ["--kconfig-add", value]),
-    ...filter.flatMap((value) => ["--filter", value]),
     ...(["tree", "series", "kernel", "range"] as const).flatMap((name) =>
       options[name] === undefined ? [] : [`--${name}`, options[name]]
     ),

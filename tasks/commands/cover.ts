@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `deno task cover`: what a system call or the selftests cover, as functions and lines. */
+import { counted } from "../core/text/counted.ts";
 import type { Cell, CoverRequest, Plan } from "../core/model/model.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
@@ -195,8 +196,8 @@ function reportLines(
       const head = call.length === 0
         ? `${what} on ${cell}: `
         : `${what}${result === undefined ? "" : ` = ${result}`} on ${cell}, mode ${mode}: ` +
-          `${entries.length} entries, `;
-      lines.push(`${head}${onceEach(entries).length} PCs`);
+          `${counted(entries.length, "entry", "entries")}, `;
+      lines.push(`${head}${counted(onceEach(entries).length, "PC")}`);
     }
     if (call.length === 0 && modes.get("pc")?.length === 0) {
       lines.push("(these tests read their buffers in a way of their own, or not at all)");

@@ -8,6 +8,7 @@ import { keyedVariables, makeVariables } from "../core/model/environment.ts";
 import { quoteWord } from "../core/text/shell.ts";
 import type { Host } from "../host/host.ts";
 import { Pipeline } from "../run/pipeline.ts";
+import type { RunOptions } from "../run/run_state.ts";
 import { ReportWriter } from "../run/report_writer.ts";
 import { comesTo, STAGE_TABLE, stageCommands } from "../core/model/stage_table.ts";
 import { report, reportAll, type ReportFiles } from "../stages/report.ts";
@@ -19,6 +20,7 @@ import {
   planOf,
   printRun,
   repeatCommand,
+  withTests,
 } from "./context.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { checkWorkHere } from "./tree_here.ts";
@@ -28,7 +30,6 @@ import {
   BUNDLE,
   DRY_RUN,
   FAIL_FAST,
-  FILTER,
   INSTALL,
   JSON_COPY,
   JUNIT,
@@ -41,6 +42,7 @@ import {
   type RunValues,
   SANDBOX,
   SHARD,
+  TEST,
   WATCHING,
 } from "../cli/options.ts";
 
@@ -61,7 +63,7 @@ export const matrix = defineCommand({
   help: "build, boot and judge every cell, or those that match the globs",
   example: "deno task matrix 'linux-6.12/kcov*'",
   arguments: "[cells...]",
-  options: { ...CELLS, ...MAKING, ...BOOT, ...FILTER, ...ATTEMPTS, ...BUNDLE, ...OF_RUN },
+  options: { ...CELLS, ...MAKING, ...BOOT, ...TEST, ...ATTEMPTS, ...BUNDLE, ...OF_RUN },
   writes: () => "cache and runs",
   perform(globs, options, context) {
     checkWorkHere(globs, options, context);
@@ -72,7 +74,7 @@ export const matrix = defineCommand({
 const BEFORE_MAKE = { ...CELLS, ...SANDBOX, ...INSTALL, ...OF_RUN };
 const WITH_MAKE = { ...CELLS, ...MAKING, ...OF_RUN };
 /** Without a verdict on tests there is nothing to boot again, or to bundle. */
-const WITH_BOOT = { ...CELLS, ...MAKING, ...BOOT, ...FILTER, ...OF_RUN };
+const WITH_BOOT = { ...CELLS, ...MAKING, ...BOOT, ...TEST, ...OF_RUN };
 
 /** `parse` is no such command: it judges what was recorded. */
 export const stages: readonly Command[] = stageCommands().map(([stage, example]) =>
@@ -99,21 +101,22 @@ async function run(
   context: Context,
 ): Promise<readonly Failure[]> {
   const plan = await planOf(globs, options, context);
-  const repeat = (cell: string) =>
-    repeatCommand(until === "parse" ? "repro" : until, cell, options, context);
+  const command = until === "parse" ? "repro" : until;
+  const repeat = (cell: string, tests: readonly string[]) =>
+    repeatCommand(command, cell, withTests(options, tests), context);
   return await runPlan(plan, until, options, repeat, context);
 }
 
 /**
  * Runs a plan in a run folder of its own and prints what came of it; with --list or --dry-run, what
  * it would do.
- * @param repeat The command that does one cell of it again.
+ * @param repeat The command that does one cell of it again, or these tests of it.
  */
 export async function runPlan(
   plan: Plan,
   until: Stage,
   options: RunValues,
-  repeat: (cell: string) => string,
+  repeat: RunOptions["repeat"],
   context: Context,
 ): Promise<readonly Failure[]> {
   const { host, paths, terminal } = context;
@@ -137,7 +140,7 @@ export async function runPlan(
     {
       until,
       runDir,
-      repeat: (cell) => `${variablesOf(host)}${repeat(cell)}`,
+      repeat: (cell, tests) => `${variablesOf(host)}${repeat(cell, tests)}`,
       interruptedBy: context.interruptedBy,
     },
     paths,

@@ -14,13 +14,13 @@ import { buildStatus } from "./build_status.ts";
 import { type Context, planOf } from "./context.ts";
 import { defineCommand } from "./command.ts";
 import {
-  FILTER,
   flag,
   group,
   KCONFIG,
   KERNEL,
   MATRIX,
   SHARD,
+  TEST,
   type Values,
   WATCHING,
 } from "../cli/options.ts";
@@ -30,7 +30,7 @@ const OPTIONS = {
     status: flag("--status", "say what is built already, and why the rest is not"),
   }),
   // Which tests run changes no line; a misspelt one is said.
-  ...{ ...MATRIX, ...SHARD, ...KERNEL, ...KCONFIG, ...FILTER, ...WATCHING },
+  ...{ ...MATRIX, ...SHARD, ...KERNEL, ...KCONFIG, ...TEST, ...WATCHING },
 };
 
 export const plan = defineCommand({

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `deno task quality`: what fills the buffer, and which PCs come and go. */
+import { counted } from "../core/text/counted.ts";
 import {
   type Condition,
   CONDITIONS,
@@ -164,7 +165,9 @@ async function bootAndRead(
     : ` = ${resultText(one.result)}`;
   const found: Quality = {
     cell: cell.id,
-    what: isCall ? `${callText(call)}${returned}` : `${fillings.get("pc")?.length ?? 0} programs`,
+    what: isCall
+      ? `${callText(call)}${returned}`
+      : counted(fillings.get("pc")?.length ?? 0, "program"),
     ...{ fillings, comparisons, places },
     starts: new Map([...starts].flatMap(([at, frames]) => {
       const outer = frames.at(-1);

@@ -15,7 +15,7 @@ import {
 import { limitsFor } from "../core/model/limits.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { sourceLines } from "../core/source/source_identity.ts";
-import { cellFailuresText } from "../core/report/summary.ts";
+import { failureText } from "../core/report/summary.ts";
 import { judgeOneBoot } from "../core/judge/verdict.ts";
 import { cellFolder } from "../core/model/paths.ts";
 import { boot, type BootInput } from "../stages/boot.ts";
@@ -102,7 +102,7 @@ async function bootBundle(
   terminal.print(`recorded  ${word(manifest.verdict)} (${manifest.accel})`);
   terminal.print(`now       ${word(verdict)} (${accel})`);
   const failures = verdict.kind === "failed" ? verdict.failures : [];
-  for (const text of cellFailuresText(failures, terminal.style)) terminal.print(text);
+  for (const one of failures) terminal.print(failureText(one, terminal.style));
   if (!options.quiet) terminal.print(`\nresults: ${dir}`);
   if (differences.length === 0) {
     terminal.print(terminal.style.good("the same verdict"));

@@ -3,7 +3,7 @@
 import type { Plan } from "../core/model/model.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { changedMachine, changeFlags } from "../core/boot/boot_change.ts";
-import { checkTests, type Context, planOf, repeatCommand } from "./context.ts";
+import { checkTests, type Context, planOf, repeatCommand, withTests } from "./context.ts";
 import { runPlan } from "./matrix.ts";
 import { attendCommand } from "./session.ts";
 import { defineCommand, givenFlags, type Words } from "./command.ts";
@@ -12,7 +12,6 @@ import {
   BOOT,
   BUNDLE,
   DRY_RUN,
-  FILTER,
   flag,
   group,
   JSON_COPY,
@@ -26,6 +25,7 @@ import {
   positive,
   read,
   RUN_FOLDER,
+  TEST,
   text,
   type Values,
   WATCHING,
@@ -42,7 +42,6 @@ const OF_REPORTS = {
 };
 const OPTIONS = {
   ...group("This boot", {
-    test: list("--test <glob>", "run only tests whose id matches; replaces --filter"),
     shell: flag("--shell", "open a JavaScript shell in the guest"),
     gdb: portIfAny(
       "--gdb [port]",
@@ -53,7 +52,7 @@ const OPTIONS = {
     memory: read("--memory <MiB>", "boot with this much memory", positive),
     qemuArg: list("--qemu-arg <word>", "pass one more argument to QEMU (--qemu-arg=-d)"),
   }),
-  ...{ ...OF_REPORTS, ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER },
+  ...{ ...OF_REPORTS, ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...TEST, ...RUN_FOLDER },
   ...WATCHING,
 };
 export type ReproValues = Values<typeof OPTIONS>;
@@ -80,8 +79,9 @@ async function bootAgain(
     checkAttended(options);
     return await attendCommand(plan, command, options, context);
   }
-  const own = [...options.test.flatMap((glob) => ["--test", glob]), ...changeFlags(options)];
-  const repeat = (id: string) => repeatCommand("repro", id, options, context, own);
+  const own = changeFlags(options);
+  const repeat = (id: string, tests: readonly string[]) =>
+    repeatCommand("repro", id, withTests(options, tests), context, own);
   return await runPlan(plan, "parse", options, repeat, context);
 }
 
@@ -104,19 +104,16 @@ async function reproPlan(cell: string, options: ReproValues, context: Context): 
     const names = plan.cells.map((one) => one.id).join(", ");
     throw new KmatrixError("usage", "bad-usage", `repro takes one cell; "${cell}" names ${names}`);
   }
-  await checkTests([...options.test, ...options.filter]);
   const { untilFail, keepGoing, retries, repeat } = options;
   if ([untilFail, keepGoing, retries ?? repeat].filter(Boolean).length > 1) {
     const text = "take one of --repeat, --retries, --until-fail and --keep-going";
     throw new KmatrixError("usage", "bad-usage", text);
   }
-  const filter = options.test.length > 0 ? options.test : plan.settings.testFilter;
   return {
     ...plan,
     cells: plan.cells.map((one) => ({ ...one, machine: changedMachine(one.machine, options) })),
     settings: {
       ...plan.settings,
-      testFilter: filter,
       attempts: untilFail
         ? { kind: "until-fail" }
         : keepGoing

@@ -29,17 +29,17 @@ import { type Context, makeRunDir, planOf } from "./context.ts";
 import { defineCommand } from "./command.ts";
 import {
   BOOT,
-  FILTER,
   KERNEL,
   MAKING,
   MATRIX,
   RUN_FOLDER,
+  TEST,
   type Values,
   WATCHING,
 } from "../cli/options.ts";
 
 const OPTIONS = {
-  ...{ ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...FILTER, ...RUN_FOLDER, ...WATCHING },
+  ...{ ...MATRIX, ...KERNEL, ...MAKING, ...BOOT, ...TEST, ...RUN_FOLDER, ...WATCHING },
 };
 
 export const series = defineCommand({

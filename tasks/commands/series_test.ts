@@ -21,7 +21,7 @@ const BEHAVIOURS: readonly FakeBehaviour[] = [
 /** Each patch gives kernel/kcov.c the next of these images. */
 const IMAGES = ["good0", "good1", "flaky2", "bad3", "good4"];
 
-const TESTS = ["--filter", HUNTED, "--filter", FLAKY];
+const TESTS = ["--test", HUNTED, "--test", FLAKY];
 
 let project: FakeProject;
 Deno.test.beforeAll(async () => {

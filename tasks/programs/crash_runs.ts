@@ -122,7 +122,7 @@ async function run(
   dir: string,
 ): Promise<CellReport> {
   const json = `${dir}/run.json`;
-  const filters = [BEFORE, ...crash, AFTER].flatMap((id) => ["--filter", id]);
+  const filters = [BEFORE, ...crash, AFTER].flatMap((id) => ["--test", id]);
   const matrix = `${ROOT}/selftests/crash/matrix.yaml`;
   const args = ["matrix", cell, "--matrix", matrix, ...filters, "--output-dir", folder];
   const ran = await kmatrix([...args, "--json", json]);

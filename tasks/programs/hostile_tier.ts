@@ -213,7 +213,7 @@ Deno.test("real: a guest that prints without end", () =>
     const file = `${root}/selftests/kcov/tests/kcov.ts`;
     await Deno.writeTextFile(file, (await Deno.readTextFile(file)) + FLOOD);
     const run = new RealRun(`${dir}/out`, root);
-    const { code, out } = await run.run(["matrix", CELL, "--filter", "*.floods"]);
+    const { code, out } = await run.run(["matrix", CELL, "--test", "*.floods"]);
     assert.deepEqual([code, verdictOf(out)], [3, "console-cap"], out);
     const text = await Deno.readTextFile(`${run.out}/latest/${CELL}/console.log`);
     assert.match(text.slice(-100), /bytes of console left out\]\n$/);

@@ -9,6 +9,7 @@
  *     Rebuilds: everything              only where the whole kernel is compiled anew
  *     Why: what is wrong
  */
+import { counted } from "../core/text/counted.ts";
 import { type CellReport, type Stage, STAGES } from "../core/model/model.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { isFinding } from "../core/model/failure_kinds.ts";
@@ -184,6 +185,6 @@ export function mutantTable(rows: readonly MutantRow[]): string {
 export function mutantSummary(rows: readonly MutantRow[]): string {
   const caught = rows.filter((row) => row.verdict.kind === "caught");
   const byTests = caught.filter((row) => row.mutant.catcher.kind === "tests");
-  return `${rows.length} mutants, ${caught.length} caught as expected, ` +
+  return `${counted(rows.length, "mutant")}, ${caught.length} caught as expected, ` +
     `${byTests.length} of them by guest tests while all others stayed green`;
 }

@@ -4,6 +4,7 @@
  * command, blind to the sources, and prints who caught it. Then it boots the unchanged kernel again
  * and again: nobody may notice anything there.
  */
+import { counted } from "../core/text/counted.ts";
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { parseRunReport } from "../core/report/run_report.ts";
 import type { RunReport } from "../core/model/model.ts";
@@ -99,10 +100,14 @@ try {
 }
 if (rows.length > 0) print(`\n${mutantTable(rows)}\n${mutantSummary(rows)}`);
 if (rows.length < mutants.length) {
-  print(`${mutants.length - rows.length} mutants did not run`);
+  print(`${counted(mutants.length - rows.length, "mutant")} did not run`);
 }
 if (cleanBoots > 0 && !abort.signal.aborted) {
-  print(`${cleanBoots} boots of ${options.cleanCell} unchanged: ${falseAlarms} false alarms`);
+  print(
+    `${counted(cleanBoots, "boot")} of ${options.cleanCell} unchanged: ${
+      counted(falseAlarms, "false alarm")
+    }`,
+  );
 }
 const kinds = rows.map((row) => row.verdict.kind);
 if (kinds.includes("broken")) code ||= EXIT.infra;

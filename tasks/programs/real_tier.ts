@@ -192,7 +192,7 @@ Deno.test("PCs of one call are the same in five boots of a kernel that lies else
   const out = await runsOf("kaslr");
   const cell = "linux-6.12/kcov-kaslr";
   const ran = await kmatrix([
-    ...["matrix", cell, "--repeat", "5", "--filter", "kcov_kaslr.*"],
+    ...["matrix", cell, "--repeat", "5", "--test", "kcov_kaslr.*"],
     ...["--output-dir", out],
   ]);
   assert.equal(ran.code, 0, ran.out);

@@ -3,6 +3,7 @@
  * Kernels that differ in one thing (a commit, a set of options), built and booted as often as it
  * takes to call each good or bad. Knows which images were judged already.
  */
+import { counted } from "../core/text/counted.ts";
 import type { Host } from "../host/host.ts";
 import { type Failure, failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { isOfMaking } from "../core/model/failure_kinds.ts";
@@ -119,7 +120,7 @@ export class BisectSession {
     const { boots } = this.#bad;
     const target = chooseTarget(boots, []);
     if (!target) {
-      const text = `${bad.name} shows no failure in ${boots.length} boots`;
+      const text = `${bad.name} shows no failure in ${counted(boots.length, "boot")}`;
       throw ends("bad-is-good", text, warningHint(built, this.#runner));
     }
     // A build fails always.
@@ -204,7 +205,7 @@ export class BisectSession {
       const done = verdict ??
         (boots.length < this.#options.maxBoots + 2
           ? null
-          : { kind: "skip" as const, why: `nothing certain in ${boots.length} boots` });
+          : { kind: "skip" as const, why: `nothing certain in ${counted(boots.length, "boot")}` });
       if (done) return this.#record({ ...step, verdict: done, boots: boots.length });
       boots.push(await this.#boot(built, dir, boots.length));
     }

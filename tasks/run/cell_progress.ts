@@ -18,7 +18,22 @@ import { stagesUntil } from "../core/model/stage_table.ts";
 import { cellFacts } from "../core/report/cell_facts.ts";
 import { bootsAgain, mergeAttempts, testsLeft } from "../core/judge/flakes.ts";
 import type { AttemptPlan, SandboxUse } from "../core/model/model.ts";
+import { C_FIXTURE, C_TEST } from "../../selftests/contract/c_programs.ts";
 import { bootStage, judgeCell } from "../core/judge/verdict.ts";
+
+/** More tests than these are repeated by their cell. */
+const MOST_REPEATED = 3;
+
+/** The tests that have failed, where they are few and nothing else has. */
+function testsToRepeat(verdict: CellVerdict): readonly string[] {
+  if (verdict.kind !== "failed" && verdict.kind !== "flaky") return [];
+  const subjects = verdict.failures.map(({ subject }) => subject);
+  if (subjects.some((one) => one?.stage !== undefined || !one?.tests?.length)) return [];
+  const ids = subjects.flatMap((one) => one?.tests ?? [])
+    .map((id) => id.startsWith(`${C_FIXTURE}.`) ? C_TEST : id);
+  const tests = [...new Set(ids)];
+  return tests.length > MOST_REPEATED ? [] : tests;
+}
 
 /** One boot of a cell. */
 export interface BootAttempt extends Booted {
@@ -98,9 +113,14 @@ export class CellProgress {
       .map((stage) => ({ stage, outcome: { kind: "pending" }, durationMs: 0, note: "" }));
   }
 
-  /** @param repeat The command that does the cell again. */
-  report(until: Stage, repeat: string, settings: RunSettings): CellReport {
+  /** @param repeat The command that does the cell again, or some tests of it. */
+  report(
+    until: Stage,
+    repeat: (tests: readonly string[]) => string,
+    settings: RunSettings,
+  ): CellReport {
     const { tests, verdict } = judgeCell(this.cell.expect, this.stages, this.result);
+    const again = repeat(testsToRepeat(verdict));
     const done = this.stages.some((one) => one.stage === until && one.outcome.kind === "passed");
     return {
       cell: this.cell.id,
@@ -111,7 +131,7 @@ export class CellProgress {
       ...(this.values.inspect?.leftOut ? { leftOut: this.values.inspect.leftOut } : {}),
       consoleTail: this.consoleTail,
       // One boot may well pass.
-      repeat: verdict.kind === "flaky" ? `${repeat} --until-fail` : repeat,
+      repeat: verdict.kind === "flaky" ? `${again} --until-fail` : again,
       // A stage command has no tests to judge by: its last stage is its verdict.
       verdict: verdict.kind === "unfinished" && done
         ? { kind: "passed", note: `${until} done` }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The commands of a run, in its order, as lines for a shell; nothing is run or changed. */
+import { counted } from "../core/text/counted.ts";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { cellFolder, moduleFolder } from "../core/model/paths.ts";
@@ -68,7 +69,9 @@ export async function dryRun(
         else command("cp", step.path, `${buildDir}/.config`);
       }
       const count = renderFragment(options).split("\n").filter((line) => /CONFIG_/.test(line));
-      lines.push(`# ${count.length} options of ${config.fragments.join(" + ")} into .config`);
+      lines.push(
+        `# ${counted(count.length, "option")} of ${config.fragments.join(" + ")} into .config`,
+      );
       make("olddefconfig");
     }
     const asked = new Map(options.lines.map(({ option, value }) => [option, value]));

@@ -19,8 +19,8 @@ export interface RunOptions {
   readonly until: Stage;
   /** Folder of this run. */
   readonly runDir: string;
-  /** The command that does one cell of this run again. */
-  readonly repeat: (cell: string) => string;
+  /** The command that does one cell of this run again, or where there are any, these tests of it. */
+  readonly repeat: (cell: string, tests: readonly string[]) => string;
   /** Which signal has broken the run off, if any. */
   readonly interruptedBy: () => RunReport["interrupted"];
 }
@@ -70,7 +70,7 @@ export class RunState {
 
   reportOf(cell: CellProgress): CellReport {
     const { until, repeat } = this.#options;
-    return cell.report(until, repeat(cell.cell.id), this.#plan.settings);
+    return cell.report(until, (tests) => repeat(cell.cell.id, tests), this.#plan.settings);
   }
 
   /** Tells, once, that the verdict of a cell stands. */

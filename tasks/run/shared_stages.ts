@@ -3,6 +3,7 @@
  * A stage that several cells share runs once, and each of them gets what came of it: an outcome,
  * what reports tell of its value, and where it failed the end of its way.
  */
+import { counted } from "../core/text/counted.ts";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type { KernelBuild, KernelConfig, Plan, SourceArchive, Stage } from "../core/model/model.ts";
@@ -217,7 +218,9 @@ export class SharedStages {
       one.warnings = { listed: listed.length, used };
       if (unlisted.length === 0) return true;
       const lines = unlisted.map((warning) => warning.text);
-      const text = `${unlisted.length} warnings that the matrix does not list; first: ${lines[0]}`;
+      const text = `${counted(unlisted.length, "warning")} that the matrix does not list; first: ${
+        lines[0]
+      }`;
       const detail = lines.slice(0, 50).join("\n");
       one.fail("build", failure("build", "new-warning", text, detail), until);
       return false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Bring your own: a tree, a series or a range of commits as a kernel with an id of its own. */
+import { counted } from "../core/text/counted.ts";
 import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
@@ -252,7 +253,7 @@ async function folderPatches(
   }
   const mails = await Promise.all(files.map((file) => isMailbox(file, host)));
   if (mails.every(Boolean)) return await mailPatches(files, dir, partial, paths, host);
-  const count = `${files.length} patches in the order of their names`;
+  const count = `${counted(files.length, "patch", "patches")} in the order of their names`;
   host.log("notice", `--series ${dir}: it has no file "series": taking ${count}`);
   return files.map((file) => ({ file }));
 }

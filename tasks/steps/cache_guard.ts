@@ -3,6 +3,7 @@
  * What make cannot know: it goes by times alone, so an object that was changed by hand, or that a
  * killed make left half done, is newer than its source and would be linked as it is.
  */
+import { counted } from "../core/text/counted.ts";
 import type { Host } from "../host/host.ts";
 import type { SourceTree } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
@@ -37,8 +38,10 @@ export async function dropUnfinished(buildDir: string, host: Host): Promise<void
   if (targets.length === 0) return;
   host.log(
     "notice",
-    `${targets.length} files of ${buildDir} were changed or left unfinished since they were built, ` +
-      `such as ${targets[0]!.slice(buildDir.length + 1)}: making them again`,
+    `${
+      counted(targets.length, "file")
+    } of ${buildDir} changed or left unfinished since the build, ` +
+      `such as ${targets[0]!.slice(buildDir.length + 1)}: making that again`,
   );
 }
 

@@ -56,7 +56,7 @@ Deno.test("a selftest with a syntax error is a user's mistake, said with file an
     for (
       const args of [
         ["tests"],
-        ["plan", "--filter", "kcov.*"],
+        ["plan", "--test", "kcov.*"],
         ["boot", "linux-6.12/kcov"],
         ["repro", "linux-6.12/kcov"],
         ["cover", "linux-6.12/kcov", "--", "read", "-1"],

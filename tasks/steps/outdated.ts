@@ -4,6 +4,7 @@
  * file that was put in place with an old time, with its folder, or by turning a link, it knows
  * nothing, and of a header that hides another from the compiler it never heard.
  */
+import { counted } from "../core/text/counted.ts";
 import { basename, normalize } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { SourceTree } from "../core/model/model.ts";
@@ -38,7 +39,10 @@ export async function dropOutdated(
     const dropped = await dropMadeFrom(changes, buildDir, source.path, host);
     if (dropped !== null) {
       const text = "has changed in a way that make does not see: making";
-      host.log("notice", `${source.path}/${dropped.name} ${text} ${dropped.count} files again`);
+      host.log(
+        "notice",
+        `${source.path}/${dropped.name} ${text} ${counted(dropped.count, "file")} again`,
+      );
     }
   } else if (await host.fs.exists(`${buildDir}/${STARTED_FILE}`)) {
     // Without its records, kbuild makes everything again.

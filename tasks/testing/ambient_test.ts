@@ -40,7 +40,7 @@ async function observe(
   await Deno.writeTextFile(seen, "");
   project.environment = environment;
   await project.forgetBuilds();
-  const { code } = await project.run("matrix", "--filter", "kcov.*");
+  const { code } = await project.run("matrix", "--test", "kcov.*");
   const run = JSON.parse(await project.read("run.json"));
   const keys = run.cells.map((cell: { properties: Record<string, string> }) =>
     cell.properties["build.key"]

@@ -165,7 +165,7 @@ Deno.test("what boots of a kernel without the PVH note is its bzImage, from bund
   const kcov = "  kcov: { base: ./small.config, fragments: [kcov], requires: [trace-pc] }\n";
   await project.write("project/other.yaml", text.replace(/^ {2}kcov: .*\n/m, kcov));
   await setTest(project, "fake/kcov", BROKEN);
-  const args = ["matrix", "fake/kcov", "--filter", "kcov.*", "--bundle"];
+  const args = ["matrix", "fake/kcov", "--test", "kcov.*", "--bundle"];
   const ran = await project.run(...args, "--matrix", `${project.root}/other.yaml`);
   assert.equal(ran.code, 3, ran.out + ran.err);
   const record = await project.read("fake/kcov/boot.json");

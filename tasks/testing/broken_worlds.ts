@@ -6,7 +6,7 @@ import type { FakeProject } from "./fake_project.ts";
 import { assertValidJunit, junitCases } from "./junit.ts";
 
 /** All runs look at the same few tests, so that each recording is short. */
-export const MATRIX = ["matrix", "--filter", "kcov.*"];
+export const MATRIX = ["matrix", "--test", "kcov.*"];
 export const CELLS = ["fake/nokcov", "fake/kcov", "fake/kcov/smp4"];
 
 /** Waits until something is so; it is looked at 20 times a second. */

@@ -8,7 +8,7 @@ Deno.test("--events tells of a run what its report says", async () => {
   const project = await FakeProject.create();
   try {
     const file = `${project.dir}/events.ndjson`;
-    const args = ["matrix", "--filter", "kcov.*", "--events", file];
+    const args = ["matrix", "--test", "kcov.*", "--events", file];
     const { code, out } = await project.run(...args);
     assert.equal(code, 0, out);
     const lines = await readStream(await Deno.readTextFile(file));

@@ -49,7 +49,7 @@ Deno.test("--list, plan and a run choose the same cells", async () => {
     [["--tree", lacking, "lacking/*"], ["lacking/nokcov"]],
     // A refusal alone names no cell: the tree is asked.
     [["--tree", lacking, "!lacking/x"], ["lacking/nokcov"]],
-    [["--filter", "kcov.*", "fake/kcov"], ["fake/kcov"]],
+    [["--test", "kcov.*", "fake/kcov"], ["fake/kcov"]],
   ];
   for (const [args, cells] of choices) {
     const list = await project.run("matrix", ...args, ...matrix, "--list");
@@ -62,7 +62,7 @@ Deno.test("--list, plan and a run choose the same cells", async () => {
   assert.match(ran.out, /^1 cell: /m);
   assert.match(ran.err, /lacking\/kcov is left out: this kernel has no CONFIG_KCOV/);
   // What neither takes is refused alike.
-  for (const args of [["fake/x"], ["*/x"], ["--shard", "7/7"], ["--filter", "kvoc.*"]]) {
+  for (const args of [["fake/x"], ["*/x"], ["--shard", "7/7"], ["--test", "kvoc.*"]]) {
     const list = await project.run("matrix", ...args, "--list");
     const plan = await project.run("plan", ...args);
     assert.deepEqual([list.code, list.err], [plan.code, plan.err], args.join(" "));
@@ -179,7 +179,7 @@ Deno.test("a filter that matches no test is said before anything is built", asyn
     for (const [filter, message] of cases) {
       const { code, err } = await project.run(
         ...[command, "fake/kcov"],
-        ...filter.flatMap((glob) => ["--filter", glob]),
+        ...filter.flatMap((glob) => ["--test", glob]),
       );
       assert.equal(code, 4, `${command} ${filter}`);
       assert.match(err, message);
@@ -191,12 +191,12 @@ Deno.test("a filter that matches no test is said before anything is built", asyn
 
 Deno.test("a filter whose tests cannot pass in a cell is said before its build", async () => {
   await project.forgetBuilds();
-  const { code, out } = await project.run("matrix", "fake/kcov", "--filter", "kcov_unique.*");
+  const { code, out } = await project.run("matrix", "fake/kcov", "--test", "kcov_unique.*");
   assert.equal(code, 4, out);
   assert.match(out, /no test of kcov_unique\.\* can pass in fake\/kcov: it lacks unique/);
   assert.equal(await project.started("clang"), 0);
   // A cell that is to skip has said so.
-  assert.equal((await project.run("matrix", "fake/nokcov", "--filter", "kcov.*")).code, 0);
+  assert.equal((await project.run("matrix", "fake/nokcov", "--test", "kcov.*")).code, 0);
 });
 
 /** Every JSON file of the cache that the tool reads back. */
@@ -208,7 +208,7 @@ async function cacheFiles(): Promise<string[]> {
 }
 
 Deno.test("files of the cache that are damaged or of another shape are made anew, and no run fails", async () => {
-  const run = ["matrix", "fake/kcov", "--filter", "kcov.*"];
+  const run = ["matrix", "fake/kcov", "--test", "kcov.*"];
   assert.equal((await project.run(...run)).code, 0);
   const files = await cacheFiles();
   const names = new Set(files.map((file) => basename(file)));
@@ -280,7 +280,7 @@ Deno.test("a run of --tree has its source on record, and what it leaves shows th
     ),
   }));
   await project.setBoot("mine/kcov", { recording: failing, end: 33 });
-  const run = ["matrix", "mine/kcov", "--tree", tree, "--filter", "kcov.*", "--bundle", ...matrix];
+  const run = ["matrix", "mine/kcov", "--tree", tree, "--test", "kcov.*", "--bundle", ...matrix];
   const { code, out } = await project.run(...run);
   assert.equal(code, 3, out);
   const judged = /^judged: mine: commit [0-9a-f]{12} \(branch topic\)\n +mine: 2 changed files: /m;
@@ -336,7 +336,7 @@ Deno.test("entries of the matrix that nothing has a use for fail the run, once a
     /other\.yaml:14: no test of its cells matches "kcov_c\.\*": remove the glob \[unused-expectation/,
   );
   // A run of part of the tests, of other options or of another compiler says nothing of lists.
-  for (const args of [["--filter", "kcov.*"]]) {
+  for (const args of [["--test", "kcov.*"]]) {
     const { out } = await project.run("matrix", "fake/kcov", ...args, ...matrix);
     assert.doesNotMatch(out, /unused-expectation/, args.join(" "));
   }
@@ -365,7 +365,7 @@ Deno.test("what a guest and a build print reaches neither terminal nor JUnit as 
     ),
   }));
   await project.setBoot("fake/kcov", { recording, end: 33 });
-  const { out, err } = await project.run("matrix", "fake/kcov", "--filter", "kcov.*", "--verbose");
+  const { out, err } = await project.run("matrix", "fake/kcov", "--test", "kcov.*", "--verbose");
   const xml = await project.read("junit.xml");
   const script = await project.read("fake/kcov/repro.sh");
   for (const text of [out, err, xml, script]) {

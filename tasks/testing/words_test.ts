@@ -109,7 +109,7 @@ for (const { name, recording, record } of await readSituations()) {
 
 // ── the whole tool ──────────────────────────────────────────────────────────────────────────────
 
-const MATRIX = ["matrix", "--filter", "kcov.*"];
+const MATRIX = ["matrix", "--test", "kcov.*"];
 // One compiler after the other: which of two is killed first must not be chance.
 const KCOV = [...MATRIX, "fake/kcov", "--jobs", "1"];
 const BASIC = "kcov.mode_trace_pc.kcov_basic_syscall_coverage";
@@ -240,7 +240,7 @@ const WORLDS: readonly World[] = [
   { name: "a new warning", args: KCOV, prepare: on("new-warning"), due: 5 },
   {
     name: "a filter without a test",
-    args: [...MATRIX, "--filter", "no.such"],
+    args: [...MATRIX, "--test", "no.such"],
     prepare: nothing,
     due: 4,
   },
@@ -313,7 +313,7 @@ Deno.test("words decide nothing of what bisect and series find", async () => {
   const build = ["bisect", "tree/kcov", "--tree", tree, "--good", ids[0]!, "--bad", ids[4]!];
   await sameWithoutWords(build, booted, 4);
   const range = ["--tree", tree, "--range", `${ids[0]}..`];
-  const filters = ["--filter", HUNTED, "--filter", FLAKY];
+  const filters = ["--test", HUNTED, "--test", FLAKY];
   await sameWithoutWords(
     ["series", `tree+${ids[0]}../kcov`, ...range, ...filters],
     booted,

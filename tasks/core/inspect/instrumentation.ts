@@ -3,6 +3,7 @@
  * What the inspect stage looks for in a kernel image, its objects and its modules. Calls are counted
  * from the code or from relocations, never derived from the guards, so that the two can disagree.
  */
+import { counted } from "../text/counted.ts";
 import type { Feature, ModuleInspection } from "../model/model.ts";
 import type { Finding } from "../model/evidence.ts";
 import { type Elf, type Relocation, type Section, SHF_ALLOC, SHF_EXECINSTR } from "./elf.ts";
@@ -145,11 +146,11 @@ function callProblems(
   return checks.flatMap(([name, matches, wanted, fewest]) => {
     const found = sum(calls, matches);
     if (wanted && found < fewest) {
-      const text = `${where} calls ${name} ${found} times; at least ${fewest} expected`;
+      const text = `${where} calls ${name} ${counted(found, "time")}; at least ${fewest} expected`;
       return [problem("calls-missing", where, name, text)];
     }
     if (wanted || found === 0) return [];
-    const text = `${where} calls ${name} ${found} times, but must not at all`;
+    const text = `${where} calls ${name} ${counted(found, "time")}, but must not at all`;
     return [problem("calls-unasked", where, name, text)];
   });
 }
@@ -178,8 +179,8 @@ function guardProblems(
     mayHaveDeadGuards && surplus > 0 && surplus <= wanted / DEAD_SHARE;
   if (!isDue) {
     const text = `vmlinux has ${guards.bytes} bytes of guards for ${
-      calls[GUARD]
-    } calls; ${wanted} are expected`;
+      counted(calls[GUARD] ?? 0, "call")
+    }; ${wanted} are expected`;
     problems.push(problem("guard-bytes", "vmlinux", "", text));
   }
   const bss = elf.sections.find((section) => section.name === ".bss");

@@ -81,10 +81,10 @@ Deno.test("inspectImage() names each callback that is missing or should not be t
   const cases: readonly [Readonly<Record<string, number>>, readonly Feature[], RegExp][] = [
     [{}, ["kcov"], /^vmlinux calls __sanitizer_cov_trace_pc 0 times; at least 1000 expected$/],
     [{ [PC]: 999 }, ["kcov"], /^vmlinux calls __sanitizer_cov_trace_pc 999 times; /],
-    [{ [PC]: 1 }, [], /^vmlinux calls __sanitizer_cov_trace_pc 1 times, but must not at all$/],
+    [{ [PC]: 1 }, [], /^vmlinux calls __sanitizer_cov_trace_pc 1 time, but must not at all$/],
     [{ [PC]: 1000 }, ["kcov", "cmp"], /^vmlinux calls the comparison callbacks 0 times; /],
     [{ [PC]: 1000, [CMP]: 5 }, ["kcov"], /^vmlinux calls the comparison callbacks 5 times, but /],
-    [{ [PC]: 1000, [GUARD]: 1 }, ["kcov"], /trace_pc_guard 1 times, but must not at all$/],
+    [{ [PC]: 1000, [GUARD]: 1 }, ["kcov"], /trace_pc_guard 1 time, but must not at all$/],
     [{ [PC]: 9, [GUARD]: 0 }, ["kcov", "unique"], /trace_pc 9 times, but must .*guard 0 times; /],
   ];
   for (const [calls, features, message] of cases) {

@@ -3,6 +3,7 @@
  * Which objects of a kernel call KCOV's callbacks, held against what the compiler was told and
  * against what the tree is known to leave out.
  */
+import { counted } from "../text/counted.ts";
 import type { LeftOut } from "../model/model.ts";
 import { type Elf, SHF_ALLOC, SHF_EXECINSTR, STT_FUNC } from "./elf.ts";
 import type { Parts } from "../text/lines.ts";
@@ -97,8 +98,8 @@ export function unaskedCalls({ path, calls, coverage }: ObjectFacts): Problem[] 
   return kinds.map((kind) => {
     const flag = `-fsanitize-coverage=${COVERAGE_FLAGS[kind]}`;
     const text = `${path} has ${
-      calls[kind]
-    } calls that ${flag} brings, and was compiled without it`;
+      counted(calls[kind], "call")
+    } that ${flag} brings, and was compiled without it`;
     return problem("calls-unasked", path, flag, text);
   });
 }

@@ -88,7 +88,7 @@ Deno.test("unaskedCalls() names calls that no flag brings", () => {
   assert.deepEqual(unaskedCalls(object("a.o", ["pc", "cmp"], ["pc", "cmp"])), []);
   assert.match(
     unaskedCalls(object("a.o", [], ["pc"])).map(textOf).join(),
-    /^a\.o has 1 calls that -fsanitize-coverage=trace-pc brings, and was compiled without it$/,
+    /^a\.o has 1 call that -fsanitize-coverage=trace-pc brings, and was compiled without it$/,
   );
   assert.match(
     unaskedCalls(object("a.o", ["pc"], ["pc", "cmp"])).map(textOf).join(),

@@ -4,6 +4,7 @@
  * judges each of its results, and holds its names against ours. What counts as what:
  * docs/verdicts.md.
  */
+import { counted } from "../text/counted.ts";
 import type {
   CellReport,
   Comparison,
@@ -314,7 +315,7 @@ function rowsOf(cell: CellReport["cell"], found: Comparison): string[] {
   const list = (what: string, names: readonly string[]) =>
     names.map((name) => `    ${what} ${name}`);
   return [
-    `  ${cell}  ${same.length} results as ours, ${differing.length} differ, ` +
+    `  ${cell}  ${counted(same.length, "result")} as ours, ${differing.length} differ, ` +
     `${onlyC.length} only in C, ` +
     (whole ? `${onlyOurs.length} only in ours` : "and the programs did not end as they should"),
     ...list("differs:     ", differing),

@@ -87,7 +87,7 @@ export function judgeCell(
     const passed = tests.filter((one) => one.outcome.kind === "passed").length;
     if (expect.kind === "skip" && passed > 0) {
       failures.push(
-        failure("test", "unexpected-pass", `${passed} tests passed where all must skip`),
+        failure("test", "unexpected-pass", `${counted(passed, "test")} passed where all must skip`),
       );
     }
     if (expect.kind === "pass" && passed === 0) {
@@ -173,7 +173,7 @@ function causeFailure({ failure, stage, tests, complained, times }: Cause): Fail
     : `${first}: ${failure.message}`;
   // Where it was met besides is no news of the one test that a panic ended.
   const besides = stage !== null && complained > 1
-    ? ` (also in ${complained} tests, ${timesText(times)})`
+    ? ` (also in ${counted(complained, "test")}, ${timesText(times)})`
     : "";
   return {
     ...failure,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What unique mode spares, as a run's cells measured it (selftests/kcov/tests/kcov_dedup.ts). */
+import { counted } from "../text/counted.ts";
 import type { CellReport, RunReport, TestResult } from "../model/model.ts";
 import {
   DEDUP_ATTACHMENT,
@@ -72,7 +73,9 @@ export function dedupTable(run: RunReport): string {
   const right = [...HEAD.keys()].filter((column) => !LEFT.includes(column));
   const lines = tableLines(rows, { right });
   const title =
-    `deduplication: ${programs} programs, ${calls} calls in all, buffers of ${words} words, ` +
+    `deduplication: ${counted(programs, "program")}, ${
+      counted(calls, "call")
+    } in all, buffers of ${words} words, ` +
     `in unique mode ${bitmapWords} of them bitmap`;
   return [title, ...lines, ...PUBLISHED].join("\n");
 }

@@ -3,6 +3,7 @@
  * Facts as the properties of JUnit, run.json and bundles: texts by name, for people and for viewers.
  * The only way there, and nothing leads back: whoever needs a figure reads the fact.
  */
+import { counted } from "../text/counted.ts";
 import { basename } from "node:path/posix";
 import type {
   CellFacts,
@@ -78,7 +79,7 @@ export function sourceProperties(source: SourceIdentity): Properties {
     "source.changed": git?.diff && filesText(git.diff),
     "source.content": tree?.content?.sha256,
     "source.range": commits &&
-      `${commits.range} (${shortId(commits.base)}, ${commits.commits.length} commits)`,
+      `${commits.range} (${shortId(commits.base)}, ${counted(commits.commits.length, "commit")})`,
     "source.series": patches.length === 0
       ? null
       : patches.map(({ name, sha256 }) => `${name} ${shortId(sha256)}`).join(", "),

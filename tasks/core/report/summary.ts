@@ -198,11 +198,6 @@ function unrunText({ tests }: CellReport): string[] {
   return [`${notRunText(unrun.length)}: ${names}`];
 }
 
-/** The failures of one cell, a text each. */
-export function cellFailuresText(failures: readonly Failure[], style: SummaryStyle): string[] {
-  return failures.map((one) => failureText(one, style));
-}
-
 /** Each reason for which cells were left out once, with the cells. */
 function leftOutTexts(run: RunReport, style: SummaryStyle): string[] {
   const cells = new Map<string, { readonly failure: Failure; readonly ids: string[] }>();
@@ -221,20 +216,65 @@ function leftOutTexts(run: RunReport, style: SummaryStyle): string[] {
   );
 }
 
-/** Every failure of a run below the name of its cell, and the command that repeats the cell. */
+/** A failure by what people would call the same: where it is said once more, only its head is. */
+function sameKey({ id, message, complaint, subject }: Failure): string {
+  return JSON.stringify([id, complaint?.fingerprint ?? message, subject?.tests ?? []]);
+}
+
+/** Cells that failed of the same, all of it, in the order in which they came. */
+function groupByFailures(run: RunReport): [FailedCell, ...FailedCell[]][] {
+  const groups = new Map<string, [FailedCell, ...FailedCell[]]>();
+  for (const report of run.cells) {
+    const { verdict, attempts } = report;
+    if (verdict.kind !== "failed" && verdict.kind !== "flaky") continue;
+    const { failures } = verdict;
+    const one = { report, failures };
+    const key = JSON.stringify([
+      verdict.kind,
+      failures.map(sameKey),
+      attempts ? attemptsText(attempts) : "",
+      unrunText(report),
+    ]);
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
+  }
+  return [...groups.values()];
+}
+
+interface FailedCell {
+  readonly report: CellReport;
+  readonly failures: readonly Failure[];
+}
+
+/**
+ * Every failure of a run below the name of its cell, and the command that repeats the cell. What
+ * several cells have in common is told in full with the first of them.
+ */
 export function failuresText(run: RunReport, style: SummaryStyle): string {
   const blocks = [
     ...run.failures.map((failure) => failureText(failure, style)),
     ...leftOutTexts(run, style),
   ];
-  for (const report of run.cells) {
-    const { cell, verdict, repeat, attempts } = report;
-    if (verdict.kind !== "failed" && verdict.kind !== "flaky") continue;
+  const shown = new Map<string, string>();
+  for (const [first, ...others] of groupByFailures(run)) {
+    const { cell, repeat, attempts } = first.report;
+    const same = others.length === 0
+      ? []
+      : [`the same in ${counted(others.length, "more cell")}: ${
+        others.map(({ report }) => report.cell).join(", ")
+      }`];
     blocks.push([
       style.bad(`── ${cell}`),
+      ...same,
       ...(attempts ? [attemptsText(attempts)] : []),
-      ...cellFailuresText(verdict.failures, style),
-      ...unrunText(report),
+      ...first.failures.map((failure) => {
+        const before = shown.get(sameKey(failure));
+        shown.set(sameKey(failure), before ?? cell);
+        if (before === undefined || before === cell) return failureText(failure, style);
+        return `${failureText({ ...failure, detail: "" }, style)}\n    as in ${before}`;
+      }),
+      ...unrunText(first.report),
       style.dim(`repeat with: ${repeat}`),
     ].join("\n"));
   }

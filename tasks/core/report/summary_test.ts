@@ -120,6 +120,49 @@ repeat with: repeat a/c`,
   assert.equal(failuresText(sampleRun([cell("a/b")]), PLAIN), "");
 });
 
+Deno.test("failuresText() tells what cells have in common once, with their number", () => {
+  const failed = (...failures: readonly Failure[]) => ({
+    verdict: { kind: "failed", failures: [failures[0]!, ...failures.slice(1)] },
+  } as const);
+  const area = failure("error: no area", "kernel/kcov.c:3");
+  const complaint = (message: string) => ({
+    ...failure(message),
+    complaint: { fingerprint: "1f", title: "WARNING", times: 1 },
+  });
+  const run = sampleRun([
+    cell("k/a", { ...failed(area), repeat: "repeat k/a" }),
+    cell("k/b", { ...failed(failure("other")), repeat: "repeat k/b" }),
+    cell("k/c", failed(area)),
+    cell("k/d", failed(area)),
+    cell("k/e", { ...failed(failure("more"), area), repeat: "repeat k/e" }),
+    cell("k/f", { ...failed(complaint("CPU 0")), repeat: "repeat k/f" }),
+    cell("k/g", failed(complaint("CPU 1"))),
+  ]);
+  assert.equal(
+    failuresText(run, PLAIN),
+    `── k/a
+the same in 2 more cells: k/c, k/d
+error: no area [test-failed, test]
+    kernel/kcov.c:3
+repeat with: repeat k/a
+
+── k/b
+other [test-failed, test]
+repeat with: repeat k/b
+
+── k/e
+more [test-failed, test]
+error: no area [test-failed, test]
+    as in k/a
+repeat with: repeat k/e
+
+── k/f
+the same in 1 more cell: k/g
+CPU 0 [test-failed, test]
+repeat with: repeat k/f`,
+  );
+});
+
 Deno.test("inspectTable() compares unique mode with the cell that differs only by it", () => {
   const inspected = (
     id: string,

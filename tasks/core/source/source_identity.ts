@@ -155,9 +155,9 @@ export function sourceLines(
   if (spec.kind === "commits") {
     const last = spec.commits.at(-1);
     const to = last ? `${shortId(last.id)} "${last.subject}"` : shortId(spec.base);
-    lines.push(`${spec.range}: ${spec.commits.length} commits up to ${to}`);
+    lines.push(`${spec.range}: ${counted(spec.commits.length, "commit")} up to ${to}`);
   }
   if (lines.length === 0 && tree === null) return [];
-  if (patches.length > 0) lines.push(`${patches.length} patches of a series`);
+  if (patches.length > 0) lines.push(`${counted(patches.length, "patch", "patches")} of a series`);
   return lines.map((line) => plainLine(`${kernel}: ${line}`));
 }

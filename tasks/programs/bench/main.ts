@@ -3,6 +3,7 @@
  * `deno task bench`: kmatrix side by side with plain make and plain QEMU on the same files, and with
  * virtme-ng where it is installed, in one run. Prints a table and can write docs/performance.md.
  */
+import { counted } from "../../core/text/counted.ts";
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import $ from "dax";
 import { archOf } from "../../core/arch/table.ts";
@@ -60,7 +61,7 @@ async function versions(cell: Cell): Promise<string> {
     `Kernel ${version}`,
     await first(clang(cell), "--version"),
     await first(archOf(cell.machine).qemu.program, "--version"),
-    `${jobs} cores`,
+    `${counted(jobs, "core")}`,
   ];
   return lines.join(", ");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What the options of a fragment cost, counted from what make would compile. */
+import { counted } from "../../core/text/counted.ts";
 
 /** Objects that `make -n` names as compiled or assembled, each once. */
 export function plannedObjects(makeDryRun: string): number {
@@ -37,7 +38,7 @@ export function optionTable(costs: readonly OptionCost[], objects: number): stri
   });
   rows.sort((a, b) => Math.abs(b.cost) - Math.abs(a.cost));
   return [
-    `${objects} objects`,
+    counted(objects, "object"),
     ...rows.map(({ line, text }) => `${text.padStart(6)}  ${line}`),
   ].join("\n");
 }

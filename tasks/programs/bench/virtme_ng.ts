@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** virtme-ng, where it is installed, doing the same job. */
+import { counted } from "../../core/text/counted.ts";
 import $ from "dax";
 import * as v from "valibot";
 import type { Arch } from "../../core/arch/arch.ts";
@@ -37,7 +38,7 @@ export async function virtmeNg(
     return [{ what, against: "not installed", unit: "s", ours: [], theirs: [], target: "" }];
   }
   const build = await virtmeBuild(cell);
-  say(`virtme-ng: ${runs} boots`);
+  say(`virtme-ng: ${counted(runs, "boot")}`);
   const out = `${dir}/vng-out`;
   const matrix = kmatrix("matrix", cell.id, "--quiet", "--output-dir", out);
   await time(matrix);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What is there already: a boot, a matrix without changes. */
+import { counted } from "../../core/text/counted.ts";
 import $ from "dax";
 import type { CellReport } from "../../core/model/model.ts";
 import { parseBootRecord } from "../../core/boot/boot_record.ts";
@@ -11,7 +12,7 @@ const bootMs = ({ facts }: CellReport) => facts.boot?.durationMs ?? NaN;
 
 /** One cell, warm: to its verdict, beside QEMU alone. */
 export async function boots({ cell, runs, dir }: Bench): Promise<Comparison[]> {
-  say(`${runs} boots of ${cell.id}, each side`);
+  say(`${counted(runs, "boot")} of ${cell.id}, each side`);
   const out = `${dir}/boots`;
   const matrix = kmatrix("matrix", cell.id, "--output-dir", out, "--quiet");
   await time(matrix);
@@ -59,7 +60,7 @@ export async function warmMatrix({ runs, dir }: Bench): Promise<Comparison[]> {
   const run = await readRun(`${dir}/warm`);
   const booted = run.cells.reduce((sum, cell) => sum + bootMs(cell), 0) /
     1000;
-  const cells = `${run.cells.length} cells`;
+  const cells = `${counted(run.cells.length, "cell")}`;
   found.push({
     what: `${cells}, nothing changed`,
     against: "the sum of its boots",

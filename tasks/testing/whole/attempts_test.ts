@@ -7,7 +7,7 @@ cases("cells that are booted more than once", "built", [
   ["a retry that passes makes the cell flaky, not green", async (project) => {
     await setTest(project, "fake/kcov", BROKEN);
     await setTest(project, "fake/kcov/attempt-2");
-    const args = ["matrix", "--filter", "kcov.*", "fake/kcov", "--retries", "3"];
+    const args = ["matrix", "--test", "kcov.*", "fake/kcov", "--retries", "3"];
     const { code, out } = await project.run(...args);
     assert.equal(code, 3, out);
     assert.match(out, /^flaky +fake\/kcov +0 +1 +3 /m);
@@ -58,7 +58,7 @@ cases("cells that are booted more than once", "built", [
       ),
     }));
     await project.setBoot("fake/kcov/attempt-2", { recording: rest, end: 33 });
-    const args = ["repro", "fake/kcov", "--filter", "kcov.*"];
+    const args = ["repro", "fake/kcov", "--test", "kcov.*"];
     assert.match((await project.run(...args)).out, /^FAIL +fake\/kcov +0 +1 +0 +3 /m);
     const { code, out } = await project.run(...args, "--keep-going");
     assert.equal(code, 3);
@@ -78,7 +78,7 @@ cases("cells that are booted more than once", "built", [
     assert.equal(repeated.code, 3);
     assert.match(repeated.out, /^2 of 3 boots passed/m);
     assert.match(await project.read("fake/kcov/attempt-2/repro.sh"), /expected 0 PCs/);
-    const until = await project.run("repro", "fake/kcov", "--filter", "kcov.*", "--until-fail");
+    const until = await project.run("repro", "fake/kcov", "--test", "kcov.*", "--until-fail");
     assert.equal(until.code, 3);
     assert.match(until.out, /^1 of 2 boots passed/m);
     assert.equal((await project.run(...KCOV, "--repeat", "2", "--retries", "2")).code, 2);

@@ -89,6 +89,7 @@ cases("the command line", "nothing built", [
       [["matrix", "nothing/*"], 4, /no cell matches "nothing\/\*"/],
       [["matrix", "--no-such-option"], 2, /unknown option '--no-such-option'/],
       [["matrix", "--matrix", "/none.yaml"], 2, /there is no matrix file \/none\.yaml/],
+      [["matrix", "--filter", "kcov.*"], 2, /unknown option '--filter'.*\n.*is called --test now/],
       [["parse", `${project.dir}/bin`], 4, /holds neither console\.log nor results\.log/],
       [["report", `${project.dir}/bin`], 4, /holds no run\.json/],
     ];

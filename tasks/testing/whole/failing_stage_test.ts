@@ -75,7 +75,7 @@ cases("a stage that fails", "nothing built", [
     const [, , , build, inspect] = await stagesOf(project, "fake/kcov");
     assert.match(
       build!,
-      /^build failure: 1 warnings that the matrix does not list; first: .*fork\.c/,
+      /^build failure: 1 warning that the matrix does not list; first: .*fork\.c/,
     );
     assert.equal(inspect, "inspect skipped: blocked by build");
 

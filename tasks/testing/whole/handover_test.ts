@@ -7,7 +7,7 @@ import { BASIC, BROKEN, cases, setTest } from "./fake_cases.ts";
 cases("what a failing cell leaves", "built", [
   ["repro.sh, with what it needs beside it", async (project) => {
     await setTest(project, "fake/kcov", BROKEN);
-    assert.equal((await project.run("repro", "fake/kcov", "--filter", "kcov.*")).code, 3);
+    assert.equal((await project.run("repro", "fake/kcov", "--test", "kcov.*")).code, 3);
     const script = await project.read("fake/kcov/repro.sh");
     assert.match(script, new RegExp(`^ok ${BASIC}$`, "m"));
     assert.match(script, /^ {2}kcov.*: AssertionError: expected 0 PCs, found 7$/m);
@@ -20,14 +20,14 @@ cases("what a failing cell leaves", "built", [
     const panic = "[    0.400000] Kernel panic - not syncing: No working init found.\r\n";
     const recording = { console: new TextEncoder().encode(panic), results: new Uint8Array() };
     await project.setBoot("fake/kcov", { recording, end: 0 });
-    assert.equal((await project.run("repro", "fake/kcov", "--filter", "kcov.*")).code, 3);
+    assert.equal((await project.run("repro", "fake/kcov", "--test", "kcov.*")).code, 3);
     const script = await project.read("fake/kcov/repro.sh");
     assert.match(script, /^if \[ "\$complete" = no \] && \[ "\$complaints" = yes \] &&$/m);
     assert.match(script, /^ {2}the kernel panicked before .*\n {2}\d+ tests did not run\nEND$/m);
   }],
 
   ["no repro.sh when it passes", async (project) => {
-    assert.equal((await project.run("repro", "fake/kcov", "--filter", "kcov.*")).code, 0);
+    assert.equal((await project.run("repro", "fake/kcov", "--test", "kcov.*")).code, 0);
     await assert.rejects(project.read("fake/kcov/repro.sh"));
   }],
 
@@ -45,7 +45,7 @@ cases("what a failing cell leaves", "built", [
 
   ["a bundle, whose replay says whether the verdict is the same", async (project) => {
     await setTest(project, "fake/kcov", BROKEN);
-    const args = ["repro", "fake/kcov", "--filter", "kcov.*", "--bundle"];
+    const args = ["repro", "fake/kcov", "--test", "kcov.*", "--bundle"];
     assert.equal((await project.run(...args)).code, 3);
     const bundle = `${project.dir}/b.tar.xz`;
     const latest = `${project.out}/latest/fake/kcov/fake-kcov.tar.xz`;

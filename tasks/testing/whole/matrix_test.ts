@@ -195,7 +195,7 @@ cases("matrix over a fake project", "nothing built", [
     const pruned = await project.run("cache", "prune", "--older-than", "0");
     assert.match(
       pruned.out,
-      /^removed [0-9a-f]{16} fake\/kcov .*\nremoved ccache.*fake\nremoved 1 object of ccache-shared\n1 builds, \d+ MiB freed$/m,
+      /^removed [0-9a-f]{16} fake\/kcov .*\nremoved ccache.*fake\nremoved 1 object of ccache-shared\n1 build, \d+ MiB freed$/m,
     );
     assert.doesNotMatch((await project.run("cache")).out, /fake\/kcov/);
     const wrong = await project.run("cache", "empty");

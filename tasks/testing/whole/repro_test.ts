@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cases, setTest } from "./fake_cases.ts";
+import { BASIC, cases, setTest } from "./fake_cases.ts";
 
 cases("repro", "built", [
   ["boots one cell as it is, or changed for this boot alone", async (project) => {
-    const plain = await project.run("repro", "fake/kcov", "--filter", "kcov.*");
+    const plain = await project.run("repro", "fake/kcov", "--test", "kcov.*");
     assert.equal(plain.code, 0, plain.out + plain.err);
     const changed = await project.run(
       ...["repro", "fake/kcov", "--test", "kcov.*", "--cmdline", "nosmt", "--memory", "64"],
@@ -22,8 +22,9 @@ cases("repro", "built", [
     const args = ["repro", "fake/kcov", "--test", "kcov.*", "--cmdline", "a b"];
     const { code, out } = await project.run(...args);
     assert.equal(code, 3);
-    const again =
-      "npx --yes deno task repro fake/kcov --test 'kcov.*' '--cmdline=a b' --accel tcg --sandbox off";
+    // What is repeated is the test that has failed.
+    const again = `npx --yes deno task repro fake/kcov --test ${BASIC} '--cmdline=a b' ` +
+      "--accel tcg --sandbox off";
     assert.equal(out.trimEnd().split("\n").at(-1), `repeat with: ${again}`);
     const xml = (await project.read("junit.xml")).replaceAll("&apos;", "'");
     assert.ok(xml.includes(`repeat with: ${again}`));
@@ -48,7 +49,7 @@ cases("repro", "built", [
           /a glob matches the whole id: '\*kcov_basic\*' names/,
         ],
         [["fake/kcov", "--test", "*no_such*"], 4, /no test matches "\*no_such\*"/],
-        [["fake/kcov", "--filter", "*no_such*"], 4, /no test matches "\*no_such\*"/],
+        [["fake/kcov", "--test", "*no_such*"], 4, /no test matches "\*no_such\*"/],
         [["fake/kcov", "--test", "kcov_c.kcov_test.*"], 4, /come with the test kcov_c\.tree\./],
         // It would test the matrix's own kernel, and say nothing of the series.
         [
