@@ -154,16 +154,18 @@ function placeIn(
   failure: PageFailure | null,
   test: PageTest | null,
   state: ViewState,
-): { log: number; lines: readonly LineRange[] } {
+): { log: number; at: number | null; lines: readonly LineRange[] } {
   if (test && !(failure?.fingerprint && failure.tests.includes(test.id))) {
     for (const [log, { tests }] of cell.logs.entries()) {
       const found = Object.hasOwn(tests, test.id) ? tests[test.id] : undefined;
-      if (found && (state.log === null || state.log === log)) return { log, lines: [found] };
+      if (found && (state.log === null || state.log === log)) {
+        return { log, at: found[0], lines: [found] };
+      }
     }
   }
   const place = failure?.place;
   if (place && (state.log === null || state.log === place.log)) return place;
-  return { log: state.log ?? 0, lines: [] };
+  return { log: state.log ?? 0, at: null, lines: [] };
 }
 
 function Logs({ cell, failure, test }: {
@@ -173,8 +175,8 @@ function Logs({ cell, failure, test }: {
 }) {
   const { state } = usePage();
   if (cell.logs.length === 0) return null;
-  const { log: at, lines } = placeIn(cell, failure, test, state);
-  const log = cell.logs[at] ?? cell.logs[0]!;
+  const { log: index, at, lines } = placeIn(cell, failure, test, state);
+  const log = cell.logs[index] ?? cell.logs[0]!;
   return (
     <section aria-labelledby="logs">
       <h2 id="logs">{log.name === "console.log" ? "Console" : "Log"}</h2>
@@ -191,7 +193,7 @@ function Logs({ cell, failure, test }: {
           ))}
         </nav>
       )}
-      <Console key={log.path} cell={cell} log={log} marked={lines} line={state.line} />
+      <Console key={log.path} cell={cell} log={log} marked={lines} line={state.line ?? at} />
     </section>
   );
 }

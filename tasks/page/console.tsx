@@ -72,9 +72,9 @@ function useLines(log: PageLog): Loaded {
 interface ConsoleProps {
   readonly cell: PageCell;
   readonly log: PageLog;
-  /** What is marked; the view begins there. */
+  /** What is marked. */
   readonly marked: readonly LineRange[];
-  /** The line that people are led to. */
+  /** The line that people are led to; null for the end. */
   readonly line: number | null;
 }
 
@@ -98,8 +98,7 @@ export function Console({ cell, log, marked, line }: ConsoleProps) {
 function LogLines({ cell, log, marked, line, lines }: ConsoleProps & {
   readonly lines: readonly string[];
 }) {
-  const target = line ?? marked[0]?.[0] ?? null;
-  const goal = target === null ? lines.length - 1 : indexOf(log.kept, target);
+  const goal = line === null ? lines.length - 1 : indexOf(log.kept, line);
   const start = (): [number, number] => [
     Math.max(0, goal - BEFORE),
     Math.min(lines.length, goal + BEHIND),
@@ -152,7 +151,7 @@ function LogLines({ cell, log, marked, line, lines }: ConsoleProps & {
                 number={number}
                 text={text}
                 hit={inRanges(marked, number)}
-                goal={number === target}
+                goal={from + offset === goal}
                 sources={sources}
               />
             </>

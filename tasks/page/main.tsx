@@ -22,6 +22,7 @@ function App({ model }: { model: PageModel }) {
       <div id="main" tabIndex={-1}>
         {state.cell !== null ? <CellView id={state.cell} /> : (
           <main>
+            <h1 class="quiet">Run {model.name}: {model.summary}</h1>
             <view.show cells={cells} />
           </main>
         )}

@@ -43,7 +43,12 @@ export function CopyButton({ command, label, text }: {
   };
   return (
     <>
-      <button type="button" onClick={onClick} aria-label={`copy ${label}`} title={command}>
+      <button
+        type="button"
+        onClick={onClick}
+        aria-label={`${said || text}: ${label}`}
+        title={command}
+      >
         {said === "" ? text : said}
       </button>
       <span class="quiet" role="status">{said}</span>
@@ -97,7 +102,12 @@ const PLACE = /((?:[\w.+-]+\/)*[\w+.-]+\.(?:[chSs]|rs|ts|js|yaml|config)(?::\d+)
 /** A text with its places in sources marked. */
 export function Evidence({ text }: { text: string }) {
   return (
-    <pre class="evidence">{text.split(PLACE).map((part, index) =>
+    <pre
+      class="evidence"
+      tabIndex={0}
+      role="group"
+      aria-label="evidence"
+    >{text.split(PLACE).map((part, index) =>
       index % 2 === 1 ? <b key={index}>{part}</b> : part
     )}</pre>
   );

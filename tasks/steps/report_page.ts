@@ -98,7 +98,7 @@ async function readLog(
     const places = name === RECORDINGS.console
       ? consolePlaces(file, null)
       : { splats: [], tests: {} };
-    const around = places.splats.flatMap(({ lines }) => lines[0]?.[0] ?? []);
+    const around = places.splats.map(({ at }) => at);
     const { text, ...excerpt } = excerptOf(file, file.size, bound, around);
     const element = `log-${packed.size}`;
     packed.set(element, await packLines(text));

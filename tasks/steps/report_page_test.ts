@@ -46,12 +46,11 @@ Deno.test("reportPage() leads from a failed cell to the line of the console that
     assert.match(message, /NULL pointer dereference/);
     const lines = await linesIn(html, crashed!.logs[place!.log]!);
     const file = new TextDecoder().decode(run.consoles.get(crashed!.id)).split(/\r?\n/);
-    const [first] = place!.lines[0]!;
+    const first = place!.at;
     assert.match(lines[first - 1]!, /BUG: kernel NULL pointer dereference/);
     assert.equal(lines[first - 1], file[first - 1]);
     const test = failed!.failures[0]!;
-    const [from] = test.place!.lines[0]!;
-    const said = (await linesIn(html, failed!.logs[0]!))[from - 1]!;
+    const said = (await linesIn(html, failed!.logs[0]!))[test.place!.at - 1]!;
     assert.ok(said.endsWith(`kmatrix: RUN ${test.tests[0]}`), said);
   }));
 
@@ -103,6 +102,6 @@ Deno.test("reportPage() of big consoles is a small file, and says what is left o
     const { logs: [log], failures: [failure] } = modelIn(html).cells[0]!;
     assert.ok(log!.bytes > 12e6 && html.length < 3e6, `${log!.bytes} bytes are ${html.length}`);
     assert.ok(log!.kept.length > 1, "some of it is left out");
-    const [first] = failure!.place!.lines[0]!;
+    const first = failure!.place!.at;
     assert.ok(log!.kept.some(([from, to]) => from < first && first < to));
   }));

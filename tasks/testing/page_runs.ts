@@ -56,6 +56,40 @@ export async function recordedRun(cells: Readonly<Record<string, string>>): Prom
   return { run: sampleRun(reports), consoles };
 }
 
+const CHATTY = [
+  "e1000: link",
+  "ext4: commit",
+  "usb 1-1: reset",
+  "audit: type=1400 pid",
+  "sched: cpu",
+];
+
+/** The same run whose consoles have so many bytes in all, of drivers that say much. */
+export function withNoise({ run, consoles }: PageRun, bytes: number): PageRun {
+  const each = bytes / consoles.size / 2;
+  const noise = (from: number) => {
+    const lines: string[] = [];
+    for (let size = 0, n = from; size < each; n++) {
+      const word = CHATTY[n % CHATTY.length];
+      const line = `[${(n / 1e5).toFixed(6).padStart(12)}] ${word} ${
+        (n * 2654435761) % 1e9
+      } done\r\n`;
+      lines.push(line);
+      size += line.length;
+    }
+    return new TextEncoder().encode(lines.join(""));
+  };
+  const noisy = [...consoles].map(([id, console], row) => {
+    const [before, behind] = [noise(row), noise(1e6 + row)];
+    const all = new Uint8Array(before.length + console.length + behind.length);
+    all.set(before);
+    all.set(console, before.length);
+    all.set(behind, before.length + console.length);
+    return [id, all] as const;
+  });
+  return { run, consoles: new Map(noisy) };
+}
+
 /** Lays the run down as a run leaves it. */
 export async function layDown({ run, consoles }: PageRun, dir: string): Promise<void> {
   for (const [id, console] of consoles) {

@@ -23,6 +23,8 @@ export interface Report {
   readonly lines: string[];
   /** Of each of the lines, its number in the file; none where it is no line of it. */
   readonly numbers: number[];
+  /** Number of the line with its title. */
+  readonly titleAt: number;
   /** Only titles and what explains them so far; a report; a report that has ended. */
   stage: "title" | "body" | "ended";
   /** A mark ended it: the rest of its stack may follow. */
@@ -245,6 +247,7 @@ export class ReportReader {
       ...{ id: complaint.id, title, during, root, fatal, sure, doubtful: line.doubtful },
       ...{ lines: [], numbers: [], stage: "title", marked: false, headed: false, framed: false },
       ...{ traced: false, idle: 0, inlined: INLINED.test(line.text) },
+      titleAt: line.number,
       outer: around && !fatal && depth(around) < DEPTH ? around : null,
       cause: around && !root && !around.fatal ? around : null,
     };

@@ -20,6 +20,8 @@ export interface Splat {
   readonly lines: readonly string[];
   /** Of each of the lines, its number in the file, from 1; none where it is no line of it. */
   readonly numbers: readonly number[];
+  /** Number of the line with its title. */
+  readonly titleAt: number;
   /** False for the consequence of an earlier one, such as the panic that an oops ends in. */
   readonly root: boolean;
   /** The kernel stopped here for good. */
@@ -53,8 +55,8 @@ export function linesShown(lines: readonly string[]): string[] {
 export function findSplats(console: Text, order: readonly string[] | null = null): Splat[] {
   const reader = new ReportReader(order);
   for (const line of wholeTitles(kernelLog(console))) reader.read(line);
-  return reader.end().map(({ id, title, during, root, fatal, lines, numbers }) => ({
-    ...{ id, title, during, root, fatal, lines, numbers },
+  return reader.end().map(({ id, title, during, root, fatal, lines, numbers, titleAt }) => ({
+    ...{ id, title, during, root, fatal, lines, numbers, titleAt },
     ...blameOf(id, title, lines),
   }));
 }

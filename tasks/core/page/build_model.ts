@@ -18,7 +18,6 @@ import { cellProperties } from "../report/properties.ts";
 import { countLine, PLAIN } from "../report/summary.ts";
 import { plainLine, plainText } from "../text/plain_text.ts";
 import { figuresOf } from "./figures.ts";
-import type { LineRange } from "./log_excerpt.ts";
 import type {
   CellWord,
   LogPlace,
@@ -144,11 +143,11 @@ function pageFailure(failure: Failure, logs: readonly PageLog[]): PageFailure {
 function placeOf({ complaint, subject }: Failure, logs: readonly PageLog[]): LogPlace | null {
   for (const [log, { splats }] of logs.entries()) {
     const splat = splats.find(({ fingerprint }) => fingerprint === complaint?.fingerprint);
-    if (splat) return { log, lines: splat.lines };
+    if (splat) return { log, at: splat.at, lines: splat.lines };
   }
   for (const [log, { tests }] of logs.entries()) {
     const found = subject?.tests?.flatMap((id) => Object.hasOwn(tests, id) ? [tests[id]!] : []);
-    if (found?.[0]) return { log, lines: [found[0]] };
+    if (found?.[0]) return { log, at: found[0][0], lines: [found[0]] };
   }
   const stage = subject?.stage;
   const wanted = stage === "boot" || stage === "parse"
@@ -157,7 +156,7 @@ function placeOf({ complaint, subject }: Failure, logs: readonly PageLog[]): Log
     ? -1
     : logs.findIndex((one) => one.element !== null && one.name === "build.log");
   const last = logs[wanted]?.lines;
-  return last ? { log: wanted, lines: [[last, last] as LineRange] } : null;
+  return last ? { log: wanted, at: last, lines: [[last, last]] } : null;
 }
 
 function pageStage({ stage, outcome, durationMs, startedMs, note }: StageResult): PageStage {

@@ -24,7 +24,14 @@ const LOG: PageLog = {
   bytes: 1,
   lines: 50,
   kept: [[1, 50]],
-  splats: [{ id: "oops", title: "t", fingerprint: "f1", root: true, lines: [[7, 9], [12, 14]] }],
+  splats: [{
+    id: "oops",
+    title: "t",
+    fingerprint: "f1",
+    root: true,
+    at: 8,
+    lines: [[7, 9], [12, 14]],
+  }],
   tests: { "a.b.c": [3, 20] },
   missing: null,
   element: "log-0",
@@ -67,11 +74,11 @@ Deno.test("pageModel() leads from a failure to the report on the console, else t
     "run",
     new Map([["k/c", { logs: [LOG], files: [] }]]),
   );
-  assert.deepEqual(cells[0]!.failures.map(({ place }) => place?.lines ?? null), [
-    [[7, 9], [12, 14]],
-    [[3, 20]],
-    [[3, 20]],
-    [[50, 50]],
+  assert.deepEqual(cells[0]!.failures.map(({ place }) => place), [
+    { log: 0, at: 8, lines: [[7, 9], [12, 14]] },
+    { log: 0, at: 3, lines: [[3, 20]] },
+    { log: 0, at: 3, lines: [[3, 20]] },
+    { log: 0, at: 50, lines: [[50, 50]] },
     null,
   ]);
 });

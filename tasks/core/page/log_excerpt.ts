@@ -34,6 +34,8 @@ export interface PlacedSplat {
   readonly title: string;
   readonly fingerprint: string;
   readonly root: boolean;
+  /** Number of the line with its title. */
+  readonly at: number;
   /** The lines that are of it: others may have been printed in between. */
   readonly lines: readonly LineRange[];
 }
@@ -132,8 +134,8 @@ export function consolePlaces(console: Text, order: readonly string[] | null): C
   };
 }
 
-function placed({ id, title, fingerprint, root, numbers }: Splat): PlacedSplat {
-  return { id, title: plainText(title), fingerprint, root, lines: rangesOf(numbers) };
+function placed({ id, title, fingerprint, root, numbers, titleAt }: Splat): PlacedSplat {
+  return { id, title: plainText(title), fingerprint, root, at: titleAt, lines: rangesOf(numbers) };
 }
 
 function testPlaces(console: Text): Record<string, LineRange> {

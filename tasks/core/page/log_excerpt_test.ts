@@ -69,6 +69,7 @@ const CONSOLE = [
   "[    0.000000] Linux version 6.12.0",
   "",
   "[    1.000000] kmatrix: RUN a.b.c",
+  "[    1.099999] ------------[ cut here ]------------",
   "[    1.100000] WARNING: CPU: 0 PID: 1 at kernel/kcov.c:412 kcov_ioctl+0x12/0x340",
   "a process prints this in between",
   "[    1.100001] Call Trace:",
@@ -84,10 +85,10 @@ const CONSOLE = [
 
 Deno.test("consolePlaces() finds reports and tests by the numbers of their lines", () => {
   const { splats, tests } = consolePlaces(CONSOLE, null);
-  assert.deepEqual(splats.map(({ id, lines }) => [id, lines]), [
-    ["warning", [[4, 4], [6, 10]]],
+  assert.deepEqual(splats.map(({ id, at, lines }) => [id, at, lines]), [
+    ["warning", 5, [[4, 5], [7, 11]]],
   ]);
-  assert.deepEqual(tests, { "a.b.c": [3, 11], "a.b.d": [12, 13] });
+  assert.deepEqual(tests, { "a.b.c": [3, 12], "a.b.d": [13, 14] });
   const asBytes = consolePlaces(bytesOf(CONSOLE), null);
   assert.deepEqual(asBytes, { splats, tests });
 });
@@ -97,8 +98,8 @@ Deno.test("consolePlaces() counts lines the same in a log that is read piece by 
   const [first, ...rest] = CONSOLE.split("\n");
   const long = [first, ...noise, ...rest].join("\r\n");
   const { splats } = consolePlaces(bytesOf(long), null);
-  assert.deepEqual(splats[0]!.lines, [[9004, 9004], [9006, 9010]]);
-  assert.match(long.split("\n")[9003]!, /WARNING/);
+  assert.deepEqual(splats[0]!.lines, [[9004, 9005], [9007, 9011]]);
+  assert.match(long.split("\n")[9004]!, /WARNING/);
 });
 
 Deno.test("unpackLines() gives the lines that were packed, and markup is in neither", async () => {

@@ -12,7 +12,9 @@ import type { LineRange, PlacedSplat } from "./log_excerpt.ts";
 export interface LogPlace {
   /** Index among the logs of its cell. */
   readonly log: number;
-  /** The first is what people look for. */
+  /** The line that people look for, by its number. */
+  readonly at: number;
+  /** What belongs to it. */
   readonly lines: readonly LineRange[];
 }
 
@@ -66,7 +68,7 @@ export interface PageTest {
   readonly detail: string;
 }
 
-export interface PageSplat extends Omit<PlacedSplat, "lines"> {
+export interface PageSplat extends Omit<PlacedSplat, "lines" | "at"> {
   readonly during: string;
   readonly times: number;
   readonly frames: readonly { readonly place: string; readonly source: readonly string[] }[];

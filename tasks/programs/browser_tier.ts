@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: MIT
+/**
+ * `deno task test:browser`: report.html in Chromium, which it installs where there is none. From a red
+ * cell to the line of the console by mouse and by keys alone, what screen readers get (axe-core), a
+ * hostile console, 20 MB of consoles, print, no scripts. Prints what it has measured.
+ */
+import assert from "node:assert/strict";
+import axe from "axe-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { pathToFileURL } from "node:url";
+import { reportPage } from "../steps/report_page.ts";
+import { startBrowser } from "../testing/browser.ts";
+import { FakeHost } from "../testing/fake_host.ts";
+import { layDown, type PageRun, recordedRun, withNoise } from "../testing/page_runs.ts";
+
+const CELLS = {
+  "linux-6.1/kcov": "green",
+  "linux-6.12/kcov": "crash-null-deref",
+  "linux-6.12/kcov-kasan": "crash-use-after-free",
+  "linux-6.12/kcov-cmp": "tests-fail",
+  "linux-6.12/nokcov": "declared-skips",
+  "linux-6.12-unique/kcov": "crash-soft-lockup",
+  "linux-6.12-unique/kcov-unique": "green",
+  "linux-6.12-unique/kcov-unique-kasan": "crash-warn",
+  "linux-6.12-unique/kcov-unique-modules": "panic-without-init",
+  "linux-6.12-unique/kcov-unique-debug": "crash-triple-fault",
+  "linux-6.12-unique/kcov-unique/smp4": "green",
+};
+const RED = "linux-6.12/kcov";
+const TITLE = "BUG: kernel NULL pointer dereference, address: 0000000000000000";
+const VIEWS = ["#", "#view=tests", "#view=kernels", "#view=times"];
+
+const dir = await Deno.makeTempDir({ prefix: "kmatrix-browser-" });
+const browser: Browser = await startBrowser();
+Deno.test.afterAll(async () => {
+  await browser.close();
+  await Deno.remove(dir, { recursive: true });
+});
+
+/** Lays a run down and makes its page; gives the address. */
+async function pageOf(name: string, run: PageRun): Promise<string> {
+  const folder = `${dir}/${name}`;
+  await Deno.mkdir(folder);
+  await layDown(run, folder);
+  const file = `${folder}/report.html`;
+  await Deno.writeTextFile(file, await reportPage(run.run, folder, new FakeHost()));
+  return pathToFileURL(file).href;
+}
+
+const RUN = await recordedRun(CELLS);
+const URL_OF_RUN = await pageOf("a run, with blanks & #", RUN);
+
+/** Opens an address; whatever the page complains of, or asks of a network, fails the test. */
+async function opened(
+  address: string,
+  body: (page: Page) => Promise<void>,
+  { refusals, ...options }: BrowserContextOptions & {
+    /** What the browser says where it refuses what a test tries. */
+    readonly refusals?: RegExp;
+  } = {},
+): Promise<void> {
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    permissions: ["clipboard-read", "clipboard-write"],
+    ...options,
+  });
+  const complaints: string[] = [];
+  const page = await context.newPage();
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => complaints.push(message.text()));
+  page.on("dialog", (dialog) => complaints.push(`dialog: ${dialog.message()}`));
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith("data:") && url.split("#")[0] !== address.split("#")[0]) {
+      complaints.push(`request: ${url}`);
+    }
+  });
+  try {
+    await page.goto(address);
+    await body(page);
+    assert.deepEqual(complaints.filter((one) => !refusals?.test(one)), []);
+  } finally {
+    await context.close();
+  }
+}
+
+/** The line that people are led to: its text, and whether they see it without scrolling. */
+async function goalOf(page: Page): Promise<{ text: string; seen: boolean }> {
+  const goal = page.locator(".line.goal .text");
+  await goal.waitFor();
+  const seen = await goal.evaluate((line) => {
+    const { top, bottom, left } = line.getBoundingClientRect();
+    const on = document.elementFromPoint(left + 20, (top + bottom) / 2);
+    return top >= 0 && bottom <= innerHeight && on !== null && line.contains(on);
+  });
+  return { text: await goal.innerText(), seen };
+}
+
+async function assertLedThere(page: Page): Promise<void> {
+  const { text, seen } = await goalOf(page);
+  assert.ok(text.endsWith(TITLE), text);
+  assert.ok(seen, "the line is on the screen");
+  assert.match(await page.locator(".cause .message").innerText(), /NULL pointer dereference/);
+  assert.ok(await page.locator(".line.hit").count() > 10, "the report is marked");
+  const address = new URLSearchParams(new URL(page.url()).hash.slice(1));
+  assert.equal(address.get("cell"), RED);
+}
+
+Deno.test("the mouse leads from a red square to the line of the console, and its command is copied", () =>
+  opened(URL_OF_RUN, async (page) => {
+    await page.locator(`tr:has(th[aria-label^="${RED}:"]) .sq.failed`).click();
+    await assertLedThere(page);
+    await page.getByRole("button", { name: `copy: the command that repeats ${RED}` }).click();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    assert.equal(copied, `npx --yes deno task repro ${RED}`);
+    await page.goBack();
+    await page.getByRole("link", { name: /NULL pointer dereference/ }).click();
+    await assertLedThere(page);
+  }));
+
+/** Where the focus is. */
+const focused = (page: Page) =>
+  page.evaluate(() => {
+    const element = document.activeElement as HTMLElement;
+    return element.getAttribute("aria-label") ?? element.innerText;
+  });
+
+Deno.test("keys alone lead from a red cell to the line of the console, and back to the cell", () =>
+  opened(URL_OF_RUN, async (page) => {
+    for (let n = 0; n < 60 && !(await focused(page)).startsWith(`${RED}: failed`); n++) {
+      await page.keyboard.press("Tab");
+    }
+    assert.match(await focused(page), new RegExp(`^${RED}: failed`), "Tab comes to the first red");
+    await page.keyboard.press("ArrowDown");
+    assert.match(await focused(page), /kcov-kasan: failed/);
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("End");
+    await page.keyboard.press("ArrowLeft");
+    assert.match(await focused(page), /^crash_module: 1 failed; .* failed$/);
+    await page.keyboard.press("Enter");
+    await assertLedThere(page);
+    assert.match(await focused(page), new RegExp(`failed\\s+${RED}$`), "the heading is read out");
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => document.activeElement?.matches("th.cell"));
+    assert.match(await focused(page), new RegExp(`^${RED}: failed`));
+    await page.keyboard.press("j");
+    await page.waitForFunction(() => location.hash.includes("cell="));
+    await page.keyboard.press("j");
+    await page.waitForFunction(() => location.hash.includes("kcov-kasan"));
+    assert.match((await goalOf(page)).text, /BUG: KASAN: slab-use-after-free/);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("/");
+    await page.keyboard.type("kasan");
+    await page.waitForFunction(() => document.querySelectorAll(".grid tbody tr").length === 2);
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => document.querySelectorAll(".grid tbody tr").length === 11);
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keys" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+  }));
+
+Deno.test("filter, verdicts and a line of a log are in the address, and come back from it", () =>
+  opened(`${URL_OF_RUN}#q=kcov-cmp&only=failed`, async (page) => {
+    assert.equal(await page.locator(".grid tbody tr").count(), 1);
+    assert.equal(await page.getByRole("searchbox", { name: /^filter/ }).inputValue(), "kcov-cmp");
+    const failed = page.getByRole("button", { name: /failed$/ });
+    assert.equal(await failed.getAttribute("aria-pressed"), "true");
+    await page.evaluate((cell) => location.hash = `#cell=${cell}&line=5`, RED);
+    await page.locator('.line.goal[data-line="5"]').waitFor();
+    await page.getByRole("searchbox", { name: /^find in/ }).fill("NULL pointer");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => !location.hash.includes("line=5"));
+    assert.match((await goalOf(page)).text, /NULL pointer/);
+    await page.evaluate(() => location.hash = "#cell=no/such&failure=99&view=none");
+    await page.getByRole("heading", { name: "No cell no/such" }).waitFor();
+  }));
+
+const LOOKS: readonly BrowserContextOptions[] = [
+  { colorScheme: "light" },
+  { colorScheme: "dark" },
+  { viewport: { width: 360, height: 740 } },
+];
+
+Deno.test("axe-core finds nothing in any view, light, dark and small", async () => {
+  const cells = [RED, "linux-6.12/kcov-cmp", "linux-6.1/kcov"].map((cell) => `#cell=${cell}`);
+  for (const look of LOOKS) {
+    await opened(URL_OF_RUN, async (page) => {
+      // Typed as code of the page, which its policy would not let in.
+      await page.evaluate(axe.source);
+      for (const hash of [...VIEWS, ...cells]) {
+        await page.evaluate((to) => location.hash = to, hash);
+        await page.waitForTimeout(200);
+        const found = await page.evaluate(async () => {
+          const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
+          return violations.map(({ id, nodes }) => [id, nodes[0]!.html, nodes[0]!.failureSummary]);
+        });
+        assert.deepEqual(found, [], `${hash}, ${JSON.stringify(look)}`);
+      }
+    }, look);
+  }
+});
+
+Deno.test("a hostile console is shown as text, and nothing of it runs", async () => {
+  const cell = "linux-6.1/kcov";
+  const lines = [
+    "</script><script>document.title='owned'</script>",
+    "<img src=x onerror=\"document.title='owned'\">",
+    "<!-- --><style>*{display:none}</style>]]>",
+    "\x1b[31mred\x1b[0m \x1b]0;title\x07\x1b[2J\x07bell",
+    "nul \0 \u2028 \u202eturned",
+    `long ${"<b>".repeat(50_000)}`,
+    "javascript:alert(1) {{7*7}} ${7*7}",
+  ];
+  const bytes = [...new TextEncoder().encode(lines.join("\r\n")), 0x0a, 0xff, 0xc3, 0x28, 0x0a];
+  const hostile = { run: RUN.run, consoles: new Map([[cell, new Uint8Array(bytes)]]) };
+  await opened(`${await pageOf("hostile", hostile)}#cell=${cell}&line=1`, async (page) => {
+    await page.locator(".line").nth(7).waitFor();
+    const shown = await page.locator(".line .text").allInnerTexts();
+    assert.equal(shown[0], lines[0]);
+    assert.equal(shown[1], lines[1]);
+    assert.equal(shown[2], lines[2]);
+    assert.equal(shown[3], "red bell");
+    assert.match(shown[4]!, /^nul {2}\u2028 turned$/);
+    assert.ok(shown[5]!.length < 5000 && shown[5]!.includes("characters more"));
+    assert.equal(shown[6], lines[6]);
+    assert.ok(shown[7]!.includes("\ufffd"));
+    assert.match(await page.title(), /cells not good/);
+    assert.equal(await page.locator("main img, main style, main script").count(), 0);
+  });
+});
+
+Deno.test("text is no markup and no script in the page, whoever tries", () =>
+  opened(URL_OF_RUN, async (page) => {
+    const taken = await page.evaluate(() => {
+      try {
+        document.body.innerHTML = "<b>markup</b>";
+        return "markup";
+      } catch (error) {
+        return (error as Error).name;
+      }
+    });
+    assert.equal(taken, "TypeError");
+    const title = await page.evaluate(() => {
+      const script = document.createElement("script");
+      script.append("document.title = 'owned'");
+      document.body.append(script);
+      return document.title;
+    });
+    assert.notEqual(title, "owned");
+  }, { refusals: /Trusted|Content Security Policy/ }));
+
+const OPEN_MS = 1000;
+const FILTER_MS = 100;
+
+/** Of several, that in the middle. */
+const median = (numbers: readonly number[]) =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
+
+/** From what is typed to what is drawn, in ms. */
+const filterMs = (page: Page, words: string) =>
+  page.evaluate((value) => {
+    const input = document.getElementById("filter") as HTMLInputElement;
+    return new Promise<number>((resolve) => {
+      const startedAt = performance.now();
+      input.value = value;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+      requestAnimationFrame(() =>
+        requestAnimationFrame(() => resolve(performance.now() - startedAt))
+      );
+    });
+  }, words);
+
+Deno.test("20 MB of consoles open in less than a second, and a filter takes less than 100 ms", async () => {
+  const big = withNoise(RUN, 20e6);
+  const address = await pageOf("big", big);
+  const openMs: number[] = [];
+  const cellMs: number[] = [];
+  const filters: number[] = [];
+  for (let n = 0; n < 5; n++) {
+    await opened(address, async (page) => {
+      // Navigation to the frame in which the grid is drawn.
+      openMs.push(
+        await page.evaluate(() => {
+          const [paint] = performance.getEntriesByName("first-contentful-paint");
+          return document.querySelector(".grid") ? Math.max(paint!.startTime, 0) : Infinity;
+        }),
+      );
+      await page.evaluate(() => location.hash = "#view=tests");
+      await page.locator(".bytest").waitFor();
+      for (const words of ["k", "kcov_bounds", "no such test", "remote", ""]) {
+        filters.push(await filterMs(page, words));
+      }
+      await page.evaluate(() => location.hash = "#");
+      await page.locator(".grid").waitFor();
+      for (const words of ["kasan", "unique", ""]) filters.push(await filterMs(page, words));
+      const startedAt = performance.now();
+      await page.evaluate((cell) => location.hash = `#cell=${cell}`, RED);
+      await assertLedThere(page);
+      cellMs.push(performance.now() - startedAt);
+    });
+  }
+  const { size } = await Deno.stat(new URL(address));
+  const bytes = [...big.consoles.values()].reduce((sum, { length }) => sum + length, 0);
+  console.log(
+    `${(bytes / 1e6).toFixed(1)} MB of consoles in a page of ${(size / 1e6).toFixed(1)} MB: ` +
+      `opens in ${median(openMs).toFixed(0)} ms (longest ${Math.max(...openMs).toFixed(0)}), ` +
+      `filters in ${median(filters).toFixed(0)} ms (longest ${Math.max(...filters).toFixed(0)}), ` +
+      `shows the line of a red cell in ${median(cellMs).toFixed(0)} ms`,
+  );
+  assert.ok(median(openMs) < OPEN_MS, `${openMs}`);
+  assert.ok(median(filters) < FILTER_MS, `${filters}`);
+  assert.ok(median(cellMs) < OPEN_MS, `${cellMs}`);
+});
+
+Deno.test("without scripts the causes, the commands and all cells are there as text", () =>
+  opened(URL_OF_RUN, async (page) => {
+    const text = await page.locator("main").innerText();
+    assert.ok(text.includes("Scripts are off here"));
+    assert.ok(text.includes("NULL pointer dereference"));
+    for (const cell of Object.keys(CELLS)) assert.ok(text.includes(cell), cell);
+  }, { javaScriptEnabled: false }));
+
+Deno.test("printed, it has what is to be read and nothing that is to be clicked", () =>
+  opened(`${URL_OF_RUN}#cell=${RED}`, async (page) => {
+    await goalOf(page);
+    await page.emulateMedia({ media: "print" });
+    assert.equal(await page.locator("header nav").isVisible(), false);
+    assert.equal(await page.getByRole("button").count(), 0);
+    assert.ok(await page.locator(".line.goal").isVisible());
+    const box = page.locator(".lines");
+    assert.ok(await box.evaluate((one) => one.scrollHeight <= one.clientHeight + 1), "not cut");
+    const pdf = await page.pdf();
+    assert.ok(pdf.length > 10_000);
+  }));
+
+Deno.test("nothing is wider than a small screen, in any view", () =>
+  opened(URL_OF_RUN, async (page) => {
+    for (const hash of [...VIEWS, `#cell=${RED}`]) {
+      await page.evaluate((to) => location.hash = to, hash);
+      await page.waitForTimeout(200);
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(width <= 360, `${hash}: ${width}`);
+    }
+  }, { viewport: { width: 360, height: 740 } }));
+
+Deno.test("a page that was damaged says which log cannot be shown, and shows the rest", async () => {
+  const file = new URL(await pageOf("damaged", RUN));
+  const html = await Deno.readTextFile(file);
+  await Deno.writeTextFile(file, html.replace(/(id="log-1">)[^<]{400}/, "$1"));
+  await opened(`${file.href}#cell=${RED}`, async (page) => {
+    await page.getByText(/The lines of .*console\.log in this page are damaged/).waitFor();
+    assert.match(await page.locator(".cause .message").innerText(), /NULL pointer/);
+  });
+});
