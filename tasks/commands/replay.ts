@@ -77,7 +77,12 @@ async function bootBundle(
     modules: [],
     calls: [],
     selftests: [],
-    initramfs: { path: `${files}/initramfs.cpio`, digest: "", tests: manifest.declared },
+    initramfs: {
+      path: `${files}/initramfs.cpio`,
+      digest: "",
+      sourceMap: null,
+      tests: manifest.declared,
+    },
     packed: `${files}/initramfs.cpio`,
     machine,
   };

@@ -44,6 +44,7 @@ import { attend, type AttendOptions, boot, type BootInput } from "../stages/boot
 import { recallBoot, rememberBoot } from "../steps/job_times.ts";
 import { parse } from "../stages/parse.ts";
 import { tellSplats } from "./telling.ts";
+import { keepGuestSources } from "../steps/guest_sources.ts";
 import { symbolizeFrames } from "../steps/symbolize.ts";
 
 /** What each stage gives. */
@@ -243,6 +244,7 @@ export class CellStages {
     record: BootRecord,
   ): Promise<CellResult> {
     const tests = cover === undefined ? initramfs.tests : await declaredTests(cover);
+    await keepGuestSources(dir, initramfs.sourceMap, this.#host);
     const result = await parse(dir, tests, this.#host, {
       allow: this.#plan.matrix.splats,
       promises: this.#plan.matrix.promises,

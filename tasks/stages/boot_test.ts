@@ -101,7 +101,7 @@ async function bootWith(
       modules: [],
       calls: [],
       selftests: [],
-      initramfs: { path: `${dir}/shared.cpio`, digest: "d", tests: [] },
+      initramfs: { path: `${dir}/shared.cpio`, digest: "d", sourceMap: null, tests: [] },
       machine: UNI,
       accel: "tcg",
       features: ["kcov"],

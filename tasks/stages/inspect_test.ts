@@ -135,7 +135,7 @@ Deno.test("inspect() wants no call in an object that was compiled without the fl
     const calling = await rejectionOf(look({ spec, files }));
     assert.match(
       calling.message,
-      /^calls\.o has 1 calls that .*=trace-pc brings, and was compiled/,
+      /^calls\.o has 1 call that .*=trace-pc brings, and was compiled/,
     );
   }
   const compares = { "x.o": COMPARING, ".x.o.cmd": command("x.o", WITH) };
@@ -144,7 +144,7 @@ Deno.test("inspect() wants no call in an object that was compiled without the fl
   const unasked = await rejectionOf(
     look({ spec: BROUGHT, files: compares, features, calls, ir: EXCUSED }),
   );
-  assert.match(unasked.message, /^x\.o has 1 calls that .*=trace-cmp brings/);
+  assert.match(unasked.message, /^x\.o has 1 call that .*=trace-cmp brings/);
 });
 
 Deno.test("inspect() wants comparisons told of by all objects of our own", async () => {

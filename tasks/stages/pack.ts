@@ -11,6 +11,7 @@ import { clangOf } from "../core/build/make.ts";
 import { initramfsFiles } from "../core/boot/guest_layout.ts";
 import { archive } from "../steps/initramfs_archive.ts";
 import { findQuickjs, type Quickjs } from "../steps/quickjs.ts";
+import { nameSources, SOURCE_MAP } from "../steps/guest_sources.ts";
 import { probeProgram } from "../steps/probe_cache.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { rememberTests } from "../steps/known_tests.ts";
@@ -26,7 +27,7 @@ export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Prom
   const version = (await probeProgram([clang, "--version"], paths.cache, host)).stdout;
   const digest = await sha256(
     JSON.stringify([
-      "initramfs 2",
+      "initramfs 3",
       version,
       await host.fs.stat(quickjs.library),
       // The modules are not in it: they belong to a kernel's build.
@@ -49,7 +50,7 @@ export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Prom
   });
   const tests = await declaredTests();
   await rememberTests(tests, paths, host);
-  return { path, digest, tests };
+  return { path, digest, sourceMap: `${dir}/${SOURCE_MAP}`, tests };
 }
 
 /** Whether an initramfs is there, and as it was packed: a test changed in it would still pass. */
@@ -87,6 +88,7 @@ async function make(
   const root = `${dir}/root`;
   await host.fs.makeDir(`${root}/kmatrix`);
   await bundleTests(`${paths.root}/selftests/main.ts`, `${dir}/tests.js`);
+  await nameSources(`${dir}/${SOURCE_MAP}`, paths, host);
   const init = `${root}/init`;
   const source = `${paths.root}/selftests/runtime/init.c`;
   await run(runtimeArgv(clang, quickjs, source, init), "the guest runtime does not compile", host);
@@ -149,6 +151,8 @@ async function bundleTests(entry: string, out: string): Promise<void> {
       format: "esm",
       target: "es2023",
       platform: "neutral",
+      // Leads from places on a stack to the source (steps/guest_sources.ts); the guest has none of it.
+      sourcemap: "external",
       // Stack lines of a failed test then name the functions of the source.
       keepNames: false,
       logLevel: "silent",

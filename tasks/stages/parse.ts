@@ -8,8 +8,10 @@ import { NO_SOURCES, type SplatSources } from "../core/console/splat_report.ts";
 import { findSplats } from "../core/console/splats.ts";
 import type { StackFrame } from "../core/console/stack_frame.ts";
 import { differencesText } from "../core/judge/promises.ts";
+import { guestSourcesShape } from "../core/judge/guest_stack.ts";
 import { judgeBoot, RECORDING_BYTES } from "../core/judge/boot_result.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
+import { cachedJson } from "../core/text/shape.ts";
 
 /** Optional extras; a verdict needs only the recordings. */
 export interface ParseOptions {
@@ -51,6 +53,10 @@ export async function parse(
     allow: options.allow ?? [],
     promises: options.promises ?? [],
     sources: await sourcesOf(console?.bytes ?? null, options, host),
+    guestSources: cachedJson(
+      guestSourcesShape,
+      await host.fs.readTextIfAny(`${dir}/${RECORDINGS.stacks}`),
+    ) ?? {},
   });
   const differences = differencesText(result.promises);
   if (differences !== null) host.log("notice", `${result.cell}: ${differences}`);

@@ -23,7 +23,8 @@ export const FINISHED = ARCH.qemu.exitCode(EXIT_FINISHED);
 /** What a scripted test does; `end` is how its child process ends by something else than itself. */
 export type Act =
   | { readonly do: "pass" }
-  | { readonly do: "fail"; readonly message: string }
+  /** `at`: "line:column" of the bundle. */
+  | { readonly do: "fail"; readonly message: string; readonly at?: string }
   | { readonly do: "skip"; readonly reason: string }
   | { readonly do: "end"; readonly end: ChildEnd }
   /** The guest is gone in the middle of it. */
@@ -101,7 +102,7 @@ export function record(script: Script): Recording {
           for (const [promise, answer] of answers ?? []) t.answer(promise, answer);
           if (act.do === "fail") {
             // As the guest's engine would write it, not as this one does.
-            const stack = "    at test (/kmatrix/tests.js:7:1)";
+            const stack = `    at test (/kmatrix/tests.js:${act.at ?? "7:1"})`;
             throw Object.assign(new AssertionError(act.message), { stack });
           }
           if (act.do === "skip") throw new SkipError(act.reason);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** How a boot ended, from its recordings and from what the host saw of QEMU. */
+import { type GuestSources, withSources } from "./guest_stack.ts";
 import type { BootRecord } from "../model/model.ts";
 import { type Failure, failure } from "../model/errors.ts";
 import type { OutsideTests } from "../console/run_marks.ts";
@@ -21,11 +22,12 @@ export interface EndEvidence {
   readonly running: string | null;
   readonly splats: readonly Splat[];
   readonly sources: SplatSources;
+  readonly guestSources: GuestSources;
 }
 
 /** Why a boot did not reach its proper end; null when it did. */
 export function judgeEnding(
-  { console, record, decoded, running, splats, sources }: EndEvidence,
+  { console, record, decoded, running, splats, sources, guestSources }: EndEvidence,
 ): Failure | null {
   const begin = payloadOf(decoded.frames, "B");
   const end = payloadOf(decoded.frames, "E");
@@ -44,7 +46,8 @@ export function judgeEnding(
   const runtime = payloadOf(decoded.frames, "X");
   if (runtime) {
     const text = `the guest runtime stopped${where}: ${runtime.message ?? "no message"}`;
-    return failure("test", "runtime-error", text, `${runtime.stack ?? ""}\n${tail}`);
+    const stack = withSources(`${runtime.stack ?? ""}`.split("\n"), guestSources);
+    return failure("test", "runtime-error", text, `${stack.join("\n")}\n${tail}`);
   }
   const wholeExit = hostEnd === undefined ||
     (hostEnd.kind === "exited" && endedWith(EXIT_FINISHED, hostEnd.code));

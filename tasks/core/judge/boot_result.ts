@@ -31,6 +31,7 @@ import { judgeEnding, lastLines } from "./boot_ending.ts";
 import { withCPrograms } from "./c_programs.ts";
 import { decodeFrames, type Frame, payloadOf } from "./frames.ts";
 import { type KtapCase, type KtapProblem, ktapProblemText, parseKtap } from "./ktap.ts";
+import { type GuestSources, withSources } from "./guest_stack.ts";
 import { answersOf, holdPromises, judgePromises } from "./promises.ts";
 import { complaintFailure, judgeComplaints, judgeTest } from "./test_outcome.ts";
 
@@ -51,6 +52,8 @@ export interface Recordings {
   readonly promises?: PromiseBook;
   /** Source lines of the frames of complaints, where they are known. */
   readonly sources?: SplatSources;
+  /** Places of failed tests in the selftests, where they are known. */
+  readonly guestSources?: GuestSources;
 }
 
 interface CellFacts {
@@ -94,7 +97,11 @@ export function judgeBoot(recordings: Recordings): CellResult {
   const expected = recordings.declared.filter((test) =>
     globMatcher(facts.filter)(test.id) && appliesTo(test, facts.features)
   );
-  const cases = new Map(ktap.cases.map((one) => [one.name, one]));
+  const { guestSources = {} } = recordings;
+  const cases = new Map(ktap.cases.map((one) => [
+    one.name,
+    { ...one, diagnostics: withSources(one.diagnostics, guestSources) },
+  ]));
   const attachments = attachmentsOf(frames);
   const release = typeof begin?.release === "string" ? begin.release : null;
   const { answers, stray: strayAnswer } = answersOf(frames);
@@ -105,7 +112,7 @@ export function judgeBoot(recordings: Recordings): CellResult {
   );
   const { record } = recordings;
   const ending = judgeRecordings(recordings) ??
-    judgeEnding({ console, record, decoded, running: ktap.running, splats, sources });
+    judgeEnding({ console, record, decoded, running: ktap.running, splats, sources, guestSources });
   const own = expected.map((test): TestResult => {
     const { durationMs, ...attached } = Object.fromEntries(attachments.get(test.id) ?? []);
     return {

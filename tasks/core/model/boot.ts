@@ -7,6 +7,8 @@ import type { Accel } from "./plan.ts";
 export interface Initramfs {
   readonly path: string;
   readonly digest: string;
+  /** Path of the source map of the bundle in it; null for one that another machine has packed. */
+  readonly sourceMap: string | null;
   /** Every test that the guest declares, as read on the host. */
   readonly tests: readonly DeclaredTest[];
 }

@@ -103,4 +103,5 @@ export const RECORDINGS = {
   results: "results.log",
   record: "boot.json",
   splats: "splats.json",
+  stacks: "stacks.json",
 } as const;

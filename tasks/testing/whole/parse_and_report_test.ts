@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { MATRIX } from "../broken_worlds.ts";
-import { cases, KCOV } from "./fake_cases.ts";
+import { cases, KCOV, setTest } from "./fake_cases.ts";
 
 cases("parse and report", "built", [
   [
@@ -37,6 +37,41 @@ cases("parse and report", "built", [
       assert.equal((await parse()).code, 3);
       await Deno.remove(`${copy}/console.log`);
       assert.equal((await parse()).code, 3);
+    },
+  ],
+
+  [
+    "show where in the source a test failed, live and later",
+    async (project) => {
+      assert.equal((await project.run("pack", "fake/kcov")).code, 0);
+      const [guest] = [...Deno.readDirSync(`${project.cache}/guests`)].filter((one) =>
+        one.isDirectory
+      );
+      const bundle = `${project.cache}/guests/${guest!.name}/tests.js`;
+      const lines = (await Deno.readTextFile(bundle)).split("\n");
+      const line = lines.findIndex((one) => one.includes('"owner of the device"'));
+      assert.ok(line > 0, "the bundle has a line that a test of kcov.ts has");
+      const at = `${line + 1}:${lines[line]!.search(/\S/) + 1}`;
+      await setTest(project, "fake/kcov", { do: "fail", message: "expected 1", at });
+      const { code, out } = await project.run(...KCOV);
+      assert.equal(code, 3, out);
+      const shown = /AssertionError: expected 1\n +at (selftests\/\S+):(\d+):\d+\n +(.*)\n/.exec(
+        out,
+      );
+      assert.ok(shown, out);
+      const [, file, number, text] = shown;
+      const source = await Deno.readTextFile(`${project.root}/${file}`);
+      assert.equal(source.split("\n")[Number(number) - 1]!.trim(), text);
+      assert.match(text!, /"owner of the device"/);
+      assert.match(await project.read("junit.xml"), new RegExp(`at ${file}:${number}:`));
+      // Of the recordings, whatever the cache has by then.
+      await Deno.remove(`${bundle}.map`);
+      const later = await project.run("parse", `${project.out}/latest/fake/kcov`);
+      assert.ok(later.out.includes(`at ${file}:${number}:`), later.out);
+      await Deno.writeTextFile(`${project.out}/latest/fake/kcov/stacks.json`, "{");
+      const damaged = await project.run("parse", `${project.out}/latest/fake/kcov`);
+      assert.equal(damaged.code, 3);
+      assert.match(damaged.out, /at test \(\/kmatrix\/tests\.js:/);
     },
   ],
 
