@@ -323,9 +323,10 @@ Deno.test("complete offers every task, commands of the tool or not", async () =>
     "test",
     "test:bisect",
     "test:hostile",
+    "test:browser",
     "test:crash",
   ]);
-  assert.deepEqual(await complete("comp"), ["completion"]);
+  assert.deepEqual(await complete("comp"), ["compare", "completion"]);
 });
 
 Deno.test("complete offers a command its own options, which are those that it is read with", async () => {

@@ -126,6 +126,7 @@ async function perform(
       absolute,
       caller,
       calledAs: call.as,
+      command: invocation.command,
       interruptedBy: () => interruption.name,
     });
     if (interruption.name) return codeOf(interruption.name);

@@ -75,7 +75,7 @@ async function searchCommits(
       await git.commit(options.bad, "--bad"),
     ];
     await checkEnds(good, bad, git);
-    const runDir = await makeRunDir(paths, host);
+    const runDir = await makeRunDir(context);
     const runner = new OneCell(plan, paths, host);
     const session = new BisectSession(runner, {
       filter: options.test,

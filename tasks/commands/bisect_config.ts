@@ -76,7 +76,7 @@ async function searchOptions(
   return await withKernelLock(cell.kernel.id, paths, host, async () => {
     const runner = new OneCell({ ...plan, kconfigAdd: [] }, paths, host);
     const source = await runner.source(cell);
-    const runDir = await makeRunDir(paths, host);
+    const runDir = await makeRunDir(context);
     const session = new BisectSession(runner, {
       filter: options.test,
       confidence: options.confidence,

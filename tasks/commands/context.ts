@@ -22,6 +22,7 @@ import { dedupTable } from "../core/report/dedup_table.ts";
 import { sourceLines } from "../core/source/source_identity.ts";
 import { failuresText, inspectTable, splatsText, summaryTable } from "../core/report/summary.ts";
 import { PAGE, type ReportCopies } from "../stages/report.ts";
+import { COMMAND_FILE, isMatrixRun } from "../steps/kept_runs.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import type { CalledAs } from "../cli/called_as.ts";
 import { PROJECT_MATRIX, type RunValues } from "../cli/options.ts";
@@ -39,6 +40,8 @@ export interface Context {
   /** A path of the command line, made absolute. */
   readonly absolute: (path: string) => string;
   readonly caller: Caller;
+  /** Name of the command. */
+  readonly command: string;
   readonly calledAs: CalledAs;
   readonly interruptedBy: () => RunReport["interrupted"];
 }
@@ -248,9 +251,14 @@ export function repeatCommand(
   return formatCommand({ argv: [...calledAs.argv, command, cell, ...flags] });
 }
 
-/** out/<time>-<n>/, and out/latest pointing to it. */
-export async function makeRunDir(paths: Paths, host: Host): Promise<string> {
-  const [runDir] = await fillRunDir(() => Promise.resolve(), paths, host);
+type RunDirContext = Pick<Context, "command" | "paths" | "host">;
+
+/**
+ * out/<time>-<n>/, and out/latest pointing to it; what is no run of the matrix leaves it at one that
+ * is, which people want to look at.
+ */
+export async function makeRunDir(context: RunDirContext): Promise<string> {
+  const [runDir] = await fillRunDir(() => Promise.resolve(), context);
   return runDir;
 }
 
@@ -260,13 +268,16 @@ export async function makeRunDir(paths: Paths, host: Host): Promise<string> {
  */
 export async function fillRunDir<T>(
   fill: (runDir: string) => Promise<T>,
-  paths: Paths,
-  host: Host,
+  { command, paths, host }: RunDirContext,
 ): Promise<[runDir: string, filled: T]> {
   const runDir = await emptyRunDir(paths, host);
   try {
     const filled = await fill(runDir);
-    await host.fs.link(basename(runDir), `${paths.out}/latest`);
+    await host.fs.writeText(`${runDir}/${COMMAND_FILE}`, `${command}\n`);
+    const latest = `${paths.out}/latest`;
+    if (await isMatrixRun(runDir, host) || !(await isMatrixRun(latest, host))) {
+      await host.fs.link(basename(runDir), latest);
+    }
     return [runDir, filled];
   } catch (error) {
     await host.fs.remove(runDir);

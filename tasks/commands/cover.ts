@@ -98,7 +98,7 @@ async function coverCells(
   await ensureReady(plan.cells, plan.settings, paths, host);
   // For the first boot, so that a call that does not exist leaves no run.
   let made: Promise<string> | undefined;
-  const runDir = () => made ??= makeRunDir(paths, host);
+  const runDir = () => made ??= makeRunDir(context);
   tellPlanned(plan.cells, host);
   const covered: Coverage[] = [];
   for (const id of cells) {

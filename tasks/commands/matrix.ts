@@ -130,7 +130,7 @@ export async function runPlan(
   }
   // A mistake in a selftest is said before minutes of building.
   if (comesTo("pack", until)) await declaredTests();
-  const runDir = await makeRunDir(paths, host);
+  const runDir = await makeRunDir(context);
   const files: ReportFiles = {
     runDir,
     ...copiesOf(options, context),

@@ -4,9 +4,11 @@ import { bisect } from "./bisect.ts";
 import { bisectConfig } from "./bisect_config.ts";
 import { cache } from "./cache.ts";
 import type { Command } from "./command.ts";
+import { compare } from "./compare.ts";
 import { completeFor, completion } from "./completion.ts";
 import { cover } from "./cover.ts";
 import { doctor } from "./doctor.ts";
+import { history } from "./history.ts";
 import { install, uninstall } from "./install.ts";
 import { matrix, stages } from "./matrix.ts";
 import { parseCommand } from "./parse.ts";
@@ -20,7 +22,7 @@ import { tests } from "./tests.ts";
 import { version } from "./version.ts";
 
 const COMPLETED: readonly Command[] = [
-  ...[matrix, repro, replay, plan, ...stages, parseCommand, reportCommand, tests],
+  ...[matrix, repro, replay, plan, ...stages, parseCommand, reportCommand, compare, history, tests],
   ...[bisect, bisectConfig, series, cover, quality, doctor, cache, completion],
   ...[install, uninstall, version],
 ];

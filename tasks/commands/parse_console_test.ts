@@ -85,6 +85,7 @@ async function parsed(
         absolute: (path) => `${dir}/${path}`,
         caller: { folder: dir, tree: null, inProject: true },
         calledAs: DENO_TASK,
+        command: "parse",
       },
     );
     const read = (name: string) => Deno.readTextFile(`${dir}/${name}`);

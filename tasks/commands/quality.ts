@@ -130,8 +130,9 @@ async function bootAndRead(
   plan: Plan,
   call: readonly string[],
   options: QualityValues,
-  { paths, host }: Context,
+  context: Context,
 ): Promise<{ found: Quality; failures: readonly Failure[] }> {
+  const { paths, host } = context;
   const runner = new OneCell(plan, paths, host);
   const source = await runner.source(cell);
   const isCall = call.length > 0;
@@ -147,7 +148,7 @@ async function bootAndRead(
   const filter = ["filling.*.counts"];
   // Conditions are for the windows of one call; programs are long, and traced as such.
   if (request.runs > 1) filter.push(isCall ? "runs.*.traces" : "runs.alone.traces");
-  const dir = `${await makeRunDir(paths, host)}/${cellFolder(cell.id)}`;
+  const dir = `${await makeRunDir(context)}/${cellFolder(cell.id)}`;
   const result = await runner.boot(ready, { dir, filter, cover: request });
   const { fillings, comparisons } = readResult(result);
   const pcs = [

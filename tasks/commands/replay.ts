@@ -58,8 +58,7 @@ async function bootBundle(
       await checkDigests(manifest, files, found, context);
       return { files, manifest };
     },
-    paths,
-    host,
+    context,
   );
   host.emit({ event: "cells-planned", cells: [manifest.cell], builds: 0 });
   host.log("info", `boot ${manifest.cell}`);

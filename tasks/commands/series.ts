@@ -73,7 +73,7 @@ async function walkSeries(
   }
   await declaredTests();
   await ensureReady(plan.cells, plan.settings, paths, host);
-  const runDir = await makeRunDir(paths, host);
+  const runDir = await makeRunDir(context);
   tellPlanned(plan.cells, host);
   // A tree and build folders of its own, so that those of the whole series stay as they are.
   const own: KernelSpec = {

@@ -67,7 +67,7 @@ export async function attendCommand(
   await declaredTests();
   await ensureReady(wanted.cells, wanted.settings, paths, host);
   tellPlanned(wanted.cells, host);
-  const dir = `${await makeRunDir(paths, host)}/${cellFolder(cell.id)}`;
+  const dir = `${await makeRunDir(context)}/${cellFolder(cell.id)}`;
   return await withKernelLock(cell.kernel.id, paths, host, async () => {
     const runner = new OneCell(wanted, paths, host);
     const ready = await runner.ready(cell, await runner.source(cell));

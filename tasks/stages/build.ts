@@ -21,6 +21,7 @@ import {
 import { nearestBuild, previousBuild, toolchainNews } from "../steps/build_store.ts";
 import { parseCcacheLog } from "../core/build/ccache_log.ts";
 import { dropOutdated } from "../steps/outdated.ts";
+import { stalledMs } from "../steps/cpu_stall.ts";
 import { compilerCache } from "../steps/compiler_cache.ts";
 import { sha256 } from "../core/text/digest.ts";
 import {
@@ -62,6 +63,7 @@ export async function build(
   host: Host,
 ): Promise<KernelBuild> {
   const startedAt = host.now();
+  const stalledBefore = await stalledMs(host);
   const { buildDir } = config;
   const log = `${buildDir}/kmatrix-build.log`;
   const request = makeRequest(config, settings);
@@ -130,8 +132,18 @@ export async function build(
     selftests: selftests.programs,
     reasons: compiled ? reasons : [],
     cacheUse: cache && parseCcacheLog(await host.fs.readTextIfAny(cache.log) ?? ""),
+    ...stalledShare(stalledBefore, await stalledMs(host), host.now() - startedAt),
     durationMs: host.now() - startedAt,
   };
+}
+
+function stalledShare(
+  before: number | null,
+  after: number | null,
+  durationMs: number,
+): Pick<KernelBuild, "stalledShare"> {
+  if (before === null || after === null) return {};
+  return { stalledShare: durationMs <= 0 ? 0 : Math.min(1, (after - before) / durationMs) };
 }
 
 /** Emits how many objects make has compiled, some times a second. */

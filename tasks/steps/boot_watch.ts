@@ -5,12 +5,14 @@ import type { BootEnd, BootRecord } from "../core/model/model.ts";
 import { FrameReader, type TestNews, testNews } from "../core/judge/frames.ts";
 import { firedRung, type Limits, rungLimitMs } from "../core/model/limits.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
+import { stalledMs } from "./cpu_stall.ts";
 
 export interface Watched {
   readonly end: BootEnd;
   /** When the first byte of each came, in ms from the start. */
   readonly firstByteMs: NonNullable<BootRecord["firstByteMs"]>;
   readonly lastByteMs?: number;
+  readonly stalledMs?: NonNullable<BootRecord["stalledMs"]>;
   /** The longest time between two results. */
   readonly silentMs: number;
 }
@@ -40,12 +42,18 @@ export async function watchBoot(
     code = value;
   });
   let limit: BootEnd | null = null;
+  const stall = await Stall.begin(host);
   while (code === null && limit === null) {
     const pause = host.sleep(results.testMs === undefined ? FIRST_POLL_MS : POLL_MS);
     await Promise.race([exit, console.full, pause]);
     if (host.signal.aborted || console.broken) break;
     const now = host.now();
-    await results.look(now);
+    const grown = await results.look(now);
+    await stall.note({
+      console: console.firstMs !== undefined,
+      results: results.firstMs !== undefined,
+      test: results.testMs !== undefined,
+    }, grown);
     const rung = firedRung(limits, {
       elapsedMs: now - startedAt,
       consoleBytes: console.bytes,
@@ -61,6 +69,7 @@ export async function watchBoot(
   await exit;
   await copying;
   await console.close();
+  const stalled = await stall.end();
   // Also where the guest has ended before it could be stopped: what is left out may be a complaint.
   if (limit === null && console.isOverCap) {
     limit = { kind: "limit", rung: "console-cap", afterMs: host.now() - startedAt };
@@ -73,8 +82,50 @@ export async function watchBoot(
       ...(results.testMs === undefined ? {} : { test: results.testMs }),
     },
     ...(results.bytes > 0 ? { lastByteMs: results.lastAt - startedAt } : {}),
+    ...(stalled === null ? {} : { stalledMs: stalled }),
     silentMs: results.silentMs,
   };
+}
+
+type Stalled = NonNullable<BootRecord["stalledMs"]>;
+
+/** How long the machine was overloaded until each moment of a boot. */
+class Stall {
+  readonly #host: Host;
+  /** null on a host that does not tell. */
+  readonly #first: number | null;
+  #marks: { -readonly [Mark in keyof Stalled]: number } = {};
+
+  private constructor(first: number | null, host: Host) {
+    this.#first = first;
+    this.#host = host;
+  }
+
+  static async begin(host: Host): Promise<Stall> {
+    return new Stall(await stalledMs(host), host);
+  }
+
+  /** @param grown Whether results have come since the last time. */
+  async note(reached: Readonly<Record<"console" | "results" | "test", boolean>>, grown: boolean) {
+    const isNew = (["console", "results", "test"] as const)
+      .some((mark) => reached[mark] && this.#marks[mark] === undefined);
+    const ms = isNew || grown ? await this.#since() : null;
+    if (ms === null) return;
+    for (const mark of ["console", "results", "test"] as const) {
+      if (reached[mark]) this.#marks[mark] ??= ms;
+    }
+    if (grown) this.#marks.last = ms;
+  }
+
+  async end(): Promise<Stalled | null> {
+    const ms = await this.#since();
+    return ms === null ? null : { ...this.#marks, end: ms };
+  }
+
+  async #since(): Promise<number | null> {
+    const now = this.#first === null ? null : await stalledMs(this.#host);
+    return now === null ? null : now - this.#first!;
+  }
 }
 
 type Writer = Awaited<ReturnType<Host["fs"]["writer"]>>;
@@ -176,11 +227,12 @@ class ResultFollower {
     this.#host = host;
   }
 
-  async look(now: number): Promise<void> {
+  /** Whether there was something new. */
+  async look(now: number): Promise<boolean> {
     const { cell, dir } = this.#boot;
     const file = `${dir}/${RECORDINGS.results}`;
     const size = (await this.#host.fs.stat(file))?.size ?? 0;
-    if (size === this.bytes) return;
+    if (size === this.bytes) return false;
     const sinceStart = now - this.#startedAt;
     this.firstMs ??= sinceStart;
     const told = { cell, folder: dir };
@@ -194,6 +246,7 @@ class ResultFollower {
     }
     if (this.bytes > 0) this.silentMs = Math.max(this.silentMs, now - this.lastAt);
     [this.bytes, this.lastAt] = [size, now];
+    return true;
   }
 
   async #news(file: string, size: number): Promise<TestNews[]> {

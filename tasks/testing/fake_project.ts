@@ -245,9 +245,21 @@ export class FakeProject {
     return { code, out: text.decode(stdout), err: text.decode(stderr) };
   }
 
-  /** A file of the last run. */
-  read(path: string): Promise<string> {
-    return Deno.readTextFile(`${this.out}/latest/${path}`);
+  /** Folder of the newest run, whatever command made it. */
+  async newestRun(): Promise<string> {
+    const names = (await Array.fromAsync(Deno.readDir(this.out))).map(({ name }) => name)
+      .filter((name) => /^\d{8}T/.test(name));
+    const number = (name: string) => Number(name.split("-")[1] ?? 1);
+    const stamp = (name: string) => name.split("-")[0]!;
+    names.sort((a, b) =>
+      stamp(a) === stamp(b) ? number(a) - number(b) : stamp(a) < stamp(b) ? -1 : 1
+    );
+    return `${this.out}/${names.at(-1)}`;
+  }
+
+  /** A file of the newest run. */
+  async read(path: string): Promise<string> {
+    return await Deno.readTextFile(`${await this.newestRun()}/${path}`);
   }
 
   /** Ids of processes that have this project's PATH, dead ones left out. */

@@ -35,6 +35,40 @@ export function bootPhases(
 }
 
 /**
+ * The part of each phase, 0 to 1, in which the machine had more to do than its processors could; none
+ * where the host does not tell.
+ */
+export function stalledShares(
+  { stalledMs, firstByteMs, lastByteMs, durationMs }: Pick<
+    BootRecord,
+    "stalledMs" | "firstByteMs" | "lastByteMs" | "durationMs"
+  >,
+): Partial<Record<BootPhase, number>> {
+  if (stalledMs?.end === undefined) return {};
+  const { console, results, test, last, end } = stalledMs;
+  const stalled = bootPhases({
+    firstByteMs: {
+      ...(console === undefined ? {} : { console }),
+      ...(results === undefined ? {} : { results }),
+      ...(test === undefined ? {} : { test }),
+    },
+    ...(last === undefined ? {} : { lastByteMs: last }),
+    durationMs: end,
+  });
+  const whole = bootPhases({
+    ...(firstByteMs === undefined ? {} : { firstByteMs }),
+    ...(lastByteMs === undefined ? {} : { lastByteMs }),
+    durationMs,
+  });
+  const shares = BOOT_PHASES.flatMap((phase): [BootPhase, number][] => {
+    const [part, ms] = [stalled[phase], whole[phase]];
+    if (part === undefined || ms === undefined) return [];
+    return [[phase, ms <= 0 ? 0 : Math.min(1, Math.max(0, part / ms))]];
+  });
+  return Object.fromEntries(shares);
+}
+
+/**
  * What each phase may take without a word, in ms: about three times the slowest cell without KASAN
  * of a whole matrix whose boots ran beside builds, on two cores under emulation (265, 819, 21, 3821
  * and 26 ms), and no less than 300 ms. With KVM half of it, as for limits; nobody has measured that.

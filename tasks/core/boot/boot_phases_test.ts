@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { bootPhases, overBudget, overBudgetText } from "./boot_phases.ts";
+import { bootPhases, overBudget, overBudgetText, stalledShares } from "./boot_phases.ts";
 
 Deno.test("bootPhases() divides the whole time", () => {
   const record = {
@@ -38,4 +38,26 @@ Deno.test("overBudget() names what took longer than is due on its accelerator", 
   assert.deepEqual(overBudget({ kernel: 1600 }, "kvm", []).map(overBudgetText), [
     "kernel (first kernel line to init) 1.6 s, budget 1.2 s",
   ]);
+});
+
+Deno.test("stalledShares() are the parts of each phase in which the machine was overloaded", () => {
+  const record = {
+    firstByteMs: { console: 100, results: 500, test: 500 },
+    lastByteMs: 1500,
+    durationMs: 1600,
+  };
+  const stalledMs = { console: 50, results: 150, test: 150, last: 1150, end: 1150 };
+  assert.deepEqual(stalledShares({ ...record, stalledMs }), {
+    start: 0.5,
+    kernel: 0.25,
+    init: 0,
+    tests: 1,
+    exit: 0,
+  });
+  assert.deepEqual(stalledShares(record), {}, "a host that does not tell");
+  const broken = { firstByteMs: { console: 100 }, durationMs: 1100 };
+  assert.deepEqual(stalledShares({ ...broken, stalledMs: { console: 10, end: 260 } }), {
+    start: 0.1,
+    kernel: 0.25,
+  });
 });

@@ -40,6 +40,13 @@ export const bootRecordShape: Shape<BootRecord> = objectOf<BootRecord>()({
     test: v.exactOptional(ms),
   })),
   lastByteMs: v.exactOptional(ms),
+  stalledMs: v.exactOptional(v.looseObject({
+    console: v.exactOptional(ms),
+    results: v.exactOptional(ms),
+    test: v.exactOptional(ms),
+    last: v.exactOptional(ms),
+    end: v.exactOptional(ms),
+  })),
   slowness: v.exactOptional(v.number()),
   features: v.array(v.picklist(FEATURES)),
   filter: strings,

@@ -67,6 +67,17 @@ export interface BootRecord {
   };
   /** When the last result came. */
   readonly lastByteMs?: number;
+  /**
+   * For how long until each of these moments something on the machine had to wait for a processor, in
+   * ms; missing on a host that does not tell.
+   */
+  readonly stalledMs?: {
+    readonly console?: number;
+    readonly results?: number;
+    readonly test?: number;
+    readonly last?: number;
+    readonly end?: number;
+  };
   /** How many times longer than a small kernel's its phases may be; 1 without it. */
   readonly slowness?: number;
   readonly features: readonly Feature[];

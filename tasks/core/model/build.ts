@@ -55,6 +55,8 @@ export interface KernelBuild {
   readonly reasons: readonly string[];
   /** What ccache did in this run; null without it. */
   readonly cacheUse: CacheUse | null;
+  /** How much of the time, 0 to 1, the machine was overloaded; missing where the host does not tell. */
+  readonly stalledShare?: number;
   /** Static programs of the tree's own KCOV selftest, absolute; none where it has none. */
   readonly selftests: readonly string[];
   readonly durationMs: number;

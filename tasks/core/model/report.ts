@@ -52,6 +52,8 @@ export interface CellFacts {
   } | null;
   readonly build:
     | Pick<KernelBuild, "objects" | "compiled" | "reasons" | "cacheUse"> & {
+      /** How much of its time, 0 to 1, the machine was overloaded; older runs do not tell. */
+      readonly stalledShare?: number;
       /** How many of its warnings the matrix lists for the cell. */
       readonly listedWarnings: number;
     }
@@ -62,6 +64,8 @@ export interface CellFacts {
     readonly accel: Accel;
     readonly durationMs: number;
     readonly phasesMs: Readonly<Partial<Record<BootPhase, number>>>;
+    /** Of each phase, 0 to 1: how much of it the machine was overloaded; older runs do not tell. */
+    readonly stalledShares?: Readonly<Partial<Record<BootPhase, number>>>;
     readonly overBudget: readonly OverBudget[];
     /** The kernel's, of the last boot that has told it. */
     readonly release: string | null;

@@ -17,7 +17,7 @@ import {
   type TestResult,
 } from "../model/model.ts";
 import { baseTitle, isTiny } from "../build/config_base.ts";
-import { bootPhases, overBudget } from "../boot/boot_phases.ts";
+import { bootPhases, overBudget, stalledShares } from "../boot/boot_phases.ts";
 import type { CacheUse, OverBudget, SandboxUse } from "../model/model.ts";
 import { BOOT_PHASES } from "../model/model.ts";
 import { comparisonOf, comparisonShape } from "../judge/c_programs.ts";
@@ -89,10 +89,11 @@ function configFacts(
 
 /** @param listedWarnings How many of its warnings the matrix lists for the cell. */
 function buildFacts(
-  { objects, compiled, reasons, cacheUse }: KernelBuild,
+  { objects, compiled, reasons, cacheUse, stalledShare }: KernelBuild,
   listedWarnings: number,
 ): CellFacts["build"] {
-  return { objects, compiled, reasons, cacheUse, listedWarnings };
+  const stalled = stalledShare === undefined ? {} : { stalledShare };
+  return { objects, compiled, reasons, cacheUse, ...stalled, listedWarnings };
 }
 
 /** What was left out is a list of its own in a cell's report. */
@@ -107,7 +108,8 @@ function inspectionFacts({ leftOut: _, ...figures }: Inspection): CellFacts["ins
 export function bootFacts(
   record: Pick<
     BootRecord,
-    "firstByteMs" | "lastByteMs" | "durationMs" | "accel" | "features" | "slowness"
+    | ("firstByteMs" | "lastByteMs" | "durationMs" | "stalledMs")
+    | ("accel" | "features" | "slowness")
   >,
   release: string | null,
 ): NonNullable<CellFacts["boot"]> {
@@ -116,6 +118,7 @@ export function bootFacts(
     accel: record.accel,
     durationMs: record.durationMs,
     phasesMs,
+    ...(record.stalledMs === undefined ? {} : { stalledShares: stalledShares(record) }),
     overBudget: overBudget(phasesMs, record.accel, record.features, record.slowness),
     release,
   };
@@ -149,6 +152,7 @@ const buildShape = objectOf<NonNullable<CellFacts["build"]>>()({
   compiled: v.boolean(),
   reasons: strings,
   cacheUse: v.nullable(objectOf<CacheUse>()({ hits: count, calls: count, remoteHits: count })),
+  stalledShare: v.exactOptional(v.number()),
   listedWarnings: count,
 });
 
@@ -161,6 +165,8 @@ const inspectionShape = objectOf<NonNullable<CellFacts["inspection"]>>()({
   ),
 });
 
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+
 const bootShape = objectOf<NonNullable<CellFacts["boot"]>>()({
   accel: v.picklist(["kvm", "tcg"]),
   durationMs: ms,
@@ -171,6 +177,15 @@ const bootShape = objectOf<NonNullable<CellFacts["boot"]>>()({
     tests: v.exactOptional(ms),
     exit: v.exactOptional(ms),
   }),
+  stalledShares: v.exactOptional(
+    objectOf<Partial<Record<typeof BOOT_PHASES[number], number>>>()({
+      start: v.exactOptional(share),
+      kernel: v.exactOptional(share),
+      init: v.exactOptional(share),
+      tests: v.exactOptional(share),
+      exit: v.exactOptional(share),
+    }),
+  ),
   overBudget: v.array(
     objectOf<OverBudget>()({ phase: v.picklist(BOOT_PHASES), ms, budgetMs: ms }),
   ),

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/**
+ * When a time is another one. A machine is slower at one moment than at the next, throughout: what all
+ * times of a run have in common is taken off first. How much a single time varies beside that is
+ * learned from earlier runs. Pure.
+ */
+
+/** A time in two runs, in ms. */
+export interface TimePair {
+  readonly beforeMs: number;
+  readonly afterMs: number;
+  /** How much of either time, 0 to 1, the machine had more to do than its processors could. */
+  readonly stalledShare: number;
+  /** The same in earlier runs on this machine, each as a ratio to what all times of its run took. */
+  readonly earlier: readonly number[];
+}
+
+/** Shorter ones are made of single ticks of the host. */
+export const LEAST_MS = 50;
+/** A change that nobody would look into, whatever its ratio. */
+const LEAST_CHANGE_MS = 250;
+/** So many earlier runs tell how much a time varies; with fewer, twice is too near to be sure. */
+const ENOUGH_RUNS = 5;
+const UNKNOWN_SPREAD = Math.log(2.5);
+const LEAST_SPREAD = Math.log(1.25);
+/** In standard deviations; of a pair each of the two varies. */
+const BEYOND = 4 * Math.SQRT2;
+/** Makes a median absolute deviation a standard deviation, where a distribution is normal. */
+const OF_NORMAL = 1.4826;
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** How many times as long everything took; 1 where there is nothing to go by. */
+export function commonFactor(pairs: readonly Pick<TimePair, "beforeMs" | "afterMs">[]): number {
+  const long = pairs.filter(({ beforeMs, afterMs }) => Math.min(beforeMs, afterMs) >= LEAST_MS);
+  // Of two times nobody can say which one has changed.
+  if (long.length < 3) return 1;
+  return Math.exp(median(long.map(({ beforeMs, afterMs }) => Math.log(afterMs / beforeMs))));
+}
+
+/** By what factor a time may differ from the others of its run without a word. */
+export function boundOf(earlier: readonly number[]): number {
+  const logs = earlier.filter((ratio) => ratio > 0).map(Math.log);
+  if (logs.length < ENOUGH_RUNS) return Math.exp(UNKNOWN_SPREAD);
+  const centre = median(logs);
+  const spread = OF_NORMAL * median(logs.map((one) => Math.abs(one - centre)));
+  return Math.exp(Math.max(LEAST_SPREAD, BEYOND * spread));
+}
+
+/** A time that passed with waiting for a processor more than this says nothing of what was timed. */
+const MOST_STALLED = 0.5;
+
+/** Whether the machine was so busy that the time cannot be judged. */
+export function isUnclear({ stalledShare }: Pick<TimePair, "stalledShare">): boolean {
+  return stalledShare > MOST_STALLED;
+}
+
+/** How many times as long it took beside all others, where that is a change; null where it is none. */
+export function changeOf(pair: TimePair, common: number): number | null {
+  const { beforeMs, afterMs, stalledShare, earlier } = pair;
+  if (isUnclear(pair)) return null;
+  if (Math.max(beforeMs, afterMs) < LEAST_MS) return null;
+  if (Math.abs(afterMs - beforeMs * common) < LEAST_CHANGE_MS) return null;
+  const ratio = Math.max(afterMs, 1) / (Math.max(beforeMs, 1) * common);
+  const bound = boundOf(earlier) / (1 - stalledShare);
+  return ratio > bound || ratio < 1 / bound ? ratio : null;
+}
