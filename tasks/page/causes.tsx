@@ -15,7 +15,7 @@ export function Causes({ cells }: { cells: readonly PageCell[] }) {
   const [all, setAll] = useState(false);
   const ids = new Set(cells.map(({ id }) => id));
   const causes = model.causes.filter((one) => one.cells.some(({ cell }) => ids.has(cell)));
-  if (model.failures.length + causes.length === 0) return null;
+  if (model.failures.length + causes.length === 0) return <Unfinished cells={cells} />;
   const shown = all ? causes : causes.slice(0, SHOWN);
   return (
     <section aria-labelledby="causes">
@@ -30,6 +30,7 @@ export function Causes({ cells }: { cells: readonly PageCell[] }) {
       <ol class="causes">
         {shown.map((cause) => <CauseItem key={causeKey(cause)} cause={cause} />)}
       </ol>
+      <Unfinished cells={cells} />
       {causes.length > SHOWN && (
         <button
           type="button"
@@ -41,6 +42,17 @@ export function Causes({ cells }: { cells: readonly PageCell[] }) {
       )}
     </section>
   );
+}
+
+/** Says that there is no verdict on some, which is no good news. */
+function Unfinished({ cells }: { cells: readonly PageCell[] }) {
+  const { model } = usePage();
+  const count = cells.filter(({ word }) => word === "unfinished").length;
+  if (count === 0) return null;
+  const why = model.interrupted === null
+    ? "the run had not come to its end when this was written"
+    : `the run was broken off by ${model.interrupted}`;
+  return <p class="notice">{counted(count, "cell")} without a verdict: {why}.</p>;
 }
 
 const causeKey = ({ failure, cells }: PageCause) =>

@@ -71,7 +71,7 @@ function Instrumentation({ rows }: { rows: Figures["instrumentation"] }) {
           <td class="figure">
             {guardBytes === null ? "–" : bytesText(guardBytes)}
             {guardBytes !== null && guardBytes !== 4 * pcCalls && (
-              <b class="word failed">not 4 a call</b>
+              <b class="word failed aside">not 4 a call</b>
             )}
           </td>
           <td class="wide">
@@ -105,7 +105,16 @@ function Deduplication({ rows }: { rows: Figures["dedup"] }) {
           countText(first.figures.words)
         } words.`
         : ""}
-      head={["cell", "mode", ">overflows", ">PCs kept", ">PCs lost", ">ns a call", "ns a call", ""]}
+      head={[
+        "cell",
+        "mode",
+        ">overflows",
+        ">PCs kept",
+        ">PCs lost",
+        ">ns a call",
+        "time",
+        ">change",
+      ]}
       empty={rows.length > 0 ? null : "No cell of this run has measured it."}
     >
       {rows.flatMap(({ cell, figures }) =>
@@ -155,7 +164,7 @@ function Boots({ rows }: { rows: Figures["boots"] }) {
           {phasesMs.map(([phase, ms]) => (
             <td class="figure" key={phase}>
               {ms === null ? "–" : durationText(ms)}
-              {overBudget.includes(phase) && <b class="word flaky">over budget</b>}
+              {overBudget.includes(phase) && <b class="word flaky aside">over budget</b>}
             </td>
           ))}
           <td class="wide">
@@ -180,7 +189,7 @@ function Builds({ rows }: { rows: Figures["builds"] }) {
       id="builds"
       title="Builds"
       about="Cells with one build key share a build."
-      head={["cells", "build key", ">objects", ">ccache", "time", ">"]}
+      head={["cells", "build key", ">objects", ">ccache", "time", ">took"]}
       empty={rows.length > 0 ? null : "No kernel was built in this run."}
     >
       {rows.map(({ key, cells, durationMs, objects, compiled, cacheHits, cacheCalls }) => (

@@ -38,11 +38,17 @@ function skip(event: Event): void {
   document.getElementById("main")?.focus();
 }
 
+/** Red for what failed, amber for what is neither good nor bad. */
+function moodOf({ good, failures, cells }: PageModel): string {
+  if (good) return "good";
+  return failures.length > 0 || cells.some(({ word }) => word === "failed") ? "bad" : "open";
+}
+
 function Head() {
   const { model, state } = usePage();
   const shown = shownCells(model, state).length;
   return (
-    <header class={model.good ? "good" : "bad"}>
+    <header class={moodOf(model)}>
       <div class="title">
         <p class="name">
           <b>kmatrix</b> {model.name}
