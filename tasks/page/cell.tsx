@@ -9,7 +9,7 @@ import { tally } from "./grid.tsx";
 import { overviewOf, usePage } from "./page_state.tsx";
 import { BlameLine, CommandLine, Evidence, Frames } from "./parts.tsx";
 import { cellHash, hashOf, testHash, type ViewState } from "./view_state.ts";
-import { CELL_LABELS, counted, durationText, MARKS, TEST_LABELS } from "./words.ts";
+import { CELL_LABELS, counted, durationText, fileHref, MARKS, TEST_LABELS } from "./words.ts";
 
 /** Cells that are not as they should be, in the order of the run. */
 export function redCells(cells: readonly PageCell[]): readonly PageCell[] {
@@ -343,7 +343,7 @@ function Facts({ cell }: { cell: PageCell }) {
         {cell.files.length === 0
           ? `Nothing is left in ${cell.folder}/.`
           : cell.files.map((path) => (
-            <a class="chip" key={path} href={encodeURI(path)}>
+            <a class="chip" key={path} href={fileHref(path)}>
               {path.slice(cell.folder.length + 1)}
             </a>
           ))}

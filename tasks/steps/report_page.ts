@@ -6,7 +6,7 @@ import type { CellReport, RunReport } from "../core/model/model.ts";
 import { failureFrom } from "../core/model/errors.ts";
 import { cellFolder, RECORDINGS } from "../core/model/paths.ts";
 import { type CellFiles, pageModel } from "../core/page/build_model.ts";
-import { consolePlaces, excerptOf } from "../core/page/log_excerpt.ts";
+import { consolePlaces, excerptOf, lineWith } from "../core/page/log_excerpt.ts";
 import { packLines } from "../core/page/packed.ts";
 import { type PageBundle, pageHtml } from "../core/page/page_html.ts";
 import type { PageLog } from "../core/page/page_model.ts";
@@ -27,6 +27,8 @@ interface Wanted {
   readonly path: string;
   /** Whether it is told that it is not there. */
   readonly due: boolean;
+  /** The line that its stage failed with. */
+  readonly line: string | null;
 }
 
 /** @param runDir Where the logs lie; what is not there is said in the page, and no error. */
@@ -62,25 +64,40 @@ function logsOf({ cell, stages, attempts }: CellReport): Wanted[] {
   const red = attempts?.filter(({ verdict }) => verdict !== "passed") ?? [];
   const shown = red.length > 0 ? red.slice(0, BOOTS_SHOWN) : attempts?.slice(-1) ?? [];
   const folders = shown.length > 0 ? shown.map((one) => one.folder) : [folder];
-  const log = (name: string, path: string, due: boolean) => ({ cell, name, path, due });
+  const build = ran("build");
+  const line = build?.kind === "failed" && build.failure.evidence?.kind === "output"
+    ? build.failure.evidence.line
+    : null;
+  const log = (name: string, path: string) => ({
+    ...{ cell, name, path, due: name === RECORDINGS.console },
+    line: name === BUILD_LOG ? line : null,
+  });
   return [
-    ...(boot
-      ? folders.map((one) => log(RECORDINGS.console, `${one}/${RECORDINGS.console}`, true))
-      : []),
-    ...(boot?.kind === "failed" ? [log(QEMU_LOG, `${folder}/${QEMU_LOG}`, false)] : []),
-    ...(ran("build")?.kind === "failed" ? [log(BUILD_LOG, `${folder}/${BUILD_LOG}`, false)] : []),
+    ...(boot ? folders.map((one) => log(RECORDINGS.console, `${one}/${RECORDINGS.console}`)) : []),
+    ...(boot?.kind === "failed" ? [log(QEMU_LOG, `${folder}/${QEMU_LOG}`)] : []),
+    ...(build?.kind === "failed" ? [log(BUILD_LOG, `${folder}/${BUILD_LOG}`)] : []),
   ];
 }
 
 /** null for one that need not be there and is not, or is empty. */
 async function readLog(
-  { name, path, due }: Wanted,
+  { name, path, due, line }: Wanted,
   runDir: string,
   bound: number,
   packed: Map<string, string>,
   host: Host,
 ): Promise<PageLog | null> {
-  const empty = { name, path, bytes: 0, lines: 0, kept: [], splats: [], tests: {}, element: null };
+  const empty = {
+    name,
+    path,
+    bytes: 0,
+    lines: 0,
+    kept: [],
+    splats: [],
+    tests: {},
+    at: null,
+    element: null,
+  };
   const kind = await host.fs.kind(`${runDir}/${path}`);
   if (kind !== "file") {
     if (!due) return null;
@@ -98,11 +115,12 @@ async function readLog(
     const places = name === RECORDINGS.console
       ? consolePlaces(file, null)
       : { splats: [], tests: {} };
-    const around = places.splats.map(({ at }) => at);
+    const at = line === null ? null : lineWith(file, line);
+    const around = [...places.splats.map(({ at }) => at), ...(at === null ? [] : [at])];
     const { text, ...excerpt } = excerptOf(file, file.size, bound, around);
     const element = `log-${packed.size}`;
     packed.set(element, await packLines(text));
-    return { name, path, ...excerpt, ...places, missing: null, element };
+    return { name, path, ...excerpt, ...places, at, missing: null, element };
   } finally {
     file.close();
   }

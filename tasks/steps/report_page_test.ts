@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { type Failure, failure } from "../core/model/errors.ts";
 import { unpackLines } from "../core/page/packed.ts";
 import type { PageModel } from "../core/page/page_model.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
+import { sampleCellReport, sampleRun } from "../testing/samples.ts";
 import { layDown, type PageRun, recordedRun } from "../testing/page_runs.ts";
 import { reportPage } from "./report_page.ts";
 
@@ -54,6 +56,28 @@ Deno.test("reportPage() leads from a failed cell to the line of the console that
     assert.ok(said.endsWith(`kmatrix: RUN ${test.tests[0]}`), said);
   }));
 
+Deno.test("reportPage() leads from a failed build to the compiler's line in its log", () =>
+  withTempDir(async (dir) => {
+    const line = "kernel/kcov.c:12:3: error: expected ';'";
+    const broken: Failure = {
+      ...failure("build", "compile-error", line),
+      evidence: { kind: "output", line },
+    };
+    const run = sampleRun([sampleCellReport({
+      stages: [
+        { stage: "build", outcome: { kind: "failed", failure: broken }, durationMs: 1, note: "" },
+      ],
+      verdict: { kind: "failed", failures: [{ ...broken, subject: { stage: "build" } }] },
+    })]);
+    await layDown({ run, consoles: new Map() }, dir);
+    const folder = `${dir}/${run.cells[0]!.cell}`;
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(`${folder}/build.log`, `  CC x.o\n${line}\nmake: *** Error 1\n`);
+    const [cell] = modelIn(await reportPage(run, dir, new FakeHost())).cells;
+    assert.deepEqual(cell!.logs.map(({ name }) => name), ["build.log"]);
+    assert.deepEqual(cell!.failures[0]!.place, { log: 0, at: 2, lines: [[2, 2]] });
+  }));
+
 Deno.test("reportPage() says which log is missing, empty or no file, and shows the rest", () =>
   withRun(async (run, dir) => {
     const [gone, folder, empty] = Object.keys(CELLS);
@@ -102,6 +126,8 @@ Deno.test("reportPage() of big consoles is a small file, and says what is left o
     const { logs: [log], failures: [failure] } = modelIn(html).cells[0]!;
     assert.ok(log!.bytes > 12e6 && html.length < 3e6, `${log!.bytes} bytes are ${html.length}`);
     assert.ok(log!.kept.length > 1, "some of it is left out");
+    const shown = (await linesIn(html, log!)).join("\n").length;
+    assert.ok(1 << 20 < shown && shown < 4 << 20, `${shown}`);
     const first = failure!.place!.at;
     assert.ok(log!.kept.some(([from, to]) => from < first && first < to));
   }));

@@ -155,8 +155,9 @@ function placeOf({ complaint, subject }: Failure, logs: readonly PageLog[]): Log
     : stage === undefined
     ? -1
     : logs.findIndex((one) => one.element !== null && one.name === "build.log");
-  const last = logs[wanted]?.lines;
-  return last ? { log: wanted, at: last, lines: [[last, last]] } : null;
+  const log = logs[wanted];
+  const at = log?.at ?? log?.lines;
+  return at ? { log: wanted, at, lines: [[at, at]] } : null;
 }
 
 function pageStage({ stage, outcome, durationMs, startedMs, note }: StageResult): PageStage {
@@ -190,7 +191,8 @@ function pageTest(test: TestResult): PageTest {
   return {
     ...{ id, fixture, name, file, word: outcome.kind, durationMs },
     note: plainLine(note),
-    detail: plainText([...details, ...diagnostics].filter(Boolean).join("\n")).trimEnd(),
+    // What a failure says of itself has the diagnostics in it.
+    detail: plainText(details.filter(Boolean).join("\n") || diagnostics.join("\n")).trimEnd(),
   };
 }
 

@@ -33,6 +33,7 @@ const LOG: PageLog = {
     lines: [[7, 9], [12, 14]],
   }],
   tests: { "a.b.c": [3, 20] },
+  at: null,
   missing: null,
   element: "log-0",
 };

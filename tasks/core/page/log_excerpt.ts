@@ -87,8 +87,12 @@ export function excerptOf(
       behind += cost;
       last.push({ number, raw });
       while (behind > tail) {
-        behind -= Math.min(last[dropped]!.raw.length, LINE_SHOWN) + LINE_COST;
-        last[dropped++] = NOTHING;
+        behind -= Math.min(last[dropped++]!.raw.length, LINE_SHOWN) + LINE_COST;
+      }
+      // Of a big log there are never many times as many lines in memory as are kept.
+      if (dropped > 20_000) {
+        last.splice(0, dropped);
+        dropped = 0;
       }
     }
   }
@@ -111,8 +115,6 @@ interface Numbered {
   readonly raw: string;
 }
 
-const NOTHING: Numbered = { number: 0, raw: "" };
-
 /** Numbers, or ranges, in order and joined where they touch. */
 function joined(ranges: readonly LineRange[]): LineRange[] {
   const all: [number, number][] = [];
@@ -125,6 +127,16 @@ function joined(ranges: readonly LineRange[]): LineRange[] {
 }
 
 const rangesOf = (numbers: readonly number[]) => joined(numbers.map((one) => [one, one]));
+
+/** Number of the first line that holds a text; null where none does. */
+export function lineWith(log: Text, text: string): number | null {
+  let number = 0;
+  for (const line of linesOf(log)) {
+    number++;
+    if (line.includes(text)) return number;
+  }
+  return null;
+}
 
 /** @param order Ids of the tests in the order in which they ran; null where it is not known. */
 export function consolePlaces(console: Text, order: readonly string[] | null): ConsolePlaces {

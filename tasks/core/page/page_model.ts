@@ -87,6 +87,8 @@ export interface PageLog {
   readonly kept: readonly LineRange[];
   readonly splats: readonly PlacedSplat[];
   readonly tests: Readonly<Record<string, LineRange>>;
+  /** Number of the line that the failure of its stage names; null where it names none. */
+  readonly at: number | null;
   /** Why it is not there, although a boot was judged; null where it is. */
   readonly missing: string | null;
   /** Id of the element with its lines; null where none are kept. */
