@@ -9,28 +9,45 @@ import type { TraceRequest } from "./contract/quality.ts";
 import type { DeclaredTest } from "./contract/fixtures.ts";
 import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "./contract/frames.ts";
 import { endMachine, guestPlatform, mountFilesystems, readCell } from "./harness/guest_platform.ts";
-import { collectTests, type RunnableTest } from "./harness/fixtures.ts";
+import { type AnyFixture, collectTests, Fixture, type RunnableTest } from "./harness/fixtures.ts";
 import { runTests } from "./harness/runner.ts";
 import { fixtures as crashFixtures } from "./crash/mod.ts";
 import { coverTests } from "./kcov/cover.ts";
 import { qualityTests } from "./kcov/quality.ts";
 import { fixtures as kcovFixtures } from "./kcov/tests/mod.ts";
+import { fixtures as ownFixtures } from "./own.ts";
 import { kernelSymbols } from "./kcov/symbols.ts";
 import { runSession } from "./session/session.ts";
 
-/** Every fixture, in the order in which it runs. */
+/** Every fixture of ours, in the order in which it runs; those of a project of one's own follow. */
 const fixtures = [...kcovFixtures, ...crashFixtures];
 
 /** What a boot runs: the selftests, or what `deno task cover` or `deno task quality` asks for. */
-function testsOf(request: TraceRequest | undefined): readonly RunnableTest[] {
+function testsOf(
+  request: TraceRequest | undefined,
+  own: readonly AnyFixture[],
+): readonly RunnableTest[] {
   if (request?.kind === "quality") return qualityTests(request);
-  const tests = collectTests(fixtures);
+  const tests = collectTests([...fixtures, ...own]);
   return request === undefined ? tests : coverTests(request, tests);
 }
 
-/** Every test the guest knows, in the order in which it runs them. */
-export function declaredTests(cover?: TraceRequest): DeclaredTest[] {
-  return testsOf(cover).map(({ id, fixture, variant, test, requires, timeoutMs, file }) => ({
+/** What a file of one's own has as `fixtures`; null where that is no list of them. */
+export function fixturesOf(exported: unknown): readonly AnyFixture[] | null {
+  const { fixtures } = (exported ?? {}) as { readonly fixtures?: unknown };
+  const isList = Array.isArray(fixtures) && fixtures.every((one) => one instanceof Fixture);
+  return isList ? fixtures : null;
+}
+
+/**
+ * Every test the guest knows, in the order in which it runs them.
+ * @param own Fixtures of a project of one's own.
+ */
+export function declaredTests(
+  cover?: TraceRequest,
+  own: readonly AnyFixture[] = ownFixtures,
+): DeclaredTest[] {
+  return testsOf(cover, own).map(({ id, fixture, variant, test, requires, timeoutMs, file }) => ({
     ...{ id, fixture, variant, test, requires, timeoutMs, file },
   }));
 }
@@ -49,6 +66,6 @@ if (globalThis.sys !== undefined) {
   prepareSymbols();
   const cell = readCell();
   if (cell.session) endMachine(runSession(cell.session) ? EXIT_FINISHED : EXIT_COMMAND_FAILED);
-  runTests(testsOf(cell.cover), cell, guestPlatform());
+  runTests(testsOf(cell.cover, ownFixtures), cell, guestPlatform());
   endMachine(EXIT_FINISHED);
 }

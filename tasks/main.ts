@@ -8,6 +8,7 @@ import { EXIT, exitCodeOfCommander } from "./core/model/exit_codes.ts";
 import { failureFrom } from "./core/model/errors.ts";
 import { exitCodeOfAll } from "./core/model/failure_kinds.ts";
 import { failureText } from "./core/report/summary.ts";
+import { PROJECT_MATRIX } from "./cli/options.ts";
 import { type SignalName, watchSignals } from "./cli/interruption.ts";
 import { openTerminal, type Screen } from "./cli/terminal.ts";
 import { denoFileSystem } from "./host/deno_fs.ts";
@@ -15,6 +16,8 @@ import { denoHost } from "./host/deno_host.ts";
 import { EventReaders } from "./host/event_readers.ts";
 import { EventStream } from "./host/event_stream.ts";
 import { type Caller, callerAt, callersFolder, pathsOfCaller } from "./steps/caller.ts";
+import { useOwnSelftests } from "./steps/declared_tests.ts";
+import { ownSelftests } from "./steps/layers.ts";
 import { checkOutputs, outputsOf } from "./steps/outputs.ts";
 import { type CallerPaths, type Paths, pathsFor } from "./core/model/paths.ts";
 import { type CalledAs, calledAs } from "./cli/called_as.ts";
@@ -72,7 +75,7 @@ interface Places {
 async function placesOf(
   { root, folder }: Call,
   caller: Caller,
-  outputDir: string | undefined,
+  { matrix, outputs: { outputDir } }: Pick<Invocation, "matrix" | "outputs">,
 ): Promise<Places> {
   const { env } = Deno;
   const absolute = (path: string) => resolve(folder, path);
@@ -81,11 +84,14 @@ async function placesOf(
   const own = caller.inProject || (cache !== null && outputDir !== undefined)
     ? null
     : await pathsOfCaller(caller, (name) => env.get(name));
+  const file = matrix === null || matrix === PROJECT_MATRIX ? caller.matrix : absolute(matrix);
+  const matrixFolder = file === null ? null : dirname(file);
   return {
     paths: pathsFor(
       root,
       cache === null ? own?.cache.path ?? null : absolute(cache),
       outputDir === undefined ? own?.out.path ?? null : absolute(outputDir),
+      matrixFolder,
     ),
     cacheName: cache === null && own !== null ? own.cache.variable : cacheName,
     own,
@@ -108,7 +114,8 @@ async function perform(
     const { emit } = readers;
     const host = denoHost({ emit, signal: interruption.signal, sandbox, lend: terminal.lend });
     const caller = await callerAt(folder, root, host.fs);
-    const { paths, cacheName, own } = await placesOf(call, caller, outputs.outputDir);
+    const { paths, cacheName, own } = await placesOf(call, caller, invocation);
+    useOwnSelftests(await ownSelftests(paths, host));
     const inside = [root, folder, ...(own ? [own.cache.parent, own.out.parent] : [])];
     const written = outputsOf(
       outputs,

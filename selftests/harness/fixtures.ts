@@ -212,9 +212,11 @@ export function fixture<Variant extends object, Context>(
   return new Fixture(name, options);
 }
 
-/** The tests of several fixtures. Throws a RangeError when an id occurs twice, with the place as cause. */
 // deno-lint-ignore no-explicit-any -- a list of fixtures with different variants has no narrower type
-export function collectTests(fixtures: readonly Fixture<any, any>[]): RunnableTest[] {
+export type AnyFixture = Fixture<any, any>;
+
+/** The tests of several fixtures. Throws a RangeError when an id occurs twice, with the place as cause. */
+export function collectTests(fixtures: readonly AnyFixture[]): RunnableTest[] {
   const tests: RunnableTest[] = [];
   const seen = new Set<string>();
   for (const each of fixtures) {

@@ -4,6 +4,7 @@
  * groups that it honours and gets their values, and no others, with their types.
  */
 import { InvalidArgumentError } from "commander";
+import { MATRIX_FILE } from "../steps/caller.ts";
 import type { AccelChoice, SandboxChoice, Shard } from "../core/model/model.ts";
 
 /** The shared groups of help pages, in their order; a command's own stand in front of them. */
@@ -132,7 +133,7 @@ function shard(text: string): Shard {
   throw new InvalidArgumentError("m/n is wanted, with 1 <= m <= n.");
 }
 
-export const PROJECT_MATRIX = "matrix.yaml";
+export const PROJECT_MATRIX = MATRIX_FILE;
 
 export const MATRIX = group("Cells", {
   matrix: withDefault("--matrix <file>", "the matrix file", PROJECT_MATRIX, (file) => file),

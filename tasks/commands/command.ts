@@ -11,6 +11,7 @@ import {
   JSON_COPY,
   JUNIT,
   LIST,
+  MATRIX,
   type Options,
   type OptionSpec,
   type ProgressChoice,
@@ -23,7 +24,7 @@ import {
 /** Options that are read before a command begins; each means the same wherever it is offered. */
 const SHARED = {
   ...{ ...WATCHING, ...RUN_FOLDER, ...SANDBOX, ...LIST, ...DRY_RUN },
-  ...{ ...JUNIT, ...JSON_COPY },
+  ...{ ...JUNIT, ...JSON_COPY, ...MATRIX },
 };
 
 /** The words behind a command: `<cell> [call...]` is `[string, ...string[]]`. */
@@ -60,6 +61,8 @@ export interface Invocation {
   readonly quiet: boolean;
   readonly progress: ProgressChoice;
   readonly sandbox: SandboxChoice;
+  /** --matrix as it was given; null where the command has no such option. */
+  readonly matrix: string | null;
   readonly outputs: Outputs;
   perform(context: Context): Promise<readonly Failure[]>;
 }
@@ -94,6 +97,7 @@ export function defineCommand<const A extends string, O extends Options & Partia
       return {
         command: spec.name,
         ...{ verbose, quiet, progress, sandbox },
+        matrix: "matrix" in spec.options ? shared.matrix : null,
         outputs: {
           writes: list || dryRun ? "nothing" : spec.writes(options),
           ...{ outputDir, junit, json, events },

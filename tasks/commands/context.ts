@@ -46,12 +46,13 @@ export interface Context {
   readonly interruptedBy: () => RunReport["interrupted"];
 }
 
-/** --matrix, or the project's own. */
+/** --matrix, or that of the folder in which the tool was called, or else the tool's own. */
 export function matrixFile(
   { matrix = PROJECT_MATRIX }: RunValues,
-  { paths, absolute }: Context,
+  { paths, absolute, caller }: Context,
 ): string {
-  return matrix === PROJECT_MATRIX ? `${paths.root}/${PROJECT_MATRIX}` : absolute(matrix);
+  if (matrix !== PROJECT_MATRIX) return absolute(matrix);
+  return caller.matrix ?? `${paths.root}/${PROJECT_MATRIX}`;
 }
 
 /**

@@ -9,6 +9,7 @@ import { completeFor, completion } from "./completion.ts";
 import { cover } from "./cover.ts";
 import { doctor } from "./doctor.ts";
 import { history } from "./history.ts";
+import { init } from "./init.ts";
 import { install, uninstall } from "./install.ts";
 import { matrix, stages } from "./matrix.ts";
 import { parseCommand } from "./parse.ts";
@@ -24,7 +25,7 @@ import { version } from "./version.ts";
 const COMPLETED: readonly Command[] = [
   ...[matrix, repro, replay, plan, ...stages, parseCommand, reportCommand, compare, history, tests],
   ...[bisect, bisectConfig, series, cover, quality, doctor, cache, completion],
-  ...[install, uninstall, version],
+  ...[init, install, uninstall, version],
 ];
 
 export const COMMANDS: readonly Command[] = [...COMPLETED, completeFor(COMPLETED)];

@@ -83,7 +83,7 @@ async function parsed(
           interruptedBy: () => null,
         },
         absolute: (path) => `${dir}/${path}`,
-        caller: { folder: dir, tree: null, inProject: true },
+        caller: { folder: dir, tree: null, matrix: null, inProject: true },
         calledAs: DENO_TASK,
         command: "parse",
       },

@@ -4,14 +4,15 @@ import type { Failure } from "../core/model/errors.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import type { Context } from "./context.ts";
 import { defineCommand } from "./command.ts";
+import { MATRIX } from "../cli/options.ts";
 
 export const tests = defineCommand({
   name: "tests",
   group: "Reports",
-  help: "list the selftests and what each needs of a cell",
+  help: "list the selftests, those beside the matrix too, and what each needs of a cell",
   example: "deno task tests",
   arguments: "",
-  options: {},
+  options: MATRIX,
   writes: () => "nothing",
   perform: (_words, _options, context) => listTests(context),
 });

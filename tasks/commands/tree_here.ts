@@ -2,6 +2,7 @@
 /** In a kernel tree, the tree is what commands are about: as if it stood behind --tree. */
 import type { Context } from "./context.ts";
 import { PROJECT_MATRIX, type RunValues } from "../cli/options.ts";
+import { partNames } from "../steps/layers.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 
 /**
@@ -15,7 +16,7 @@ export async function treeHere(
   { caller, paths, host }: Context,
 ): Promise<string | null> {
   if (caller.tree === null || tree !== undefined || kernel !== undefined) return null;
-  const kernels = await host.fs.list(`${paths.root}/kernels`);
+  const kernels = await partNames("kernels", paths, host);
   const isOfProject = (word: string) => kernels.includes(word.split("/")[0]!);
   if (words.length > 0 && words.every(isOfProject)) return null;
   host.log("notice", `taking the kernel tree ${caller.tree}, as --tree does; runs: ${paths.out}`);
@@ -31,14 +32,16 @@ export function checkWorkHere(
   { matrix, tree, series, range, config }: RunValues,
   { caller, calledAs }: Context,
 ): void {
-  if (caller.inProject || words.length > 0 || matrix !== PROJECT_MATRIX) return;
+  if (caller.inProject || caller.matrix !== null) return;
+  if (words.length > 0 || matrix !== PROJECT_MATRIX) return;
   if ([tree, series, range, config].some((one) => one !== undefined)) return;
   const name = [...calledAs.argv, "matrix"].join(" ");
   throw new KmatrixError(
     "usage",
     "nothing-here",
     `${caller.folder} is no kernel tree and in none, and no cells are named`,
-    "Change to a kernel tree, or name one: --tree <dir>. A matrix of your own: --matrix <file>.\n" +
+    "Change to a kernel tree, or name one: --tree <dir>. A matrix of your own: --matrix <file>, or " +
+      "a folder with a matrix.yaml (kmatrix init makes one).\n" +
       `Cells of kmatrix's own kernels: ${name} --list '*' lists them, ${name} '*' runs them all.`,
   );
 }

@@ -35,7 +35,7 @@ const host = denoHost({ emit() {}, signal: new AbortController().signal });
 /** @returns The exit code: 3 where recorded answers are not the stated ones. */
 async function main(runs: readonly string[]): Promise<number> {
   const { fs } = host;
-  const book = await loadPromises({ root: ROOT }, host);
+  const book = await loadPromises({ layers: [ROOT] }, host);
   const kept = await fs.readTextIfAny(RECORDED);
   const before = kept === null ? [] : parseRecorded(kept, "docs/promises.json");
   const more = [];

@@ -18,7 +18,7 @@ import {
 } from "./promises_document.ts";
 
 const host = denoHost({ emit() {}, signal: new AbortController().signal });
-const BOOK = await loadPromises({ root: ROOT }, host);
+const BOOK = await loadPromises({ layers: [ROOT] }, host);
 const TEXT = Deno.readTextFileSync(`${ROOT}/docs/promises.json`);
 const BOOTS = parseRecorded(TEXT, "docs/promises.json");
 

@@ -17,6 +17,7 @@ import type { Paths } from "../core/model/paths.ts";
 import { withKernelLock } from "./cell_stages.ts";
 import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { kconfigSymbols } from "../steps/kconfig_symbols.ts";
+import { partNames, partOf } from "../steps/layers.ts";
 import { kernelTree } from "../steps/kernel_tree.ts";
 import { parseAllowList } from "../core/console/allow_list.ts";
 import { globMatcher, splitCellId } from "../core/model/cells.ts";
@@ -39,7 +40,7 @@ export async function loadMatrix(file: string, paths: Paths, host: Host): Promis
   if (text === null) {
     throw new KmatrixError("usage", "no-matrix", `there is no matrix file ${file}`);
   }
-  const fragments = (await host.fs.list(`${paths.root}/configs`))
+  const fragments = (await partNames("configs", paths, host))
     .filter((name) => name.endsWith(".config")).map((name) => name.replace(/\.config$/, ""));
   const today = new Date(host.now()).toISOString().slice(0, 10);
   const parsed = parseMatrix(file, text, {
@@ -63,10 +64,11 @@ export async function loadMatrix(file: string, paths: Paths, host: Host): Promis
 
 async function loadKernels(paths: Paths, host: Host): Promise<KernelSpec[]> {
   const kernels: KernelSpec[] = [];
-  for (const id of await host.fs.list(`${paths.root}/kernels`)) {
-    const dir = `${paths.root}/kernels/${id}`;
-    const text = await host.fs.readTextIfAny(`${dir}/kernel.yaml`);
-    if (text === null) continue;
+  for (const id of await partNames("kernels", paths, host)) {
+    const found = await partOf(`kernels/${id}/kernel.yaml`, paths, host);
+    if (found === null) continue;
+    const dir = dirname(found);
+    const text = await host.fs.readText(found);
     const series = await host.fs.readTextIfAny(`${dir}/patches/series`);
     const list = await host.fs.readTextIfAny(`${dir}/uninstrumented.list`);
     const file = `kernels/${id}/kernel.yaml`;

@@ -2,6 +2,7 @@
 /** Configures a cell (steps/make_config.ts), unless its build folder holds what came of it before. */
 import { archOf } from "../core/arch/table.ts";
 import type { Host } from "../host/host.ts";
+import { partOf } from "../steps/layers.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type {
   BuildInputs,
@@ -67,7 +68,8 @@ export async function requestOf(
     const names = cell.config.fragments.filter((name) => name !== GUEST_FRAGMENT);
     for (const name of [GUEST_FRAGMENT, ...names]) {
       const file = `configs/${name}.config`;
-      fragments.push(parseFragment(await host.fs.readText(`${paths.root}/${file}`), file));
+      const path = await partOf(file, paths, host) ?? `${paths.root}/${file}`;
+      fragments.push(parseFragment(await host.fs.readText(path), file));
     }
     const adds = kconfigAdd.map((argument, index) => parseKconfigAdd(argument, index + 1));
     return mergeFragments(fragments, adds);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Compiles the guest's runtime, bundles the selftests to its bytecode, and packs an initramfs. */
+import { dirname } from "node:path/posix";
 import { build as bundle } from "esbuild";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
@@ -14,6 +15,7 @@ import { findQuickjs, type Quickjs } from "../steps/quickjs.ts";
 import { nameSources, SOURCE_MAP } from "../steps/guest_sources.ts";
 import { probeProgram } from "../steps/probe_cache.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
+import { type OwnSelftests, ownSelftests } from "../steps/layers.ts";
 import { rememberTests } from "../steps/known_tests.ts";
 
 /**
@@ -23,6 +25,7 @@ import { rememberTests } from "../steps/known_tests.ts";
 export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Promise<Initramfs> {
   const quickjs = await findQuickjs(archOf(toolchain), paths, host);
   if (!quickjs) throw new KmatrixError("infra", "missing-tool", "libquickjs is missing");
+  const own = await ownSelftests(paths, host);
   const clang = clangOf(toolchain);
   const version = (await probeProgram([clang, "--version"], paths.cache, host)).stdout;
   const digest = await sha256(
@@ -32,6 +35,7 @@ export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Prom
       await host.fs.stat(quickjs.library),
       // The modules are not in it: they belong to a kernel's build.
       await sourceDigest(`${paths.root}/selftests`, host, ["modules"]),
+      own === null ? null : await sourceDigest(own.folder, host),
     ]),
   );
   const dir = `${paths.guests}/${digest.slice(0, 16)}`;
@@ -87,7 +91,7 @@ async function make(
 ): Promise<void> {
   const root = `${dir}/root`;
   await host.fs.makeDir(`${root}/kmatrix`);
-  await bundleTests(`${paths.root}/selftests/main.ts`, `${dir}/tests.js`);
+  await bundleTests(paths.root, await ownSelftests(paths, host), `${dir}/tests.js`);
   await nameSources(`${dir}/${SOURCE_MAP}`, paths, host);
   const init = `${root}/init`;
   const source = `${paths.root}/selftests/runtime/init.c`;
@@ -142,11 +146,31 @@ export function runtimeArgv(
   ];
 }
 
-async function bundleTests(entry: string, out: string): Promise<void> {
+/** A file of the project that has no fixtures; the bundle has those of one's own in its place. */
+const OWN = /\/selftests\/own\.ts$/;
+
+async function bundleTests(root: string, own: OwnSelftests | null, out: string): Promise<void> {
+  const files = own?.files ?? [];
+  const lines = [
+    ...files.map((file, n) => `import { fixtures as own${n} } from ${JSON.stringify(file)};`),
+    `export const fixtures = [${files.map((_, n) => `...own${n}`).join(", ")}];`,
+  ];
   try {
     await bundle({
-      entryPoints: [entry],
+      entryPoints: [`${root}/selftests/main.ts`],
       outfile: out,
+      // As deno.json has it for the host.
+      alias: { kmatrix: `${root}/selftests` },
+      plugins: files.length === 0 ? [] : [{
+        name: "own selftests",
+        setup(build) {
+          build.onLoad({ filter: OWN }, ({ path }) => ({
+            contents: lines.join("\n"),
+            loader: "ts",
+            resolveDir: dirname(path),
+          }));
+        },
+      }],
       bundle: true,
       format: "esm",
       target: "es2023",

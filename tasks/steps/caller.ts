@@ -7,6 +7,9 @@ import { type CallerPaths, userFolder } from "../core/model/paths.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { beginsKernelMakefile } from "../core/source/kernel_makefile.ts";
 
+/** The matrix of a project, in its folder. */
+export const MATRIX_FILE = "matrix.yaml";
+
 type Lookup = (name: string) => string | undefined;
 
 /**
@@ -32,6 +35,8 @@ export interface Caller {
   readonly folder: string;
   /** The kernel tree that it lies in, links resolved; null outside of one, and in the project. */
   readonly tree: string | null;
+  /** A matrix file in that folder, absolute; null in the project, and where there is none. */
+  readonly matrix: string | null;
   /** It lies in the project, whose `.cache/` and `out/` are used then. */
   readonly inProject: boolean;
 }
@@ -41,10 +46,12 @@ export async function callerAt(folder: string, root: string, fs: FileSystem): Pr
   const here = await fs.realPath(folder) ?? folder;
   const top = await fs.realPath(root) ?? root;
   const inProject = here === top || here.startsWith(`${top}/`);
+  const own = `${folder}/${MATRIX_FILE}`;
+  const matrix = !inProject && await fs.kind(own).catch(() => null) === "file" ? own : null;
   for (let at = here;; at = dirname(at)) {
-    if (inProject && at === top) return { folder, tree: null, inProject };
-    if (await isTree(at, fs)) return { folder, tree: at, inProject };
-    if (at === dirname(at)) return { folder, tree: null, inProject };
+    if (inProject && at === top) return { folder, tree: null, matrix, inProject };
+    if (await isTree(at, fs)) return { folder, tree: at, matrix, inProject };
+    if (at === dirname(at)) return { folder, tree: null, matrix, inProject };
   }
 }
 

@@ -55,7 +55,12 @@ Deno.test("callerAt() finds the kernel tree around a folder, and not around the 
       assert.equal(await treeOf(other), null, other);
     }
     for (const own of [root, `${root}/docs`]) {
-      assert.deepEqual(await callerAt(own, root, fs), { folder: own, tree: null, inProject: true });
+      assert.deepEqual(await callerAt(own, root, fs), {
+        folder: own,
+        tree: null,
+        matrix: null,
+        inProject: true,
+      });
     }
     assert.equal((await callerAt(`${root}-other`, root, fs)).inProject, false);
   });
@@ -76,12 +81,15 @@ Deno.test("userFolder() goes by the XDG variables where they are absolute, and e
 
 Deno.test("pathsOfCaller() keeps trees of one name apart, and names HOME where it is missing", async () => {
   const outOf = async (tree: string | null) =>
-    (await pathsOfCaller({ folder: "/", tree, inProject: false }, asked({ HOME: "/h" }))).out.path;
+    (await pathsOfCaller(
+      { folder: "/", tree, matrix: null, inProject: false },
+      asked({ HOME: "/h" }),
+    )).out.path;
   assert.match(await outOf("/a/linux"), /^\/h\/\.local\/state\/kmatrix\/linux-[0-9a-f]{8}$/);
   assert.notEqual(await outOf("/a/linux"), await outOf("/b/linux"));
   assert.equal(await outOf(null), "/h/.local/state/kmatrix/runs");
   const error = await rejectionOf(
-    pathsOfCaller({ folder: "/", tree: null, inProject: false }, asked({})),
+    pathsOfCaller({ folder: "/", tree: null, matrix: null, inProject: false }, asked({})),
   );
   assert.deepEqual([error.kind, error.id], ["usage", "no-home"]);
   assert.match(error.detail, /XDG_CACHE_HOME/);

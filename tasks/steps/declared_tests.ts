@@ -3,13 +3,31 @@
  * The selftests as the host sees them, loaded when a command needs them: a mistake in one of them stops
  * no other command.
  */
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { DeclaredTest, TraceRequest } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
+import type { OwnSelftests } from "./layers.ts";
 
 const SELFTESTS = new URL("../../selftests/", import.meta.url).href;
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** Those of a project of one's own. */
+let own: OwnSelftests | null = null;
+
+/** Called once, before any test is asked for. */
+export function useOwnSelftests(found: OwnSelftests | null): void {
+  own = found;
+}
+
+/** What each file of one's own exports, by its name. */
+async function ownModules(): Promise<[file: string, exported: unknown][]> {
+  const modules: [string, unknown][] = [];
+  for (const file of own?.files ?? []) modules.push([file, await import(toFileUrl(file))]);
+  return modules;
+}
+
+const toFileUrl = (file: string) => pathToFileURL(file).href;
+
 /** Rejects declarations; the mistake is in its caller. */
 const DECLARING = `${SELFTESTS}harness/fixtures.ts`;
 
@@ -21,9 +39,16 @@ const DECLARING = `${SELFTESTS}harness/fixtures.ts`;
  */
 export async function declaredTests(cover?: TraceRequest): Promise<DeclaredTest[]> {
   try {
-    return (await import("../../selftests/main.ts")).declaredTests(cover);
+    const { declaredTests, fixturesOf } = await import("../../selftests/main.ts");
+    const fixtures = (await ownModules()).flatMap(([file, exported]) => {
+      const found = fixturesOf(exported);
+      if (found !== null) return found;
+      const text = `${shownFile(file)} exports no fixtures, a list of what fixture() makes`;
+      throw new KmatrixError("usage", "selftests-do-not-load", text);
+    });
+    return declaredTests(cover, fixtures);
   } catch (error) {
-    throw loadError(error);
+    throw error instanceof KmatrixError ? error : loadError(error);
   }
 }
 
@@ -52,10 +77,18 @@ function placeOf(error: unknown): string | null {
   // A declaration that is rejected later keeps where it was made as its cause.
   const { stack = "" } = error.cause instanceof Error ? error.cause : error;
   const places = stripVTControlCharacters(stack).matchAll(/(file:\/\/\/[^\s()]+?):(\d+):(\d+)/g);
-  const ours = [...places].filter(([, url]) => url!.startsWith(SELFTESTS));
+  const roots = [SELFTESTS, ...(own === null ? [] : [toFileUrl(`${own.folder}/`)])];
+  const ours = [...places].filter(([, url]) => roots.some((root) => url!.startsWith(root)));
   // The mistake is the file's own where nothing else is on the way to it.
   const found = ours.find(([, url]) => url !== DECLARING) ?? ours[0];
   if (found === undefined) return null;
   const [, url, line, column] = found;
-  return `${fileURLToPath(url!).slice(ROOT.length)}:${line}:${column}`;
+  return `${shownFile(fileURLToPath(url!))}:${line}:${column}`;
+}
+
+/** From the folder of the matrix, or from the project's. */
+function shownFile(file: string): string {
+  const folder = own === null ? null : `${own.folder}/`;
+  if (folder !== null && file.startsWith(folder)) return `selftests/${file.slice(folder.length)}`;
+  return file.slice(ROOT.length);
 }

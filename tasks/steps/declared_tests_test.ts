@@ -31,7 +31,8 @@ async function withSelftests(
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
         args: ["run", "--allow-all", "--no-check", `${root}/tasks/main.ts`, ...args],
         cwd: root,
-        env: { KMATRIX_CACHE: cache, NO_COLOR: "1" },
+        // npm tells where it was called, which is not where this is.
+        env: { KMATRIX_CACHE: cache, NO_COLOR: "1", INIT_CWD: "" },
       }).output();
       const text = new TextDecoder();
       return { code, out: text.decode(stdout), err: text.decode(stderr) };

@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
+import { ownSelftests } from "./layers.ts";
 import { guestPlaces } from "../core/judge/guest_stack.ts";
 
 /** Beside the bundle. */
@@ -13,12 +14,20 @@ export const SOURCE_MAP = "tests.js.map";
  * Names the sources of a source map as people know them: below the project where they are there, else
  * absolute. esbuild names them from the folder of its output, with links resolved.
  */
-export async function nameSources(file: string, { root }: Paths, { fs }: Host): Promise<void> {
+export async function nameSources(file: string, paths: Paths, host: Host): Promise<void> {
+  const { root } = paths;
+  const { fs } = host;
   const parsed: { sources?: unknown } = JSON.parse(await fs.readText(file));
   const { sources } = parsed;
   if (!Array.isArray(sources)) return;
   const selftests = await fs.realPath(`${root}/selftests`) ?? `${root}/selftests`;
-  const places = [[`${selftests}/`, "selftests/"], [`${root}/`, ""]] as const;
+  const own = await ownSelftests(paths, host);
+  const places = [
+    ...(own === null
+      ? []
+      : [[`${await fs.realPath(own.folder) ?? own.folder}/`, "selftests/"] as const]),
+    ...[[`${selftests}/`, "selftests/"], [`${root}/`, ""]] as const,
+  ];
   const named = sources.map((one) => {
     const path = resolve(dirname(file), String(one));
     const [folder = "", name = ""] = places.find(([folder]) => path.startsWith(folder)) ?? [];

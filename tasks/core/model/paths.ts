@@ -5,6 +5,11 @@ import { basename } from "node:path/posix";
 export interface Paths {
   /** The project itself. */
   readonly root: string;
+  /**
+   * Folders that may have a matrix's `configs/`, `kernels/` and `selftests/`: that of the matrix file,
+   * where it is another one, then the project itself.
+   */
+  readonly layers: readonly string[];
   /** Our own modules: a folder each, with a Kbuild file for one module of the folder's name. */
   readonly testModules: string;
   /** The same for kernels that are made to be crashed, and for no other. */
@@ -57,11 +62,18 @@ export function userFolder(
 /**
  * @param cache O= or KMATRIX_CACHE, absolute; null for .cache/ in the project.
  * @param out --output-dir, absolute; null for out/ in the project.
+ * @param own Folder of the matrix file, absolute; null for the project's own.
  */
-export function pathsFor(root: string, cache: string | null, out: string | null): Paths {
+export function pathsFor(
+  root: string,
+  cache: string | null,
+  out: string | null,
+  own: string | null = null,
+): Paths {
   const base = cache ?? `${root}/.cache`;
   return {
     root,
+    layers: own === null || own === root ? [root] : [own, root],
     testModules: `${root}/selftests/modules`,
     crashModules: `${root}/selftests/crash/modules`,
     cache: base,
