@@ -197,7 +197,7 @@ export function failuresOf(run: RunReport): Failure[] {
  */
 export function printRun(
   run: RunReport,
-  { terminal }: Context,
+  { terminal, calledAs }: Context,
   runDir: string | null = null,
 ): void {
   terminal.print(summaryTable(run, terminal.width, terminal.style));
@@ -213,7 +213,10 @@ export function printRun(
   if (sources.length > 0) terminal.print(`\njudged: ${sources.join("\n        ")}`);
   if (runDir !== null) terminal.print(`\nresults: ${runDir}/junit.xml\npage:    ${runDir}/${PAGE}`);
   const failures = failuresText(run, terminal.style);
-  if (failures !== "") terminal.print(`\n${failures}`);
+  if (failures === "") return;
+  const explain = formatCommand({ argv: [...calledAs.argv, "explain"] });
+  const brackets = `in brackets: the id of a failure and who has to act; ${explain} ID says more`;
+  terminal.print(`\n${terminal.style.dim(brackets)}\n\n${failures}`);
 }
 
 /** The options for these tests alone; none where nothing narrows them down. */

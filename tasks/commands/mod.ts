@@ -8,6 +8,7 @@ import { compare } from "./compare.ts";
 import { completeFor, completion } from "./completion.ts";
 import { cover } from "./cover.ts";
 import { doctor } from "./doctor.ts";
+import { explain } from "./explain.ts";
 import { history } from "./history.ts";
 import { init } from "./init.ts";
 import { install, uninstall } from "./install.ts";
@@ -23,7 +24,8 @@ import { tests } from "./tests.ts";
 import { version } from "./version.ts";
 
 const COMPLETED: readonly Command[] = [
-  ...[matrix, repro, replay, plan, ...stages, parseCommand, reportCommand, compare, history, tests],
+  ...[matrix, repro, replay, plan, ...stages, parseCommand, reportCommand, compare, history],
+  ...[explain, tests],
   ...[bisect, bisectConfig, series, cover, quality, doctor, cache, completion],
   ...[init, install, uninstall, version],
 ];

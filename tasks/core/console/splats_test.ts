@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { COMPLAINT_WORDS } from "./complaint_words.ts";
 import { COMPLAINT_IDS } from "./complaint_kinds.ts";
 import { consoleLines, findSplats, isWhole, linesShown, splatText } from "./splats.ts";
 
@@ -411,6 +412,13 @@ Deno.test("docs/verdicts.md lists every kind of splat", async () => {
     [...row.split("|")[1]!.matchAll(/`([\w-]+)`/g)].map((match) => match[1]!)
   );
   assert.deepEqual([...new Set(listed)].sort(), [...COMPLAINT_IDS].sort());
+  for (const { ids, says } of COMPLAINT_WORDS) {
+    const row = rows.map((one) => one.split("|").map((cell) => cell.trim())).find(([, cell]) =>
+      cell === ids.map((id) => `\`${id}\``).join(", ")
+    );
+    assert.equal(row?.[2], says, ids.join(", "));
+  }
+  assert.deepEqual(COMPLAINT_WORDS.flatMap(({ ids }) => ids).toSorted(), [...COMPLAINT_IDS].sort());
 });
 
 Deno.test("findSplats() reads a flood of complaints up to a bound, and says that there are more", () => {

@@ -66,6 +66,12 @@ cases("a stage that fails", "nothing built", [
     const build = (await stagesOf(project, "fake/kcov"))[3]!;
     assert.match(build, /^build error: .*Error 137$/);
     assert.match(out, /\[compiler-killed, infra\]/);
+    // What stands in brackets is explained once, and by its command.
+    assert.equal(out.match(/^in brackets: the id .* deno task explain ID says more$/gm)?.length, 1);
+    const explained = await project.run("explain", "compiler-killed");
+    assert.match(explained.out, /^compiler-killed: .*\n +what to do: .*\n.*exit code 6/);
+    const unknown = await project.run("explain", "compiler-kiled");
+    assert.deepEqual([unknown.code, /did you mean "compiler-killed"/.test(unknown.err)], [4, true]);
   }],
 
   ["build: a warning that the matrix does not list", async (project) => {
