@@ -5,18 +5,10 @@
  * `splat-<kind>`; core/console/complaint_words.ts has those.
  */
 import { blameOf, exitCodeOf, type FailureKind, junitKind } from "./failure_kinds.ts";
+import type { IdFacts } from "./id_facts.ts";
 import { IDS_OF_BOOTS } from "./ids_of_boots.ts";
 import { IDS_OF_INPUT } from "./ids_of_input.ts";
 import { IDS_OF_MAKING } from "./ids_of_making.ts";
-
-export interface IdFacts {
-  /** Most have one. */
-  readonly kinds: readonly FailureKind[];
-  /** What is wrong, as a part of a sentence. */
-  readonly means: string;
-  /** What to do about it, as an order. */
-  readonly todo: string;
-}
 
 /** In the order of a run, with the headings of docs/verdicts.md. */
 export const ID_TABLES: Readonly<Record<string, Readonly<Record<string, IdFacts>>>> = {

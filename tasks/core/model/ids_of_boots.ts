@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Failures of boots, tests and promises, and of the tool itself. */
-import type { IdFacts } from "./failure_ids.ts";
+import type { IdFacts } from "./id_facts.ts";
 
 export const IDS_OF_BOOTS: Readonly<Record<string, IdFacts>> = {
   "qemu-not-started": {

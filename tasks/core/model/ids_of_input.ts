@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Failures of what the user gives: command line, project, series, trees, ends of a bisect. */
-import type { IdFacts } from "./failure_ids.ts";
+import type { IdFacts } from "./id_facts.ts";
 
 export const IDS_OF_INPUT: Readonly<Record<string, IdFacts>> = {
   "bad-usage": {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Failures of the machine, and of kernels that are made: source, patches, options, build, inspection. */
-import type { IdFacts } from "./failure_ids.ts";
+import type { IdFacts } from "./id_facts.ts";
 
 export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
   "missing-tool": {

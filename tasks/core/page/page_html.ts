@@ -4,6 +4,7 @@
  * build or a config stands in it as escaped text, as JSON or packed; the content security policy lets
  * nothing run and nothing style but the two texts of the tool whose digests it names.
  */
+import { counted } from "../text/counted.ts";
 import type { PageCell, PageFailure, PageModel } from "./page_model.ts";
 
 /** Script and style of the page, as tasks/page/bundle.json holds them. */
@@ -73,7 +74,7 @@ export async function pageHtml(
   bundle: PageBundle,
 ): Promise<string> {
   const red = model.cells.filter(({ word }) => word !== "passed" && word !== "skipped").length;
-  const title = `${red > 0 ? `${red} of ` : ""}${model.cells.length} cells ${
+  const title = `${red > 0 ? `${red} of ` : ""}${counted(model.cells.length, "cell")} ${
     model.good ? "good" : "not good"
   } · kmatrix ${model.name}`;
   return [

@@ -82,7 +82,7 @@ Deno.test("pageHtml() says without scripts what went wrong and how to see it aga
   for (const due of ["the kernel died", "splat-oops, kernel", "detail of", "repeat the kernel"]) {
     assert.ok(body.includes(due), due);
   }
-  assert.match(html, /<title>1 of 1 cells not good · kmatrix run<\/title>/);
+  assert.match(html, /<title>1 of 1 cell not good · kmatrix run<\/title>/);
 });
 
 Deno.test("embeddedJson() is the value again, and ends no script", () => {
