@@ -40,14 +40,18 @@ async function writeStarter(
     const advice = "Nothing was written. Remove it, or name another folder.";
     throw bad(`${folder}/${file} is there already`, advice);
   }
-  const texts = await Promise.all(
-    FILES.map((file) => host.fs.readText(`${paths.root}/starter/${file}`)),
-  );
+  const url = (path: string) => pathToFileURL(`${paths.root}/${path}`).href;
+  const texts = await Promise.all(FILES.map(async (file) => {
+    const text = await host.fs.readText(`${paths.root}/starter/${file}`);
+    // Read by the YAML language server, which most editors have.
+    const schema = `# yaml-language-server: $schema=${url("kmatrix.schema.json")}\n`;
+    return file === "matrix.yaml" ? text.replace(/^# SPDX.*\n/, (line) => line + schema) : text;
+  }));
   for (const [index, file] of FILES.entries()) {
     await host.fs.makeDir(dirname(`${folder}/${file}`));
     await host.fs.writeText(`${folder}/${file}`, texts[index]!);
   }
-  const imports = { "kmatrix/": `${pathToFileURL(`${paths.root}/selftests`).href}/` };
+  const imports = { "kmatrix/": `${url("selftests")}/` };
   await host.fs.writeText(`${folder}/${DENO_JSON}`, `${JSON.stringify({ imports }, null, 2)}\n`);
   for (const file of [...FILES, DENO_JSON]) terminal.print(`${folder}/${file}`);
   const command = [...calledAs.argv, "matrix", "--matrix", `${folder}/matrix.yaml`].join(" ");

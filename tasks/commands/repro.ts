@@ -3,7 +3,7 @@
 import type { Plan } from "../core/model/model.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { changedMachine, changeFlags } from "../core/boot/boot_change.ts";
-import { checkTests, type Context, planOf, repeatCommand, withTests } from "./context.ts";
+import { type Context, planOf, repeatCommand, withTests } from "./context.ts";
 import { runPlan } from "./matrix.ts";
 import { attendCommand } from "./session.ts";
 import { defineCommand, givenFlags, type Words } from "./command.ts";

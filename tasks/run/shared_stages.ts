@@ -197,7 +197,7 @@ export class SharedStages {
 
   /** A cell in which none of the selected tests can pass is not worth a build. */
   async #judgeFilter(one: CellProgress, { features }: KernelConfig): Promise<void> {
-    const { plan: { settings: { testFilter } }, options: { until }, state, host } = this.#run;
+    const { plan: { settings: { testFilter } }, options: { until }, state } = this.#run;
     const { expect, machine } = one.cell;
     if (!comesTo("boot", until) || testFilter.length === 0 || expect.kind !== "pass") return;
     const all = [...features, ...machineFeatures(machine)];
@@ -211,7 +211,7 @@ export class SharedStages {
 
   /** Warnings belong to a build, but the list of known ones to a cell; gives those without new ones. */
   #judgeWarnings(cells: readonly CellProgress[], kernel: KernelBuild): CellProgress[] {
-    const { plan, options: { until }, host } = this.#run;
+    const { plan, options: { until } } = this.#run;
     return cells.filter((one) => {
       const known = plan.matrix.warnings;
       const { unlisted, listed, used } = judgeWarnings(kernel.warnings, known, one.cell.id);

@@ -48,7 +48,12 @@ export const CONFIG_ID = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
  * @throws KmatrixError (usage) with line, column, caret and the nearest known name.
  */
 export function parseMatrix(file: string, text: string, around: Surroundings): Matrix {
-  const fields = readYaml(file, text).fields(
+  return readMatrix(readYaml(file, text), file, around);
+}
+
+/** @param root The whole file. */
+export function readMatrix(root: YamlValue, file: string, around: Surroundings): Matrix {
+  const fields = root.fields(
     [
       "toolchains",
       "machines",
@@ -234,7 +239,7 @@ function parseConfig(
 ): ConfigSpec {
   const fields = value.fields(["base", "fragments", "requires"], ["fragments"]);
   const fragments = fields.fragments!.list().map((item) =>
-    item.oneOf(around.fragments, "fragment (configs/*.config)")
+    item.oneOf(around.fragments, "fragment (configs/*.config)", true)
   );
   if (fragments.length === 0) throw fields.fragments!.error(`${id} needs at least one fragment`);
   const requires = fields.requires?.list().map((item) =>
@@ -257,7 +262,7 @@ function parseProduct(block: YamlValue, axes: Axes): Cell[] {
     value === undefined
       ? [known[0]!]
       : value.list().map((item) =>
-        known.find((one) => one.id === item.oneOf(known.map((one) => one.id), what))!
+        known.find((one) => one.id === item.oneOf(known.map((one) => one.id), what, true))!
       );
   const cells: Cell[] = [];
   for (const kernel of pick(fields.kernels, axes.kernels, "kernel (kernels/<id>/kernel.yaml)")) {
@@ -274,9 +279,12 @@ function parseProduct(block: YamlValue, axes: Axes): Cell[] {
 
 /** The id of a kernel, a list of configs, or a map with both. */
 function parseTemplate(value: YamlValue, axes: Axes): CellTemplate {
-  const kernelOf = (item: YamlValue) => item.oneOf(axes.kernels.map(({ id }) => id), "kernel");
+  const kernelOf = (item: YamlValue) =>
+    item.oneOf(axes.kernels.map(({ id }) => id), "kernel", true);
   const configsOf = (item: YamlValue) => {
-    const configs = item.list().map((one) => one.oneOf(axes.configs.map(({ id }) => id), "config"));
+    const configs = item.list().map((one) =>
+      one.oneOf(axes.configs.map(({ id }) => id), "config", true)
+    );
     if (configs.length === 0) throw item.error(`${item.path} needs at least one config`);
     return configs;
   };

@@ -15,6 +15,7 @@ import {
   type Scalar,
 } from "yaml";
 import { nearest } from "./nearest.ts";
+import { YamlShape } from "./yaml_shape.ts";
 import { KmatrixError } from "../model/errors.ts";
 
 interface Source {
@@ -56,9 +57,18 @@ export class YamlValue {
   readonly #offset: number;
   /** How people would name the place, e.g. `configs.kcov.fragments`. */
   readonly path: string;
+  /** What was asked of it. */
+  readonly shape: YamlShape;
 
-  constructor(source: Source, node: Node | null, offset: number, path: string) {
+  constructor(
+    source: Source,
+    node: Node | null,
+    offset: number,
+    path: string,
+    shape = new YamlShape(),
+  ) {
     this.#source = source;
+    this.shape = shape;
     this.#offset = node?.range?.[0] ?? offset;
     this.path = path;
     this.#node = this.#resolved(node);
@@ -111,6 +121,11 @@ export class YamlValue {
   }
 
   string(): string {
+    this.shape.string();
+    return this.#string();
+  }
+
+  #string(): string {
     if (isScalar(this.#node) && typeof this.#node.value === "string" && this.#node.value !== "") {
       return this.#node.value;
     }
@@ -123,21 +138,25 @@ export class YamlValue {
   }
 
   integer(minimum: number): number {
+    this.shape.integer(minimum);
     const value = isScalar(this.#node) ? this.#node.value : null;
     if (typeof value === "number" && Number.isInteger(value) && value >= minimum) return value;
     throw this.#wrong(`a whole number of at least ${minimum}`);
   }
 
-  oneOf<T extends string>(choices: readonly T[], what: string): T {
-    const value = this.string();
+  /** @param isOpen Whether the choices are of this file, or of this machine. */
+  oneOf<T extends string>(choices: readonly T[], what: string, isOpen = false): T {
+    this.shape.choice(choices, isOpen);
+    const value = this.#string();
     if ((choices as readonly string[]).includes(value)) return value as T;
     throw this.error(`unknown ${what} ${JSON.stringify(value)}${nearest(value, choices)}`);
   }
 
   list(): YamlValue[] {
+    const shape = this.shape.item();
     if (!isSeq(this.#node)) throw this.#wrong("a list");
     return this.#node.items.map((item, index) =>
-      new YamlValue(this.#source, item as Node, this.#offset, `${this.path}[${index}]`)
+      new YamlValue(this.#source, item as Node, this.#offset, `${this.path}[${index}]`, shape)
     );
   }
 
@@ -150,13 +169,21 @@ export class YamlValue {
    * behind the map's own, which win.
    */
   entries(): { key: string; at: YamlValue; value: YamlValue }[] {
+    return this.#entries(() => this.shape.entry());
+  }
+
+  /** @param shapeOf Of the value of a key. */
+  #entries(
+    shapeOf: (key: string) => YamlShape,
+  ): { key: string; at: YamlValue; value: YamlValue }[] {
     if (!isMap(this.#node)) throw this.#wrong("a map");
     const merged: YamlValue[] = [];
     const own = (this.#node.items as Pair<Node | null, Node | null>[]).flatMap((pair) => {
       const at = new YamlValue(this.#source, pair.key, this.#offset, `a key of ${this.#name}`);
       const key = at.string();
       const path = this.path ? `${this.path}.${key}` : key;
-      const value = new YamlValue(this.#source, pair.value, at.#offset, path);
+      const shape = key === MERGE_KEY ? new YamlShape() : shapeOf(key);
+      const value = new YamlValue(this.#source, pair.value, at.#offset, path, shape);
       if (key !== MERGE_KEY) return [{ key, at, value }];
       merged.push(...(isSeq(value.#node) ? value.list() : [value]));
       return [];
@@ -166,7 +193,8 @@ export class YamlValue {
       if (known.has(key)) continue;
       known.add(key);
       const path = this.path ? `${this.path}.${key}` : key;
-      own.push({ key, at, value: new YamlValue(this.#source, value.#node, value.#offset, path) });
+      const { offset, node } = { offset: value.#offset, node: value.#node };
+      own.push({ key, at, value: new YamlValue(this.#source, node, offset, path, shapeOf(key)) });
     }
     return own;
   }
@@ -181,7 +209,11 @@ export class YamlValue {
     required: readonly K[] = [],
   ): Partial<Record<K, YamlValue>> {
     const found: Partial<Record<K, YamlValue>> = {};
-    for (const { key, at, value } of this.entries()) {
+    for (const key of known) this.shape.field(key);
+    this.shape.require(required);
+    const shapeOf = (key: string) =>
+      (known as readonly string[]).includes(key) ? this.shape.field(key) : new YamlShape();
+    for (const { key, at, value } of this.#entries(shapeOf)) {
       if (!(known as readonly string[]).includes(key)) {
         const where = this.path ? ` in ${this.path}` : "";
         throw at.error(`unknown key ${JSON.stringify(key)}${where}${nearest(key, known)}`);
@@ -197,16 +229,17 @@ export class YamlValue {
 
 /**
  * Parses one YAML document.
+ * @param shape Where to note what is asked of it, beside what was asked of others.
  * @throws KmatrixError (usage) with line, column and caret for a syntax error or a duplicate key.
  */
-export function readYaml(file: string, text: string): YamlValue {
+export function readYaml(file: string, text: string, shape?: YamlShape): YamlValue {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const source = { file, text, lines, document, followed: 0 };
   // A tag that nobody knows is a warning of the library's, and its value not what was meant.
   const problem = document.errors[0] ?? document.warnings[0];
   if (problem) throw located(source, problem.pos[0], MESSAGES[problem.code] ?? problem.message);
-  return new YamlValue(source, document.contents as Node | null, 0, "");
+  return new YamlValue(source, document.contents as Node | null, 0, "", shape);
 }
 
 /** Where the library speaks of its own functions. */

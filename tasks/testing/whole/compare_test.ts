@@ -20,9 +20,9 @@ cases("compare and history", "built", [
       assert.equal(worse.code, 3, worse.out + worse.err);
       assert.match(
         worse.out,
-        /^New failures: 1\n.*\n  fake\/kcov  kcov\..*expected 1, found <0>$/m,
+        /^New failures: 1\n.*\n +fake\/kcov +kcov\..*expected 1, found <0>$/m,
       );
-      assert.match(worse.out, /^Vanished: 1\n.*\n  fake\/nokcov  cell$/m);
+      assert.match(worse.out, /^Vanished: 1\n.*\n +fake\/nokcov +cell$/m);
       const data = JSON.parse(await Deno.readTextFile(json));
       assert.deepEqual(data.items.map((item: { change: string }) => item.change).sort(), [
         "new-failure",

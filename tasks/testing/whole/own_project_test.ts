@@ -36,6 +36,9 @@ async function started(body: (folder: string) => Promise<void>): Promise<void> {
 
 Deno.test("init writes a matrix whose fragment and guest test are there at once", async () => {
   await started(async (folder) => {
+    const [, schema] = (await Deno.readTextFile(`${folder}/matrix.yaml`)).split("\n");
+    const [, url] = /^# yaml-language-server: \$schema=(.*)$/.exec(schema!)!;
+    JSON.parse(await Deno.readTextFile(new URL(url!)));
     // By its place, and named from elsewhere.
     for (const [from, ...more] of [[folder], [`${folder}/..`, "--matrix", "mine/matrix.yaml"]]) {
       const listed = await kmatrix(from!, "matrix", "--list", ...more);

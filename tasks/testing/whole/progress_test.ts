@@ -138,6 +138,7 @@ cases("progress", "nothing built", [
       const sober = await inTerminal(project, size);
       // deno-lint-ignore no-control-regex
       assert.doesNotMatch(sober.text, /\x1b\[[\d;]*m/);
+      // deno-lint-ignore no-control-regex
       assert.match(sober.text, /\x1b\[\?2026l/);
       project.environment = { NO_COLOR: "" };
       // deno-lint-ignore no-control-regex
