@@ -7,6 +7,7 @@ import { BlameLine, CopyButton, Evidence } from "./parts.tsx";
 import { cellHash } from "./view_state.ts";
 import { counted, MARKS } from "./words.ts";
 
+/** Of many, so many are on the screen; page.css folds the others, and prints them all. */
 const SHOWN = 4;
 
 /** @param cells Those that the filter leaves. */
@@ -16,7 +17,6 @@ export function Causes({ cells }: { cells: readonly PageCell[] }) {
   const ids = new Set(cells.map(({ id }) => id));
   const causes = model.causes.filter((one) => one.cells.some(({ cell }) => ids.has(cell)));
   if (model.failures.length + causes.length === 0) return <Unfinished cells={cells} />;
-  const shown = all ? causes : causes.slice(0, SHOWN);
   return (
     <section aria-labelledby="causes">
       <h2 id="causes">What went wrong</h2>
@@ -27,8 +27,8 @@ export function Causes({ cells }: { cells: readonly PageCell[] }) {
           {failure.detail && <Evidence text={failure.detail} />}
         </div>
       ))}
-      <ol class="causes">
-        {shown.map((cause) => <CauseItem key={causeKey(cause)} cause={cause} />)}
+      <ol class={all ? "causes" : "causes few"}>
+        {causes.map((cause) => <CauseItem key={causeKey(cause)} cause={cause} />)}
       </ol>
       <Unfinished cells={cells} />
       {causes.length > SHOWN && (

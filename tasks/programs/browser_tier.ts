@@ -332,6 +332,15 @@ Deno.test("printed, it has what is to be read and nothing that is to be clicked"
     assert.ok(await box.evaluate((one) => one.scrollHeight <= one.clientHeight + 1), "not cut");
     const pdf = await page.pdf();
     assert.ok(pdf.length > 10_000);
+    await page.evaluate(() => location.hash = "#");
+    const causes = page.locator(".causes > li");
+    await causes.first().waitFor();
+    const seen = await causes.evaluateAll((all) =>
+      all.filter((one) => one.checkVisibility()).length
+    );
+    assert.ok(seen > 4 && seen === await causes.count(), `${seen} causes on paper`);
+    const grid = await page.locator(".grid").evaluate((one) => one.getBoundingClientRect().right);
+    assert.ok(grid <= 1440, `${grid}`);
   }));
 
 Deno.test("nothing is wider than a small screen, in any view", () =>
