@@ -2,6 +2,7 @@
 /** base → the config's own lines → olddefconfig → the gate. */
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
+import { circleOf, kconfigErrors, kconfigErrorText } from "../core/kconfig/kconfig_errors.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import {
   adjustmentLines,
@@ -96,9 +97,14 @@ async function filesPresent(
   source: string,
   host: Host,
 ): Promise<ReadonlySet<string>> {
-  const inside = namedFiles(given).filter((path) => !/^\/|(?:^|\/)\.\.(?:\/|$)/.test(path));
+  const inside = namedFiles(given).filter(isInside);
   const there = await Promise.all(inside.map((path) => host.fs.exists(`${source}/${path}`)));
   return new Set(inside.filter((_, index) => there[index]));
+}
+
+/** Whether a path that a stranger has written stays below the folder that it is used in. */
+function isInside(path: string): boolean {
+  return !/^\/|(?:^|\/)\.\.(?:\/|$)/.test(path);
 }
 
 async function mustMake(
@@ -128,7 +134,26 @@ async function mustMake(
       ...{ kind: "output", line: cause.line },
     });
   }
-  throw new KmatrixError("config", "make-config-failed", what, cause.tail, {
+  const said = await kconfigCause(result.stdout + result.stderr, make.source.path, host);
+  const detail = [...said.slice(1), ...said.length > 0 ? [what] : [], cause.tail].join("\n");
+  throw new KmatrixError("config", "make-config-failed", said[0] ?? what, detail, {
     ...{ kind: "make", targets, endless: false },
   });
+}
+
+/** What the tree's Kconfig files are wrong in, as a compiler says it; none where nothing tells. */
+async function kconfigCause(output: string, tree: string, host: Host): Promise<string[]> {
+  const [first, ...others] = kconfigErrors(output);
+  const circle = circleOf(output);
+  if (circle !== null) return [`Kconfig: error: recursive dependency: ${circle}`];
+  if (first === undefined) return [];
+  const file = isInside(first.file) ? `${tree}/${first.file}` : null;
+  const text = file === null ? null : await host.fs.readTextIfAny(file).catch(() => null);
+  const lines = (text ?? "").split("\n");
+  const line = lines[first.line - 1]?.trimEnd().replaceAll("\t", "    ");
+  return [
+    kconfigErrorText(first),
+    ...(line ? [`${first.line} | ${line}`] : []),
+    ...others.map(kconfigErrorText),
+  ];
 }

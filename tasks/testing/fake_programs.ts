@@ -13,6 +13,8 @@ const { qemu: QEMU } = archOf({});
 export type Switch =
   /** olddefconfig of the tree drops CONFIG_KCOV. */
   | "drop-option"
+  /** The tree's Kconfig does not parse, by the words of Kconfig's parser. */
+  | "bad-kconfig"
   /** kernel/kcov.c does not compile. */
   | "compile-error"
   /** The compiler is killed, as by a kernel that has run out of memory. */

@@ -23,6 +23,7 @@ expect:
     "project/configs/base.config": "CONFIG_PRINTK=y\n",
     "project/configs/kcov.config": "CONFIG_KCOV=y\n",
     "tree/kernel/fork.c": "int fork;\n",
+    "tree/kernel/Kconfig": "config KCOV\n\tdefalt y\n",
     "tree/kernel/kcov.c": "int kcov;\n",
     "tree/Makefile": `VERSION = 6
 PATCHLEVEL = 12
@@ -37,6 +38,9 @@ tinyconfig:
 
 # Leaves out what cannot be set, and touches what objects depend on only where something changed.
 olddefconfig:
+	@if [ -e ${dir}/switches/bad-kconfig ]; then \\
+	  printf '%s\\n' 'kernel/Kconfig:2: syntax error' 'kernel/Kconfig:2: unknown statement "defalt"' >&2; \\
+	  exit 1; fi
 	@if [ -e ${dir}/switches/drop-option ]; then sed -i /KCOV/d $(O)/.config; fi
 	@cmp -s $(O)/.config $(O)/auto.conf || cp $(O)/.config $(O)/auto.conf
 

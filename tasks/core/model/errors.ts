@@ -54,7 +54,14 @@ export function failure(
   detail?: string,
 ): Failure;
 export function failure(kind: FailureKind, id: string, message: string, detail = ""): Failure {
-  return { kind, id, message, detail };
+  return { kind, id, ...headed(message, detail) };
+}
+
+/** A cause is one line: what comes behind it in a message is detail. */
+function headed(message: string, detail: string): Pick<Failure, "message" | "detail"> {
+  const [head = "", ...rest] = message.split("\n");
+  const more = rest.join("\n").replace(/^\n+|\s+$/g, "");
+  return { message: head, detail: [more, detail].filter(Boolean).join("\n") };
 }
 
 /** Thrown by stages; carries the {@linkcode Failure} that the pipeline turns into an outcome. */
@@ -86,10 +93,11 @@ export class KmatrixError extends Error implements Failure {
     detail = "",
     evidence?: Evidence | undefined,
   ) {
-    super(message);
+    const told = headed(message, detail);
+    super(told.message);
     this.kind = kind;
     this.id = id;
-    this.detail = detail;
+    this.detail = told.detail;
     if (evidence !== undefined) this.evidence = evidence;
   }
 

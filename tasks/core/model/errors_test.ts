@@ -4,7 +4,7 @@ import { globSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { BUILD_FAILURES } from "./build_failures.ts";
 import { factsOfId } from "./failure_ids.ts";
-import { failureFrom, KmatrixError } from "./errors.ts";
+import { failure, failureFrom, KmatrixError } from "./errors.ts";
 
 Deno.test("failureFrom() gives back what a stage has thrown", () => {
   assert.deepEqual(failureFrom(new KmatrixError("config", "option-dropped", "m", "d")), {
@@ -13,6 +13,20 @@ Deno.test("failureFrom() gives back what a stage has thrown", () => {
     message: "m",
     detail: "d",
   });
+});
+
+Deno.test("a cause is one line, whoever made it; the rest is detail", () => {
+  const text = "no such file\n\n  look there\nand there\n";
+  const due = { message: "no such file", detail: "  look there\nand there\nd" };
+  for (
+    const { message, detail } of [
+      failure("infra", "disk-full", text, "d"),
+      new KmatrixError("infra", "disk-full", text, "d").toFailure(),
+    ]
+  ) assert.deepEqual({ message, detail }, due);
+  assert.equal(new KmatrixError("usage", "bad-usage", "a\nb").message, "a");
+  const thrown = failureFrom(new TypeError("x is\nundefined"));
+  assert.deepEqual([thrown.message, thrown.detail.split("\n")[0]], ["x is", "undefined"]);
 });
 
 Deno.test("failureFrom() takes what nobody foresaw for a bug, with its stack", () => {

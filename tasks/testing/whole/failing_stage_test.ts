@@ -5,6 +5,16 @@ import { CELLS, MATRIX } from "../broken_worlds.ts";
 import { ALL_PASSED, cases, failedAt, KCOV, stagesOf } from "./fake_cases.ts";
 
 cases("a stage that fails", "nothing built", [
+  ["configure: a Kconfig file that does not parse reads like a compile error", async (project) => {
+    await project.turnOn("bad-kconfig");
+    const { code, out } = await project.run(...KCOV);
+    assert.equal(code, 5, out);
+    const cause = 'kernel/Kconfig:2: error: unknown statement "defalt"; did you mean "default"?';
+    assert.ok(out.includes(`\n${cause} [make-config-failed, config]\n    2 |     defalt y\n`), out);
+    assert.match(out, /^ {4}make olddefconfig ended with code 2$/m);
+    assert.match((await stagesOf(project, "fake/kcov"))[2]!, /^configure error: kernel\/Kconfig:2/);
+  }],
+
   ["configure: a dropped option, with who asked for it", async (project) => {
     await project.turnOn("drop-option");
     const { code, out } = await project.run(...MATRIX);
