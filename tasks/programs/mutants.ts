@@ -192,7 +192,9 @@ async function oneMutant(
  */
 async function judged(mutant: Mutant, project: string, dir: string): Promise<MutantVerdict> {
   const patches = `kernels/${mutant.cell.split("/")[0]}/patches`;
-  const series = await Deno.readTextFile(`${ROOT}/${patches}/series`);
+  // A kernel as it comes has none.
+  const series = await Deno.readTextFile(`${ROOT}/${patches}/series`).catch(() => "");
+  await Deno.mkdir(`${project}/${patches}`, { recursive: true });
   await Deno.copyFile(`${ROOT}/mutants/${mutant.name}.patch`, `${project}/${patches}/${PATCH}`);
   await Deno.writeTextFile(`${project}/${patches}/series`, `${series.trimEnd()}\n${PATCH}\n`);
   const json = `${dir}/run.json`;
