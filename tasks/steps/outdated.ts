@@ -36,6 +36,7 @@ export async function dropOutdated(
   const before = await host.fs.readTextIfAny(list);
   if (before !== null) {
     const changes = treeChanges(before, await host.fs.readText(fresh));
+    if (changes.length > 0) host.log("info", changesText(changes, source.path));
     const dropped = await dropMadeFrom(changes, buildDir, source.path, host);
     if (dropped !== null) {
       const text = "has changed in a way that make does not see: making";
@@ -51,6 +52,16 @@ export async function dropOutdated(
   }
   // Last: whatever breaks this off, the next one looks again.
   await host.fs.rename(fresh, list);
+}
+
+const NAMES_SHOWN = 5;
+
+/** "/src/linux: 3 files changed since the last build: a.c, b.h, c.c" */
+function changesText(changes: readonly TreeChange[], tree: string): string {
+  const names = changes.slice(0, NAMES_SHOWN).map(({ name }) => name);
+  const more = changes.length - names.length;
+  const list = `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  return `${tree}: ${counted(changes.length, "file")} changed since the last build: ${list}`;
 }
 
 /**

@@ -137,3 +137,28 @@ Deno.test("dropOutdated() goes by content of a tree's list, not by the hour of t
     await dropOutdated(build, source, host);
     assert.ok(!(await host.fs.exists(`${build}/.a.o.cmd`)), "what an earlier version has built");
   }));
+
+Deno.test("dropOutdated() names the files that have changed, a few of many, and none for none", () =>
+  withTempDir(async (dir) => {
+    const [build, tree] = [`${dir}/build`, `${dir}/tree`];
+    const said: string[] = [];
+    const listening = denoHost({
+      emit: (event) => event.event === "notice" && event.level === "info" && said.push(event.text),
+      signal: new AbortController().signal,
+    });
+    const drop = () => dropOutdated(build, { path: tree, stamp: null }, listening);
+    const names = Array.from({ length: 8 }, (_, n) => `f${n}.c`);
+    await layFiles(tree, Object.fromEntries(names.map((name) => [name, 100])));
+    await Deno.mkdir(build);
+    await drop();
+    await drop();
+    assert.deepEqual(said, [], "nothing is known yet, and then nothing has changed");
+    await Deno.writeTextFile(`${tree}/f3.c`, "int changed;");
+    await drop();
+    for (const name of names) await Deno.writeTextFile(`${tree}/${name}`, "int changed again;");
+    await drop();
+    assert.deepEqual(said, [
+      `${tree}: 1 file changed since the last build: f3.c`,
+      `${tree}: 8 files changed since the last build: f0.c, f1.c, f2.c, f3.c, f4.c and 3 more`,
+    ]);
+  }));
