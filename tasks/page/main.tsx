@@ -68,7 +68,8 @@ function Head() {
           aria-label="filter cells, tests and failures"
           placeholder="filter  /"
           value={state.words}
-          onInput={(event) => replaceHash(hashOf({ ...state, words: event.currentTarget.value }))}
+          onInput={(event) =>
+            replaceHash(hashOf({ ...readHash(location.hash), words: event.currentTarget.value }))}
         />
         <span role="status" class="quiet">{counted(shown, "cell")} shown</span>
       </div>
@@ -91,6 +92,7 @@ function Head() {
 function Words() {
   const { model, state } = usePage();
   const toggle = (word: typeof CELL_WORDS[number]) => {
+    const state = readHash(location.hash);
     const only = state.only.includes(word)
       ? state.only.filter((one) => one !== word)
       : [...state.only, word];
@@ -206,6 +208,8 @@ function back(target: HTMLElement): void {
   go(hashOf(overviewOf(state)));
   requestAnimationFrame(() =>
     requestAnimationFrame(() => {
+      // Whoever was quicker, and is elsewhere by now, stays there.
+      if (document.activeElement !== document.body) return;
       const places = document.querySelectorAll<HTMLElement>("th.cell[data-href]");
       const place = [...places].find((one) => readHash(one.dataset["href"]!).cell === cell);
       place?.focus();

@@ -47,7 +47,20 @@ async function pageOf(name: string, run: PageRun): Promise<string> {
   return pathToFileURL(file).href;
 }
 
-const RUN = await recordedRun(CELLS);
+/** As of a live run, whose kernel is there: stacks have source lines. */
+function withSources({ run, consoles }: PageRun): PageRun {
+  const cells = run.cells.map((cell) => ({
+    ...cell,
+    splats: cell.splats.map((splat) => ({
+      ...splat,
+      frames: splat.frames.map((frame) => ({ ...frame, source: [SOURCE] })),
+    })),
+  }));
+  return { run: { ...run, cells }, consoles };
+}
+
+const SOURCE = "vfs_write fs/read_write.c:588";
+const RUN = withSources(await recordedRun(CELLS));
 const URL_OF_RUN = await pageOf("a run, with blanks & #", RUN);
 
 /** Opens an address; whatever the page complains of, or asks of a network, fails the test. */
@@ -102,6 +115,9 @@ async function assertLedThere(page: Page): Promise<void> {
   assert.ok(seen, "the line is on the screen");
   assert.match(await page.locator(".cause .message").innerText(), /NULL pointer dereference/);
   assert.ok(await page.locator(".line.hit").count() > 10, "the report is marked");
+  const frame = page.locator(".line.hit", { hasText: "vfs_write+0x128/0x2f0" });
+  assert.equal(await frame.locator(".source").innerText(), SOURCE);
+  assert.equal(await page.locator(".cause .frames .source").first().innerText(), SOURCE);
   const address = new URLSearchParams(new URL(page.url()).hash.slice(1));
   assert.equal(address.get("cell"), RED);
 }
