@@ -56,7 +56,7 @@ function Instrumentation({ rows }: { rows: Figures["instrumentation"] }) {
     <Chart
       id="instrumentation"
       title="Instrumentation"
-      about="Code (.text, dark) and guards (light) of each vmlinux; growth is that of .text over the cell that differs only by unique mode."
+      about="Code (.text) and, behind it, guards of each vmlinux; growth is that of .text over the cell that differs only by unique mode."
       head={["cell", ">PC calls", ">compare calls", ">.text", ">guards", "size", ">growth"]}
       empty={rows.length > 0 ? null : "No kernel with KCOV has passed inspection in this run."}
     >
