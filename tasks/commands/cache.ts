@@ -120,10 +120,11 @@ function nameOf({ inputs }: KeptBuild): string {
   return `${inputs.kernel}/${inputs.config} ${inputs.source.version} (${inputs.toolchain})`;
 }
 
-/** Ids of kernels with a patched tree, or a ccache of their own. */
+/** Ids of kernels with a patched tree, or a ccache of their own, and names of views of trees. */
 async function broughtKernels(paths: Paths, host: Host): Promise<string[]> {
-  const states = (await host.fs.list(paths.sources)).filter((name) => name.endsWith(".json"));
-  const trees = states.map((name) => name.slice(0, -".json".length));
+  const trees = (await host.fs.list(paths.sources)).flatMap((name) =>
+    /^(.+)\.json$|^(view-.+)\.list$/.exec(name)?.slice(1).filter(Boolean) ?? []
+  );
   const caches = await host.fs.list(`${paths.cache}/ccache-brought`);
   return [...new Set([...trees, ...caches])].sort();
 }
@@ -166,10 +167,13 @@ async function prune(options: CacheValues, context: Context): Promise<void> {
       async () => {
         const builds = await keptBuilds(paths, host);
         const kept = builds.filter((build) => !options.dryRun || !unused(build));
-        if (kept.some(({ inputs }) => inputs?.kernel === id)) return;
+        const isUsed = ({ inputs }: KeptBuild) =>
+          inputs?.kernel === id || inputs?.source.path.endsWith(`/${id}`);
+        if (kept.some(isUsed)) return;
         const left = [`${paths.sources}/${id}`, `${paths.cache}/ccache-brought/${id}`];
         for (const dir of left) {
-          const stamp = await host.fs.stat(`${dir}.json`) ?? await host.fs.stat(dir);
+          const stamp = await host.fs.stat(`${dir}.json`) ?? await host.fs.stat(`${dir}.list`) ??
+            await host.fs.stat(dir);
           if (!stamp || stamp.mtimeMs > limitMs) continue;
           const name = dir.slice(paths.cache.length + 1);
           terminal.print(`${options.dryRun ? "would remove" : "removed"} ${name}`);

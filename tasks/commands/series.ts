@@ -2,6 +2,7 @@
 /** `deno task series`: each patch of a series against cells. docs/bisect.md */
 import type { Cell, KernelSpec, Plan, SourceArchive } from "../core/model/model.ts";
 import { type Failure, failureFrom, KmatrixError } from "../core/model/errors.ts";
+import { copyLog } from "../steps/make_job.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { isOfMaking } from "../core/model/failure_kinds.ts";
 import { showingOf, symptomKey } from "../core/bisect/bisect.ts";
@@ -194,7 +195,8 @@ class Walk {
     source: Awaited<ReturnType<typeof patch>>,
     dir: string,
   ): Promise<SeriesCell> {
-    const { fs } = this.#context.host;
+    const { host } = this.#context;
+    const { fs } = host;
     let ready;
     try {
       ready = await this.#runner.ready(cell, source);
@@ -205,7 +207,7 @@ class Walk {
       return { outcome: { kind: "failed", failures: [failure] }, warnings: [] };
     }
     await fs.makeDir(dir);
-    await fs.copy(ready.kernel.log, `${dir}/build.log`);
+    await copyLog(ready.kernel.log, `${dir}/build.log`, ready.kernel.config.source, host);
     const warnings = this.#runner.newWarnings(ready).map(({ text }) => text);
     const { testFilter: filter } = this.#plan.settings;
     const first = await this.#runner.boot(ready, { dir: `${dir}/boot-1`, filter });

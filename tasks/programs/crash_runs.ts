@@ -10,7 +10,7 @@ import { EXIT, exitCodeOfCommander } from "../core/model/exit_codes.ts";
 import { globMatcher } from "../core/model/cells.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { keepSituation } from "../testing/recordings.ts";
-import { kmatrix, ROOT, withTempDir } from "../testing/project_copy.ts";
+import { kmatrix, ROOT, typedPath, withTempDir } from "../testing/project_copy.ts";
 import {
   AFTER,
   allowedMs,
@@ -31,7 +31,7 @@ const program = new Command("test:crash")
   .exitOverride((error) => Deno.exit(exitCodeOfCommander(error)))
   .parse(Deno.args, { from: "user" });
 
-const out = program.opts().outputDir ?? `${ROOT}/out/crash`;
+const out = typedPath(program.opts().outputDir ?? `${ROOT}/out/crash`);
 const wanted = globMatcher(program.args);
 const crashes = CRASHES.filter(({ test }) => wanted(test));
 if (crashes.length === 0) {

@@ -11,7 +11,7 @@ import { parseRunReport } from "../core/report/run_report.ts";
 import { failureText } from "../core/report/summary.ts";
 import { denoHost } from "../host/deno_host.ts";
 import { loadPromises } from "../steps/promise_files.ts";
-import { ROOT } from "../testing/project_copy.ts";
+import { ROOT, typedPath } from "../testing/project_copy.ts";
 import {
   bootsOf,
   disagreements,
@@ -40,10 +40,11 @@ async function main(runs: readonly string[]): Promise<number> {
   const before = kept === null ? [] : parseRecorded(kept, "docs/promises.json");
   const more = [];
   for (const run of runs) {
-    const file = `${run}/run.json`;
+    const dir = typedPath(run);
+    const file = `${dir}/run.json`;
     const text = await fs.readTextIfAny(file);
     if (text === null) {
-      throw new KmatrixError("no-match", "no-run", `${run} is no folder of a run: no run.json`);
+      throw new KmatrixError("no-match", "no-run", `${dir} is no folder of a run: no run.json`);
     }
     more.push(...bootsOf(parseRunReport(text, file)));
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** One command of the tool as a child, whose events are told on by the program that runs it. */
-import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
+import { typedPath } from "../testing/project_copy.ts";
 import { EXIT } from "../core/model/exit_codes.ts";
 import type { EventStream } from "../host/event_stream.ts";
 import type { Host } from "../host/host.ts";
@@ -21,7 +21,7 @@ export function beginStream(
   path: string | undefined,
 ): void {
   try {
-    stream.begin(program, path === undefined || path === "-" ? path : resolve(path));
+    stream.begin(program, path === undefined || path === "-" ? path : typedPath(path));
   } catch (error) {
     console.error(`kmatrix: --events ${path} cannot be written: ${(error as Error).message}`);
     Deno.exit(EXIT.usage);

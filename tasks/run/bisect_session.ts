@@ -6,6 +6,7 @@
 import { counted } from "../core/text/counted.ts";
 import type { Host } from "../host/host.ts";
 import { type Failure, failureFrom, KmatrixError } from "../core/model/errors.ts";
+import { toldPaths } from "../core/build/told_paths.ts";
 import { isOfMaking } from "../core/model/failure_kinds.ts";
 import {
   BAD_FAILURES,
@@ -237,7 +238,9 @@ export class BisectSession {
           uninspected = failure.toFailure();
         },
       });
-      await this.#keep(evidence, "build.log", await this.#host.fs.readText(ready.kernel.log));
+      const { log, config } = ready.kernel;
+      const text = toldPaths(await this.#host.fs.readText(log), config.source);
+      await this.#keep(evidence, "build.log", text);
       return { kind: "built", ready, image: await this.#imageOf(ready), uninspected };
     } catch (error) {
       const failure = failureFrom(error);

@@ -33,7 +33,12 @@ async function withSession(
     const subjects = await Promise.all(kernels.map(async (hasTest, index): Promise<Subject> => {
       const vmlinux = `${dir}/${index}`;
       await Deno.writeFile(vmlinux, tinyKernel({ calls: { __sanitizer_cov_trace_pc: index } }));
-      const kernel = { vmlinux, log: `${dir}/log`, modules: [], config: { buildDir: dir } };
+      const kernel = {
+        vmlinux,
+        log: `${dir}/log`,
+        modules: [],
+        config: { buildDir: dir, source: { path: dir } },
+      };
       const ready = { kernel, cell: { id: "k/c" }, hasTest } as unknown as ReadyCell;
       return { name: `${index}`, folder: `${index}`, ready: () => Promise.resolve(ready) };
     }));

@@ -9,6 +9,7 @@ import { isShownByMake } from "../core/model/stage_table.ts";
 import { type HandoverInput, leaveBundle, leaveScript } from "../steps/handover.ts";
 import { identifyBuild, requestOf } from "../stages/configure.ts";
 import { START_CONFIG } from "../steps/make_config.ts";
+import { copyLog } from "../steps/make_job.ts";
 import { baseOf, isTiny } from "../core/build/config_base.ts";
 import { buildTargets } from "../stages/build.ts";
 import type { CellProgress } from "./cell_progress.ts";
@@ -142,7 +143,7 @@ export async function keepBuildFiles(
   for (const { id } of cells) {
     const dir = `${runDir}/${cellFolder(id)}`;
     await host.fs.makeDir(dir);
-    await host.fs.copy(kernel.log, `${dir}/build.log`);
+    await copyLog(kernel.log, `${dir}/build.log`, kernel.config.source, host);
     await host.fs.copy(`${kernel.config.buildDir}/.config`, `${dir}/.config`);
   }
 }

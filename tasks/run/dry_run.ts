@@ -29,6 +29,8 @@ import {
   suiteOf,
 } from "../steps/debian_source.ts";
 import { lookForSource } from "../steps/look_for_source.ts";
+import { kernelTree } from "../steps/kernel_tree.ts";
+import { viewPath } from "../steps/tree_view.ts";
 import { findQuickjs } from "../steps/quickjs.ts";
 import { requestOf } from "../stages/configure.ts";
 import { baseOf } from "../core/build/config_base.ts";
@@ -146,7 +148,8 @@ async function sourceCommands(
   const look = await lookForSource(sourcesOf(kernel), false, paths, host);
   // What is missing now may be installed before the run comes to it.
   const source = look.source ?? kernel.source;
-  const base = source.kind === "tree" ? source.path : `${paths.sources}/base-<source>`;
+  const view = source.kind === "tree" ? await viewIfAny(source.path, paths, host) : null;
+  const base = source.kind === "tree" ? view ?? source.path : `${paths.sources}/base-<source>`;
   const own = series.length > 0 || source.kind === "commits";
   const path = own ? `${paths.sources}/${id}` : base;
   const note = look.source === null ? `not here: ${look.text}` : look.text;
@@ -165,11 +168,18 @@ async function sourceCommands(
     commands: [
       ...commands,
       ...(source.kind === "tree" ? [] : [unpack]),
+      ...(source.kind === "tree" && view !== null ? [["cp", "--archive", source.path, view]] : []),
       ...(own ? [["cp", "--archive", base, path]] : []),
       ...apply,
     ],
     note,
   };
+}
+
+/** The copy that is built in the place of a tree; null where the tree itself is, or is none. */
+async function viewIfAny(tree: string, paths: Paths, host: Host): Promise<string | null> {
+  const found = await kernelTree(tree, host).catch(() => null);
+  return found?.obstacle ? await viewPath(found.path, paths) : null;
 }
 
 /** The tar of a source, and how it comes here. */

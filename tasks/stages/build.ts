@@ -3,7 +3,7 @@
 import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import { moduleFolder, type Paths } from "../core/model/paths.ts";
-import type { KernelBuild, KernelConfig, RunSettings } from "../core/model/model.ts";
+import type { KernelBuild, KernelConfig, RunSettings, Warning } from "../core/model/model.ts";
 import { collectWarnings, countObjects, ObjectCounter } from "../core/build/build_log.ts";
 import {
   buildConfinement,
@@ -18,6 +18,7 @@ import {
   INPUTS_FILE,
   WHY_FILE,
 } from "../core/build/build_inputs.ts";
+import { toldPaths, type ToldSource } from "../core/build/told_paths.ts";
 import { nearestBuild, previousBuild, toolchainNews } from "../steps/build_store.ts";
 import { parseCcacheLog } from "../core/build/ccache_log.ts";
 import { dropOutdated } from "../steps/outdated.ts";
@@ -126,7 +127,7 @@ export async function build(
     image: `${buildDir}/${config.image.file}`,
     modules,
     log,
-    warnings: await readLog(log, host, collectWarnings),
+    warnings: await warningsOf(log, config.source, host),
     objects: await readLog(log, host, countObjects),
     compiled: compiled || selftests.compiled,
     selftests: selftests.programs,
@@ -144,6 +145,11 @@ function stalledShare(
 ): Pick<KernelBuild, "stalledShare"> {
   if (before === null || after === null) return {};
   return { stalledShare: durationMs <= 0 ? 0 : Math.min(1, (after - before) / durationMs) };
+}
+
+async function warningsOf(log: string, source: ToldSource, host: Host): Promise<Warning[]> {
+  const warnings = await readLog(log, host, collectWarnings);
+  return warnings.map((one) => ({ ...one, text: toldPaths(one.text, source) }));
 }
 
 /** Emits how many objects make has compiled, some times a second. */

@@ -28,12 +28,13 @@ import {
 import { debianPackage, type DebianSpec } from "../steps/debian_source.ts";
 import { checkIsThere, isRemote } from "../steps/look_for_source.ts";
 import { kernelTree, treeState } from "../steps/kernel_tree.ts";
+import { treeView } from "../steps/tree_view.ts";
 
 /**
  * Takes the first source of a kernel that can be had. What is there and wrong ends the search.
  * @throws KmatrixError: "infra" for a missing or damaged source (wrong sha256, failed download),
- *   "usage" for a local tree that is none or that holds leftovers of an in-tree build, and where the
- *   path of tree or cache is one that kbuild does not take. Evidence of the kind "sources" says that
+ *   "usage" for a local tree that is none, and where the path of the cache is one that kbuild does not
+ *   take. Evidence of the kind "sources" says that
  *   none can be had.
  */
 export async function fetch(kernel: KernelSpec, paths: Paths, host: Host): Promise<SourceArchive> {
@@ -67,7 +68,7 @@ function checkPath(what: string, path: string, hint: string): void {
 
 type Found = Pick<
   SourceArchive,
-  "version" | "digest" | "sha256" | "archive" | "tree" | "kconfigTimes" | "linked"
+  "version" | "digest" | "sha256" | "archive" | "tree" | "viewOf" | "kconfigTimes" | "linked"
 >;
 
 async function locate(
@@ -237,7 +238,12 @@ async function fromCommits(
 }
 
 async function fromTree(name: string, paths: Paths, host: Host): Promise<Found> {
-  const { path, version } = await kernelTree(name, host);
-  const state = await treeState(path, paths.cache, host);
-  return { version, archive: null, tree: path, ...state };
+  const { path, version, obstacle } = await kernelTree(name, host);
+  if (obstacle === null) {
+    return { version, archive: null, tree: path, ...await treeState(path, paths.cache, host) };
+  }
+  host.log("info", `${path}: ${obstacle}, so its source is read through a copy`);
+  const tree = await treeView(path, paths, host);
+  const state = await treeState(tree, paths.cache, host);
+  return { version, archive: null, tree, viewOf: path, ...state };
 }

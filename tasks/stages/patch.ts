@@ -117,9 +117,9 @@ export async function sourceTree(
   if (!hasOwnTree(kernel)) {
     const path = archive.tree ?? basePath(archive, paths);
     const stamp = archive.tree === null ? baseStamp(archive, paths) : null;
-    const { digest, kconfigTimes, linked = null } = archive;
+    const { digest, kconfigTimes, linked = null, viewOf = null } = archive;
     return {
-      ...{ kernelId, version, digest, path, stamp, patches: [], brought, linked },
+      ...{ kernelId, version, digest, path, viewOf, stamp, patches: [], brought, linked },
       ...(kconfigTimes === undefined ? {} : { kconfigTimes }),
     };
   }

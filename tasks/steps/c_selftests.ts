@@ -6,6 +6,7 @@ import type { KernelConfig } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { isBuildFailureId, isOfConduct } from "../core/model/build_failures.ts";
 import { collectWarnings } from "../core/build/build_log.ts";
+import { toldPaths } from "../core/build/told_paths.ts";
 import { Elf } from "../core/inspect/elf.ts";
 import type { Confinement } from "../core/build/sandbox.ts";
 import { buildConfinement, makeArgv, type MakeRequest, selftestArgv } from "../core/build/make.ts";
@@ -52,7 +53,11 @@ export async function buildSelftests(
       await host.fs.remove(log);
       await host.fs.remove(output);
       await host.fs.makeDir(output);
-      await runMake({ argv: makeArgv(request, ["headers"]), cache: null, confine }, log, host);
+      await runMake(
+        { argv: makeArgv(request, ["headers"]), cache: null, confine, source },
+        log,
+        host,
+      );
     },
     products: async () => {
       const names = await programsOf(request, output, confine, host);
@@ -65,7 +70,7 @@ export async function buildSelftests(
   const { products, compiled } = await blamed(() => perform(job, buildDir, log, host));
   if (compiled) {
     for (const { text } of await readLog(log, host, collectWarnings)) {
-      host.log("notice", `${C_SELFTEST_SOURCE}: ${text}`);
+      host.log("notice", `${C_SELFTEST_SOURCE}: ${toldPaths(text, source)}`);
     }
   }
   return { programs: products.map((name) => `${buildDir}/${name}`), compiled };

@@ -16,6 +16,11 @@ export interface KernelTree {
   readonly path: string;
   /** "6.12.40", of the top Makefile. */
   readonly version: string;
+  /**
+   * Why kbuild does not build out of it as it is: what an in-tree build has left, or a character of its
+   * path; null where it does. Then a view of it is built (steps/tree_view.ts).
+   */
+  readonly obstacle: string | null;
 }
 
 /** Of the architectures that are built for. */
@@ -37,8 +42,7 @@ function wrong(id: string, message: string, advice: string): KmatrixError {
 
 /**
  * @param name The tree as the user calls it, absolute.
- * @throws KmatrixError "usage": bad-path, no-kernel-tree, tree-not-whole, tree-has-crlf or tree-not-clean, each with
- *   what to do.
+ * @throws KmatrixError "usage": no-kernel-tree, tree-not-whole or tree-has-crlf, each with what to do.
  */
 export async function kernelTree(name: string, host: Host): Promise<KernelTree> {
   const path = await host.fs.realPath(name);
@@ -49,12 +53,6 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
   if (!stat.isDirectory) {
     const advice = "Unpack it and give the folder, or name the tarball in a kernel.yaml.";
     throw wrong("no-kernel-tree", `${name} is a file, not a kernel source tree`, advice);
-  }
-  for (const one of new Set([name, path])) {
-    const found = unbuildable(one);
-    if (found === undefined) continue;
-    const text = `the tree lies in ${one}, and kbuild takes no path with ${JSON.stringify(found)}`;
-    throw wrong("bad-path", text, "Move it, or copy it to a folder without that.");
   }
   const texts = await Promise.all(TEXTS.map((file) => host.fs.readTextIfAny(`${path}/${file}`)));
   const odd = TEXTS.find((_, index) => texts[index]?.includes("\r\n"));
@@ -82,15 +80,17 @@ export async function kernelTree(name: string, host: Host): Promise<KernelTree> 
     );
   }
   await checkWhole(path, texts[1] ?? "", host);
-  for (const leftover of IN_TREE_LEFTOVERS) {
-    if (!(await host.fs.exists(`${path}/${leftover}`))) continue;
-    throw wrong(
-      "tree-not-clean",
-      `${path} holds leftovers of an in-tree build (${leftover}), which break builds out of tree`,
-      `Run \`make -C ${path} mrproper\` (it removes .config too: keep a copy if you need it).`,
-    );
-  }
-  return { path, version };
+  return { path, version, obstacle: await obstacleOf(path, host) };
+}
+
+async function obstacleOf(path: string, host: Host): Promise<string | null> {
+  const character = unbuildable(path);
+  if (character !== undefined) return `its path holds ${JSON.stringify(character)}`;
+  const there = await Promise.all(
+    IN_TREE_LEFTOVERS.map((name) => host.fs.exists(`${path}/${name}`)),
+  );
+  const leftover = IN_TREE_LEFTOVERS.find((_, index) => there[index]);
+  return leftover === undefined ? null : `a build in it has left ${leftover}`;
 }
 
 /**

@@ -14,6 +14,7 @@ import {
 import { isTiny } from "../core/build/config_base.ts";
 import { baseFileText } from "../core/build/base_file.ts";
 import { findDropped, overlayDotConfig, parseDotConfig } from "../core/kconfig/kconfig.ts";
+import { toldPaths } from "../core/build/told_paths.ts";
 import { buildConfinement, makeArgv, type MakeRequest } from "../core/build/make.ts";
 import { findBuildFailure, isNoFaultOfSource, makeError } from "../core/build/build_log.ts";
 import { checkTargets, type ConfigRequest, type LoadedBase } from "./base_config.ts";
@@ -121,7 +122,8 @@ async function mustMake(
   await checkRoom("make", make.buildDir, host);
   const what = `make ${targets.join(" ")} ended with code ${result.code}`;
   const confined = (await host.sandbox()).kind !== "none";
-  const cause = findBuildFailure(result.stdout + result.stderr, confined);
+  const printed = toldPaths(result.stdout + result.stderr, make.source);
+  const cause = findBuildFailure(printed, confined);
   if (result.endless) {
     const text = `make ${targets.join(" ")} printed without end, and was stopped`;
     throw new KmatrixError("config", "make-config-failed", text, cause.tail, {

@@ -17,6 +17,7 @@ import {
   MAKE_CALL_MARK,
   makeError,
 } from "../core/build/build_log.ts";
+import { toldPaths, type ToldSource } from "../core/build/told_paths.ts";
 import { ENDLESS_BYTES } from "../host/capped_log.ts";
 import type { Text } from "../core/text/lines.ts";
 import { sha256 } from "../core/text/digest.ts";
@@ -125,7 +126,10 @@ export async function checkInside(
  *   where the machine broke it: a killed compiler, a full disk.
  */
 export async function runMake(
-  { argv, cache, confine, onOutput }: Pick<Job, "argv" | "cache" | "confine" | "onOutput">,
+  { argv, cache, confine, onOutput, source }: Pick<
+    Job,
+    "argv" | "cache" | "confine" | "onOutput" | "source"
+  >,
   log: string,
   host: Host,
 ): Promise<void> {
@@ -142,10 +146,14 @@ export async function runMake(
   await checkRoom("make", dirname(log), host);
   const confined = (await host.sandbox()).kind !== "none";
   const cause = await readLog(log, host, (text) => findBuildFailure(text, confined));
-  const evidence = `${cause.tail}\n(log: ${log})`;
+  const [line, tail] = [cause.line, cause.tail].map((text) => toldPaths(text, source)) as [
+    string,
+    string,
+  ];
+  const evidence = `${tail}\n(log: ${log})`;
   if (result.endless) {
     const text = `make printed more than ${ENDLESS_BYTES >> 20} MiB, and was stopped`;
-    throw new KmatrixError("build", "log-cap", text, `${cause.line}\n${evidence}`);
+    throw new KmatrixError("build", "log-cap", text, `${line}\n${evidence}`);
   }
   if (result.code === 0) {
     const text =
@@ -154,10 +162,20 @@ export async function runMake(
   }
   if (result.code > 128) {
     const text = `make was killed by signal ${result.code - 128}`;
-    throw new KmatrixError("infra", "compiler-killed", text, cause.tail);
+    throw new KmatrixError("infra", "compiler-killed", text, tail);
   }
   const output = { kind: "output", line: cause.line } as const;
-  throw makeError(cause, cause.line, evidence, output);
+  throw makeError(cause, line, evidence, output);
+}
+
+/** A log for people: its paths are those of the user's tree. */
+export async function copyLog(
+  log: string,
+  to: string,
+  source: ToldSource,
+  host: Host,
+): Promise<void> {
+  await host.fs.writeText(to, toldPaths(await host.fs.readText(log), source));
 }
 
 /** A log of many calls is made shorter beyond this. */

@@ -26,7 +26,7 @@ const FIND_RECORDS = `find "$0" -type f -name '.*.cmd' -exec grep -lZF -f "$1" {
  */
 export async function dropOutdated(
   buildDir: string,
-  source: Pick<SourceTree, "path" | "stamp" | "linked">,
+  source: Pick<SourceTree, "path" | "viewOf" | "stamp" | "linked">,
   host: Host,
 ): Promise<void> {
   // Trees of the cache only get new files.
@@ -42,7 +42,9 @@ export async function dropOutdated(
       const text = "has changed in a way that make does not see: making";
       host.log(
         "notice",
-        `${source.path}/${dropped.name} ${text} ${counted(dropped.count, "file")} again`,
+        `${source.viewOf ?? source.path}/${dropped.name} ${text} ${
+          counted(dropped.count, "file")
+        } again`,
       );
     }
   } else if (await host.fs.exists(`${buildDir}/${STARTED_FILE}`)) {

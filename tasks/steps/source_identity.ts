@@ -48,7 +48,7 @@ export async function identifySource(
     ...{ kernel: kernel.id, spec, version, digest, sha256, passedOver },
     patches: await Promise.all(series.map((patch) => identifyPatch(patch, host))),
     tree: spec.kind === "tree" && archive.tree !== null
-      ? await identifyTree(archive.tree, archive, kernel.id, runDir, paths, host)
+      ? await identifyTree(archive.viewOf ?? archive.tree, archive, kernel.id, runDir, paths, host)
       : null,
   };
 }
@@ -79,10 +79,12 @@ async function identifyTree(
   const found = await identifyCheckout(path, id, runDir, paths, host);
   // What links and folders of other repositories hold is in no commit of this one.
   const whole = found !== null && found.whole && !archive.linked;
+  const view = whole || !archive.viewOf ? null : archive.tree;
   return {
     path,
     git: found?.git ?? null,
-    content: whole ? null : await contentOf(path, archive, paths, host),
+    content: whole ? null : await contentOf(path, view ?? path, archive, paths, host),
+    ...(view === null ? {} : { view }),
   };
 }
 
@@ -189,9 +191,13 @@ async function diffOf(
 
 const keptContent = v.looseObject({ state: v.string(), sha256: v.string() });
 
-/** Read once for each state of the tree. */
+/**
+ * Read once for each state of the tree.
+ * @param folder Where its files are.
+ */
 async function contentOf(
   path: string,
+  folder: string,
   { digest, linked }: SourceArchive,
   paths: Paths,
   host: Host,
@@ -201,7 +207,7 @@ async function contentOf(
   const known = cachedJson(keptContent, await host.fs.readTextIfAny(file));
   if (known?.state === digest) return { sha256: known.sha256, follow };
   const argv = ["sh", "-c", contentCommand(follow)];
-  const { code, stdout, stderr } = await host.run({ argv, cwd: path });
+  const { code, stdout, stderr } = await host.run({ argv, cwd: folder });
   const found = stdout.trim();
   if (code !== 0 || !/^[0-9a-f]{64}$/.test(found)) {
     const text = `the files of ${path} cannot be read`;

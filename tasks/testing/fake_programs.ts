@@ -50,7 +50,7 @@ export const SYSTEM_PROGRAMS = [
     "wc",
   ],
   ...["mkdir", "rm", "sed", "grep", "sleep", "dirname", "true", "id", "unshare", "setpriv"],
-  ...["setsid", "du", "xargs"],
+  ...["setsid", "du", "xargs", "cut", "rmdir"],
 ];
 /** Taken where they are there: without it, nothing is confined. */
 export const OPTIONAL_PROGRAMS = ["bwrap"];
@@ -89,7 +89,8 @@ function compilers(dir: string): Record<string, string> {
     // Run as the guest's runtime, it compiles the selftests.
     "clang-22": `case "$0" in */root/init) echo bytecode > "$3"; exit;; esac
 case " $* " in *" --version "*) echo "Debian clang version 22.1.8"; exit;; esac
-${out}case "$out" in
+${out}input=; for word; do case "$word" in */kernel/*.c) input=$word;; esac; done
+case "$out" in
   "" ) exit 0;; # -fsyntax-only
   /dev/null)
     case "$*" in *=trace-pc\\ *)
@@ -103,13 +104,13 @@ if ${on("slow-compiler")}; then exec sleep 600; fi
 if ${on("compiler-killed")}; then kill -9 $$; fi
 case "$*" in *kernel/kcov.c*)
   if ${on("compile-error")}; then
-    echo "${dir}/tree/kernel/kcov.c:3:9: error: use of undeclared identifier 'area'" >&2
+    echo "$input:3:9: error: use of undeclared identifier 'area'" >&2
     echo "1 error generated." >&2
     exit 1
   fi;;
 *kernel/fork.c*)
   if ${on("new-warning")}; then
-    echo "${dir}/tree/kernel/fork.c:7:1: warning: unused variable 'x' [-Wunused-variable]" >&2
+    echo "$input:7:1: warning: unused variable 'x' [-Wunused-variable]" >&2
   fi;;
 esac
 case "$out" in

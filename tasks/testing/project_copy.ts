@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: MIT
 /** A copy of the project that may be broken on purpose, and its command line. */
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import $ from "dax";
+import { denoFileSystem } from "../host/deno_fs.ts";
+import { callersFolder } from "../steps/caller.ts";
 
 export { withTempDir } from "./temp_dir.ts";
 
 export const ROOT = dirname(dirname(import.meta.dirname!));
 
+const FOLDER = await callersFolder(ROOT, Deno.cwd(), (name) => Deno.env.get(name), denoFileSystem);
+
+/** A path of the command line of a program beside the tool, made absolute. */
+export const typedPath = (path: string): string => resolve(FOLDER, path);
+
 /** The cache of the project, so that copies of it share sources and builds. */
-export const CACHE = Deno.env.get("KMATRIX_CACHE") || `${ROOT}/.cache`;
+export const CACHE = typedPath(Deno.env.get("KMATRIX_CACHE") || `${ROOT}/.cache`);
 
 /** Copies tracked and new files into `dir`/project and gives its path. */
 export async function copyProject(dir: string): Promise<string> {

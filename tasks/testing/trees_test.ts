@@ -25,6 +25,13 @@ const KINDS: Readonly<Record<string, string>> = {
   "a git checkout that assumes its files unchanged":
     "cp -R tree kind; cd kind; git init -q; git add .; " +
     "git -c user.name=a -c user.email=a@b commit -qm a; git update-index --assume-unchanged kernel/kcov.c",
+  "a tree that was built in":
+    "cp -R tree kind; cd kind; mkdir -p include/config include/generated; touch .config vmlinux " +
+    "include/config/auto.conf kernel/kcov.o kernel/.kcov.o.cmd scripts_tool .scripts_tool.cmd",
+  "a folder whose name has a blank, quotes and letters of others":
+    `cp -R tree "it's a \\"ツ\\" \\$ä tree"; ln -s "it's a \\"ツ\\" \\$ä tree" kind`,
+  "a tree that was built in, of links to files elsewhere":
+    "cp -R tree real; cp -Rs $PWD/real kind; touch kind/.config",
   "a git worktree with a .git file":
     "cp -R tree kind; echo gitdir: /none > kind/.git; mkdir kind/sub; echo x > kind/sub/.git",
 };
@@ -43,7 +50,10 @@ const EDITS: Readonly<Record<string, string>> = {
 };
 
 /** The kinds that every edit is tried in; the others differ from them by where the file is. */
-const TRIED_WHOLE = ["a plain copy", "a farm of absolute links"];
+const TRIED_WHOLE = [
+  ...["a plain copy", "a farm of absolute links", "a tree that was built in"],
+  "a tree that was built in, of links to files elsewhere",
+];
 const HARDEST = "in place, its time put back";
 
 for (const [kind, script] of Object.entries(KINDS)) {
@@ -151,11 +161,6 @@ const WRONG: Readonly<Record<string, readonly [script: string, id: string, words
     "cp -R tree kind; sed -i 's/$/\\r/' kind/Makefile kind/kernel/*",
     "tree-has-crlf",
     /CRLF line ends \(Makefile has them\)/,
-  ],
-  "a tree with an in-tree build": [
-    "cp -R tree kind; touch kind/.config",
-    "tree-not-clean",
-    /leftovers of an in-tree build \(\.config\)/,
   ],
 };
 

@@ -33,7 +33,10 @@ export function kernelTargets(image: Pick<BootImage, "target">, modules: boolean
 
 /** What every make call of one build has in common. */
 export interface MakeRequest {
-  readonly source: Pick<SourceTree, "path" | "digest" | "stamp" | "kconfigTimes" | "linked">;
+  readonly source: Pick<
+    SourceTree,
+    "path" | "viewOf" | "digest" | "stamp" | "kconfigTimes" | "linked"
+  >;
   readonly buildDir: string;
   readonly toolchain: Toolchain;
   readonly jobs: number;

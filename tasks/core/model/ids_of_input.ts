@@ -15,8 +15,8 @@ export const IDS_OF_INPUT: Readonly<Record<string, IdFacts>> = {
   },
   "bad-path": {
     kinds: ["usage"],
-    means: "a path of the project or the command line cannot be used as it is",
-    todo: "write the path as the message says",
+    means: "the cache lies at a path that kbuild does not take",
+    todo: "move it by `KMATRIX_CACHE` to a path without blanks and quotes",
   },
   "not-writable": {
     kinds: ["usage"],
@@ -243,11 +243,6 @@ export const IDS_OF_INPUT: Readonly<Record<string, IdFacts>> = {
     kinds: ["usage"],
     means: "parts of the tree are not there: a sparse checkout, or a package of headers",
     todo: "check all of it out: `git sparse-checkout disable`",
-  },
-  "tree-not-clean": {
-    kinds: ["usage"],
-    means: "the tree holds an in-tree build, which its makefiles refuse",
-    todo: "run `make mrproper` there, or build a copy",
   },
   "tree-has-crlf": {
     kinds: ["usage"],

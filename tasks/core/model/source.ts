@@ -19,6 +19,8 @@ export interface SourceArchive {
   readonly archive: string | null;
   /** A tree to use as it is, or null. */
   readonly tree: string | null;
+  /** The user's own folder, where `tree` is a view of it (steps/tree_view.ts). */
+  readonly viewOf?: string | null;
   /** Of `tree`: changes whenever name, size or time of a file does that Kconfig reads. */
   readonly kconfigTimes?: string;
   /** Of `tree`: a file with its links that lead out of it; null for none (steps/kernel_tree.ts). */
@@ -32,6 +34,8 @@ export interface SourceTree {
   readonly digest: string;
   /** Absolute; never written to by a build, and the same for all contents of one kernel id. */
   readonly path: string;
+  /** As {@linkcode SourceArchive.viewOf}: what messages call it. */
+  readonly viewOf?: string | null;
   /** A file that is as old as the tree's content; null for a tree that is not ours. */
   readonly stamp?: string | null;
   /** As {@linkcode KernelSpec.brought}. */
@@ -79,6 +83,8 @@ export interface TreeIdentity {
   } | null;
   /** Of all files, where git does not give them again (core/source/source_identity.ts); else null. */
   readonly content: { readonly sha256: string; readonly follow: boolean } | null;
+  /** The folder with these files, where the tree itself holds a build besides; else null. */
+  readonly view?: string | null;
 }
 
 export interface PatchIdentity {

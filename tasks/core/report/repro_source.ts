@@ -108,10 +108,12 @@ function treeLines(named: string, tree: TreeIdentity | null): string[] {
   const word = quoteWord(path);
   if (tree?.content) {
     const { sha256, follow } = tree.content;
+    // Of a tree that holds a build, its source alone.
+    const from = quoteWord(tree.view ?? path);
     return [
-      `\t[ "$(cd ${word} && ${contentCommand(follow)})" = ${sha256} ] ||`,
+      `\t[ "$(cd ${from} && ${contentCommand(follow)})" = ${sha256} ] ||`,
       `\t\t${movedOn(`the files of ${path} are others`)}`,
-      `\tcp -R${follow ? "L" : ""} ${word}/. "$source" || return 1`,
+      `\tcp -R${follow ? "L" : ""} ${from}/. "$source" || return 1`,
     ];
   }
   if (tree?.git) {

@@ -104,6 +104,7 @@ const treeIdentityShape: Shape<TreeIdentity> = objectOf<TreeIdentity>()({
     diff: v.nullable(treeDiffShape),
   })),
   content: v.nullable(v.looseObject({ sha256: v.string(), follow: v.boolean() })),
+  view: v.exactOptional(v.nullable(v.string())),
 });
 
 export const sourceIdentityShape: Shape<SourceIdentity> = objectOf<SourceIdentity>()({

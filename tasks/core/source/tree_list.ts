@@ -16,6 +16,18 @@ export interface TreeChange {
 /** "kernel/fork.c 12 1.0 2.0 34 target": name, bytes, two times in s, inode, and of a link its target. */
 const LINE = /^(?:\.\/)?(.+?) (\d+ (-?\d+)(?:\.(\d{1,3})\d*)? -?\d+(?:\.\d+)? \d+ (.*))$/;
 
+/** The name of a line's file, below the tree; null for what is no such line. */
+export function nameInList(line: string): string | null {
+  return LINE.exec(line)?.[1] ?? null;
+}
+
+/** Names of files that the first list has and the second has not. */
+export function namesGone(before: string, after: string): string[] {
+  const names = (list: string) => list.split("\n").map(nameInList).filter((one) => one !== null);
+  const left = new Set(names(after));
+  return names(before).filter((name) => !left.has(name));
+}
+
 /**
  * Files that the second list has, and the first has not or otherwise. What is gone needs no look: make
  * misses it.

@@ -97,6 +97,10 @@ Deno.test("the launcher gives words, exit code and the caller's folder as they a
     const stale = { INIT_CWD: ROOT };
     const parsed = await run([kmatrix, "parse", "--console", "it's.log"], `${dir}/a b`, stale);
     assert.deepEqual([parsed.code, parsed.out], [0, "it's.log: no complaint of the kernel\n"]);
+    const here = await run([kmatrix, "parse", "--console", "nonesuch.log"], ROOT, {
+      INIT_CWD: dir,
+    });
+    assert.ok(here.err.includes(`${ROOT}/nonesuch.log`), here.err);
     const bad = await run([kmatrix, "matrix", "--jobs", ""], dir);
     assert.equal(bad.code, 2);
     assert.match(bad.err, /a whole number above 0/);
@@ -106,7 +110,8 @@ Deno.test("the launcher gives words, exit code and the caller's folder as they a
 Deno.test("kmatrix alone runs nothing where there is neither tree nor cell, and says what to do", async () => {
   await inFolder(async (dir) => {
     await tool(dir, "install", "--prefix", "p");
-    const home = { HOME: `${dir}/home`, DENO_DIR: await denoDir() };
+    // Whatever it begins in error ends for want of programs.
+    const home = { HOME: `${dir}/home`, DENO_DIR: await denoDir(), PATH: "/nonexistent" };
     await Deno.mkdir(`${dir}/home`);
     for (const words of [[], ["matrix"], ["matrix", "--list"]]) {
       const { code, err } = await run([`${dir}/p/bin/kmatrix`, ...words], dir, home);
@@ -216,6 +221,8 @@ Deno.test("relative paths of a task start where it was typed", async () => {
     assert.equal(code, 2);
     assert.match(err, /docs\/nonesuch\.log/);
     await Deno.writeTextFile(`${dir}/log`, "[    1.000000] all is well\n");
+    const promises = [Deno.execPath(), "task", "--quiet", "promises", "nonesuch"];
+    assert.match((await run(promises, below)).err, /\/docs\/nonesuch is no folder of a run/);
     const deno = [Deno.execPath(), "task", "--quiet", "--config", `${ROOT}/deno.json`];
     const { out } = await run([...deno, "parse", "--console", "log"], dir);
     assert.equal(out, "log: no complaint of the kernel\n");

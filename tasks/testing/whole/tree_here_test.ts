@@ -117,3 +117,64 @@ Deno.test("a home that cannot be written is named, with the variable that moves 
     }
   });
 });
+
+/** Trees that kbuild does not build out of as they are: how `$PWD/tree` becomes one. */
+const OBSTACLES: Readonly<Record<string, string>> = {
+  "a .config": "echo CONFIG_X=y > tree/.config",
+  "a build": "cd tree; mkdir -p include/config include/generated arch/x86/include/generated/asm; " +
+    "echo CONFIG_X=y > .config; touch include/config/auto.conf include/generated/autoconf.h " +
+    "kernel/kcov.o kernel/.kcov.o.cmd kernel/built-in.a vmlinux .vmlinux.cmd modules.order",
+  "a dirty git checkout with a build":
+    "cd tree; git init -q; echo '*.o' > .gitignore; git add .; " +
+    "git -c user.name=a -c user.email=a@b commit -qm a; echo CONFIG_X=y > .config; " +
+    "touch kernel/kcov.o kernel/new.c; printf 'int kcov2;\\n' > kernel/kcov.c",
+  "a path with a blank, quotes and letters":
+    `mkdir "it's \\"ä\\" \\$b ツ"; mv tree "it's \\"ä\\" \\$b ツ"; ` +
+    `ln -s "it's \\"ä\\" \\$b ツ/tree" tree`,
+};
+
+for (const [what, script] of Object.entries(OBSTACLES)) {
+  Deno.test(`${what} in a tree is no obstacle, stays as it is, and messages name the tree`, async () => {
+    await inProject(async (project) => {
+      const { dir } = project;
+      const { code, stderr } = await new Deno.Command("sh", { args: ["-ec", script], cwd: dir })
+        .output();
+      assert.equal(code, 0, new TextDecoder().decode(stderr));
+      const tree = await Deno.realPath(`${dir}/tree`);
+      const edit = async (file: string) => {
+        await Deno.writeTextFile(`${tree}/kernel/${file}`, "int more;\n", { append: true });
+        return await stateOf(tree);
+      };
+      const build = async () => {
+        const found = await call(project, "tree/kernel", "build", "tree/kcov", "--sandbox", "off");
+        for (const words of [found.out, found.err]) {
+          assert.doesNotMatch(words, /view-|\bsource\/kernel/);
+        }
+        return found;
+      };
+      let state = await stateOf(tree);
+      await project.turnOn("compile-error");
+      const failed = await build();
+      assert.equal(failed.code, 5, failed.err);
+      assert.ok(failed.out.includes(`${tree}/kernel/kcov.c:3:9: error: use of`), failed.out);
+      await project.turnOff("compile-error");
+      await project.turnOn("new-warning");
+      assert.equal(await stateOf(tree), state);
+      state = await edit("fork.c");
+      const warned = await build();
+      assert.equal(warned.code, 5, warned.err);
+      assert.ok(warned.out.includes(`${tree}/kernel/fork.c:7:1: warning: unused`), warned.out);
+      const [runs] = await names(`${dir}/state/kmatrix`);
+      const log = `${dir}/state/kmatrix/${runs}/latest/tree/kcov/build.log`;
+      const text = await Deno.readTextFile(log);
+      assert.ok(text.includes(`${tree}/kernel/fork.c:7:1`), text);
+      assert.doesNotMatch(text, /view-/);
+      assert.equal(await stateOf(tree), state);
+      await project.turnOff("new-warning");
+      state = await edit("fork.c");
+      const sound = await build();
+      assert.equal(sound.code, 0, sound.out);
+      assert.equal(await stateOf(tree), state);
+    });
+  });
+}
