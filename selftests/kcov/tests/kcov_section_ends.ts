@@ -67,6 +67,10 @@ kcovSectionEnds.test("each_of_0x100_handles_brings_its_own", (t, { device, secti
   const instances = Array.from({ length: 2 * KCOV_REMOTE_MAX_HANDLES }, (_, i) => 3 * i);
   const mine = instances.filter((_, i) => i % 2 === 0).map(usb);
   const theirs = instances.filter((_, i) => i % 2 === 1).map(usb);
+  // In a thousand sections a worker is switched out now and then, and the way to the scheduler is its
+  // own as well: kcov_stability judges that.
+  const known = new Set([...expected, ...others]);
+  const bodiesOf = (one: Kcov) => traceOf(one).filter((pc) => known.has(pc));
   const second = openMapped(t, BUFFER_WORDS);
   const first = new Owner(device, { ...PC, handles: mine });
   const other = new Owner(second, { ...PC, handles: theirs });
@@ -74,19 +78,19 @@ kcovSectionEnds.test("each_of_0x100_handles_brings_its_own", (t, { device, secti
     handles.map((handle) => sectionLine("worker", handle, number));
   // The last and the first one alone, then all.
   sections.runElsewhere(...lines([mine.at(-1)!], NUMBER));
-  assertEquals(traceOf(device), expected, "trace of the last handle");
+  assertEquals(bodiesOf(device), expected, "trace of the last handle");
   sections.runElsewhere(...lines([mine[0]!], NUMBER));
-  assertEquals(traceOf(device), times(expected, 2), "trace of the last handle and the first");
+  assertEquals(bodiesOf(device), times(expected, 2), "trace of the last handle and the first");
   assertUntouched(second, "by the handles of another owner");
   sections.runElsewhere(...lines(mine, NUMBER), ...lines(theirs, OTHER));
   first.letGo();
-  assertEquals(traceOf(device), times(expected, mine.length + 2), "trace of the first owner");
-  assertEquals(traceOf(second), times(others, theirs.length), "trace of the second owner");
+  assertEquals(bodiesOf(device), times(expected, mine.length + 2), "trace of the first owner");
+  assertEquals(bodiesOf(second), times(others, theirs.length), "trace of the second owner");
   // None is left of the owner that is gone, and all of the one that is there.
   sections.runElsewhere(...lines(mine, NUMBER), ...lines(theirs, OTHER));
   other.letGo();
-  assertEquals(traceOf(device), times(expected, mine.length + 2), "trace of the owner before");
-  assertEquals(traceOf(second), times(others, 2 * theirs.length), "trace of the one that is left");
+  assertEquals(bodiesOf(device), times(expected, mine.length + 2), "trace of the owner before");
+  assertEquals(bodiesOf(second), times(others, 2 * theirs.length), "trace of the one that is left");
 });
 
 kcovSectionEnds.test("the_first_and_last_instance_are_handles", (t, { device, sections }) => {
