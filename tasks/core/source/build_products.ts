@@ -28,7 +28,7 @@ const MADE_PATHS = new RegExp(
     ...[/^modules[.-]/, /^(?:compile_commands|rust-project)\.json$/],
     // Made by comparing and by a shell, of which nothing is recorded.
     ...[/^scripts\/mod\/(?:devicetable-offsets|elfconfig)\.h$/, /^init\/utsversion-tmp\.h$/],
-    ...[/^(?:tools\/objtool\/)?arch\/x86\/lib\/inat-tables\.c$/],
+    ...[/^(?:tools\/objtool\/)?arch\/[^/]+\/lib\/inat-tables\.c$/],
     ...[/^tools\/objtool\/(?:objtool|fixdep|libsubcmd\/.*)$/],
     ...[/^certs\/(?:signing_key\.(?:pem|x509|priv)|x509\.genkey)$/],
     // Of editors; as large as all sources.
