@@ -23,7 +23,7 @@ expect:
     "project/configs/base.config": "CONFIG_PRINTK=y\n",
     "project/configs/kcov.config": "CONFIG_KCOV=y\n",
     "tree/kernel/fork.c": "int fork;\n",
-    "tree/kernel/Kconfig": "config KCOV\n\tdefalt y\n",
+    "tree/kernel/Kconfig": "config FAKE\n\tdefalt y\n",
     "tree/kernel/kcov.c": "int kcov;\n",
     "tree/Makefile": `VERSION = 6
 PATCHLEVEL = 12
