@@ -36,7 +36,7 @@ export async function dropOutdated(
   const before = await host.fs.readTextIfAny(list);
   if (before !== null) {
     const changes = treeChanges(before, await host.fs.readText(fresh));
-    if (changes.length > 0) host.log("info", changesText(changes, source.path));
+    if (changes.length > 0) host.log("info", changesText(changes, source.viewOf ?? source.path));
     const dropped = await dropMadeFrom(changes, buildDir, source.path, host);
     if (dropped !== null) {
       const text = "has changed in a way that make does not see: making";

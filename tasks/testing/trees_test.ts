@@ -98,7 +98,7 @@ Deno.test("a folder that was made before the last build is compiled when it is p
     assert.equal((await project.run("build", "fake/kcov")).code, 0);
     await sh(dir, "mv kind/kernel old; mv prepared kind/kernel");
     const { out } = await project.run("plan", "--status", "fake/kcov");
-    assert.match(out, /^changed [^]*changed: kernel\/fork\.c, kernel\/kcov\.c/m);
+    assert.match(out, /^changed [^]*changed: kernel\/Kconfig, kernel\/fork\.c, kernel\/kcov\.c/m);
     await Deno.remove(`${dir}/started`, { recursive: true });
     assert.equal((await project.run("build", "fake/kcov")).code, 0);
     const compiled = await Deno.readTextFile(`${dir}/started/clang`).catch(() => "");

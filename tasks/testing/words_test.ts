@@ -123,6 +123,7 @@ Deno.test.afterAll(() => project.remove());
 /** Fields that are another in each run. */
 const VOLATILE: ReadonlySet<string> = new Set([
   ...["durationMs", "startedMs", "startedAt", "usage", "ms", "consoleTail", "properties"],
+  ...["stalledMs", "stalledShare", "stalledShares"],
 ]);
 
 /** What is left of a JSON file without words, times and the folder of the project. */

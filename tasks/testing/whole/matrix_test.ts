@@ -362,7 +362,7 @@ exec ${project.dir}/bin/ld.lld-22.real "$@"
       .replaceAll(/ timestamp="[^"]+"/g, ' timestamp="2026-01-01T00:00:00"')
       .replaceAll(/ *<property name="boot.over-budget".*\n/g, "")
       .replaceAll(
-        /("(?:build.key|boot.ms|boot.phase.\w+)" value=)"[^"]+"/g,
+        /("(?:build.key|source.content|boot.ms|boot.phase.\w+)" value=)"[^"]+"/g,
         '$1"…"',
       );
     const golden = new URL("../golden/junit.txt", import.meta.url);
