@@ -22,7 +22,8 @@ const LEAST_CHANGE_MS = 250;
 /** So many earlier runs tell how much a time varies; with fewer, twice is too near to be sure. */
 const ENOUGH_RUNS = 5;
 const UNKNOWN_SPREAD = Math.log(2.5);
-const LEAST_SPREAD = Math.log(1.25);
+/** Of three phases of a boot, the middle one is what they have in common, and varies as well. */
+const LEAST_SPREAD = Math.log(1.6);
 /** In standard deviations; of a pair each of the two varies. */
 const BEYOND = 4 * Math.SQRT2;
 /** Makes a median absolute deviation a standard deviation, where a distribution is normal. */
