@@ -5,7 +5,7 @@ import type { Command, Invocation } from "./commands/command.ts";
 import { flagsOf } from "./commands/command.ts";
 import { COMMANDS } from "./commands/mod.ts";
 import { type CalledAs, DENO_TASK } from "./cli/called_as.ts";
-import { FORMER_NAMES, HEADINGS, type Options, type OptionSpec } from "./cli/options.ts";
+import { FORMER_NAMES, inGroups, type OptionSpec } from "./cli/options.ts";
 
 const EXIT_HELP = `
 Exit codes: 0 as declared · 1 bug in kmatrix · 2 bad input · 3 test failed or kernel died ·
@@ -65,12 +65,6 @@ function addCommand(
     }
     await perform(command.invoke(words, parser.opts()));
   });
-}
-
-/** A command's own groups, then those that it shares, alike on every page. */
-function inGroups(options: Options): OptionSpec<unknown>[] {
-  const place = ({ heading }: OptionSpec<unknown>) => HEADINGS.indexOf(heading);
-  return Object.values(options).toSorted((a, b) => place(a) - place(b));
 }
 
 /** The whole command line. Commander has it, and its types do not. */

@@ -38,6 +38,12 @@ export type Options = Readonly<Record<string, OptionSpec<unknown>>>;
 /** What a command gets of its options. */
 export type Values<O extends Options> = { readonly [Name in keyof O]: O[Name]["initial"] };
 
+/** A command's own groups, then those that it shares, alike on every page. */
+export function inGroups(options: Options): OptionSpec<unknown>[] {
+  const place = ({ heading }: OptionSpec<unknown>) => HEADINGS.indexOf(heading);
+  return Object.values(options).toSorted((a, b) => place(a) - place(b));
+}
+
 type Unplaced<T> = Omit<OptionSpec<T>, "heading">;
 
 /** A switch: off where it is not given. */
@@ -251,6 +257,10 @@ export const JUNIT = group("Output", {
 });
 export const JSON_COPY = group("Output", {
   json: text("--json <file>", "write a copy of run.json to this file"),
+});
+
+export const MARKDOWN = group("Output", {
+  markdown: text("--markdown <file>", "write it as Markdown to this file"),
 });
 
 /** Of every command that does something which can be watched. */

@@ -11,6 +11,7 @@ import {
   JSON_COPY,
   JUNIT,
   LIST,
+  MARKDOWN,
   MATRIX,
   type Options,
   type OptionSpec,
@@ -24,7 +25,7 @@ import {
 /** Options that are read before a command begins; each means the same wherever it is offered. */
 const SHARED = {
   ...{ ...WATCHING, ...RUN_FOLDER, ...SANDBOX, ...LIST, ...DRY_RUN },
-  ...{ ...JUNIT, ...JSON_COPY, ...MATRIX },
+  ...{ ...JUNIT, ...JSON_COPY, ...MARKDOWN, ...MATRIX },
 };
 
 /** The words behind a command: `<cell> [call...]` is `[string, ...string[]]`. */
@@ -93,14 +94,14 @@ export function defineCommand<const A extends string, O extends Options & Partia
       const options = valuesOf(spec.options, given);
       const shared = valuesOf(SHARED, given);
       const { verbose, quiet, progress, events, sandbox } = shared;
-      const { outputDir, junit, json, list, dryRun } = shared;
+      const { outputDir, junit, json, markdown, list, dryRun } = shared;
       return {
         command: spec.name,
         ...{ verbose, quiet, progress, sandbox },
         matrix: "matrix" in spec.options ? shared.matrix : null,
         outputs: {
           writes: list || dryRun ? "nothing" : spec.writes(options),
-          ...{ outputDir, junit, json, events },
+          ...{ outputDir, junit, json, markdown, events },
         },
         async perform(context) {
           const whole = await withTreeHere(spec, words, options, context);

@@ -11,8 +11,9 @@ import {
 import { comparisonLines, comparisonMarkdown } from "../core/compare/compare_text.ts";
 import { type Failure, failure, KmatrixError } from "../core/model/errors.ts";
 import { counted } from "../core/text/counted.ts";
+import { write } from "../stages/report.ts";
 import { earlierRuns, readKeptRun } from "../steps/kept_runs.ts";
-import { group, RUN_FOLDER, text, type Values, WATCHING } from "../cli/options.ts";
+import { group, MARKDOWN, RUN_FOLDER, text, type Values, WATCHING } from "../cli/options.ts";
 import type { Context } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 
@@ -20,8 +21,8 @@ const OPTIONS = {
   ...RUN_FOLDER,
   ...group("Output", {
     json: text("--json <file>", "write the comparison as data to this file"),
-    markdown: text("--markdown <file>", "write it as Markdown to this file"),
   }),
+  ...MARKDOWN,
   ...WATCHING,
 };
 
@@ -56,10 +57,10 @@ async function compareTwo(
   for (const line of comparisonLines(comparison)) terminal.print(line);
   if (options.json !== undefined) {
     const data = `${JSON.stringify(comparison, null, 2)}\n`;
-    await host.fs.writeText(absolute(options.json), data);
+    await write(absolute(options.json), data, host);
   }
   if (options.markdown !== undefined) {
-    await host.fs.writeText(absolute(options.markdown), comparisonMarkdown(comparison));
+    await write(absolute(options.markdown), comparisonMarkdown(comparison), host);
   }
   return worse(comparison);
 }

@@ -8,6 +8,7 @@ import { tableLines } from "../core/text/columns.ts";
 import { plainLine } from "../core/text/plain_text.ts";
 import { timesOf } from "../core/compare/compare.ts";
 import { VERDICT_WORDS } from "../core/report/summary.ts";
+import { write } from "../stages/report.ts";
 import { earlierRuns } from "../steps/kept_runs.ts";
 import { group, positive, RUN_FOLDER, text, type Values, withDefault } from "../cli/options.ts";
 import type { Context } from "./context.ts";
@@ -74,7 +75,7 @@ async function listRuns(
       inspection: report.facts.inspection,
       timesMs: Object.fromEntries([...timesOf(report)].map(([name, { ms }]) => [name, ms])),
     }));
-    await host.fs.writeText(absolute(json), `${JSON.stringify(data, null, 2)}\n`);
+    await write(absolute(json), `${JSON.stringify(data, null, 2)}\n`, host);
   }
   return [];
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** docs/commands.md: each command with its options, from the table that reads command lines. Pure. */
-import { HEADINGS, type OptionSpec } from "../cli/options.ts";
+import { inGroups, type OptionSpec } from "../cli/options.ts";
+import { tableCell } from "../core/text/markdown.ts";
 import type { Command } from "./command.ts";
 
 const HEAD = `# Commands
@@ -13,11 +14,6 @@ Made of the table that reads command lines (\`tasks/commands/reference_test.ts\`
 /** Groups in the order of the help page. */
 const GROUPS: readonly Command["group"][] = ["Runs", "Stages", "Search", "Reports", "Machine"];
 
-/** A text as one cell of a table. */
-function tableCell(text: string): string {
-  return text.replaceAll("|", "\\|").replaceAll("<", "&lt;").replaceAll("*", "\\*");
-}
-
 function optionRow({ flags, help, initial, isShown, isRequired, choices }: OptionSpec<unknown>) {
   const more = [
     ...(choices === undefined ? [] : [choices.map((one) => `\`${one}\``).join(", ")]),
@@ -29,8 +25,7 @@ function optionRow({ flags, help, initial, isShown, isRequired, choices }: Optio
 }
 
 function optionRows({ options }: Command): string[] {
-  const place = ({ heading }: OptionSpec<unknown>) => HEADINGS.indexOf(heading);
-  const all = Object.values(options).toSorted((a, b) => place(a) - place(b));
+  const all = inGroups(options);
   if (all.length === 0) return [];
   return ["", "| option | what |", "| --- | --- |", ...all.map(optionRow)];
 }

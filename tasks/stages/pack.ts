@@ -45,7 +45,7 @@ export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Prom
     const partial = `${dir}.partial`;
     await host.fs.remove(partial);
     try {
-      await make(partial, clang, quickjs, paths, host);
+      await make(partial, clang, quickjs, own, paths, host);
       await host.fs.remove(dir);
       await host.fs.rename(partial, dir);
     } finally {
@@ -86,13 +86,14 @@ async function make(
   dir: string,
   clang: string,
   quickjs: Quickjs,
+  own: OwnSelftests | null,
   paths: Paths,
   host: Host,
 ): Promise<void> {
   const root = `${dir}/root`;
   await host.fs.makeDir(`${root}/kmatrix`);
-  await bundleTests(paths.root, await ownSelftests(paths, host), `${dir}/tests.js`);
-  await nameSources(`${dir}/${SOURCE_MAP}`, paths, host);
+  await bundleTests(paths.root, own, `${dir}/tests.js`);
+  await nameSources(`${dir}/${SOURCE_MAP}`, own, paths, host);
   const init = `${root}/init`;
   const source = `${paths.root}/selftests/runtime/init.c`;
   await run(runtimeArgv(clang, quickjs, source, init), "the guest runtime does not compile", host);

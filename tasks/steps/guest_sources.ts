@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { RECORDINGS } from "../core/model/paths.ts";
-import { ownSelftests } from "./layers.ts";
+import type { OwnSelftests } from "./layers.ts";
 import { guestPlaces } from "../core/judge/guest_stack.ts";
 
 /** Beside the bundle. */
@@ -14,14 +14,16 @@ export const SOURCE_MAP = "tests.js.map";
  * Names the sources of a source map as people know them: below the project where they are there, else
  * absolute. esbuild names them from the folder of its output, with links resolved.
  */
-export async function nameSources(file: string, paths: Paths, host: Host): Promise<void> {
-  const { root } = paths;
-  const { fs } = host;
+export async function nameSources(
+  file: string,
+  own: OwnSelftests | null,
+  { root }: Pick<Paths, "root">,
+  { fs }: Host,
+): Promise<void> {
   const parsed: { sources?: unknown } = JSON.parse(await fs.readText(file));
   const { sources } = parsed;
   if (!Array.isArray(sources)) return;
   const selftests = await fs.realPath(`${root}/selftests`) ?? `${root}/selftests`;
-  const own = await ownSelftests(paths, host);
   const places = [
     ...(own === null
       ? []

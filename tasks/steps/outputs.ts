@@ -29,6 +29,7 @@ export interface Outputs {
   readonly outputDir?: string | undefined;
   readonly junit?: string | undefined;
   readonly json?: string | undefined;
+  readonly markdown?: string | undefined;
   readonly events?: string | undefined;
 }
 
@@ -37,7 +38,7 @@ export interface Outputs {
  * @param names The variables that name the folders; the option --output-dir without the second.
  */
 export function outputsOf(
-  { writes, outputDir, junit, json, events }: Outputs,
+  { writes, outputDir, junit, json, markdown, events }: Outputs,
   paths: Paths,
   names: { readonly cache: string; readonly out?: string | undefined },
   absolute: (path: string) => string,
@@ -61,6 +62,7 @@ export function outputsOf(
       : []),
     ...file("--junit", junit),
     ...file("--json", json),
+    ...file("--markdown", markdown),
     ...file("--events", events === "-" ? undefined : events),
   ];
 }

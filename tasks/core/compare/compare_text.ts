@@ -2,6 +2,7 @@
 /** A comparison of two runs for people: lines of a terminal, Markdown. Pure. */
 import { counted } from "../text/counted.ts";
 import { tableLines } from "../text/columns.ts";
+import { tableCell } from "../text/markdown.ts";
 import { plainLine } from "../text/plain_text.ts";
 import {
   type Change,
@@ -151,12 +152,6 @@ export function comparisonLines(comparison: RunComparison): string[] {
     ]),
     ...remarks(comparison).flatMap((line) => ["", line]),
   ];
-}
-
-/** A text as one cell of a table. */
-function tableCell(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll("|", "\\|").replaceAll("<", "&lt;")
-    .replaceAll("`", "\\`").replaceAll(/[*_~]/g, "\\$&");
 }
 
 /** GitHub's Markdown, as a comment or a step summary takes it. */

@@ -32,6 +32,11 @@ cases("compare and history", "built", [
       const better = await project.run("compare", "latest", "latest~1");
       assert.equal(better.code, 0, better.out + better.err);
       assert.match(better.out, /^Fixed: 1$/m);
+      for (const option of ["--json", "--markdown"]) {
+        const nowhere = await project.run("compare", "latest", "latest", option, "/no/such/file");
+        assert.equal(nowhere.code, 2, nowhere.out);
+        assert.match(nowhere.err, new RegExp(`${option}: /no/such/file lies in /no`));
+      }
       const same = await project.run("compare", "latest", "latest");
       assert.deepEqual([same.code, same.out], [0, "No difference in 1 cell; 1 still failing\n"]);
 
