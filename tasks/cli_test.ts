@@ -231,27 +231,6 @@ Deno.test("what does not go together is a user's mistake", async () => {
   }
 });
 
-Deno.test("command lines of the documentation are understood", async () => {
-  const root = new URL("../", import.meta.url);
-  const pages = ["README.md", "CONTRIBUTING.md"];
-  for await (const { name } of Deno.readDir(new URL("docs/", root))) {
-    if (name.endsWith(".md")) pages.push(`docs/${name}`);
-  }
-  let seen = 0;
-  for (const page of pages) {
-    const text = (await Deno.readTextFile(new URL(page, root))).replaceAll("\\\n", " ");
-    for (const [, line] of text.matchAll(/^[A-Z_a-z=/. ]*npx --yes deno task (.+)$/gm)) {
-      const words = line!.replace(/ (#|>|2>|\||&&).*/, "").match(/'[^']*'|\S+/g)!
-        .map((word) => word.replace(/^'(.*)'$/, "$1"));
-      if (!COMMANDS.some(({ name }) => name === words[0])) continue;
-      const found = await invoke(...words);
-      assert.ok(!(found instanceof CommanderError), `${page}: ${line}: ${found}`);
-      seen++;
-    }
-  }
-  assert.ok(seen > 30, `${seen}`);
-});
-
 Deno.test("makeProgram() has a help page for each command, with an example", async () => {
   const program = makeProgram(() => Promise.resolve());
   let page = "";

@@ -11,6 +11,10 @@ Made of the table that reads command lines (\`tasks/commands/reference_test.ts\`
 ([install.md](install.md)) it is \`kmatrix NAME\`.
 `;
 
+const BESIDE =
+  `Programs that test the tool and write its documents; they have no launcher. The tests
+\`test:bisect\`, \`test:hostile\` and \`test:browser\` take no options.`;
+
 /** Groups in the order of the help page. */
 const GROUPS: readonly Command["group"][] = ["Runs", "Stages", "Search", "Reports", "Machine"];
 
@@ -44,11 +48,26 @@ function section(command: Command): string {
   ].join("\n");
 }
 
+/** A task of deno.json that is a program of its own. */
+export interface Program {
+  readonly name: string;
+  /** What `--help` prints. */
+  readonly help: string;
+}
+
+function programSection({ name, help }: Program): string {
+  return [`### ${name}`, "", "```", help.trim(), "```"].join("\n");
+}
+
 /** The whole page, not formatted. */
-export function commandsPage(commands: readonly Command[]): string {
+export function commandsPage(
+  commands: readonly Command[],
+  programs: readonly Program[],
+): string {
   const groups = GROUPS.flatMap((group) => {
     const own = commands.filter((command) => command.group === group);
     return own.length === 0 ? [] : [`## ${group}`, ...own.map(section)];
   });
-  return `${[HEAD.trimEnd(), ...groups].join("\n\n")}\n`;
+  const beside = ["## Beside the tool", BESIDE, ...programs.map(programSection)];
+  return `${[HEAD.trimEnd(), ...groups, ...beside].join("\n\n")}\n`;
 }

@@ -31,8 +31,8 @@ new Command(isFast ? "ok" : "test")
   .description(
     isFast
       ? "Checks format, lint and types and runs the fast tests; installs nothing and boots nothing."
-      : "Installs what the cells need, then does what `deno task ok` does, then builds and boots real\n" +
-        "kernels. It takes long where nothing is built yet.",
+      : "Installs what the cells need, then does what `deno task ok` does, then builds and boots " +
+        "real kernels. It takes long where nothing is built yet.",
   )
   .addHelpText(
     "after",

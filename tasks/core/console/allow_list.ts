@@ -7,6 +7,11 @@ import { checkExpiry } from "../matrix/matrix.ts";
 import { nearest } from "../text/nearest.ts";
 import { readYaml, type YamlValue } from "../text/yaml_reader.ts";
 
+const REQUIRED_KEYS = ["pattern", "reason", "link", "expires"] as const;
+
+/** Every key of an entry of splats.yaml. */
+export const SPLAT_KEYS = ["cells", ...REQUIRED_KEYS] as const;
+
 /**
  * A list of entries, each with `pattern` (a regular expression over the title), `reason`, `link`,
  * `expires` and, where it is not for all cells, `cells`.
@@ -27,8 +32,7 @@ export function parseAllowList(
 }
 
 function parseEntry(item: YamlValue, ids: readonly CellId[], today: string): AllowedSplat {
-  const required = ["pattern", "reason", "link", "expires"] as const;
-  const fields = item.fields(["cells", ...required], required);
+  const fields = item.fields(SPLAT_KEYS, REQUIRED_KEYS);
   const pattern = fields.pattern!.string();
   try {
     new RegExp(pattern);

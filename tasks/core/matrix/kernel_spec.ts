@@ -8,6 +8,7 @@ import { KmatrixError } from "../model/errors.ts";
 import { type LookUp, pathOf, type Place, resolveFrom } from "./yaml_path.ts";
 
 const SOURCE_KINDS = ["debian", "tarball", "git", "tree"] as const;
+const FILE_KEYS = ["source", "description"] as const;
 const ONE_OF = `one of ${SOURCE_KINDS.join(", ")}`;
 
 /**
@@ -27,7 +28,7 @@ export function parseKernelSpec(
   uninstrumented: string | null,
   lookUp: LookUp = () => undefined,
 ): KernelSpec {
-  const fields = readYaml(file, text).fields(["source", "description"], ["source"]);
+  const fields = readYaml(file, text).fields(FILE_KEYS, ["source"]);
   fields.description?.string();
   const [source, ...otherSources] = parseSources(fields.source!, { dir, lookUp });
   return {
@@ -70,6 +71,9 @@ const EXTRA_KEYS = {
 } as const satisfies Readonly<Record<string, typeof SOURCE_KINDS[number]>>;
 
 const extraKeys = Object.keys(EXTRA_KEYS) as readonly (keyof typeof EXTRA_KEYS)[];
+
+/** Every key of a kernel.yaml, those of its sources included. */
+export const KERNEL_KEYS: readonly string[] = [...FILE_KEYS, ...SOURCE_KINDS, ...extraKeys];
 
 function parseSource(value: YamlValue, place: Place): SourceSpec {
   if (!value.isMap) {

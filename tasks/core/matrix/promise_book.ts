@@ -40,6 +40,10 @@ interface OwnStatements {
 }
 
 const KEYS = ["version", "extends", "brings", "told", "withdraws", "promises"] as const;
+const STATEMENT_KEYS = ["answer", "reason", "commit", "patch"] as const;
+
+/** Every key of a promises.yaml, those of its statements included. */
+export const PROMISE_KEYS: readonly string[] = [...KEYS, ...STATEMENT_KEYS];
 
 /** The features that a header tells, which a kernel of ours may bring. */
 const HEADER_FEATURES = FEATURES.filter((feature) => promiseOf(feature).by === "header");
@@ -140,7 +144,7 @@ function readStatement(
   value: YamlValue,
   patches: readonly string[],
 ): Statement {
-  const fields = value.fields(["answer", "reason", "commit", "patch"], ["answer", "reason"]);
+  const fields = value.fields(STATEMENT_KEYS, ["answer", "reason"]);
   const answer = fields.answer!.string();
   if (!isAnswer(id, answer)) {
     throw fields.answer!.error(`${id}: "${answer}" is not ${answerForm(id)}`);

@@ -65,6 +65,34 @@ export const PASSED_VARIABLES: readonly PassedVariable[] = [
   },
 ];
 
+/** What the tool itself reads, beside what it passes on: docs/matrix.md, held to this by a test. */
+export const READ_VARIABLES: readonly Omit<PassedVariable, "to">[] = [
+  { names: ["LLVM", "CC"], why: "replace the default toolchain for this run" },
+  { names: ["O", "KMATRIX_CACHE"], why: "move `.cache/`" },
+  {
+    names: ["XDG_CACHE_HOME", "XDG_STATE_HOME", "HOME"],
+    why: "cache and runs outside of the project: [install.md](install.md#where-things-lie)",
+  },
+  {
+    names: ["INIT_CWD"],
+    why: "where `deno task` was called; relative paths start there",
+  },
+  { names: ["ARCH"], why: "must name an architecture that kmatrix builds for" },
+  {
+    names: [
+      ...["CCACHE_DIR", "CCACHE_DISABLE", "CCACHE_REMOTE_STORAGE"],
+      "CCACHE_SECONDARY_STORAGE",
+    ],
+    why: "where ccache keeps objects, if at all",
+  },
+  { names: ["NO_COLOR"], why: "no colours" },
+  { names: ["TERM"], why: "`dumb`, or none: plain lines in place of a live screen" },
+  { names: ["SHELL"], why: "`install` says what zsh needs besides" },
+];
+
+/** Set by the tool for itself. */
+export const OWN_VARIABLES: readonly string[] = ["KMATRIX_LAUNCHER", "KMATRIX_CHILD"];
+
 /** One language of messages and one order of sorting, in every program and script of a tree. */
 const FIXED: Readonly<Record<string, string>> = { LC_ALL: "C" };
 
