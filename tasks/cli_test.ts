@@ -81,7 +81,8 @@ Deno.test("makeProgram() reads every option of matrix", async () => {
   const args = [
     ...["matrix", "a/*", "-j", "3", "-t", "90", "-o", "dir", "--accel", "kvm", "--no-kvm", "-n"],
     ...["--kconfig-add", "CONFIG_A=y", "--kconfig-add", "CONFIG_B=n", "--test", "kcov.*"],
-    ...["--shard", "2/3", "--fail-fast", "--no-install", "--junit", "j", "--json", "r", "-q"],
+    ...["--shard", "2/3", "--plan", "p", "--fail-fast", "--no-install", "--junit", "j"],
+    ...["--json", "r", "-q"],
     ...["--matrix", "m", "--tree", "t", "--series", "s", "--kernel", "k", "--range", "a..b"],
     ...["--fuzz", "--partial", "--sandbox", "off", "--retries", "2", "--repeat", "4", "--list"],
     ...["--allow-flaky", "--bundle", "-v", "--events", "e", "--require-all", "--config", "c"],
@@ -92,6 +93,7 @@ Deno.test("makeProgram() reads every option of matrix", async () => {
     ...{ jobs: 3, timeout: 90, outputDir: "dir", accel: "kvm", kvm: false, dryRun: true },
     ...{ progress: "plain" },
     ...{ kconfigAdd: ["CONFIG_A=y", "CONFIG_B=n"], test: ["kcov.*"], shard: { part: 2, of: 3 } },
+    plan: "p",
     ...{ failFast: true, install: false, junit: "j", json: "r", quiet: true, matrix: "m" },
     ...{ tree: "t", series: "s", kernel: "k", range: "a..b", fuzz: true, partial: true },
     ...{ sandbox: "off", retries: 2, repeat: 4, list: true, allowFlaky: true, bundle: true },

@@ -146,7 +146,8 @@ export const MATRIX = group("Cells", {
 });
 
 export const SHARD = group("Cells", {
-  shard: read("--shard <m/n>", "take part m of n; cells that share a build stay together", shard),
+  shard: read("--shard <m/n>", "take shard m of n, as `plan --shards n` deals the cells", shard),
+  plan: text("--plan <file>", "take the shards of this plan (`plan --shards` has printed it)"),
 });
 
 export const LIST = group("Cells", {

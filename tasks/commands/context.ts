@@ -30,6 +30,7 @@ import type { Caller } from "../steps/caller.ts";
 import { readBaseFile } from "../steps/base_config.ts";
 import { withConfigFile } from "../core/matrix/config_file.ts";
 import { loadMatrix, makePlan, type TreeLook, withOwnKernel } from "../run/project.ts";
+import { readShardPlan, takeShard } from "../run/shards.ts";
 
 export interface Context {
   readonly paths: Paths;
@@ -78,7 +79,7 @@ export async function planOf(
     series: series === undefined ? undefined : absolute(series),
   };
   const whole = await withOwnKernel(matrix, globs, brought, lookOf(options), paths, host);
-  const plan = makePlan(whole, { globs, shard: options.shard }, settingsOf(options), host);
+  const plan = makePlan(whole, { globs }, settingsOf(options), host);
   const own = whole.kernels.find((kernel) => !matrix.kernels.includes(kernel));
   if (own !== undefined && !plan.cells.some(({ kernel }) => kernel === own)) {
     const option = (["tree", "series", "range"] as const).find((name) => options[name])!;
@@ -86,7 +87,23 @@ export async function planOf(
     const { config } = plan.cells[0]!;
     throw new KmatrixError("usage", "bad-usage", text, `Name ${own.id}/${config.id} or the like.`);
   }
-  return plan;
+  return await shardOf(plan, options, context);
+}
+
+/** The plan, or the part of it that --shard names. @throws as takeShard() does. */
+async function shardOf(
+  plan: Plan,
+  { shard, plan: file }: RunValues,
+  { paths, host, absolute }: Context,
+): Promise<Plan> {
+  if (file === undefined) {
+    return shard === undefined ? plan : await takeShard(plan, shard, null, paths, host);
+  }
+  if (shard === undefined) {
+    throw new KmatrixError("usage", "bad-usage", "--plan needs --shard, which says which part");
+  }
+  const given = { file, plan: await readShardPlan(file, absolute(file), host) };
+  return await takeShard(plan, shard, given, paths, host);
 }
 
 /** The matrix file, or with --config that file on each of its kernels. */
@@ -235,11 +252,25 @@ export function repeatCommand(
   { calledAs }: Pick<Context, "calledAs">,
   more: readonly string[] = [],
 ): string {
-  const { kconfigAdd = [], test = [], matrix = PROJECT_MATRIX } = options;
   const { accel = "auto", kvm = true, sandbox = "auto", timeout } = options;
+  const { test = [], ...others } = options;
   const flags = [
-    ...test.flatMap((value) => ["--test", value]),
+    ...selectingFlags({ test }),
     ...more,
+    ...selectingFlags(others),
+    ...(accel === "auto" ? [] : ["--accel", accel]),
+    ...(kvm ? [] : ["--no-kvm"]),
+    ...(sandbox === "auto" ? [] : ["--sandbox", sandbox]),
+    ...(timeout === undefined ? [] : ["--timeout", `${timeout}`]),
+  ];
+  return formatCommand({ argv: [...calledAs.argv, command, cell, ...flags] });
+}
+
+/** The options that choose cells, and what is built and run of them, as words. */
+export function selectingFlags(options: RunValues): string[] {
+  const { kconfigAdd = [], test = [], matrix = PROJECT_MATRIX } = options;
+  return [
+    ...test.flatMap((value) => ["--test", value]),
     ...(options.config === undefined ? [] : ["--config", options.config]),
     ...kconfigAdd.flatMap((value) => ["--kconfig-add", value]),
     ...(["tree", "series", "kernel", "range"] as const).flatMap((name) =>
@@ -247,12 +278,7 @@ export function repeatCommand(
     ),
     ...(["fuzz", "partial"] as const).flatMap((name) => options[name] ? [`--${name}`] : []),
     ...(matrix === PROJECT_MATRIX ? [] : ["--matrix", matrix]),
-    ...(accel === "auto" ? [] : ["--accel", accel]),
-    ...(kvm ? [] : ["--no-kvm"]),
-    ...(sandbox === "auto" ? [] : ["--sandbox", sandbox]),
-    ...(timeout === undefined ? [] : ["--timeout", `${timeout}`]),
   ];
-  return formatCommand({ argv: [...calledAs.argv, command, cell, ...flags] });
 }
 
 type RunDirContext = Pick<Context, "command" | "paths" | "host">;

@@ -9,29 +9,54 @@ import { lookForSource } from "../steps/look_for_source.ts";
 import { counted } from "../core/text/counted.ts";
 import { baseTitle } from "../core/build/config_base.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
+import { SHARD_FORMATS, type ShardCount, type ShardFormat } from "../core/shards/shard_plan.ts";
+import { planShards } from "../run/shards.ts";
 import { fetch } from "../stages/fetch.ts";
 import { buildStatus } from "./build_status.ts";
-import { type Context, planOf } from "./context.ts";
+import { type Context, planOf, selectingFlags } from "./context.ts";
 import { defineCommand } from "./command.ts";
 import {
+  choice,
   flag,
   group,
   KCONFIG,
   KERNEL,
   MATRIX,
+  positive,
+  read,
   SHARD,
   TEST,
   type Values,
   WATCHING,
 } from "../cli/options.ts";
 
+// Those that name a shape of the plan are in its room, one word each.
+const FORMATS = Object.keys(SHARD_FORMATS) as ShardFormat[];
+
 const OPTIONS = {
   ...group("Plan", {
     status: flag("--status", "say what is built already, and why the rest is not"),
   }),
+  ...group("Shards", {
+    shards: read(
+      "--shards <n>",
+      "deal the cells to n machines, or to as many as pay (auto)",
+      shards,
+    ),
+    format: choice(
+      "--format <name>",
+      "print the plan of --shards as JSON, or as the matrix of a workflow's job",
+      FORMATS,
+      "json",
+    ),
+  }),
   // Which tests run changes no line; a misspelt one is said.
   ...{ ...MATRIX, ...SHARD, ...KERNEL, ...KCONFIG, ...TEST, ...WATCHING },
 };
+
+function shards(text: string): ShardCount {
+  return text === "auto" ? text : positive(text);
+}
 
 export const plan = defineCommand({
   name: "plan",
@@ -43,8 +68,36 @@ export const plan = defineCommand({
   // A plain plan only reads.
   writes: ({ status, tree, series, range }) =>
     status || [tree, series, range].some((one) => one !== undefined) ? "cache" : "nothing",
-  perform: showPlan,
+  perform: (globs, options, context) =>
+    options.shards === undefined
+      ? showPlan(globs, options, context)
+      : printShards(globs, options, options.shards, context),
 });
+
+/** Prints the plan of shards, and nothing else on standard output. */
+async function printShards(
+  globs: readonly string[],
+  options: Values<typeof OPTIONS>,
+  wanted: ShardCount,
+  context: Context,
+): Promise<readonly Failure[]> {
+  for (const name of ["shard", "plan", "status"] as const) {
+    if (!options[name]) continue;
+    const text = `--shards makes a whole plan, and does not go together with --${name}`;
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
+  const { terminal, paths, host } = context;
+  const plan = await planOf(globs, options, context);
+  const words = [...globs, ...selectingFlags(options)];
+  const dealt = await planShards(plan, wanted, words, paths, host);
+  if (wanted !== "auto" && dealt.shards.length < wanted) {
+    const text = `${counted(dealt.shards.length, "shard")} in place of ${wanted}: ` +
+      "cells that share a build stay together";
+    host.log("notice", text);
+  }
+  terminal.print(SHARD_FORMATS[options.format](dealt));
+  return [];
+}
 
 async function showPlan(
   globs: readonly string[],

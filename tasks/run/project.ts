@@ -31,7 +31,7 @@ import { fetch } from "../stages/fetch.ts";
 import { patch, treeInPlace } from "../stages/patch.ts";
 import { loadPromises } from "../steps/promise_files.ts";
 import { ensureReady } from "../steps/setup.ts";
-import { requiredKernels, selectCells, shardCells } from "../core/matrix/plan.ts";
+import { requiredKernels, selectCells } from "../core/matrix/plan.ts";
 import { declaredTestsIfAny } from "../steps/declared_tests.ts";
 
 /** @throws KmatrixError "usage" for anything wrong in the matrix or in a kernel.yaml. */
@@ -205,19 +205,11 @@ export async function lackingOptions(
 /** What a run with these settings will do. @throws KmatrixError "no-match" or "usage". */
 export function makePlan(
   matrix: Matrix,
-  { globs, shard }: Selection,
+  { globs }: Selection,
   settings: Settings,
   host: Host,
 ): Plan {
-  const chosen = selectCells(matrix, globs);
-  const cells = shard ? shardCells(chosen, shard.part, shard.of) : chosen;
-  if (cells.length === 0) {
-    throw new KmatrixError(
-      "no-match",
-      "empty-shard",
-      "this shard has no cells: there are fewer builds",
-    );
-  }
+  const cells = selectCells(matrix, globs);
   const ignored = leftOut(host.environment());
   if (ignored.length > 0) {
     const text = `not passed on to builds: ${ignored.join(", ")} (docs/matrix.md says what is)`;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { Host } from "../host/host.ts";
-import { DEFAULT_SETTINGS, type Settings, type Shard } from "../core/model/model.ts";
+import { DEFAULT_SETTINGS, type Settings } from "../core/model/model.ts";
 import { makePlan } from "./project.ts";
 import { errorOf } from "../testing/errors.ts";
 import { FakeHost } from "../testing/fake_host.ts";
@@ -11,12 +11,11 @@ const MATRIX = sampleMatrix(sampleCell("k/a"), sampleCell("k/b"), sampleCell("k/
 
 interface Asked {
   readonly settings?: Partial<Settings>;
-  readonly shard?: Shard;
 }
 
-function plan({ settings = {}, shard }: Asked = {}, env: Readonly<Record<string, string>> = {}) {
+function plan({ settings = {} }: Asked = {}, env: Readonly<Record<string, string>> = {}) {
   const host: Host = Object.assign(new FakeHost(), { env: (name: string) => env[name] });
-  return makePlan(MATRIX, { globs: [], shard }, { ...DEFAULT_SETTINGS, ...settings }, host);
+  return makePlan(MATRIX, { globs: [] }, { ...DEFAULT_SETTINGS, ...settings }, host);
 }
 
 Deno.test("makePlan() passes W, V and KCFLAGS of the environment on, and nothing that is empty", () => {
@@ -33,13 +32,4 @@ Deno.test("makePlan() takes ARCH only where it says what is supported", () => {
 Deno.test("makePlan() uses all cores by default", () => {
   assert.equal(plan().settings.jobs, navigator.hardwareConcurrency);
   assert.equal(plan({ settings: { jobs: 3 } }).settings.jobs, 3);
-});
-
-Deno.test("makePlan() deals a shard, and says so when it has no cells", () => {
-  const ids = (part: number, of: number) =>
-    plan({ shard: { part, of } }).cells.map((cell) => cell.id);
-  assert.deepEqual(ids(1, 2), ["k/a"]);
-  assert.deepEqual(ids(2, 2), ["k/b", "k/b/smp4"]);
-  const error = errorOf(() => ids(3, 3));
-  assert.deepEqual([error.kind, error.id], ["no-match", "empty-shard"]);
 });

@@ -65,6 +65,7 @@ export class RunState {
       failures: this.failures,
       sources: this.sources,
       usage: this.#host.usage(),
+      ...(this.#plan.shard === undefined ? {} : { shard: this.#plan.shard }),
     };
   }
 

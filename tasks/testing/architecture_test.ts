@@ -29,6 +29,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["tasks/core/console"],
   ["tasks/core/judge"],
   ["tasks/core/report"],
+  ["tasks/core/shards"],
   ["tasks/core/bisect", "tasks/core/page", "tasks/core/compare"],
   ["tasks/page"],
   ["tasks/host"],

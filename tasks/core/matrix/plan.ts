@@ -74,11 +74,6 @@ export function isAsDeclared({ cells, kconfigAdd, settings }: Plan): boolean {
     );
 }
 
-/** Part m of n (from 1), for CI jobs that share a matrix; cells of one build stay together. */
-export function shardCells(cells: readonly Cell[], part: number, of: number): Cell[] {
-  return groupByBuild(cells).filter((_, index) => index % of === part - 1).flat();
-}
-
 /** Cells that can share one build folder, in order of their first appearance. */
 export function groupByBuild(cells: readonly Cell[]): Cell[][] {
   const groups = new Map<string, Cell[]>();

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { errorOf } from "../../testing/errors.ts";
 import { sampleCell, sampleMatrix } from "../../testing/samples.ts";
-import { groupByBuild, requiredKernels, selectCells, shardCells } from "./plan.ts";
+import { groupByBuild, requiredKernels, selectCells } from "./plan.ts";
 
 const MATRIX = sampleMatrix(
   ...["linux-6.12/nokcov", "linux-6.12/kcov", "linux-6.12/kcov/smp4", "linux-6.13/kcov"].map((id) =>
@@ -78,16 +77,4 @@ Deno.test("groupByBuild() puts cells together when only machine and expectation 
   ]);
   const other = sampleCell("linux-6.12/kcov", { toolchain: { id: "clang-21", llvm: "-21" } });
   assert.equal(groupByBuild([...MATRIX.cells, other]).length, 4);
-});
-
-Deno.test("shardCells() deals every cell once, and never parts a build", () => {
-  fc.assert(fc.property(fc.integer({ min: 1, max: 6 }), (of) => {
-    const parts = Array.from({ length: of }, (_, index) => shardCells(MATRIX.cells, index + 1, of));
-    const all = parts.flat().map((cell) => cell.id).sort();
-    assert.deepEqual(all, MATRIX.cells.map((cell) => cell.id).sort());
-    const withKcov = parts.filter((cells) =>
-      cells.some((cell) => cell.id.startsWith("linux-6.12/kcov"))
-    );
-    assert.equal(withKcov.length, 1);
-  }));
 });

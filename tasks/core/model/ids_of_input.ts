@@ -109,6 +109,21 @@ export const IDS_OF_INPUT: Readonly<Record<string, IdFacts>> = {
     means: "this part of the matrix has no cell",
     todo: "use fewer shards than there are builds",
   },
+  "too-many-shards": {
+    kinds: ["usage"],
+    means: "a plan is asked for more shards than CI makes jobs of",
+    todo: "ask for 256 or fewer, or for `auto`",
+  },
+  "bad-plan": {
+    kinds: ["usage"],
+    means: "the file that `--plan` names is no plan of shards",
+    todo: "give what `plan --shards n` has printed",
+  },
+  "foreign-plan": {
+    kinds: ["usage"],
+    means: "the plan of shards is of other cells, options or files than there are here",
+    todo: "use the same state of the repository and the options of the plan (`arguments`)",
+  },
   "nothing-ran": {
     kinds: ["no-match"],
     means: "no test was left to run in a cell",

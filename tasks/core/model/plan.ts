@@ -222,6 +222,22 @@ export interface Plan {
   readonly settings: RunSettings;
   /** Ids of kernels without whose source the run has failed; cells of others are left out then. */
   readonly mustHave?: readonly string[];
+  /** Where it is one part of a plan for several machines. */
+  readonly shard?: ShardRecord;
+}
+
+/** Which part of which plan a run is; goes into run.json, and tells a merge what belongs together. */
+export interface ShardRecord {
+  /** From 1. */
+  readonly index: number;
+  readonly of: number;
+  /** The plan's digest. */
+  readonly plan: string;
+  /** A digest of the tool. */
+  readonly tool: string;
+  /** Ids of the whole plan, in its order, and of each of its shards. */
+  readonly cells: readonly string[];
+  readonly shards: readonly (readonly string[])[];
 }
 
 export type AccelChoice = "auto" | "kvm" | "tcg";
@@ -281,7 +297,6 @@ export interface Shard {
 export interface Selection {
   /** Globs over ids of cells; empty for all. */
   readonly globs: readonly string[];
-  readonly shard?: Shard | undefined;
 }
 
 /** The settings of a plan: what is asked for, with what machine and environment add. */

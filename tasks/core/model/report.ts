@@ -5,7 +5,7 @@ import type { Feature } from "../../../selftests/contract/features.ts";
 import type { BootPhase, OverBudget } from "./boot.ts";
 import type { Inspection, KernelBuild, LeftOut, SandboxUse } from "./build.ts";
 import type { Failure } from "./errors.ts";
-import type { Accel, CellId, FuzzyHunk } from "./plan.ts";
+import type { Accel, CellId, FuzzyHunk, ShardRecord } from "./plan.ts";
 import type { PromiseReport } from "./promises.ts";
 import type { Comparison, SplatReport, TestResult } from "./result.ts";
 import type { SourceIdentity } from "./source.ts";
@@ -139,4 +139,6 @@ export interface RunReport {
   /** A source each kernel, as far as the run came. */
   readonly sources: readonly SourceIdentity[];
   readonly usage: Usage;
+  /** Where it is a part of a run on several machines. */
+  readonly shard?: ShardRecord;
 }

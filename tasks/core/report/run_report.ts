@@ -9,6 +9,7 @@ import {
   type LeftOut,
   RUN_FORMAT,
   type RunReport,
+  type ShardRecord,
   type SplatReport,
   type StageOutcome,
   STAGES,
@@ -172,6 +173,15 @@ const cellReport: Shape<CellReport> = objectOf<CellReport>()({
   }))),
 });
 
+const shardRecordShape: Shape<ShardRecord> = objectOf<ShardRecord>()({
+  index: v.pipe(count, v.minValue(1)),
+  of: v.pipe(count, v.minValue(1)),
+  plan: v.string(),
+  tool: v.string(),
+  cells: strings,
+  shards: v.array(strings),
+});
+
 export const runReportShape: Shape<RunReport> = objectOf<RunReport>()({
   format: v.literal(RUN_FORMAT),
   startedAt: v.pipe(v.string(), v.isoTimestamp("no time in ISO 8601")),
@@ -182,6 +192,7 @@ export const runReportShape: Shape<RunReport> = objectOf<RunReport>()({
   failures,
   sources: v.array(sourceIdentityShape),
   usage: v.looseObject({ programsMs: v.record(v.string(), ms), peakMiB: ms }),
+  shard: v.exactOptional(shardRecordShape),
 });
 
 /** The text of run.json. Properties are for other programs, and not read back. */
