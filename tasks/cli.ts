@@ -5,6 +5,8 @@ import type { Command, Invocation } from "./commands/command.ts";
 import { flagsOf } from "./commands/command.ts";
 import { COMMANDS } from "./commands/mod.ts";
 import { type CalledAs, DENO_TASK } from "./cli/called_as.ts";
+import { withoutLogCommands } from "./core/text/log_commands.ts";
+import { plainText } from "./core/text/plain_text.ts";
 import { FORMER_NAMES, inGroups, type OptionSpec } from "./cli/options.ts";
 
 const EXIT_HELP = `
@@ -30,6 +32,9 @@ export function makeProgram(
         "runs KCOV's selftests in the guest, and says what happened.",
     )
     .addHelpText("after", EXIT_HELP)
+    .configureOutput({
+      outputError: (text, write) => write(withoutLogCommands(plainText(text))),
+    })
     .exitOverride();
   program.addHelpCommand(
     new Program("help").argument("[command]").description("print the help page of a command")
@@ -53,7 +58,10 @@ function addCommand(
     .description(command.help)
     .helpGroup(`${command.group}:`)
     .addHelpText("after", `\nExample: ${as.example(command.example)}\n`)
-    .configureOutput({ outputError: (text, write) => write(`kmatrix: ${text}`) })
+    .configureOutput({
+      // It quotes words of the command line: names of branches and files, in a CI.
+      outputError: (text, write) => write(withoutLogCommands(plainText(`kmatrix: ${text}`))),
+    })
     .exitOverride();
   if (command.arguments !== "") parser.arguments(command.arguments);
   for (const option of inGroups(command.options)) parser.addOption(commanderOption(option));

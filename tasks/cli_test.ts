@@ -86,12 +86,12 @@ Deno.test("makeProgram() reads every option of matrix", async () => {
     ...["--matrix", "m", "--tree", "t", "--series", "s", "--kernel", "k", "--range", "a..b"],
     ...["--fuzz", "--partial", "--sandbox", "off", "--retries", "2", "--repeat", "4", "--list"],
     ...["--allow-flaky", "--bundle", "-v", "--events", "e", "--require-all", "--config", "c"],
-    ...["--progress", "plain"],
+    ...["--progress", "plain", "--base", "b"],
   ];
   const { given } = await asked(...args);
   assert.deepEqual({ ...given }, {
     ...{ jobs: 3, timeout: 90, outputDir: "dir", accel: "kvm", kvm: false, dryRun: true },
-    ...{ progress: "plain" },
+    ...{ progress: "plain", base: "b" },
     ...{ kconfigAdd: ["CONFIG_A=y", "CONFIG_B=n"], test: ["kcov.*"], shard: { part: 2, of: 3 } },
     plan: "p",
     ...{ failFast: true, install: false, junit: "j", json: "r", quiet: true, matrix: "m" },

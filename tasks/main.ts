@@ -8,6 +8,8 @@ import { EXIT, exitCodeOfCommander } from "./core/model/exit_codes.ts";
 import { failureFrom } from "./core/model/errors.ts";
 import { exitCodeOfAll } from "./core/model/failure_kinds.ts";
 import { failureText } from "./core/report/summary.ts";
+import { withoutLogCommands } from "./core/text/log_commands.ts";
+import { plainText } from "./core/text/plain_text.ts";
 import { PROJECT_MATRIX } from "./cli/options.ts";
 import { type SignalName, watchSignals } from "./cli/interruption.ts";
 import { openTerminal, type Screen } from "./cli/terminal.ts";
@@ -171,7 +173,7 @@ export async function main(args: readonly string[], root: string): Promise<numbe
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     const owners = error.code === "commander.unknownOption" ? whoHasOption(words) : null;
-    if (owners !== null) console.error(`kmatrix: ${owners}`);
+    if (owners !== null) console.error(withoutLogCommands(plainText(`kmatrix: ${owners}`)));
     return exitCodeOfCommander(error);
   }
 }

@@ -241,6 +241,13 @@ export const REQUIRE_ALL = group("Run", {
   requireAll: flag("--require-all", "fail (exit 6) where a kernel's source cannot be had"),
 });
 
+export const BASE = group("Run", {
+  base: text(
+    "--base <run>",
+    "say what is different from this run: a folder, an archive, latest",
+  ),
+});
+
 export const DRY_RUN = group("Run", {
   dryRun: flag("-n, --dry-run", "print every command instead of running it"),
 });
@@ -307,6 +314,7 @@ export type RunValues = Partial<
     & typeof ATTEMPTS
     & typeof FAIL_FAST
     & typeof REQUIRE_ALL
+    & typeof BASE
     & typeof DRY_RUN
     & typeof BUNDLE
     & typeof RUN_FOLDER

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** Colours around texts of any origin. */
+import { withoutLogCommands } from "../core/text/log_commands.ts";
 import { plainText } from "../core/text/plain_text.ts";
 import { PLAIN, type SummaryStyle } from "../core/report/summary.ts";
 
 /** Colours of our own, and what makes text of any origin fit for a screen. */
 export interface Paint {
   readonly style: SummaryStyle;
-  /** The text with the colours of `style` in it, and with nothing else that a terminal obeys. */
+  /**
+   * The text with the colours of `style` in it, and with nothing else that a terminal obeys; without
+   * colours, also with nothing that a CI service obeys in its log.
+   */
   shown(text: string): string;
 }
 
@@ -16,7 +20,8 @@ export interface Paint {
  * @param secret That word: letters and digits.
  */
 export function makePaint(colours: boolean, secret: string): Paint {
-  if (!colours) return { style: PLAIN, shown: plainText };
+  // Without colours it is a log, or may become one.
+  if (!colours) return { style: PLAIN, shown: (text) => withoutLogCommands(plainText(text)) };
   const mark = (code: number) => `\x1b[${secret};${code}m`;
   const around = (code: number, end: number) => (text: string) => mark(code) + text + mark(end);
   const marks = new RegExp(`\\x1b\\[${secret};(\\d+)m`);

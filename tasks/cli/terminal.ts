@@ -20,6 +20,8 @@ export interface Terminal {
   /** A result. */
   print(text: string): void;
   error(text: string): void;
+  /** Lines for the service that keeps the log: to where results go, and just as they are. */
+  command(line: string): void;
 }
 
 /** The terminal of a process. */
@@ -103,12 +105,13 @@ export async function openTerminal(options: TerminalOptions): Promise<Screen> {
     : options.progress === "none"
     ? new NoProgressReader(common)
     : new PlainReader(common);
+  const toResults = toStdout ? console.log : console.error;
   return {
     style: results.style,
     width: Deno.stdout.isTerminal() ? consoleSize().columns : 160,
     show: (event) => reader.show(event),
-    print: (text) =>
-      reader.aside(() => (toStdout ? console.log : console.error)(results.shown(text))),
+    print: (text) => reader.aside(() => toResults(results.shown(text))),
+    command: (line) => reader.aside(() => toResults(line)),
     error: (text) => reader.aside(() => console.error(paint.shown(`kmatrix: ${text}`))),
     lend: (isLent) => isLent ? reader.pause() : reader.resume(),
     close: () => reader.close(),

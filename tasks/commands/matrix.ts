@@ -22,10 +22,12 @@ import {
   repeatCommand,
   withTests,
 } from "./context.ts";
+import { baseRun, foldProgress, tellCi } from "./ci_log.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { checkWorkHere } from "./tree_here.ts";
 import {
   ATTEMPTS,
+  BASE,
   BOOT,
   BUNDLE,
   DRY_RUN,
@@ -50,6 +52,7 @@ const CELLS = { ...MATRIX, ...LIST, ...SHARD, ...KERNEL };
 const OF_RUN = {
   ...FAIL_FAST,
   ...REQUIRE_ALL,
+  ...BASE,
   ...DRY_RUN,
   ...RUN_FOLDER,
   ...JUNIT,
@@ -128,6 +131,7 @@ export async function runPlan(
     for (const line of await dryRun(plan, until, paths, host)) terminal.print(line);
     return [];
   }
+  const base = await baseRun(options, context);
   // A mistake in a selftest is said before minutes of building.
   if (comesTo("pack", until)) await declaredTests();
   const runDir = await makeRunDir(context);
@@ -148,7 +152,8 @@ export async function runPlan(
   );
   const writer = new ReportWriter(() => pipeline.report(), (run) => report(run, files, host), host);
   const stopReading = context.readers.add(writer.read);
-  const run = await pipeline.run();
+  const unfold = foldProgress(context);
+  const run = await pipeline.run().finally(unfold);
   stopReading();
   await writer.settled();
   const unwritten = await reportAll(run, files, host).then(
@@ -158,6 +163,8 @@ export async function runPlan(
   const quiet = options.quiet || unwritten.length > 0;
   const whole = { ...run, failures: [...run.failures, ...unwritten] };
   printRun(whole, context, quiet ? null : runDir);
+  // What a part has found is told of the whole run, by `merge`.
+  if (options.shard === undefined) await tellCi({ run: whole, runDir, base }, context);
   if (unwritten.length > 0) return failuresOf(whole);
   return failuresOf(run);
 }

@@ -68,7 +68,7 @@ async function parsed(
     });
     let printed = "";
     const terminal = {
-      ...{ style: PLAIN, width: 160, show: () => {}, error: () => {} },
+      ...{ style: PLAIN, width: 160, show: () => {}, error: () => {}, command: () => {} },
       print: (text: string) => void (printed += `${text}\n`),
     };
     const failures = await parseConsoleCommand(

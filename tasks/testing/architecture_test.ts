@@ -31,6 +31,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["tasks/core/report"],
   ["tasks/core/shards"],
   ["tasks/core/bisect", "tasks/core/page", "tasks/core/compare"],
+  ["tasks/core/ci"],
   ["tasks/page"],
   ["tasks/host"],
   ["tasks/steps"],

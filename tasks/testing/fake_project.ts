@@ -191,7 +191,9 @@ export class FakeProject {
 
   get #env(): Record<string, string> {
     // Of the environment that the tests run in, nothing may reach make.
-    const unset = ["LLVM", "CC", "O", "ARCH", "W", "V", "KCFLAGS", "MAKEFLAGS", "INIT_CWD"];
+    const unset = ["LLVM", "CC", "O", "ARCH", "W", "V", "KCFLAGS", "MAKEFLAGS", "INIT_CWD"]
+      // Tests may run in a CI themselves.
+      .concat("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITLAB_CI");
     return {
       ...Object.fromEntries(unset.map((name) => [name, ""])),
       PATH: `${this.dir}/bin`,

@@ -87,6 +87,14 @@ export const READ_VARIABLES: readonly Omit<PassedVariable, "to">[] = [
   },
   { names: ["NO_COLOR"], why: "no colours" },
   { names: ["TERM"], why: "`dumb`, or none: plain lines in place of a live screen" },
+  {
+    names: ["GITHUB_ACTIONS", "GITHUB_WORKSPACE", "GITHUB_EVENT_PATH", "GITLAB_CI"],
+    why: "what CI services are told of a run: [ci.md](ci.md#what-a-job-shows)",
+  },
+  {
+    names: ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"],
+    why: "files of GitHub's that a run adds to",
+  },
   { names: ["SHELL"], why: "`install` says what zsh needs besides" },
 ];
 

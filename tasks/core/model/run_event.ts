@@ -179,6 +179,7 @@ export function eventOfLine(line: string): RunEvent | null {
   return read.success ? read.output : null;
 }
 
+/** Standard output may be a log in which CI services obey "##[" (core/text/log_commands.ts). */
 export function eventLine(event: RunEvent, seq: number, ms: number): string {
-  return `${JSON.stringify({ seq, ms, ...event })}\n`;
+  return `${JSON.stringify({ seq, ms, ...event }).replaceAll("##", "#\\u0023")}\n`;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { toJsonSchema } from "@valibot/to-json-schema";
-import { eventLine, eventLineShape, headerLine, runEventShape } from "./run_event.ts";
+import { eventLine, eventLineShape, eventOfLine, headerLine, runEventShape } from "./run_event.ts";
 
 const DOCS = new URL("../../../docs/", import.meta.url);
 
@@ -41,4 +41,13 @@ Deno.test("a stream begins with its schema, and each line is one JSON text", () 
   assert.deepEqual(JSON.parse(line), {
     ...{ seq: 3, ms: 12, event: "notice", level: "info", text: "a\nb" },
   });
+});
+
+Deno.test("a line of events has nothing that a CI service obeys, and is read as it was", () => {
+  for (const text of ["##[error]x", "###[group]a ##vso[b]", "::error::x\n::add-mask::y"]) {
+    const event = { event: "notice", level: "info", text } as const;
+    const line = eventLine(event, 1, 2);
+    assert.doesNotMatch(line, /##|^\s*::/m);
+    assert.deepEqual(eventOfLine(line), event);
+  }
 });

@@ -75,8 +75,8 @@ function row(report: CellReport): string[] {
 const HEAD = ["", "cell", "passed", "failed", "skipped", "not run", "build", "boot", ""];
 const NOT_RUN_COLUMN = 5;
 
-/** The rows, without the column of what did not run where everything did. */
-function rowsOf(report: RunReport): string[][] {
+/** The rows behind their head, without the column of what did not run where everything did. */
+export function summaryRows(report: RunReport): string[][] {
   const rows = [HEAD, ...report.cells.map(row)];
   const unrun = report.cells.some(({ tests }) =>
     tests.some(({ outcome }) => outcome.kind === "not-run")
@@ -86,7 +86,7 @@ function rowsOf(report: RunReport): string[][] {
 
 /** The table of all cells and the one line that counts them. */
 export function summaryTable(report: RunReport, width: number, style: SummaryStyle): string {
-  const rows = rowsOf(report);
+  const rows = summaryRows(report);
   // The verdict, the cell and the note begin at the same place; figures end there.
   const right = [...rows[0]!.keys()].slice(2, -1);
   const padded = padColumns(rows.map((cells) => cells.slice(0, -1)), { right });
