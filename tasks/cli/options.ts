@@ -5,6 +5,7 @@
  */
 import { InvalidArgumentError } from "commander";
 import { MATRIX_FILE } from "../steps/caller.ts";
+import type { ShardCount } from "../core/shards/shard_plan.ts";
 import type { AccelChoice, SandboxChoice, Shard } from "../core/model/model.ts";
 
 /** The shared groups of help pages, in their order; a command's own stand in front of them. */
@@ -139,6 +140,10 @@ function shard(text: string): Shard {
   throw new InvalidArgumentError("m/n is wanted, with 1 <= m <= n.");
 }
 
+function shardCount(text: string): ShardCount {
+  return text === "auto" ? text : positive(text);
+}
+
 export const PROJECT_MATRIX = MATRIX_FILE;
 
 export const MATRIX = group("Cells", {
@@ -148,6 +153,19 @@ export const MATRIX = group("Cells", {
 export const SHARD = group("Cells", {
   shard: read("--shard <m/n>", "take shard m of n, as `plan --shards n` deals the cells", shard),
   plan: text("--plan <file>", "take the shards of this plan (`plan --shards` has printed it)"),
+});
+
+/** Several machines at once. */
+export const SHARDS = group("Shards", {
+  shards: read(
+    "--shards <n>",
+    "deal the cells to n machines, or to as many as pay (auto)",
+    shardCount,
+  ),
+  slurmArg: list(
+    "--slurm-arg <option>",
+    "give sbatch an option: --slurm-arg=--partition=long; may be given again",
+  ),
 });
 
 export const LIST = group("Cells", {

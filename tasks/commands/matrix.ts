@@ -4,7 +4,7 @@ import type { Plan, Stage } from "../core/model/model.ts";
 import { type Failure, failureFrom } from "../core/model/errors.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { dryRun } from "../run/dry_run.ts";
-import { keyedVariables, makeVariables } from "../core/model/environment.ts";
+import { decidingVariables } from "../core/model/environment.ts";
 import { quoteWord } from "../core/text/shell.ts";
 import type { Host } from "../host/host.ts";
 import { Pipeline } from "../run/pipeline.ts";
@@ -169,11 +169,8 @@ export async function runPlan(
   return failuresOf(run);
 }
 
-/** What of the environment decides a cell's result (docs/matrix.md), as the words before a command. */
+/** What of the environment decides a cell's result, as the words before a command. */
 function variablesOf(host: Host): string {
-  const toolchain = Object.fromEntries(["LLVM", "CC"].map((name) => [name, host.env(name) ?? ""]));
-  const deciding = { ...toolchain, ...makeVariables(host.env), ...keyedVariables(host.env), V: "" };
-  return Object.entries(deciding).map(([name, value]) =>
-    value === "" ? "" : `${name}=${quoteWord(value)} `
-  ).join("");
+  return Object.entries(decidingVariables(host.env))
+    .map(([name, value]) => `${name}=${quoteWord(value)} `).join("");
 }

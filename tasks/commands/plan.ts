@@ -15,6 +15,7 @@ import { fetch } from "../stages/fetch.ts";
 import { buildStatus } from "./build_status.ts";
 import { type Context, planOf, selectingFlags } from "./context.ts";
 import { defineCommand } from "./command.ts";
+import { scriptToSubmit } from "./slurm.ts";
 import {
   choice,
   flag,
@@ -22,30 +23,25 @@ import {
   KCONFIG,
   KERNEL,
   MATRIX,
-  positive,
-  read,
   SHARD,
+  SHARDS,
   TEST,
   type Values,
   WATCHING,
 } from "../cli/options.ts";
 
 // Those that name a shape of the plan are in its room, one word each.
-const FORMATS = Object.keys(SHARD_FORMATS) as ShardFormat[];
+const FORMATS = [...Object.keys(SHARD_FORMATS) as ShardFormat[], "slurm"] as const;
 
 const OPTIONS = {
   ...group("Plan", {
     status: flag("--status", "say what is built already, and why the rest is not"),
   }),
   ...group("Shards", {
-    shards: read(
-      "--shards <n>",
-      "deal the cells to n machines, or to as many as pay (auto)",
-      shards,
-    ),
+    ...SHARDS,
     format: choice(
       "--format <name>",
-      "print the plan of --shards as JSON, or as the matrix of a workflow's job",
+      "print the plan of --shards as JSON, as the matrix of a workflow's job, or as a job script",
       FORMATS,
       "json",
     ),
@@ -53,10 +49,6 @@ const OPTIONS = {
   // Which tests run changes no line; a misspelt one is said.
   ...{ ...MATRIX, ...SHARD, ...KERNEL, ...KCONFIG, ...TEST, ...WATCHING },
 };
-
-function shards(text: string): ShardCount {
-  return text === "auto" ? text : positive(text);
-}
 
 export const plan = defineCommand({
   name: "plan",
@@ -68,10 +60,13 @@ export const plan = defineCommand({
   // A plain plan only reads.
   writes: ({ status, tree, series, range }) =>
     status || [tree, series, range].some((one) => one !== undefined) ? "cache" : "nothing",
-  perform: (globs, options, context) =>
-    options.shards === undefined
-      ? showPlan(globs, options, context)
-      : printShards(globs, options, options.shards, context),
+  perform(globs, options, context) {
+    const { shards, slurmArg } = options;
+    if (shards !== undefined) return printShards(globs, options, shards, context);
+    if (slurmArg.length === 0) return showPlan(globs, options, context);
+    const text = "--slurm-arg is for the job script of a plan: give --shards and --format slurm";
+    throw new KmatrixError("usage", "bad-usage", text);
+  },
 });
 
 /** Prints the plan of shards, and nothing else on standard output. */
@@ -86,6 +81,10 @@ async function printShards(
     const text = `--shards makes a whole plan, and does not go together with --${name}`;
     throw new KmatrixError("usage", "bad-usage", text);
   }
+  if (options.slurmArg.length > 0 && options.format !== "slurm") {
+    const text = "--slurm-arg is for the job script: it goes together with --format slurm";
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
   const { terminal, paths, host } = context;
   const plan = await planOf(globs, options, context);
   const words = [...globs, ...selectingFlags(options)];
@@ -95,7 +94,11 @@ async function printShards(
       "cells that share a build stay together";
     host.log("notice", text);
   }
-  terminal.print(SHARD_FORMATS[options.format](dealt));
+  terminal.print(
+    options.format === "slurm"
+      ? scriptToSubmit(dealt, words, options.slurmArg, context)
+      : SHARD_FORMATS[options.format](dealt),
+  );
   return [];
 }
 

@@ -30,7 +30,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["tasks/core/judge"],
   ["tasks/core/report"],
   ["tasks/core/shards"],
-  ["tasks/core/bisect", "tasks/core/page", "tasks/core/compare"],
+  ["tasks/core/bisect", "tasks/core/page", "tasks/core/compare", "tasks/core/cluster"],
   ["tasks/core/ci"],
   ["tasks/page"],
   ["tasks/host"],

@@ -131,6 +131,12 @@ export function keyedVariables(lookUp: Lookup): Record<string, string> {
   return pick(namesFor(["all, in the key"]), lookUp);
 }
 
+/** What of the caller's environment decides about a cell's result (docs/matrix.md). */
+export function decidingVariables(lookUp: Lookup): Record<string, string> {
+  const { V: _verbosity, ...make } = makeVariables(lookUp);
+  return { ...pick(["LLVM", "CC"], lookUp), ...make, ...keyedVariables(lookUp) };
+}
+
 /**
  * The whole environment of a command that is not confined.
  * @param caller This process's own.

@@ -124,6 +124,11 @@ export const IDS_OF_INPUT: Readonly<Record<string, IdFacts>> = {
     means: "the plan of shards is of other cells, options or files than there are here",
     todo: "use the same state of the repository and the options of the plan (`arguments`)",
   },
+  "bad-slurm-arg": {
+    kinds: ["usage"],
+    means: "what `--slurm-arg` gives is no option of sbatch, or one that kmatrix gives itself",
+    todo: "write it as sbatch takes it: `--slurm-arg=--partition=long`",
+  },
   "nothing-ran": {
     kinds: ["no-match"],
     means: "no test was left to run in a cell",

@@ -72,6 +72,38 @@ cases("the command line", "nothing built", [
     assert.deepEqual(await list("--shard", "1/2"), ["fake/kcov", "fake/kcov/smp4"]);
   }],
 
+  [
+    "plan --format slurm prints a job script with the user's options, and nothing else",
+    async (project) => {
+      project.environment = { KCFLAGS: "-DA='x y'" };
+      const plan = (...args: string[]) => project.run("plan", "--shards", "2", "*kcov*", ...args);
+      const { code, out, err } = await plan("--format", "slurm", "--slurm-arg", "-p long");
+      project.environment = {};
+      assert.equal(code, 0, err);
+      const lines = out.split("\n");
+      assert.equal(lines[0], "#!/bin/sh");
+      for (const option of ["--array=1-2", "--cpus-per-task=4", "--requeue", "-plong"]) {
+        assert.ok(lines.includes(`#SBATCH ${option}`), `${option}:\n${out}`);
+      }
+      assert.ok(lines.includes(`export KCFLAGS='-DA='\\''x y'\\'''`), out);
+      assert.match(
+        out,
+        /\n {2}matrix \\\n {2}'\*kcov\*' \\\n {2}--shard "\$SLURM_ARRAY_TASK_ID\/2"/,
+      );
+      const refused: readonly (readonly string[])[] = [
+        ["--format", "slurm", "--slurm-arg", "long"],
+        ["--format", "slurm", "--slurm-arg=--array=7"],
+        ["--slurm-arg=--partition=long"],
+      ];
+      for (const args of refused) {
+        const found = await plan(...args);
+        assert.deepEqual([found.code, found.out], [2, ""], args.join(" "));
+        assert.match(found.err, /--slurm-arg/);
+      }
+      assert.equal((await project.run("plan", "--slurm-arg=-p long")).code, 2);
+    },
+  ],
+
   ["--junit and --json write copies", async (project) => {
     await Deno.mkdir(`${project.dir}/a`);
     const copies = ["--junit", `${project.dir}/a/j.xml`, "--json", `${project.dir}/a/r.json`];
