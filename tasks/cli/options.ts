@@ -289,6 +289,13 @@ export const MARKDOWN = group("Output", {
   markdown: text("--markdown <file>", "write it as Markdown to this file"),
 });
 
+export const HTML = group("Output", {
+  html: text(
+    "--html <file>",
+    "write the page of the second run, with what is different, to this file",
+  ),
+});
+
 /** Of every command that does something which can be watched. */
 export const WATCHING = group("Output", {
   events: text(

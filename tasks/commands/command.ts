@@ -8,6 +8,7 @@ import type { Context } from "./context.ts";
 import { treeHere } from "./tree_here.ts";
 import {
   DRY_RUN,
+  HTML,
   JSON_COPY,
   JUNIT,
   LIST,
@@ -25,7 +26,7 @@ import {
 /** Options that are read before a command begins; each means the same wherever it is offered. */
 const SHARED = {
   ...{ ...WATCHING, ...RUN_FOLDER, ...SANDBOX, ...LIST, ...DRY_RUN },
-  ...{ ...JUNIT, ...JSON_COPY, ...MARKDOWN, ...MATRIX },
+  ...{ ...JUNIT, ...JSON_COPY, ...MARKDOWN, ...HTML, ...MATRIX },
 };
 
 /** The words behind a command: `<cell> [call...]` is `[string, ...string[]]`. */
@@ -94,14 +95,14 @@ export function defineCommand<const A extends string, O extends Options & Partia
       const options = valuesOf(spec.options, given);
       const shared = valuesOf(SHARED, given);
       const { verbose, quiet, progress, events, sandbox } = shared;
-      const { outputDir, junit, json, markdown, list, dryRun } = shared;
+      const { outputDir, junit, json, markdown, html, list, dryRun } = shared;
       return {
         command: spec.name,
         ...{ verbose, quiet, progress, sandbox },
         matrix: "matrix" in spec.options ? shared.matrix : null,
         outputs: {
           writes: list || dryRun ? "nothing" : spec.writes(options),
-          ...{ outputDir, junit, json, markdown, events },
+          ...{ outputDir, junit, json, markdown, html, events },
         },
         async perform(context) {
           const whole = await withTreeHere(spec, words, options, context);

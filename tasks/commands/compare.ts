@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT
 /** `deno task compare`: what is different between two runs. */
+import { dirname, relative } from "node:path/posix";
 import {
   type ComparedRun,
   compareRuns,
-  type EarlierTimes,
-  ratiosTo,
   type RunComparison,
   WORSE,
 } from "../core/compare/compare.ts";
+import { type EarlierTimes, ratiosTo } from "../core/compare/times.ts";
 import { comparisonLines, comparisonMarkdown } from "../core/compare/compare_text.ts";
 import { type Failure, failure, KmatrixError } from "../core/model/errors.ts";
 import { counted } from "../core/text/counted.ts";
 import { write } from "../stages/report.ts";
 import { earlierRuns, readKeptRun } from "../steps/kept_runs.ts";
-import { group, MARKDOWN, RUN_FOLDER, text, type Values, WATCHING } from "../cli/options.ts";
+import { group, HTML, MARKDOWN, RUN_FOLDER, text, type Values, WATCHING } from "../cli/options.ts";
+import type { Host } from "../host/host.ts";
+import { reportPage } from "../steps/report_page.ts";
+import type { RunFiles } from "../steps/run_files.ts";
 import type { Context } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 
@@ -23,6 +26,7 @@ const OPTIONS = {
     json: text("--json <file>", "write the comparison as data to this file"),
   }),
   ...MARKDOWN,
+  ...HTML,
   ...WATCHING,
 };
 
@@ -62,7 +66,20 @@ async function compareTwo(
   if (options.markdown !== undefined) {
     await write(absolute(options.markdown), comparisonMarkdown(comparison), host);
   }
+  if (options.html !== undefined) {
+    const file = absolute(options.html);
+    const filesAt = await wayTo(after.files, file, host);
+    await write(file, await reportPage(after.run, after.files, { filesAt, comparison }), host);
+  }
   return worse(comparison);
+}
+
+/** From a page to the files of its run: "", "../run/"; null for those of an archive. */
+async function wayTo({ folder }: RunFiles, page: string, { fs }: Host): Promise<string | null> {
+  if (folder === null) return null;
+  const from = await fs.realPath(dirname(page)) ?? dirname(page);
+  const way = relative(from, folder);
+  return way === "" ? "" : `${way}/`;
 }
 
 function nothingInCommon(before: ComparedRun, after: ComparedRun): KmatrixError {

@@ -6,7 +6,7 @@ import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { nearest } from "../core/text/nearest.ts";
 import { tableLines } from "../core/text/columns.ts";
 import { plainLine } from "../core/text/plain_text.ts";
-import { timesOf } from "../core/compare/compare.ts";
+import { timesOf } from "../core/compare/times.ts";
 import { VERDICT_WORDS } from "../core/report/summary.ts";
 import { write } from "../stages/report.ts";
 import { earlierRuns } from "../steps/kept_runs.ts";

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** `deno task report`: the files and the table of a run, again. */
 import type { Failure } from "../core/model/errors.ts";
-import { readRun, reportAll } from "../stages/report.ts";
+import { reportAll } from "../stages/report.ts";
+import { readRun } from "../steps/kept_runs.ts";
+import { folderFiles } from "../steps/run_files.ts";
 import { type Context, copiesOf, failuresOf, printRun } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 import { JSON_COPY, JUNIT, RUN_FOLDER, type Values } from "../cli/options.ts";
@@ -26,7 +28,7 @@ async function reportAgain(
 ): Promise<readonly Failure[]> {
   const { host, paths, absolute } = context;
   const runDir = dir === undefined ? `${paths.out}/latest` : absolute(dir);
-  const run = await readRun(runDir, host);
+  const run = await readRun(await folderFiles(runDir, host), dir ?? runDir);
   await reportAll(run, {
     runDir,
     ...copiesOf(options, context),

@@ -7,9 +7,9 @@ import { Console } from "./console.tsx";
 import { testFilter } from "./filter.ts";
 import { tally } from "./grid.tsx";
 import { overviewOf, usePage } from "./page_state.tsx";
-import { BlameLine, CommandLine, Evidence, Frames } from "./parts.tsx";
+import { BlameLine, CommandLine, Evidence, FileLink, Frames, ListTable } from "./parts.tsx";
 import { cellHash, hashOf, testHash, type ViewState } from "./view_state.ts";
-import { CELL_LABELS, counted, durationText, fileHref, MARKS, TEST_LABELS } from "./words.ts";
+import { CELL_LABELS, counted, durationText, MARKS, TEST_LABELS } from "./words.ts";
 
 /** Cells that are not as they should be, in the order of the run. */
 export function redCells(cells: readonly PageCell[]): readonly PageCell[] {
@@ -235,32 +235,22 @@ function Tests({ cell }: { cell: PageCell }) {
         {tally(cell.tests)}
         {shown.length < cell.tests.length && `; ${shown.length} fit the filter`}
       </p>
-      <table class="list">
-        <thead>
-          <tr>
-            <th scope="col">outcome</th>
-            <th scope="col">test</th>
-            <th scope="col" class="figure">time</th>
-            <th scope="col">what is said</th>
+      <ListTable head={["outcome", "test", ">time", "what is said"]}>
+        {shown.map((test) => (
+          <tr key={test.id} class={test.word}>
+            <td>
+              <span class={`word ${test.word}`}>
+                <span aria-hidden="true">{MARKS[test.word]}</span> {TEST_LABELS[test.word]}
+              </span>
+            </td>
+            <th scope="row">
+              <a href={testHash(state, cell, test)}>{test.id}</a>
+            </th>
+            <td class="figure">{test.word === "not-run" ? "" : durationText(test.durationMs)}</td>
+            <td>{test.note}</td>
           </tr>
-        </thead>
-        <tbody>
-          {shown.map((test) => (
-            <tr key={test.id} class={test.word}>
-              <td>
-                <span class={`word ${test.word}`}>
-                  <span aria-hidden="true">{MARKS[test.word]}</span> {TEST_LABELS[test.word]}
-                </span>
-              </td>
-              <th scope="row">
-                <a href={testHash(state, cell, test)}>{test.id}</a>
-              </th>
-              <td class="figure">{test.word === "not-run" ? "" : durationText(test.durationMs)}</td>
-              <td>{test.note}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </ListTable>
     </section>
   );
 }
@@ -291,32 +281,22 @@ function Stages({ cell }: { cell: PageCell }) {
   return (
     <section aria-labelledby="stages">
       <h2 id="stages">Stages</h2>
-      <table class="list">
-        <thead>
-          <tr>
-            <th scope="col">stage</th>
-            <th scope="col">outcome</th>
-            <th scope="col" class="figure">time</th>
-            <th scope="col">what is said</th>
+      <ListTable head={["stage", "outcome", ">time", "what is said"]}>
+        {cell.stages.map(({ stage, word, durationMs, note }) => (
+          <tr key={stage}>
+            <th scope="row">{stage}</th>
+            <td>
+              <span class={`word ${word}`}>
+                <span aria-hidden="true">{MARKS[word]}</span> {word}
+              </span>
+            </td>
+            <td class="figure">
+              {word === "blocked" || word === "pending" ? "" : durationText(durationMs)}
+            </td>
+            <td>{note}</td>
           </tr>
-        </thead>
-        <tbody>
-          {cell.stages.map(({ stage, word, durationMs, note }) => (
-            <tr key={stage}>
-              <th scope="row">{stage}</th>
-              <td>
-                <span class={`word ${word}`}>
-                  <span aria-hidden="true">{MARKS[word]}</span> {word}
-                </span>
-              </td>
-              <td class="figure">
-                {word === "blocked" || word === "pending" ? "" : durationText(durationMs)}
-              </td>
-              <td>{note}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </ListTable>
     </section>
   );
 }
@@ -343,9 +323,12 @@ function Facts({ cell }: { cell: PageCell }) {
         {cell.files.length === 0
           ? `Nothing is left in ${cell.folder}/.`
           : cell.files.map((path) => (
-            <a class="chip" key={path} href={fileHref(path)}>
-              {path.slice(cell.folder.length + 1)}
-            </a>
+            <FileLink
+              key={path}
+              path={path}
+              look="chip"
+              text={path.slice(cell.folder.length + 1)}
+            />
           ))}
       </p>
     </section>

@@ -5,8 +5,9 @@ import type { LineRange } from "../core/page/log_excerpt.ts";
 import type { PageCell, PageLog } from "../core/page/page_model.ts";
 import { unpackLines } from "../core/page/packed.ts";
 import { usePage } from "./page_state.tsx";
+import { FileLink } from "./parts.tsx";
 import { hashOf } from "./view_state.ts";
-import { bytesText, counted, countText, fileHref } from "./words.ts";
+import { bytesText, counted, countText } from "./words.ts";
 
 /** Lines shown before and behind a place, and how many more at once. */
 const BEFORE = 60;
@@ -85,7 +86,7 @@ export function Console({ cell, log, marked, line }: ConsoleProps) {
   if (error !== null) {
     return (
       <p class="notice">
-        The lines of <a href={fileHref(log.path)}>{log.path}</a>{" "}
+        The lines of <FileLink path={log.path} />{" "}
         in this page are damaged ({error}). `deno task report` makes the page again.
       </p>
     );
@@ -210,8 +211,7 @@ function LogBar({ log, lines, onFind }: {
   return (
     <div class="logbar">
       <span>
-        <a href={fileHref(log.path)}>{log.path}</a> {counted(log.lines, "line")},{" "}
-        {bytesText(log.bytes)}
+        <FileLink path={log.path} /> {counted(log.lines, "line")}, {bytesText(log.bytes)}
         {kept < log.lines && `, ${countText(kept)} of them in this page`}
       </span>
       <form

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import type { Figures } from "../core/page/figures.ts";
 import { Gantt } from "./gantt.tsx";
 import { usePage } from "./page_state.tsx";
-import { CellLink, Share } from "./parts.tsx";
+import { CellLink, ListTable, Share } from "./parts.tsx";
 import { bytesText, countText, durationText } from "./words.ts";
 
 function Chart({ id, title, about, head, children, empty }: {
@@ -24,18 +24,7 @@ function Chart({ id, title, about, head, children, empty }: {
         <>
           <p class="note">{about}</p>
           <div class="scroll">
-            <table class="list chart">
-              <thead>
-                <tr>
-                  {head.map((name) =>
-                    name.startsWith(">")
-                      ? <th scope="col" class="figure" key={name}>{name.slice(1)}</th>
-                      : <th scope="col" key={name}>{name}</th>
-                  )}
-                </tr>
-              </thead>
-              <tbody>{children}</tbody>
-            </table>
+            <ListTable head={head} look="list chart">{children}</ListTable>
           </div>
         </>
       )}

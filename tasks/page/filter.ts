@@ -38,6 +38,20 @@ export function shownCells({ cells }: PageModel, { words, only }: ViewState): Pa
   );
 }
 
+/**
+ * Whether something that is said of a cell, which the run need not have, is shown: the verdict of the
+ * cell is asked for, and the words are in what is said.
+ */
+export function saidFilter({ cells }: PageModel, { words, only }: ViewState) {
+  const matches = matcher(words);
+  const verdicts = new Map(cells.map(({ id, word }) => [id, word]));
+  return (cell: string, said: string): boolean => {
+    const verdict = verdicts.get(cell);
+    const isAsked = only.length === 0 || (verdict !== undefined && only.includes(verdict));
+    return isAsked && matches(`${cell}\n${said}`);
+  };
+}
+
 /** Whether a test has the words in its name. */
 export function testFilter({ words }: ViewState): (test: Pick<PageTest, "id" | "note">) => boolean {
   const matches = matcher(words);

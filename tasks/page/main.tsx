@@ -7,18 +7,19 @@ import { CellView, redCells } from "./cell.tsx";
 import { shownCells } from "./filter.ts";
 import { go, overviewOf, PageContext, replaceHash, usePage, useViewState } from "./page_state.tsx";
 import { CELL_WORDS, cellHash, hashOf, readHash } from "./view_state.ts";
-import { VIEWS } from "./views.tsx";
+import { type View, VIEWS } from "./views.tsx";
 import { CELL_LABELS, counted, durationText, MARKS, timeText } from "./words.ts";
 
 function App({ model }: { model: PageModel }) {
   const state = useViewState();
   useKeys(model);
-  const view = VIEWS.find(({ id }) => id === state.view) ?? VIEWS[0]!;
+  const views = VIEWS.filter(({ due }) => due(model));
+  const view = views.find(({ id }) => id === state.view) ?? views[0]!;
   const cells = shownCells(model, state);
   return (
     <PageContext.Provider value={{ model, state }}>
       <a class="skip" href="#main" onClick={skip}>to the content</a>
-      <Head />
+      <Head views={views} current={view} />
       <div id="main" tabIndex={-1}>
         {state.cell !== null ? <CellView id={state.cell} /> : (
           <main>
@@ -44,7 +45,7 @@ function moodOf({ good, failures, cells }: PageModel): string {
   return failures.length > 0 || cells.some(({ word }) => word === "failed") ? "bad" : "open";
 }
 
-function Head() {
+function Head({ views, current }: { views: readonly View[]; current: View }) {
   const { model, state } = usePage();
   const shown = shownCells(model, state).length;
   return (
@@ -58,6 +59,7 @@ function Head() {
           {durationText(model.durationMs)}
           {model.accel && ` · ${model.accel}`}
           {model.interrupted && ` · broken off by ${model.interrupted}`}
+          {model.comparison && ` · compared with ${model.comparison.before}`}
         </p>
       </div>
       <div class="filter">
@@ -74,11 +76,11 @@ function Head() {
         <span role="status" class="quiet">{counted(shown, "cell")} shown</span>
       </div>
       <nav aria-label="Views" class="tabs">
-        {VIEWS.filter(({ due }) => due(model)).map(({ id, label }) => (
+        {views.map(({ id, label }, index) => (
           <a
             key={id}
-            href={hashOf({ ...overviewOf(state), view: id })}
-            aria-current={state.cell === null && id === state.view ? "page" : undefined}
+            href={hashOf({ ...overviewOf(state), view: index === 0 ? null : id })}
+            aria-current={state.cell === null && id === current.id ? "page" : undefined}
           >
             {label}
           </a>
@@ -202,7 +204,7 @@ function back(target: HTMLElement): void {
   const state = readHash(location.hash);
   if (state.cell === null) {
     target.blur();
-    return go(hashOf({ ...overviewOf(state), words: "", only: [] }));
+    return go(hashOf({ ...overviewOf(state), words: "", only: [], changes: [] }));
   }
   const { cell } = state;
   go(hashOf(overviewOf(state)));

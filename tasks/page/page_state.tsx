@@ -39,6 +39,6 @@ export function replaceHash(hash: string): void {
 }
 
 /** The overview, with the filter that stands. */
-export function overviewOf({ words, only, view }: ViewState): ViewState {
-  return { ...START, words, only, view };
+export function overviewOf({ words, only, changes, view }: ViewState): ViewState {
+  return { ...START, words, only, changes, view };
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Small parts of several views. */
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { PageFailure, PageSplat } from "../core/page/page_model.ts";
 import { usePage } from "./page_state.tsx";
@@ -87,6 +88,20 @@ export function CellLink({ id }: { id: string }) {
   return <a href={cellHash(state, id)}>{id}</a>;
 }
 
+/** A file that the run has left; its name alone in a page from which no link leads there. */
+export function FileLink({ path, text = path, look }: {
+  /** Below the run's folder. */
+  path: string;
+  text?: string;
+  /** Its class. */
+  look?: string;
+}) {
+  const { model: { filesAt } } = usePage();
+  if (filesAt === null) return <span class={look}>{text}</span>;
+  const href = `${filesAt}${path}`.split("/").map(encodeURIComponent).join("/");
+  return <a class={look} href={href}>{text}</a>;
+}
+
 /** Whose fault it is, and its id. */
 export function BlameLine({ failure }: { failure: PageFailure }) {
   return (
@@ -110,6 +125,30 @@ export function Evidence({ text }: { text: string }) {
     >{text.split(PLACE).map((part, index) =>
       index % 2 === 1 ? <b key={index}>{part}</b> : part
     )}</pre>
+  );
+}
+
+/** A table as wide as the page; the caller gives its rows. */
+export function ListTable({ head, look = "list", children }: {
+  /** Names of columns; those of figures begin with ">". */
+  head: readonly string[];
+  /** Its classes. */
+  look?: string;
+  children: ComponentChildren;
+}) {
+  return (
+    <table class={look}>
+      <thead>
+        <tr>
+          {head.map((name) =>
+            name.startsWith(">")
+              ? <th scope="col" class="figure" key={name}>{name.slice(1)}</th>
+              : <th scope="col" key={name}>{name}</th>
+          )}
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
   );
 }
 

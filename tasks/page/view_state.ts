@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What is shown, as the part of the address behind "#": so that it can be sent, and gone back to. */
+import type { Change } from "../core/compare/compare.ts";
+import { CHANGE_TITLES } from "../core/compare/compare_words.ts";
 import type { CellWord, PageCell, PageTest } from "../core/page/page_model.ts";
 
 export const CELL_WORDS: readonly CellWord[] = [
@@ -12,8 +14,8 @@ export const CELL_WORDS: readonly CellWord[] = [
 ];
 
 export interface ViewState {
-  /** Id of a view of the table in views.tsx. */
-  readonly view: string;
+  /** Id of a view of the table in views.tsx; null for the first that the run has anything for. */
+  readonly view: string | null;
   /** The cell that is looked at; null for none. */
   readonly cell: string | null;
   /** Which of its failures; the first is the cause. */
@@ -27,10 +29,12 @@ export interface ViewState {
   readonly words: string;
   /** Verdicts that are shown; empty for all. */
   readonly only: readonly CellWord[];
+  /** Kinds of changes that are shown; empty for all. */
+  readonly changes: readonly Change[];
 }
 
 export const START: ViewState = {
-  view: "results",
+  view: null,
   cell: null,
   failure: 0,
   test: null,
@@ -38,6 +42,7 @@ export const START: ViewState = {
   line: null,
   words: "",
   only: [],
+  changes: [],
 };
 
 function natural(text: string | null): number | null {
@@ -47,9 +52,10 @@ function natural(text: string | null): number | null {
 /** Whatever stands there is read; what means nothing is left aside. */
 export function readHash(hash: string): ViewState {
   const read = new URLSearchParams(hash.replace(/^#/, ""));
-  const only = (read.get("only") ?? "").split(",");
+  const listed = (name: string) => (read.get(name) ?? "").split(",");
+  const [only, changes] = [listed("only"), listed("change")];
   return {
-    view: read.get("view") ?? START.view,
+    view: read.get("view"),
     cell: read.get("cell"),
     failure: natural(read.get("failure")) ?? 0,
     test: read.get("test"),
@@ -57,6 +63,7 @@ export function readHash(hash: string): ViewState {
     line: natural(read.get("line")),
     words: read.get("q") ?? "",
     only: CELL_WORDS.filter((word) => only.includes(word)),
+    changes: CHANGE_TITLES.map(([change]) => change).filter((one) => changes.includes(one)),
   };
 }
 
@@ -66,7 +73,7 @@ export function hashOf(state: ViewState): string {
   const put = (name: string, value: string | number | null, usual: string | number | null) => {
     if (value !== null && value !== usual) words.set(name, `${value}`);
   };
-  put("view", state.view, START.view);
+  put("view", state.view, null);
   put("cell", state.cell, null);
   put("failure", state.failure, 0);
   put("test", state.test, null);
@@ -74,6 +81,7 @@ export function hashOf(state: ViewState): string {
   put("line", state.line, null);
   put("q", state.words, "");
   put("only", state.only.join(","), "");
+  put("change", state.changes.join(","), "");
   return `#${words}`;
 }
 
@@ -83,6 +91,7 @@ export function cellHash(state: ViewState, cell: string, more: Partial<ViewState
     ...START,
     words: state.words,
     only: state.only,
+    changes: state.changes,
     view: state.view,
     cell,
     ...more,

@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { PageFailure } from "../core/page/page_model.ts";
+import { CHANGE_TITLES } from "../core/compare/compare_words.ts";
 import { CELL_WORDS, hashOf, readHash, START, testHash } from "./view_state.ts";
 
 Deno.test("readHash() reads what hashOf() writes, whatever the names hold", () => {
   const text = fc.string({ unit: "grapheme" });
   const number = fc.option(fc.nat(1e6));
   const state = fc.record({
-    view: text,
+    view: fc.option(text),
     cell: fc.option(text),
     failure: fc.nat(100),
     test: fc.option(text),
@@ -16,6 +17,7 @@ Deno.test("readHash() reads what hashOf() writes, whatever the names hold", () =
     line: number,
     words: text,
     only: fc.subarray([...CELL_WORDS]),
+    changes: fc.subarray(CHANGE_TITLES.map(([change]) => change)),
   }, { noNullPrototype: true });
   fc.assert(fc.property(state, (one) => assert.deepEqual(readHash(hashOf(one)), one)));
   assert.equal(hashOf(START), "#");

@@ -3,6 +3,7 @@
 import type { ComponentType } from "preact";
 import type { PageCell, PageModel } from "../core/page/page_model.ts";
 import { Causes } from "./causes.tsx";
+import { ComparedView } from "./compared.tsx";
 import { KernelsView, TimesView } from "./figures.tsx";
 import { Grid } from "./grid.tsx";
 import { usePage } from "./page_state.tsx";
@@ -13,7 +14,7 @@ export interface ViewProps {
   readonly cells: readonly PageCell[];
 }
 
-interface View {
+export interface View {
   /** In the address. */
   readonly id: string;
   readonly label: string;
@@ -24,7 +25,14 @@ interface View {
 
 const idsOf = ({ cells }: ViewProps) => new Set(cells.map(({ id }) => id));
 
+/** The first that is due is shown where the address asks for none. */
 export const VIEWS: readonly View[] = [
+  {
+    id: "compared",
+    label: "Compared",
+    show: ComparedView,
+    due: ({ comparison }) => comparison !== null,
+  },
   { id: "results", label: "Results", show: ResultsView, due: () => true },
   { id: "tests", label: "Tests", show: TestsView, due: ({ fixtures }) => fixtures.length > 0 },
   {

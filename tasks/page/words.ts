@@ -79,8 +79,3 @@ export const BLAME_WORDS: Readonly<Record<Blame, string>> = {
   infra: "the machine is at fault: a tool, the disk, memory or the network",
   tool: "kmatrix itself is at fault",
 };
-
-/** Address of a file below the run's folder. */
-export function fileHref(path: string): string {
-  return path.split("/").map(encodeURIComponent).join("/");
-}

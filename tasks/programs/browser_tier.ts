@@ -6,96 +6,21 @@
  */
 import assert from "node:assert/strict";
 import axe from "axe-core";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { pathToFileURL } from "node:url";
-import { reportPage } from "../steps/report_page.ts";
-import { startBrowser } from "../testing/browser.ts";
-import { FakeHost } from "../testing/fake_host.ts";
-import { layDown, type PageRun, recordedRun, withNoise } from "../testing/page_runs.ts";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { withNoise } from "../testing/page_runs.ts";
+import {
+  CELLS,
+  opened,
+  pageOf,
+  RED,
+  RUN,
+  SOURCE,
+  URL_OF_COMPARED,
+  URL_OF_RUN,
+} from "./browser_pages.ts";
 
-const CELLS = {
-  "linux-6.1/kcov": "green",
-  "linux-6.12/kcov": "crash-null-deref",
-  "linux-6.12/kcov-kasan": "crash-use-after-free",
-  "linux-6.12/kcov-cmp": "tests-fail",
-  "linux-6.12/nokcov": "declared-skips",
-  "linux-6.12-unique/kcov": "crash-soft-lockup",
-  "linux-6.12-unique/kcov-unique": "green",
-  "linux-6.12-unique/kcov-unique-kasan": "crash-warn",
-  "linux-6.12-unique/kcov-unique-modules": "panic-without-init",
-  "linux-6.12-unique/kcov-unique-debug": "crash-triple-fault",
-  "linux-6.12-unique/kcov-unique/smp4": "green",
-};
-const RED = "linux-6.12/kcov";
 const TITLE = "BUG: kernel NULL pointer dereference, address: 0000000000000000";
-const VIEWS = ["#", "#view=tests", "#view=kernels", "#view=times"];
-
-const dir = await Deno.makeTempDir({ prefix: "kmatrix-browser-" });
-const browser: Browser = await startBrowser();
-Deno.test.afterAll(async () => {
-  await browser.close();
-  await Deno.remove(dir, { recursive: true });
-});
-
-/** Lays a run down and makes its page; gives the address. */
-async function pageOf(name: string, run: PageRun): Promise<string> {
-  const folder = `${dir}/${name}`;
-  await Deno.mkdir(folder);
-  await layDown(run, folder);
-  const file = `${folder}/report.html`;
-  await Deno.writeTextFile(file, await reportPage(run.run, folder, new FakeHost()));
-  return pathToFileURL(file).href;
-}
-
-/** As of a live run, whose kernel is there: stacks have source lines. */
-function withSources({ run, consoles }: PageRun): PageRun {
-  const cells = run.cells.map((cell) => ({
-    ...cell,
-    splats: cell.splats.map((splat) => ({
-      ...splat,
-      frames: splat.frames.map((frame) => ({ ...frame, source: [SOURCE] })),
-    })),
-  }));
-  return { run: { ...run, cells }, consoles };
-}
-
-const SOURCE = "vfs_write fs/read_write.c:588";
-const RUN = withSources(await recordedRun(CELLS));
-const URL_OF_RUN = await pageOf("a run, with blanks & #", RUN);
-
-/** Opens an address; whatever the page complains of, or asks of a network, fails the test. */
-async function opened(
-  address: string,
-  body: (page: Page) => Promise<void>,
-  { refusals, ...options }: BrowserContextOptions & {
-    /** What the browser says where it refuses what a test tries. */
-    readonly refusals?: RegExp;
-  } = {},
-): Promise<void> {
-  const context = await browser.newContext({
-    viewport: { width: 1440, height: 900 },
-    permissions: ["clipboard-read", "clipboard-write"],
-    ...options,
-  });
-  const complaints: string[] = [];
-  const page = await context.newPage();
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("console", (message) => complaints.push(message.text()));
-  page.on("dialog", (dialog) => complaints.push(`dialog: ${dialog.message()}`));
-  page.on("request", (request) => {
-    const url = request.url();
-    if (!url.startsWith("data:") && url.split("#")[0] !== address.split("#")[0]) {
-      complaints.push(`request: ${url}`);
-    }
-  });
-  try {
-    await page.goto(address);
-    await body(page);
-    assert.deepEqual(complaints.filter((one) => !refusals?.test(one)), []);
-  } finally {
-    await context.close();
-  }
-}
+const VIEWS = ["#view=results", "#view=tests", "#view=kernels", "#view=times"];
 
 /** The line that people are led to: its text, and whether they see it without scrolling. */
 async function goalOf(page: Page): Promise<{ text: string; seen: boolean }> {
@@ -192,6 +117,51 @@ Deno.test("filter, verdicts and a line of a log are in the address, and come bac
     await page.getByRole("heading", { name: "No cell no/such" }).waitFor();
   }));
 
+Deno.test("what is different from an earlier run is shown first, by kind, and leads to the cell", () =>
+  opened(URL_OF_COMPARED, async (page) => {
+    const worse = page.getByRole("region", { name: /^New failures: / });
+    await page.getByRole("heading", { name: /^Compared with 20260101T030405/ }).waitFor();
+    for (const kind of ["Fixed", "Still failing", "Appeared", "Vanished"]) {
+      await page.getByRole("region", { name: new RegExp(`^${kind}: `) }).waitFor();
+    }
+    const gone = page.getByRole("region", { name: /^Vanished: / });
+    const goneCell = gone.getByRole("row", { name: /linux-6\.1\/kcov-gone/ });
+    assert.match(await goneCell.innerText(), /cell/);
+    assert.equal(await goneCell.getByRole("link").count(), 0, "this run has no such cell");
+    assert.ok(await gone.getByRole("link").count() === 1, "the cell that has lost tests");
+    await gone.getByText(/, and \d+ more$/).click();
+    assert.ok(await gone.getByRole("row").nth(1).getByRole("listitem").count() > 20);
+    const kinds = page.getByRole("group", { name: "Kinds of change" });
+    await kinds.getByRole("button", { name: /New failures/ }).press("Enter");
+    await page.waitForFunction(() => location.hash.includes("change=new-failure"));
+    await gone.waitFor({ state: "detached" });
+    await worse.getByRole("link", { name: /^crash_module/ }).first().focus();
+    await page.keyboard.press("Enter");
+    await assertLedThere(page);
+    await page.keyboard.press("Escape");
+    await worse.waitFor();
+    await page.keyboard.press("Escape");
+    await gone.waitFor();
+    const hostile = page.getByRole("region", { name: "Compiler warnings" });
+    assert.match(await hostile.innerText(), /<img src=x onerror=alert\(1\)> is set/);
+    const times = page.getByRole("region", { name: /^Times: / }).getByRole("row");
+    assert.match(await times.nth(1).innerText(), /boot, kernel.*× 10\.00\s+× 2\.50\s+slower/);
+    await page.evaluate(() => location.hash = "#q=kcov-gone");
+    await page.getByRole("region", { name: /^New failures: / }).waitFor({ state: "detached" });
+    assert.ok(await gone.isVisible(), "the filter finds what this run does not have");
+    await page.evaluate((cell) => location.hash = `#cell=${cell}`, RED);
+    const file = await page.getByRole("link", { name: "console.log" }).last().getAttribute("href");
+    assert.equal(file, `../a%20run/${RED}/console.log`);
+    await page.evaluate(() => location.hash = "#view=results");
+    await page.getByRole("grid").waitFor();
+  }));
+
+Deno.test("a run's own page has no view of changes, whatever its address asks for", () =>
+  opened(`${URL_OF_RUN}#view=compared&change=fixed`, async (page) => {
+    await page.getByRole("grid").waitFor();
+    assert.equal(await page.getByRole("link", { name: "Compared" }).count(), 0);
+  }));
+
 const LOOKS: readonly BrowserContextOptions[] = [
   { colorScheme: "light" },
   { colorScheme: "dark" },
@@ -200,11 +170,16 @@ const LOOKS: readonly BrowserContextOptions[] = [
 
 Deno.test("axe-core finds nothing in any view, light, dark and small", async () => {
   const cells = [RED, "linux-6.12/kcov-cmp", "linux-6.1/kcov"].map((cell) => `#cell=${cell}`);
-  for (const look of LOOKS) {
-    await opened(URL_OF_RUN, async (page) => {
+  const pages = [[URL_OF_RUN, [...VIEWS, ...cells]], [URL_OF_COMPARED, ["#"]]] as const;
+  for (
+    const [look, [address, hashes]] of LOOKS.flatMap((look) =>
+      pages.map((one) => [look, one] as const)
+    )
+  ) {
+    await opened(address, async (page) => {
       // Typed as code of the page, which its policy would not let in.
       await page.evaluate(axe.source);
-      for (const hash of [...VIEWS, ...cells]) {
+      for (const hash of hashes) {
         await page.evaluate((to) => location.hash = to, hash);
         await page.waitForTimeout(200);
         const found = await page.evaluate(async () => {
@@ -344,6 +319,12 @@ Deno.test("without scripts the causes, the commands and all cells are there as t
     for (const cell of Object.keys(CELLS)) assert.ok(text.includes(cell), cell);
   }, { javaScriptEnabled: false }));
 
+Deno.test("without scripts what is different from an earlier run is there as text", () =>
+  opened(URL_OF_COMPARED, async (page) => {
+    const text = await page.locator("main").innerText();
+    assert.match(text, /Compared with 20260101T030405[^]*New failures\s+linux-6\.12/);
+  }, { javaScriptEnabled: false }));
+
 Deno.test("printed, it has what is to be read and nothing that is to be clicked", () =>
   opened(`${URL_OF_RUN}#cell=${RED}`, async (page) => {
     await goalOf(page);
@@ -367,8 +348,8 @@ Deno.test("printed, it has what is to be read and nothing that is to be clicked"
   }));
 
 Deno.test("nothing is wider than a small screen, in any view", () =>
-  opened(URL_OF_RUN, async (page) => {
-    for (const hash of [...VIEWS, `#cell=${RED}`]) {
+  opened(URL_OF_COMPARED, async (page) => {
+    for (const hash of ["#", ...VIEWS, `#cell=${RED}`]) {
       await page.evaluate((to) => location.hash = to, hash);
       await page.waitForTimeout(200);
       const width = await page.evaluate(() => document.documentElement.scrollWidth);

@@ -7,8 +7,9 @@ import type { Host } from "../host/host.ts";
 import type { RunReport } from "../core/model/model.ts";
 import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { junitXml } from "../core/report/junit.ts";
-import { parseRunReport, runJson } from "../core/report/run_report.ts";
+import { runJson } from "../core/report/run_report.ts";
 import { reportPage } from "../steps/report_page.ts";
+import { folderFiles } from "../steps/run_files.ts";
 
 /** Copies of a report that the user asked for (--junit, --json), absolute. */
 export interface ReportCopies {
@@ -30,7 +31,8 @@ export const PAGE = "report.html";
  */
 export async function reportAll(run: RunReport, files: ReportFiles, host: Host): Promise<void> {
   await report(run, files, host);
-  await write(`${files.runDir}/${PAGE}`, await reportPage(run, files.runDir, host), host);
+  const page = await reportPage(run, await folderFiles(files.runDir, host));
+  await write(`${files.runDir}/${PAGE}`, page, host);
 }
 
 /**
@@ -80,17 +82,4 @@ export async function write(path: string, text: string, host: Host): Promise<voi
     const named = id === "disk-full" ? id : "report-unwritten";
     throw new KmatrixError("infra", named, `${path} cannot be written: ${message}`);
   }
-}
-
-/** @throws KmatrixError "no-match" where the folder holds no run, "usage" for a damaged one. */
-export async function readRun(runDir: string, host: Host): Promise<RunReport> {
-  const text = await host.fs.readTextIfAny(`${runDir}/run.json`);
-  if (text === null) {
-    throw new KmatrixError(
-      "no-match",
-      "no-run",
-      `${runDir} holds no run.json: nothing has run yet`,
-    );
-  }
-  return parseRunReport(text, `${runDir}/run.json`);
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Runs that are kept: in the output folder, in any other one, and packed as CI hands them out. */
 import { basename, dirname } from "node:path/posix";
-import { unzipSync } from "fflate";
 import { collectWarnings } from "../core/build/build_log.ts";
 import type { ComparedRun } from "../core/compare/compare.ts";
-import { KmatrixError } from "../core/model/errors.ts";
+import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { type RunReport, STAGES } from "../core/model/model.ts";
 import { cellFolder, type Paths } from "../core/model/paths.ts";
 import { parseRunReport } from "../core/report/run_report.ts";
 import type { Host } from "../host/host.ts";
+import { archiveFiles, folderFiles, NO_RUN, RUN_JSON, type RunFiles, textOf } from "./run_files.ts";
 
 /** Beside what a run writes: the command that made it. Older versions kept none. */
 export const COMMAND_FILE = "command";
@@ -33,17 +33,10 @@ export async function runFolders(paths: Paths, host: Host): Promise<string[]> {
   return names.sort((a, b) => order(a) < order(b) ? 1 : -1).map((name) => `${paths.out}/${name}`);
 }
 
-/** Reads one file of a run by its path below the run's folder; null where it has none. */
-type ReadPart = (path: string) => Promise<string | null>;
-
-interface Found {
-  readonly file: string;
-  readonly text: string;
-  readonly part: ReadPart;
+/** A run, and what it has left beside run.json. */
+export interface KeptRun extends ComparedRun {
+  readonly files: RunFiles;
 }
-
-const NO_RUN = "A run is a folder with a run.json, an archive of one (.zip, .tar.gz, .tar.xz, " +
-  ".tar.zst), latest, or latest~N for the N-th matrix run before it.";
 
 /**
  * @param word A folder, run.json itself, an archive, or `latest~N`.
@@ -55,18 +48,47 @@ export async function readKeptRun(
   absolute: (path: string) => string,
   paths: Paths,
   host: Host,
-): Promise<ComparedRun> {
-  const { file, text, part } = await findRun(word, absolute, paths, host);
-  const run = parseRunReport(text, file);
-  const logs = await Promise.all(run.cells.map(async ({ cell }) => {
-    const log = await part(`${cellFolder(cell)}/build.log`);
-    return [cell as string, log === null ? null : warningTexts(log)] as const;
-  }));
-  return {
-    run,
-    name: `${basename(dirname(file))} (${run.startedAt.slice(0, 16).replace("T", " ")} UTC)`,
-    warnings: new Map(logs.flatMap(([cell, texts]) => texts === null ? [] : [[cell, texts]])),
-  };
+): Promise<KeptRun> {
+  const files = await findRun(word, absolute, paths, host);
+  const run = await readRun(files, word);
+  const warnings = new Map<string, readonly string[]>();
+  for (const { cell } of run.cells) {
+    const log = await textOf(files, `${cellFolder(cell)}/build.log`).catch(() => null);
+    if (log !== null) warnings.set(cell, warningTexts(log));
+  }
+  const time = `${run.startedAt.slice(0, 16).replace("T", " ")} UTC`;
+  return { run, name: `${basename(files.place)} (${time})`, warnings, files };
+}
+
+/** What run.json has at most: of a run of twelve cells it has 0.3 MiB. */
+const MOST_JSON_BYTES = 64 << 20;
+
+/**
+ * The run.json of a run.
+ * @param word What people called the run.
+ * @throws KmatrixError "no-match" (no-run) where there is none, "usage" (bad-run-json) for a damaged one
+ *   and one of another version.
+ */
+export async function readRun(files: RunFiles, word: string): Promise<RunReport> {
+  const place = `${files.place}/${RUN_JSON}`;
+  const kind = await files.kind(RUN_JSON);
+  if (kind === null) {
+    throw new KmatrixError("no-match", "no-run", `${word}: it holds no run.json`, NO_RUN);
+  }
+  const bad = (why: string) => new KmatrixError("usage", "bad-run-json", `${place} ${why}`, NO_RUN);
+  if (kind !== "file") throw bad(`is a ${kind}, not a file`);
+  const file = await files.open(RUN_JSON).catch((error) => {
+    throw bad(`cannot be read: ${failureFrom(error).message}`);
+  });
+  try {
+    if (file.size > MOST_JSON_BYTES) {
+      const most = `${MOST_JSON_BYTES / (1 << 20)}`;
+      throw bad(`has ${Math.ceil(file.size / (1 << 20))} MiB; no run writes more than ${most}`);
+    }
+    return parseRunReport(new TextDecoder().decode(file.read(0, file.size)), place);
+  } finally {
+    file.close();
+  }
 }
 
 /** Lines move when something above them is changed, and a warning stays the same one. */
@@ -79,23 +101,21 @@ async function findRun(
   absolute: (path: string) => string,
   paths: Paths,
   host: Host,
-): Promise<Found> {
+): Promise<RunFiles> {
   const before = /^latest(?:~(\d+))?$/.exec(word);
   const path = before ? await latestRun(Number(before[1] ?? 0), word, paths, host) : absolute(word);
+  const none = (why: string) => new KmatrixError("no-match", "no-run", `${word}: ${why}`, NO_RUN);
   switch (await host.fs.kind(path)) {
     case "folder":
-      return await inFolder(path, word, host);
-    case "file":
-      return basename(path) === "run.json"
-        ? await inFolder(dirname(path), word, host)
-        : await inArchive(path, word, host);
+      return await folderFiles(path, host);
+    case "file": {
+      if (basename(path) === RUN_JSON) return await folderFiles(dirname(path), host);
+      const files = await archiveFiles(path, word, host);
+      if (files === null) throw none("the archive holds no run.json");
+      return files;
+    }
     default:
-      throw new KmatrixError(
-        "no-match",
-        "no-run",
-        `${word}: there is no such folder or file`,
-        NO_RUN,
-      );
+      throw none("there is no such folder or file");
   }
 }
 
@@ -122,80 +142,6 @@ async function latestRun(
   throw new KmatrixError("no-match", "no-run", text, NO_RUN);
 }
 
-async function inFolder(folder: string, word: string, host: Host): Promise<Found> {
-  const text = await host.fs.readTextIfAny(`${folder}/run.json`);
-  if (text === null) {
-    throw new KmatrixError("no-match", "no-run", `${word}: it holds no run.json`, NO_RUN);
-  }
-  const real = await host.fs.realPath(folder) ?? folder;
-  return {
-    file: `${real}/run.json`,
-    text,
-    part: (path) => host.fs.readTextIfAny(`${folder}/${path}`),
-  };
-}
-
-async function inArchive(file: string, word: string, host: Host): Promise<Found> {
-  const parts = file.endsWith(".zip")
-    ? await zipped(file, word, host)
-    : await tarred(file, word, host);
-  // The run may lie in a folder of the archive; one that lies deeper belongs to something else.
-  const [runJson] = [...parts.names].filter((name) => basename(name) === "run.json")
-    .sort((a, b) => a.split("/").length - b.split("/").length);
-  const text = runJson === undefined ? null : await parts.read(runJson);
-  if (text === null) {
-    throw new KmatrixError("no-match", "no-run", `${word}: the archive holds no run.json`, NO_RUN);
-  }
-  const folder = runJson!.slice(0, -"run.json".length);
-  return {
-    file: `${file}/run.json`,
-    text,
-    part: (path) => parts.read(`${folder}${path}`),
-  };
-}
-
-interface Parts {
-  readonly names: ReadonlySet<string>;
-  readonly read: ReadPart;
-}
-
-const isWanted = (name: string) => /(^|\/)(run\.json|build\.log)$/.test(name);
-
-async function zipped(file: string, word: string, host: Host): Promise<Parts> {
-  const bytes = await host.fs.readBytes(file);
-  try {
-    const files = unzipSync(bytes, { filter: ({ name }) => isWanted(name) });
-    return {
-      names: new Set(Object.keys(files)),
-      read: (name) =>
-        Promise.resolve(files[name] === undefined ? null : new TextDecoder().decode(files[name])),
-    };
-  } catch (error) {
-    throw notAnArchive(word, `${error}`);
-  }
-}
-
-async function tarred(file: string, word: string, host: Host): Promise<Parts> {
-  const listed = await host.run({ argv: ["tar", "--list", "-f", file] });
-  if (listed.code !== 0) throw notAnArchive(word, listed.stderr);
-  const names = new Set(listed.stdout.split("\n").filter(isWanted));
-  return {
-    names,
-    async read(name) {
-      if (!names.has(name)) return null;
-      const { code, stdout } = await host.run({
-        argv: ["tar", "--extract", "--to-stdout", "-f", file, "--", name],
-      });
-      return code === 0 ? stdout : null;
-    },
-  };
-}
-
-function notAnArchive(word: string, why: string): KmatrixError {
-  const text = `${word} is neither a folder nor an archive that can be read`;
-  return new KmatrixError("usage", "bad-run-archive", text, `${why.trim()}\n${NO_RUN}`);
-}
-
 /** How many earlier runs of the output folder are read for what varies, and for a history. */
 const MOST_RUNS = 60;
 
@@ -219,10 +165,8 @@ export async function earlierRuns(
 }
 
 async function readQuietly(folder: string, host: Host): Promise<RunReport | null> {
-  const text = await host.fs.readTextIfAny(`${folder}/run.json`);
-  if (text === null) return null;
   try {
-    return parseRunReport(text, `${folder}/run.json`);
+    return await readRun(await folderFiles(folder, host), folder);
   } catch {
     return null;
   }

@@ -30,6 +30,7 @@ export interface Outputs {
   readonly junit?: string | undefined;
   readonly json?: string | undefined;
   readonly markdown?: string | undefined;
+  readonly html?: string | undefined;
   readonly events?: string | undefined;
 }
 
@@ -38,7 +39,7 @@ export interface Outputs {
  * @param names The variables that name the folders; the option --output-dir without the second.
  */
 export function outputsOf(
-  { writes, outputDir, junit, json, markdown, events }: Outputs,
+  { writes, outputDir, junit, json, markdown, html, events }: Outputs,
   paths: Paths,
   names: { readonly cache: string; readonly out?: string | undefined },
   absolute: (path: string) => string,
@@ -63,6 +64,7 @@ export function outputsOf(
     ...file("--junit", junit),
     ...file("--json", json),
     ...file("--markdown", markdown),
+    ...file("--html", html),
     ...file("--events", events === "-" ? undefined : events),
   ];
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Reads a kernel log that somebody brings: as it is, compressed, or from standard input. */
 import type { Host } from "../host/host.ts";
-import type { Parts } from "../core/text/lines.ts";
+import { type Parts, partsOf } from "../core/text/lines.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 
 /** Bound of a log that is unpacked, or comes from a pipe, and so has to be in memory. */
@@ -122,11 +122,7 @@ async function open(path: string, host: Host): Promise<ConsoleFile> {
 }
 
 function inMemory(bytes: Uint8Array): ConsoleFile {
-  return {
-    size: bytes.length,
-    read: (offset, length) => bytes.subarray(offset, offset + length),
-    close: () => {},
-  };
+  return { ...partsOf(bytes), close: () => {} };
 }
 
 function kindOf(head: Uint8Array): Kind | undefined {

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
 /** Makes report.html of a run: reads the logs in its folder and puts them beside the report. */
 import { basename } from "node:path/posix";
-import type { Host } from "../host/host.ts";
 import type { CellReport, RunReport } from "../core/model/model.ts";
 import { failureFrom } from "../core/model/errors.ts";
 import { cellFolder, RECORDINGS } from "../core/model/paths.ts";
-import { type CellFiles, pageModel } from "../core/page/build_model.ts";
+import {
+  type CellFiles,
+  IN_ITS_FOLDER,
+  pageModel,
+  type PageSurroundings,
+} from "../core/page/build_model.ts";
 import { consolePlaces, excerptOf, lineWith } from "../core/page/log_excerpt.ts";
 import { packLines } from "../core/page/packed.ts";
 import { type PageBundle, pageHtml } from "../core/page/page_html.ts";
 import type { PageLog } from "../core/page/page_model.ts";
+import type { RunFiles } from "./run_files.ts";
 
 /** What is kept of one log, and of all logs of a run, before it is packed. */
 const LOG_BYTES = 4 << 20;
@@ -31,8 +36,12 @@ interface Wanted {
   readonly line: string | null;
 }
 
-/** @param runDir Where the logs lie; what is not there is said in the page, and no error. */
-export async function reportPage(run: RunReport, runDir: string, host: Host): Promise<string> {
+/** @param left What the run has left; a log that is not there is said in the page, and no error. */
+export async function reportPage(
+  run: RunReport,
+  left: RunFiles,
+  surroundings: PageSurroundings = IN_ITS_FOLDER,
+): Promise<string> {
   const wanted = run.cells.flatMap(logsOf);
   const bound = Math.min(LOG_BYTES, Math.floor(ALL_LOGS_BYTES / Math.max(1, wanted.length)));
   const packed = new Map<string, string>();
@@ -40,13 +49,13 @@ export async function reportPage(run: RunReport, runDir: string, host: Host): Pr
   for (const { cell } of run.cells) {
     const logs: PageLog[] = [];
     for (const one of wanted.filter((each) => each.cell === cell)) {
-      const log = await readLog(one, runDir, bound, packed, host);
+      const log = await readLog(one, left, bound, packed);
       if (log) logs.push(log);
     }
-    files.set(cell, { logs, files: await filesOf(cellFolder(cell), runDir, host) });
+    files.set(cell, { logs, files: await filesOf(cellFolder(cell), left) });
   }
-  const name = basename(await host.fs.realPath(runDir) ?? runDir);
-  return await pageHtml(pageModel(run, name, files), packed, await bundle());
+  const model = pageModel(run, basename(left.place), files, surroundings);
+  return await pageHtml(model, packed, await bundle());
 }
 
 async function bundle(): Promise<PageBundle> {
@@ -82,10 +91,9 @@ function logsOf({ cell, stages, attempts }: CellReport): Wanted[] {
 /** null for one that need not be there and is not, or is empty. */
 async function readLog(
   { name, path, due, line }: Wanted,
-  runDir: string,
+  left: RunFiles,
   bound: number,
   packed: Map<string, string>,
-  host: Host,
 ): Promise<PageLog | null> {
   const empty = {
     name,
@@ -98,7 +106,7 @@ async function readLog(
     at: null,
     element: null,
   };
-  const kind = await host.fs.kind(`${runDir}/${path}`);
+  const kind = await left.kind(path);
   if (kind !== "file") {
     if (!due) return null;
     const why = kind === null ? "it is not there" : `it is a ${kind}, not a file`;
@@ -106,7 +114,7 @@ async function readLog(
   }
   let file;
   try {
-    file = await host.fs.openParts(`${runDir}/${path}`);
+    file = await left.open(path);
   } catch (error) {
     return { ...empty, missing: `${path} cannot be shown: ${failureFrom(error).message}` };
   }
@@ -126,11 +134,11 @@ async function readLog(
   }
 }
 
-async function filesOf(folder: string, runDir: string, host: Host): Promise<string[]> {
+async function filesOf(folder: string, left: RunFiles): Promise<string[]> {
   const files: string[] = [];
-  for (const name of await host.fs.list(`${runDir}/${folder}`)) {
+  for (const name of await left.list(folder)) {
     const path = `${folder}/${name}`;
-    if (await host.fs.kind(`${runDir}/${path}`) === "file") files.push(path);
+    if (await left.kind(path) === "file") files.push(path);
   }
   return files;
 }

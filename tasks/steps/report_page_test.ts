@@ -7,6 +7,7 @@ import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { sampleCellReport, sampleRun } from "../testing/samples.ts";
 import { layDown, type PageRun, recordedRun } from "../testing/page_runs.ts";
 import { reportPage } from "./report_page.ts";
+import { folderFiles } from "./run_files.ts";
 
 const CELLS = {
   "linux-6.12/kcov": "crash-null-deref",
@@ -32,7 +33,8 @@ async function withRun(body: (run: PageRun, dir: string) => Promise<void>): Prom
   });
 }
 
-const page = ({ run }: PageRun, dir: string) => reportPage(run, dir, new FakeHost());
+const page = async ({ run }: PageRun, dir: string) =>
+  await reportPage(run, await folderFiles(dir, new FakeHost()));
 
 Deno.test("reportPage() is the same file of the same run, each time", () =>
   withRun(async (run, dir) => {
@@ -73,7 +75,7 @@ Deno.test("reportPage() leads from a failed build to the compiler's line in its 
     const folder = `${dir}/${run.cells[0]!.cell}`;
     await Deno.mkdir(folder, { recursive: true });
     await Deno.writeTextFile(`${folder}/build.log`, `  CC x.o\n${line}\nmake: *** Error 1\n`);
-    const [cell] = modelIn(await reportPage(run, dir, new FakeHost())).cells;
+    const [cell] = modelIn(await reportPage(run, await folderFiles(dir, new FakeHost()))).cells;
     assert.deepEqual(cell!.logs.map(({ name }) => name), ["build.log"]);
     assert.deepEqual(cell!.failures[0]!.place, { log: 0, at: 2, lines: [[2, 2]] });
   }));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Run folders for tests of the page: recorded boots as the cells of one run, with their logs. */
+import { compareRuns, type RunComparison } from "../core/compare/compare.ts";
 import { judgeOneBoot } from "../core/judge/verdict.ts";
 import { judgeBoot } from "../core/judge/boot_result.ts";
 import type { CellId, CellReport, RunReport, StageResult } from "../core/model/model.ts";
@@ -54,6 +55,46 @@ export async function recordedRun(cells: Readonly<Record<string, string>>): Prom
     };
   });
   return { run: sampleRun(reports), consoles };
+}
+
+/** Sizes, a build and the phases of a boot, as of a real cell; `by` says how much of each. */
+export function withFigures(
+  { run, consoles }: PageRun,
+  by: { readonly textBytes: number; readonly kernelMs: number },
+): PageRun {
+  const cells = run.cells.map((cell): CellReport => ({
+    ...cell,
+    facts: {
+      ...cell.facts,
+      inspection: {
+        calls: { __sanitizer_cov_trace_pc: 71_748 },
+        textBytes: by.textBytes,
+        guardBytes: null,
+        modules: [],
+      },
+      boot: cell.facts.boot && {
+        ...cell.facts.boot,
+        phasesMs: { start: 150, kernel: by.kernelMs, init: 90, tests: 9000, exit: 80 },
+      },
+    },
+  }));
+  return { run: { ...run, cells }, consoles };
+}
+
+/** What compare makes of two runs that are laid down nowhere. */
+export function compared(
+  before: PageRun,
+  after: PageRun,
+  warnings: Readonly<Record<"before" | "after", readonly string[]>>,
+): RunComparison {
+  const kept = ({ run }: PageRun, name: string, texts: readonly string[]) => ({
+    ...{ run, name },
+    warnings: new Map(run.cells.map(({ cell }) => [cell as string, texts])),
+  });
+  return compareRuns(
+    kept(before, "20260101T030405 (2026-01-01 03:04 UTC)", warnings.before),
+    kept(after, "20260102T030405 (2026-01-02 03:04 UTC)", warnings.after),
+  );
 }
 
 const CHATTY = [

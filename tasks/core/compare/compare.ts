@@ -2,14 +2,14 @@
 /** What is different between two runs: cells, tests, warnings, sizes and times. Pure. */
 import { DEDUP_ATTACHMENT, type DedupAttachment } from "../../../selftests/contract/dedup.ts";
 import type { Failure } from "../model/errors.ts";
+import type { CellReport, RunReport, StageOutcome, TestOutcome } from "../model/model.ts";
 import {
-  BOOT_PHASES,
-  type CellReport,
-  type RunReport,
-  type StageOutcome,
-  type TestOutcome,
-} from "../model/model.ts";
-import { changeOf, commonFactor, isUnclear, LEAST_MS, type TimePair } from "./noise.ts";
+  type Both,
+  type ComparedTime,
+  compareTimes,
+  type EarlierTimes,
+  isUnjudged,
+} from "./times.ts";
 
 /** A run with what its folder holds beside run.json. */
 export interface ComparedRun {
@@ -53,16 +53,6 @@ export interface Figure {
   readonly after: number | null;
 }
 
-export interface TimeChange {
-  readonly cell: string;
-  /** "build" or a phase of the boot. */
-  readonly what: string;
-  readonly beforeMs: number;
-  readonly afterMs: number;
-  /** How many times as long it took, what all times have in common taken off. */
-  readonly ratio: number;
-}
-
 export interface WarningChange {
   readonly cell: string;
   readonly change: "appeared" | "vanished";
@@ -85,7 +75,10 @@ export interface RunComparison {
   readonly warnings: readonly WarningChange[];
   readonly figures: readonly Figure[];
   readonly traces: readonly TraceChange[];
-  readonly times: readonly TimeChange[];
+  /** Those that are other ones. */
+  readonly times: readonly ComparedTime[];
+  /** Those that are not, or of which nobody can say. */
+  readonly otherTimes: readonly ComparedTime[];
   /** How many times as long everything took; null where times cannot be compared. */
   readonly commonFactor: number | null;
   /** Times that were not judged, for the machine had other work. */
@@ -256,76 +249,6 @@ function figureChanges(before: CellReport, after: CellReport): Figure[] {
     }));
 }
 
-interface CellTime {
-  readonly ms: number;
-  readonly key: string;
-  readonly stalledShare: number;
-}
-
-/**
- * Times of a cell, by name: of its build where all of it was compiled, and of the phases of its last
- * boot. `key` says what has to be equal for two of them to be comparable.
- */
-export function timesOf({ facts, stages }: CellReport): Map<string, CellTime> {
-  const all = new Map<string, CellTime>();
-  const { build, boot } = facts;
-  const made = stages.find(({ stage, outcome }) => stage === "build" && outcome.kind === "passed");
-  if (build?.compiled && made !== undefined) {
-    const { hits = 0, calls = 0 } = build.cacheUse ?? {};
-    // In tenths: how much of it the compiler cache spared.
-    const share = calls === 0 ? "none" : `${Math.round(10 * hits / calls)}`;
-    const size = `${Math.round(calls / 50)}`;
-    const { stalledShare = 0 } = build;
-    all.set("build", { ms: made.durationMs, key: `${share} of ${size}`, stalledShare });
-  }
-  for (const phase of BOOT_PHASES) {
-    const ms = boot?.phasesMs[phase];
-    if (ms === undefined) continue;
-    const stalledShare = boot!.stalledShares?.[phase] ?? 0;
-    all.set(`boot, ${phase}`, { ms, key: boot!.accel, stalledShare });
-  }
-  return all;
-}
-
-/** The same times in earlier runs on this machine: `cell what` → ratios, see {@linkcode TimePair}. */
-export type EarlierTimes = ReadonlyMap<string, readonly number[]>;
-
-function timePairs(cells: readonly Both[], earlier: EarlierTimes) {
-  return cells.flatMap(({ before, after }) => {
-    const from = timesOf(before);
-    return [...timesOf(after)].flatMap(([what, { ms: afterMs, key, stalledShare }]) => {
-      const one = from.get(what);
-      if (one === undefined || one.key !== key) return [];
-      const pair: TimePair = {
-        beforeMs: one.ms,
-        afterMs,
-        stalledShare: Math.max(one.stalledShare, stalledShare),
-        earlier: earlier.get(`${after.cell} ${what}`) ?? [],
-      };
-      return [{ cell: after.cell, what, pair }];
-    });
-  });
-}
-
-interface Both {
-  readonly before: CellReport;
-  readonly after: CellReport;
-}
-
-/** Each time of a run as a ratio to what all of them took, against the run that is compared. */
-export function ratiosTo(run: RunReport, reference: RunReport): Map<string, number> {
-  const cells = run.cells.flatMap((after) => {
-    const before = reference.cells.find(({ cell }) => cell === after.cell);
-    return before === undefined ? [] : [{ before, after }];
-  });
-  const pairs = timePairs(cells, new Map());
-  const common = commonFactor(pairs.map(({ pair }) => pair));
-  return new Map(pairs.map(({ cell, what, pair: { beforeMs, afterMs } }) => [
-    `${cell} ${what}`,
-    Math.max(afterMs, 1) / (Math.max(beforeMs, 1) * common),
-  ]));
-}
-
 /** @param earlier What is known of how much times vary on this machine. */
 export function compareRuns(
   before: ComparedRun,
@@ -340,8 +263,7 @@ export function compareRuns(
     const [one, other] = [from.get(id), to.get(id)];
     return one === undefined || other === undefined ? [] : [{ before: one, after: other }];
   });
-  const pairs = timePairs(both, earlier);
-  const common = commonFactor(pairs.map(({ pair }) => pair));
+  const { times, commonFactor } = compareTimes(both, earlier);
   const otherAccel = both.some((one) =>
     one.before.facts.boot !== null && one.after.facts.boot !== null &&
     one.before.facts.boot.accel !== one.after.facts.boot.accel
@@ -356,17 +278,11 @@ export function compareRuns(
     ),
     figures: both.flatMap((one) => figureChanges(one.before, one.after)),
     traces: both.flatMap((one) => traceChanges(one.before, one.after)),
-    times: pairs.flatMap(({ cell, what, pair }) => {
-      const ratio = changeOf(pair, common);
-      const { beforeMs, afterMs } = pair;
-      return ratio === null ? [] : [{ cell, what, beforeMs, afterMs, ratio }];
-    }),
-    commonFactor: pairs.length === 0 ? null : common,
-    unclearTimes:
-      pairs.filter(({ pair }) =>
-        isUnclear(pair) && Math.max(pair.beforeMs, pair.afterMs) >= LEAST_MS
-      ).length,
-    noTimes: otherAccel ? "accelerator" : pairs.length === 0 ? "nothing" : null,
+    times: times.filter(({ changed }) => changed),
+    otherTimes: times.filter(({ changed }) => !changed),
+    commonFactor: times.length === 0 ? null : commonFactor,
+    unclearTimes: times.filter(isUnjudged).length,
+    noTimes: otherAccel ? "accelerator" : times.length === 0 ? "nothing" : null,
   };
 }
 

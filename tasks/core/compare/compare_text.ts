@@ -4,26 +4,16 @@ import { counted } from "../text/counted.ts";
 import { tableLines } from "../text/columns.ts";
 import { tableCell } from "../text/markdown.ts";
 import { plainLine } from "../text/plain_text.ts";
+import { type Figure, isEqual, type Item, type RunComparison } from "./compare.ts";
 import {
-  type Change,
-  type Figure,
-  isEqual,
-  type Item,
-  type RunComparison,
-  type TimeChange,
-} from "./compare.ts";
-
-/** Kinds of change in the order in which people want to know of them, and how they are called. */
-const TITLES: readonly (readonly [Change, string])[] = [
-  ["new-failure", "New failures"],
-  ["flaky", "Flaky now"],
-  ["fixed", "Fixed"],
-  ["still-failing", "Still failing"],
-  ["not-run", "Not run any more"],
-  ["skipped", "Skipped now"],
-  ["appeared", "Appeared"],
-  ["vanished", "Vanished"],
-];
+  CHANGE_TITLES,
+  grouped,
+  percentOf,
+  ratioText,
+  remarks,
+  stillFailing,
+} from "./compare_words.ts";
+import type { ComparedTime } from "./times.ts";
 
 /** More of a kind are counted; the JSON has each. */
 const MOST_ITEMS = 20;
@@ -37,36 +27,20 @@ interface Section {
   readonly right?: readonly number[];
 }
 
-function itemSection([change, title]: typeof TITLES[number], items: readonly Item[]): Section[] {
+function itemSection(
+  [change, title]: typeof CHANGE_TITLES[number],
+  items: readonly Item[],
+): Section[] {
   const these = items.filter((item) => item.change === change);
   if (these.length === 0) return [];
-  const rows = grouped(these).map(({ cell, what, failure, otherCause }) => [
+  const rows = grouped(these).map(({ item: { cell, what, failure, otherCause }, more }) => [
     cell,
-    what,
+    more.length === 0 ? what : `${what}, and ${more.length} more`,
     `${otherCause ? "for another reason: " : ""}${plainLine(failure?.message ?? "")}`,
   ]);
   const shown = rows.slice(0, MOST_ITEMS);
   if (rows.length > shown.length) shown.push([`and ${rows.length - shown.length} more`, "", ""]);
   return [{ title: `${title}: ${these.length}`, head: ["cell", "what", "cause"], rows: shown }];
-}
-
-/** Many tests of a cell that changed alike for no cause of their own are one row. */
-function grouped(items: readonly Item[]): Item[] {
-  const rows: Item[] = [];
-  const cells = new Set(items.map(({ cell }) => cell));
-  for (const cell of cells) {
-    const silent = items.filter((item) => item.cell === cell && item.failure === null);
-    const rest = items.filter((item) => item.cell === cell && item.failure !== null);
-    const what = `${silent[0]?.what}, and ${silent.length - 1} more`;
-    rows.push(...rest, ...(silent.length > 3 ? [{ ...silent[0]!, what }] : silent));
-  }
-  return rows;
-}
-
-function percentOf({ before, after }: Figure): string {
-  if (!before || after === null) return "";
-  const percent = 100 * (after - before) / before;
-  return `${percent > 0 ? "+" : ""}${percent.toFixed(Math.abs(percent) < 1 ? 2 : 1)} %`;
 }
 
 function figureSection(figures: readonly Figure[]): Section[] {
@@ -81,11 +55,10 @@ function figureSection(figures: readonly Figure[]): Section[] {
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
-function timeSection(times: readonly TimeChange[]): Section[] {
+function timeSection(times: readonly ComparedTime[]): Section[] {
   if (times.length === 0) return [];
-  const rows = times.map(({ cell, what, beforeMs, afterMs, ratio }) => [
-    ...[cell, what, seconds(beforeMs), seconds(afterMs)],
-    ratio > 1 ? `slower: ${ratio.toFixed(1)} times as long` : `faster: ${ratio.toFixed(2)} of it`,
+  const rows = times.map((time) => [
+    ...[time.cell, time.what, seconds(time.beforeMs), seconds(time.afterMs), ratioText(time)],
   ]);
   const head = ["cell", "what", "before", "after", "beside all other times"];
   return [{ title: `Times: ${times.length}`, head, rows, right: [2, 3] }];
@@ -94,7 +67,7 @@ function timeSection(times: readonly TimeChange[]): Section[] {
 function sections(comparison: RunComparison): Section[] {
   const { items, warnings, figures, traces, times } = comparison;
   return [
-    ...TITLES.flatMap((title) => itemSection(title, items)),
+    ...CHANGE_TITLES.flatMap((title) => itemSection(title, items)),
     ...(["appeared", "vanished"] as const).flatMap((change): Section[] => {
       const rows = warnings.filter((one) => one.change === change)
         .map(({ cell, text }) => [cell, plainLine(text)]);
@@ -111,33 +84,11 @@ function sections(comparison: RunComparison): Section[] {
   ];
 }
 
-/** A machine this much faster or slower is worth a word. */
-const NOTABLE_FACTOR = 1.5;
-
-/** What limits the comparison, for people. */
-function remarks({ noTimes, commonFactor, unclearTimes }: RunComparison): string[] {
-  if (noTimes === "accelerator") return ["Times are not compared: one ran with KVM, one without."];
-  const unclear = unclearTimes === 0 ? [] : [
-    `${
-      counted(unclearTimes, "time")
-    } not compared: the machine had more to do than its processors could.`,
-  ];
-  const factor = commonFactor ?? 1;
-  if (unclear.length > 0 || Math.max(factor, 1 / factor) < NOTABLE_FACTOR) return unclear;
-  const text = `Everything took ${factor.toFixed(1)} times as long: the machine was ` +
-    `${factor > 1 ? "busier" : "less busy"}, or all of the kernel is ` +
-    `${factor > 1 ? "slower" : "faster"}. Times are told beside that.`;
-  return [text];
-}
-
 function opening(comparison: RunComparison): string[] {
-  const { before, after, cells, items } = comparison;
-  const failing = items.filter(({ change }) => change === "still-failing").length;
-  const still = failing === 0 ? "" : `; ${failing} still failing`;
-  return isEqual(comparison) ? [`No difference in ${counted(cells, "cell")}${still}`] : [
-    `before: ${before}`,
-    `after:  ${after}`,
-  ];
+  const { before, after, cells } = comparison;
+  if (!isEqual(comparison)) return [`before: ${before}`, `after:  ${after}`];
+  const said = [`No difference in ${counted(cells, "cell")}`, stillFailing(comparison)];
+  return [said.filter(Boolean).join("; ")];
 }
 
 /** Lines of a terminal. */

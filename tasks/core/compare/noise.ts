@@ -55,18 +55,22 @@ export function boundOf(earlier: readonly number[]): number {
 /** A time that passed with waiting for a processor more than this says nothing of what was timed. */
 const MOST_STALLED = 0.5;
 
-/** Whether the machine was so busy that the time cannot be judged. */
-export function isUnclear({ stalledShare }: Pick<TimePair, "stalledShare">): boolean {
-  return stalledShare > MOST_STALLED;
+/** What is to be said of a time in two runs. */
+export interface JudgedTime {
+  /** How many times as long it took beside all others. */
+  readonly ratio: number;
+  /** By what factor it may differ without a word; null where the machine was too busy to say. */
+  readonly bound: number | null;
+  readonly changed: boolean;
 }
 
-/** How many times as long it took beside all others, where that is a change; null where it is none. */
-export function changeOf(pair: TimePair, common: number): number | null {
+/** @param common What all times of the two runs have in common, see {@linkcode commonFactor}. */
+export function judgeTime(pair: TimePair, common: number): JudgedTime {
   const { beforeMs, afterMs, stalledShare, earlier } = pair;
-  if (isUnclear(pair)) return null;
-  if (Math.max(beforeMs, afterMs) < LEAST_MS) return null;
-  if (Math.abs(afterMs - beforeMs * common) < LEAST_CHANGE_MS) return null;
   const ratio = Math.max(afterMs, 1) / (Math.max(beforeMs, 1) * common);
+  if (stalledShare > MOST_STALLED) return { ratio, bound: null, changed: false };
   const bound = boundOf(earlier) / (1 - stalledShare);
-  return ratio > bound || ratio < 1 / bound ? ratio : null;
+  const isLong = Math.max(beforeMs, afterMs) >= LEAST_MS &&
+    Math.abs(afterMs - beforeMs * common) >= LEAST_CHANGE_MS;
+  return { ratio, bound, changed: isLong && (ratio > bound || ratio < 1 / bound) };
 }

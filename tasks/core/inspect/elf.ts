@@ -2,7 +2,7 @@
 /** As much of ELF64 little-endian as the inspect stage reads (System V ABI and its supplements). */
 import type { Arch } from "../arch/arch.ts";
 import { archOfElf } from "../arch/table.ts";
-import type { Parts } from "../text/lines.ts";
+import { type Parts, partsOf } from "../text/lines.ts";
 import { basename } from "node:path/posix";
 import { KmatrixError } from "../model/errors.ts";
 
@@ -42,10 +42,6 @@ export const SHT_NOBITS = 8;
 export const SHF_ALLOC = 2;
 export const STT_FUNC = 2;
 export const SHF_EXECINSTR = 4;
-
-function partsOf(bytes: Uint8Array): Parts {
-  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
-}
 
 /** An ELF file. Addresses are numbers without their upper 32 sign bits where negative. */
 export class Elf {

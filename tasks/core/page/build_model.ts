@@ -17,6 +17,8 @@ import { STAGES } from "../model/stage_table.ts";
 import { cellProperties } from "../report/properties.ts";
 import { countLine, PLAIN } from "../report/summary.ts";
 import { plainLine, plainText } from "../text/plain_text.ts";
+import type { RunComparison } from "../compare/compare.ts";
+import { pageComparison } from "./compared.ts";
 import { figuresOf } from "./figures.ts";
 import type {
   CellWord,
@@ -40,6 +42,16 @@ export interface CellFiles {
 
 const NO_FILES: CellFiles = { logs: [], files: [] };
 
+/** What a page shows beside the run itself. */
+export interface PageSurroundings {
+  /** Path of the run's folder, as the page's links need it; null where they cannot lead there. */
+  readonly filesAt: string | null;
+  readonly comparison: RunComparison | null;
+}
+
+/** Of the page that a run leaves in its folder. */
+export const IN_ITS_FOLDER: PageSurroundings = { filesAt: "", comparison: null };
+
 /**
  * @param name Name of the run's folder.
  * @param files Of each cell, by its id.
@@ -48,6 +60,7 @@ export function pageModel(
   run: RunReport,
   name: string,
   files: ReadonlyMap<string, CellFiles>,
+  { filesAt, comparison }: PageSurroundings = IN_ITS_FOLDER,
 ): PageModel {
   const cells = run.cells.map((cell) => pageCell(cell, run, files.get(cell.cell) ?? NO_FILES));
   const bad = (word: CellWord) => word !== "passed" && word !== "skipped";
@@ -67,6 +80,8 @@ export function pageModel(
     cells,
     causes: causesOf(run.cells, cells),
     figures: figuresOf(run),
+    filesAt,
+    comparison: comparison && pageComparison(comparison, cells),
   };
 }
 

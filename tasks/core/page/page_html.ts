@@ -115,11 +115,33 @@ function plainPage(model: PageModel): string {
     `<p>${escapeHtml(model.summary)}</p>`,
     "<noscript><p>Scripts are off here: tests, consoles and charts are not shown. " +
     "They are in this file; open it from disk.</p></noscript>",
+    plainComparison(model),
     ...model.failures.map((one) => `<section>${plainFailure(one)}</section>`),
     ...model.cells.map(plainCell),
     "<table><thead><tr><th>verdict</th><th>cell</th><th>what is said</th></tr></thead>",
     `<tbody>${cells.join("\n")}</tbody></table>`,
     "</main>",
+  ].join("\n");
+}
+
+function plainComparison({ comparison }: PageModel): string {
+  if (comparison === null) return "";
+  const rows = comparison.changes.flatMap(({ title, rows }) =>
+    rows.map(({ cell, what, more, message }) =>
+      `<tr>${
+        [title, cell, more.length === 0 ? what : `${what}, and ${more.length} more`, message]
+          .map((text) => `<td>${escapeHtml(text)}</td>`).join("")
+      }</tr>`
+    )
+  );
+  return [
+    `<section><h2>Compared with ${escapeHtml(comparison.before)}</h2>`,
+    ...comparison.remarks.map((text) => `<p>${escapeHtml(text)}</p>`),
+    rows.length === 0
+      ? "<p>Nothing that is judged has changed.</p>"
+      : "<table><thead><tr><th>change</th><th>cell</th><th>what</th><th>cause</th></tr></thead>" +
+        `<tbody>${rows.join("\n")}</tbody></table>`,
+    "</section>",
   ].join("\n");
 }
 

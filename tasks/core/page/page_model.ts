@@ -3,6 +3,8 @@
  * What the page of a run shows, as values: made of the report and of the logs beside it, written into
  * report.html as JSON, and drawn by tasks/page/. Texts are plain already (core/text/plain_text.ts).
  */
+import type { Change, RunComparison } from "../compare/compare.ts";
+import type { ComparedTime } from "../compare/times.ts";
 import type { Stage } from "../model/stage_table.ts";
 import type { Blame } from "../model/failure_kinds.ts";
 import type { Figures } from "./figures.ts";
@@ -124,6 +126,57 @@ export interface PageCause {
   readonly first: boolean;
 }
 
+/** Something that is judged and became another one, or still fails. */
+export interface PageChange {
+  readonly cell: string;
+  /** A test's id, "stage build", or "cell". */
+  readonly what: string;
+  /** Others of the cell that changed alike for no cause of their own. */
+  readonly more: readonly string[];
+  /** Why it fails, or has failed; "" where there is no cause. */
+  readonly message: string;
+  /** The failure's id; null where there is none. */
+  readonly id: string | null;
+  readonly otherCause: boolean;
+  /** Where this run has it; null where it has no such cell. */
+  readonly link: { readonly test: string | null; readonly failure: number } | null;
+}
+
+export interface PageChanges {
+  readonly change: Change;
+  /** "New failures" */
+  readonly title: string;
+  readonly count: number;
+  readonly rows: readonly PageChange[];
+}
+
+export interface PageFigure {
+  readonly cell: string;
+  readonly name: string;
+  readonly before: number | null;
+  readonly after: number | null;
+  /** "+0.25 %" */
+  readonly percent: string;
+}
+
+export interface PageComparison {
+  /** Names of the two runs; the page is of the second. */
+  readonly before: string;
+  readonly after: string;
+  /** How many cells both have. */
+  readonly cells: number;
+  readonly equal: boolean;
+  /** In the order in which people want to know of them; kinds without any are left out. */
+  readonly changes: readonly PageChanges[];
+  readonly warnings: RunComparison["warnings"];
+  readonly figures: readonly PageFigure[];
+  readonly traces: RunComparison["traces"];
+  /** Other ones first. */
+  readonly times: readonly ComparedTime[];
+  /** What limits the comparison. */
+  readonly remarks: readonly string[];
+}
+
 export interface PageModel {
   /** Name of the run's folder. */
   readonly name: string;
@@ -143,4 +196,8 @@ export interface PageModel {
   readonly cells: readonly PageCell[];
   readonly causes: readonly PageCause[];
   readonly figures: Figures;
+  /** Where the run's files lie as seen from the page: "", "../run/"; null where nothing leads to them. */
+  readonly filesAt: string | null;
+  /** With an earlier run; null in the page that a run leaves. */
+  readonly comparison: PageComparison | null;
 }

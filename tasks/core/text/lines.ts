@@ -46,3 +46,8 @@ export interface Parts {
   /** `length` bytes from `offset` on; fewer at the end of the file. */
   read(offset: number, length: number): Uint8Array;
 }
+
+/** Bytes in memory, read like a file. */
+export function partsOf(bytes: Uint8Array): Parts {
+  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { $ } from "dax";
+import type { PageModel } from "../../core/page/page_model.ts";
 import { cases, setTest } from "./fake_cases.ts";
 
 const MATRIX = ["matrix", "fake/kcov", "--test", "kcov.*"];
@@ -32,7 +33,7 @@ cases("compare and history", "built", [
       const better = await project.run("compare", "latest", "latest~1");
       assert.equal(better.code, 0, better.out + better.err);
       assert.match(better.out, /^Fixed: 1$/m);
-      for (const option of ["--json", "--markdown"]) {
+      for (const option of ["--json", "--markdown", "--html"]) {
         const nowhere = await project.run("compare", "latest", "latest", option, "/no/such/file");
         assert.equal(nowhere.code, 2, nowhere.out);
         assert.match(nowhere.err, new RegExp(`${option}: /no/such/file lies in /no`));
@@ -49,6 +50,55 @@ cases("compare and history", "built", [
       const unknown = await project.run("history", "fake/kcob");
       assert.equal(unknown.code, 4);
       assert.match(unknown.err, /no run in .* has a cell fake\/kcob; did you mean "fake\/kcov"/);
+    },
+  ],
+
+  [
+    "--html writes the page of the second run, from its folder and from an archive",
+    async (project) => {
+      await project.run(...MATRIX);
+      await setTest(project, "fake/kcov", { do: "fail", message: "expected 1, found <0>" });
+      await project.run(...MATRIX);
+      const file = `${project.dir}/pages/compared.html`;
+      await Deno.mkdir(`${project.dir}/pages`);
+      const compared = async (after: string) => {
+        const { code, err } = await project.run("compare", "latest~1", after, "--html", file);
+        assert.equal(code, 3, err);
+        const html = await Deno.readTextFile(file);
+        const json = /<script type="application\/json" id="model">([^<]*)</.exec(html)![1]!;
+        return JSON.parse(json) as PageModel;
+      };
+      const { comparison, filesAt, cells } = await compared("latest");
+      assert.deepEqual(
+        comparison!.changes.map(({ change, rows }) => [change, rows.length]),
+        [["new-failure", 1]],
+      );
+      const [log] = cells[0]!.logs;
+      assert.equal(log!.name, "console.log");
+      const console = await Deno.stat(`${project.dir}/pages/${filesAt}${log!.path}`);
+      assert.ok(console.isFile, "the page's links lead to the files of the run");
+      const own = await Deno.readTextFile(`${await project.newestRun()}/report.html`);
+      assert.match(own, /"comparison":null/);
+
+      const run = await project.newestRun();
+      // As long as one of a matrix with many tests: commands give a MiB of what they print.
+      const report = JSON.parse(await Deno.readTextFile(`${run}/run.json`));
+      report.cells[0].consoleTail = "x".repeat(3 << 20);
+      await Deno.writeTextFile(`${run}/run.json`, JSON.stringify(report));
+      const names = (await Array.fromAsync(Deno.readDir(run))).map(({ name }) => name);
+      await $`tar -cJf ${project.dir}/run.tar.xz -C ${run} ${names}`;
+      const packed = await compared(`${project.dir}/run.tar.xz`);
+      assert.deepEqual([packed.filesAt, packed.name], [null, "run.tar.xz"]);
+      assert.deepEqual(packed.cells[0]!.logs, cells[0]!.logs);
+      assert.deepEqual(packed.cells[0]!.files, cells[0]!.files);
+      const { zipSync } = await import("fflate");
+      const zip: Record<string, Uint8Array> = {};
+      for (const path of ["run.json", ...cells[0]!.files]) {
+        zip[`an artifact/${path}`] = await Deno.readFile(`${run}/${path}`);
+      }
+      // CI's artifacts are renamed.
+      await Deno.writeFile(`${project.dir}/artifact`, zipSync(zip));
+      assert.deepEqual((await compared(`${project.dir}/artifact`)).cells[0]!.logs, cells[0]!.logs);
     },
   ],
 
@@ -101,6 +151,7 @@ cases("compare and history", "built", [
     await write("foreign/run.json", JSON.stringify({ version: "2.1.0", runs: [] }));
     await write("text.zip", "no archive");
     await write("text.tar", "no archive");
+    await $`tar -czf ${packed}/no-gzip-here.tgz -C ${packed} empty`;
     await $`tar -cf ${packed}/none.tar -C ${packed} text.zip`.quiet();
     const cases: readonly [string, number, RegExp][] = [
       ["torn", 2, /torn\/run\.json/],
@@ -109,6 +160,7 @@ cases("compare and history", "built", [
       ["other", 2, /no cell in common: other\/kcov; fake\/kcov/],
       ["empty", 4, /it holds no run\.json/],
       ["nowhere", 4, /no such folder or file/],
+      ["no-gzip-here.tgz", 6, /no-gzip-here\.tgz is unpacked by gzip, which is missing/],
       ["text.zip", 2, /neither a folder nor an archive/],
       ["text.tar", 2, /neither a folder nor an archive/],
       ["none.tar", 4, /the archive holds no run\.json/],
