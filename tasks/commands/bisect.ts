@@ -25,13 +25,17 @@ import {
   required,
   RUN_FOLDER,
   TEST,
+  text,
   type Values,
   WATCHING,
 } from "../cli/options.ts";
 
 const OPTIONS = {
   ...group("Search", {
-    tree: required("--tree <dir>", "the git checkout that has the commits --good and --bad"),
+    tree: text(
+      "--tree <dir>",
+      "the git checkout that has the commits --good and --bad (default: the one you are in)",
+    ),
     good: required("--good <commit>", "a commit of --tree without the failure"),
     bad: required("--bad <commit>", "a commit of --tree with the failure"),
   }),
@@ -46,6 +50,7 @@ export const bisect = defineCommand({
     "find the commit of --tree that made a cell fail; flakes and broken builds do not mislead it",
   example: "deno task bisect linux/kcov --tree ../linux --good v6.12 --bad HEAD --test 'kcov.*'",
   arguments: "<cell>",
+  isOfTree: true,
   options: OPTIONS,
   writes: () => "cache and runs",
   perform: searchCommits,
@@ -59,9 +64,9 @@ async function searchCommits(
   options: Values<typeof OPTIONS>,
   context: Context,
 ): Promise<readonly Failure[]> {
-  const { paths, host, absolute } = context;
+  const { paths, host } = context;
+  const tree = treeOf(options, context);
   await checkTests(options.test);
-  const tree = absolute(options.tree).replace(/\/+$/, "");
   const matrix = await loadMatrix(matrixFile(options, context), paths, host);
   const [whole, cell] = await cellOfTree(cellName, tree, matrix, context);
   const plan = makePlan({ ...whole, cells: [cell] }, { globs: [] }, settingsOf(options), host);
@@ -95,6 +100,13 @@ async function searchCommits(
     const search = new Search(session, git, subject, runDir, context);
     return await search.run(good, bad);
   });
+}
+
+/** Absolute. @throws KmatrixError "usage" where none is named and the caller is in none. */
+function treeOf({ tree }: Values<typeof OPTIONS>, { absolute, caller }: Context): string {
+  if (tree !== undefined) return absolute(tree).replace(/\/+$/, "");
+  const text = `bisect needs the git checkout of a kernel: ${caller.folder} is in none`;
+  throw new KmatrixError("usage", "bad-usage", text, "Change to one, or name it: --tree <dir>.");
 }
 
 /** What git says of the two, before any of them is built. */

@@ -47,6 +47,8 @@ interface CommandSpec<A extends string, O extends Options> {
   readonly example: string;
   /** As commander takes them: `<cell> [command...]`. */
   readonly arguments: A;
+  /** It is about the tree of --tree, whatever its cells are called. */
+  readonly isOfTree?: boolean;
   /** Said where words beyond the first do not stand behind `--`; without it, they need not. */
   readonly wantsDashes?: string;
   readonly options: O;
@@ -116,14 +118,16 @@ export function defineCommand<const A extends string, O extends Options & Partia
 
 /** The options, with the tree that the caller is in where the command may have one. */
 async function withTreeHere<A extends string, O extends Options>(
-  { arguments: placeholders, options: known }: CommandSpec<A, O>,
+  { arguments: placeholders, options: known, isOfTree = false }: CommandSpec<A, O>,
   words: readonly string[],
   options: Values<O>,
   context: Context,
 ): Promise<Values<O>> {
   if (!("tree" in known)) return options;
-  const cells = placeholders.includes("cells...") ? words : words.slice(0, 1);
-  const tree = await treeHere(cells, options, context);
+  const named = placeholders.includes("cells...") ? words : words.slice(0, 1);
+  const { against } = options as { readonly against?: string };
+  const cells = against === undefined ? named : [...named, against];
+  const tree = await treeHere(cells, isOfTree, options, context);
   return tree === null ? options : { ...options, tree };
 }
 

@@ -7,18 +7,20 @@ import { KmatrixError } from "../core/model/errors.ts";
 
 /**
  * The tree that the caller is in, where the command line names no other source.
- * @param words What the command has for cells.
- * @returns null outside of a tree, and where all words name kernels of the project.
+ * @param cells What the command line has for cells.
+ * @param always Whether the command is about a tree, whatever its cells are called.
+ * @returns null outside of a tree, and where all cells are of kernels of the project.
  */
 export async function treeHere(
-  words: readonly string[],
+  cells: readonly string[],
+  always: boolean,
   { tree, kernel }: RunValues,
   { caller, paths, host }: Context,
 ): Promise<string | null> {
   if (caller.tree === null || tree !== undefined || kernel !== undefined) return null;
   const kernels = await partNames("kernels", paths, host);
-  const isOfProject = (word: string) => kernels.includes(word.split("/")[0]!);
-  if (words.length > 0 && words.every(isOfProject)) return null;
+  const isOfProject = (cell: string) => kernels.includes(cell.split("/")[0]!);
+  if (!always && cells.length > 0 && cells.every(isOfProject)) return null;
   host.log("notice", `taking the kernel tree ${caller.tree}, as --tree does; runs: ${paths.out}`);
   return caller.tree;
 }

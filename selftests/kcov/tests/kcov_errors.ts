@@ -36,6 +36,7 @@ import {
   KCOV_UNIQUE_ENABLE,
   openKcov,
   openMapped,
+  skipIfNoReset,
 } from "../kcov.ts";
 
 const { ENOTTY } = ERRNO;
@@ -293,11 +294,8 @@ kcovErrors.test("the_unique_ioctl_enables_or_is_errno_524", (t, device) => {
 
 kcovErrors.test("the_reset_ioctl_needs_an_enabled_descriptor", (t, device) => {
   const early = device.ioctl(KCOV_RESET_TRACE, 0);
-  if (early === -ENOTTY) {
-    ask(t, "reset.unknown", early);
-    t.skip("KCOV_RESET_TRACE: ENOTTY (kernel without the series)");
-  }
-  ask(t, "reset.before-init", early);
+  ask(t, early === -ENOTTY ? "reset.unknown" : "reset.before-init", early);
+  skipIfNoReset(t, early);
   device.init(PAGE_WORDS);
   ask(t, "reset.not-enabled", device.ioctl(KCOV_RESET_TRACE, 0));
   device.enable(KCOV_TRACE_PC);

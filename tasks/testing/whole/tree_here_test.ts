@@ -178,3 +178,41 @@ for (const [what, script] of Object.entries(OBSTACLES)) {
     });
   });
 }
+
+/** Command lines that end before anything is booted, and what says that the tree was taken. */
+const OF_THE_TREE: readonly (readonly [words: string, code: number, said: RegExp])[] = [
+  ["matrix --list tree/kcov", 0, /^tree\/kcov$/m],
+  ["plan tree/kcov", 0, /\btree\/kcov\b/],
+  ["plan --shards 1 tree/kcov", 0, /"tree\/kcov"/],
+  ["doctor tree/kcov", 0, /^ok +clang/m],
+  ["fetch tree/kcov", 0, /\btree\b/],
+  ["series tree/kcov", 2, /tree has no series to try/],
+  ["repro tree/kcov --test no.such.test", 4, /no test matches "no\.such\.test"/],
+  ["bisect-config tree/kcov --test no.such.test", 4, /no test matches "no\.such\.test"/],
+  ["quality tree/kcov -- no_such_call", 2, /no_such_call/],
+  ["cover tree/kcov -- no_such_call", 2, /no_such_call/],
+  ["cover fake/kcov --against tree/kcov -- no_such_call", 2, /no_such_call/],
+  ["bisect tree/kcov --good HEAD~1 --bad HEAD~1", 2, /\[same-commit, user\]/],
+  // Of a bisection, the commits decide what is built.
+  ["bisect fake/kcov --good HEAD~1 --bad HEAD~1", 2, /\[same-commit, user\]/],
+];
+
+Deno.test("each command that takes --tree takes the tree that it is called in", async () => {
+  await inProject(async (project) => {
+    const commits =
+      "git init -q; git add .; for n in 1 2; do git -c user.name=a -c user.email=a@b " +
+      "commit -q --allow-empty -m $n; done";
+    const argv = { args: ["-ec", commits], cwd: `${project.dir}/tree` };
+    assert.ok((await new Deno.Command("sh", argv).output()).success);
+    for (const [words, code, said] of OF_THE_TREE) {
+      const found = await call(project, "tree/kernel", ...words.split(" "));
+      const all = `${words}: ${found.out}${found.err}`;
+      assert.equal(found.code, code, all);
+      assert.match(found.out + found.err, said, all);
+      assert.equal(found.err.split("taking the kernel tree").length, 2, all);
+    }
+    const nowhere = await call(project, ".", "bisect", "tree/kcov", "--good", "a", "--bad", "b");
+    assert.equal(nowhere.code, 2, nowhere.err);
+    assert.match(nowhere.err, /bisect needs the git checkout of a kernel: .* is in none/);
+  });
+});
