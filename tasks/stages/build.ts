@@ -3,7 +3,13 @@
 import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import { moduleFolder, type Paths } from "../core/model/paths.ts";
-import type { KernelBuild, KernelConfig, RunSettings, Warning } from "../core/model/model.ts";
+import type {
+  CacheUse,
+  KernelBuild,
+  KernelConfig,
+  RunSettings,
+  Warning,
+} from "../core/model/model.ts";
 import { collectWarnings, countObjects, ObjectCounter } from "../core/build/build_log.ts";
 import {
   buildConfinement,
@@ -23,7 +29,8 @@ import { nearestBuild, previousBuild, toolchainNews } from "../steps/build_store
 import { parseCcacheLog } from "../core/build/ccache_log.ts";
 import { dropOutdated } from "../steps/outdated.ts";
 import { stalledMs } from "../steps/cpu_stall.ts";
-import { compilerCache } from "../steps/compiler_cache.ts";
+import { type CompilerCache, compilerCache } from "../steps/compiler_cache.ts";
+import { counted } from "../core/text/counted.ts";
 import { sha256 } from "../core/text/digest.ts";
 import {
   checkInside,
@@ -132,10 +139,28 @@ export async function build(
     compiled: compiled || selftests.compiled,
     selftests: selftests.programs,
     reasons: compiled ? reasons : [],
-    cacheUse: cache && parseCcacheLog(await host.fs.readTextIfAny(cache.log) ?? ""),
+    cacheUse: await cacheUseOf(cache, compiled, host),
     ...stalledShare(stalledBefore, await stalledMs(host), host.now() - startedAt),
     durationMs: host.now() - startedAt,
   };
+}
+
+/** What ccache was good for; that its remote storage has failed costs time, and is said. */
+async function cacheUseOf(
+  cache: CompilerCache | null,
+  compiled: boolean,
+  host: Host,
+): Promise<CacheUse | null> {
+  if (cache === null) return null;
+  const use = parseCcacheLog(await host.fs.readTextIfAny(cache.log) ?? "");
+  const { remoteFailures: failed = 0, calls } = use;
+  if (compiled && failed > 0) {
+    const text = `CCACHE_REMOTE_STORAGE has failed in ${failed} of ${
+      counted(calls, "compilation")
+    }`;
+    host.log("warn", `${text}: that costs time, and changes no object`);
+  }
+  return use;
 }
 
 function stalledShare(

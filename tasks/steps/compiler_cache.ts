@@ -19,6 +19,7 @@ import {
 } from "../core/build/ccache_remote.ts";
 import { CCACHE_SCRIPT } from "../core/build/ccache_script.ts";
 import { probeProgram } from "./probe_cache.ts";
+import { answering } from "./remote_storage.ts";
 import { toolchainFiles } from "./toolchain_files.ts";
 
 export interface CompilerCache {
@@ -67,7 +68,7 @@ export async function compilerCache(
     : host.env("CCACHE_DIR") || `${paths.cache}/ccache`;
   await host.fs.makeDir(dir);
   // Of storage elsewhere nothing is for a stranger's Makefile, not even to read.
-  const users = brought ? NO_REMOTE : await remoteOf(host);
+  const users = brought ? NO_REMOTE : await answering(await remoteOf(host), names[0]!, paths, host);
   // ccache cannot read the folder of another cache, only what it has written as remote storage.
   const remote = withFolder(users, paths.ccacheShared, brought ? "read-only" : "writable");
   await host.fs.makeDir(paths.ccacheShared);

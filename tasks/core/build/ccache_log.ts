@@ -14,5 +14,23 @@ export function parseCcacheLog(text: string): CacheUse {
   // ccache(1), "Cache statistics": each call that can be cached ends as one of these.
   const hits = count(/^(direct|preprocessed)_cache_hit$/);
   const misses = count(/^cache_miss$/);
-  return { hits, calls: hits + misses, remoteHits: count(/^remote_storage_hit$/) };
+  const failures = count(FAILED);
+  return {
+    ...{ hits, calls: hits + misses, remoteHits: count(/^remote_storage_hit$/) },
+    ...(failures === 0 ? {} : { remoteFailures: failures }),
+  };
+}
+
+/** A call stops asking a storage at its first error (ccache 4.7 to 4.12). */
+const FAILED = /^remote_storage_(error|timeout)$/;
+
+/** What a call has got from remote storage: any word of it at all, and all that it asked for. */
+export function remoteAnswer(
+  text: string,
+): { readonly answered: boolean; readonly failed: boolean } {
+  const counters = text.split("\n");
+  return {
+    answered: counters.some((one) => /^remote_storage_(read_)?(hit|miss)$/.test(one)),
+    failed: counters.some((one) => FAILED.test(one)),
+  };
 }

@@ -29,6 +29,24 @@ export function withFolder(
   return { ...others, value, [kind]: [...others[kind], folder] };
 }
 
+const kindOf = (storage: string) => /^[\w+-]*:?/.exec(storage)![0];
+
+/** Those that are not folders, as they were given: somebody has to answer there. */
+export function servers({ value }: RemoteStorage): string[] {
+  return value.split(" ").filter((one) => one !== "" && !one.startsWith("file:"));
+}
+
+/** Without one of its storages, which is among those that are left out then. */
+export function withoutServer(remote: RemoteStorage, server: string): RemoteStorage {
+  const value = remote.value.split(" ").filter((one) => one !== server).join(" ");
+  return { ...remote, value, leftOut: [...new Set([...remote.leftOut, kindOf(server)])] };
+}
+
+/** A text with addresses, fit for a log. */
+export function withoutPasswords(text: string): string {
+  return text.replaceAll(/\/\/[^/@\s]*@/g, "//***@");
+}
+
 /**
  * @param value One or several URLs, each with its attributes behind bars.
  * @param confined Without a network there is only what lies in folders.
@@ -40,7 +58,7 @@ export function remoteStorage(value: string, confined: boolean): RemoteStorage {
     // With shards, their names stand where the asterisk is.
     const folder = path?.replace(/[^/]*\*.*$/, "").replace(/(?<=.)\/+$/, "");
     const readOnly = attributes.some((one) => /^read-only(=true)?$/.test(one));
-    return { text, kind: /^[\w+-]*:?/.exec(url)![0], folder, readOnly };
+    return { text, kind: kindOf(text), folder, readOnly };
   });
   const used = storages.filter(({ folder }) => !confined || folder !== undefined);
   const folders = (readOnly: boolean) =>

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { NO_REMOTE, remoteStorage, withFolder } from "./ccache_remote.ts";
+import {
+  NO_REMOTE,
+  remoteStorage,
+  servers,
+  withFolder,
+  withoutPasswords,
+  withoutServer,
+} from "./ccache_remote.ts";
 
 Deno.test("remoteStorage() passes everything on where builds have a network", () => {
   const value = "redis://:secret@cache.example.org file:/srv/ccache|read-only";
@@ -46,5 +53,30 @@ Deno.test("withFolder() adds a folder to storages, to write or only to read", ()
 Deno.test("withFolder() does without a folder whose path would be read as something else", () => {
   for (const folder of ["/my cache", "/a|b", "/50%", "/a*", "/a?b", "/a#b", "/a\tb"]) {
     assert.deepEqual(withFolder(NO_REMOTE, folder, "writable"), NO_REMOTE, folder);
+  }
+});
+
+Deno.test("servers are told from folders, and one is left out without the others", () => {
+  const value = "redis://u:secret@h:1/2|connect-timeout=50 file:/srv/one http://h/cache/|read-only";
+  const remote = remoteStorage(value, false);
+  const [redis, http, ...more] = servers(remote);
+  assert.deepEqual([redis, http, more], [value.split(" ")[0], value.split(" ")[2], []]);
+  assert.deepEqual(withoutServer(remote, redis!), {
+    ...{ value: "file:/srv/one http://h/cache/|read-only", writable: ["/srv/one"], readable: [] },
+    leftOut: ["redis:"],
+  });
+  assert.deepEqual(servers(NO_REMOTE), []);
+});
+
+Deno.test("no password of an address stands in a message", () => {
+  const shown = {
+    "redis://:secret@h:6379": "redis://***@h:6379",
+    "unknown URL: http://u:se:cret@h/x and redis://a@b":
+      "unknown URL: http://***@h/x and redis://***@b",
+    "http://h/a@b": "http://h/a@b",
+    "redis+unix://u:p@localhost/run/r.sock?db=1": "redis+unix://***@localhost/run/r.sock?db=1",
+  };
+  for (const [text, expected] of Object.entries(shown)) {
+    assert.equal(withoutPasswords(text), expected);
   }
 });

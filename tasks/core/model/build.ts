@@ -117,6 +117,8 @@ export interface CacheUse {
   readonly calls: number;
   /** Hits that came from CCACHE_REMOTE_STORAGE. */
   readonly remoteHits: number;
+  /** Compilations in which it did not answer, or did not take what it was given; missing for none. */
+  readonly remoteFailures?: number;
 }
 
 /** How this run's builds are confined. */

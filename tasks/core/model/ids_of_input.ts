@@ -129,6 +129,12 @@ export const IDS_OF_INPUT: Readonly<Record<string, IdFacts>> = {
     means: "what `--slurm-arg` gives is no option of sbatch, or one that kmatrix gives itself",
     todo: "write it as sbatch takes it: `--slurm-arg=--partition=long`",
   },
+  "bad-ccache-storage": {
+    kinds: ["usage"],
+    means:
+      "ccache cannot read an address of `CCACHE_REMOTE_STORAGE`, and would fail each compilation",
+    todo: "mend the address: `file:`, `http:`, `redis:` or `redis+unix:` (ccache(1))",
+  },
   "nothing-ran": {
     kinds: ["no-match"],
     means: "no test was left to run in a cell",

@@ -151,7 +151,11 @@ const buildShape = objectOf<NonNullable<CellFacts["build"]>>()({
   objects: count,
   compiled: v.boolean(),
   reasons: strings,
-  cacheUse: v.nullable(objectOf<CacheUse>()({ hits: count, calls: count, remoteHits: count })),
+  cacheUse: v.nullable(
+    objectOf<CacheUse>()({
+      ...{ hits: count, calls: count, remoteHits: count, remoteFailures: v.exactOptional(count) },
+    }),
+  ),
   stalledShare: v.exactOptional(v.number()),
   listedWarnings: count,
 });

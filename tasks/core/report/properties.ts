@@ -126,9 +126,10 @@ function inspectedProperties(
 
 function ccacheProperties({ cacheUse }: NonNullable<CellFacts["build"]>): Properties {
   if (!cacheUse || cacheUse.calls === 0) return {};
-  const { hits, calls, remoteHits } = cacheUse;
+  const { hits, calls, remoteHits, remoteFailures = 0 } = cacheUse;
   const remote = remoteHits === 0 ? "" : `, ${remoteHits} of them from remote storage`;
-  return { "build.ccache": `${hits} of ${calls} calls were hits${remote}` };
+  const failed = remoteFailures === 0 ? "" : `; remote storage failed in ${remoteFailures}`;
+  return { "build.ccache": `${hits} of ${calls} calls were hits${remote}${failed}` };
 }
 
 /** `boot.phase.*` in ms, and `boot.over-budget` where there is something to say. */
