@@ -13,6 +13,7 @@ import { history } from "./history.ts";
 import { init } from "./init.ts";
 import { install, uninstall } from "./install.ts";
 import { matrix, stages } from "./matrix.ts";
+import { merge } from "./merge.ts";
 import { parseCommand } from "./parse.ts";
 import { plan } from "./plan.ts";
 import { quality } from "./quality.ts";
@@ -24,7 +25,8 @@ import { tests } from "./tests.ts";
 import { version } from "./version.ts";
 
 const COMPLETED: readonly Command[] = [
-  ...[matrix, repro, replay, plan, ...stages, parseCommand, reportCommand, compare, history],
+  ...[matrix, repro, replay, plan, ...stages, parseCommand, reportCommand, merge],
+  ...[compare, history],
   ...[explain, tests],
   ...[bisect, bisectConfig, series, cover, quality, doctor, cache, completion],
   ...[init, install, uninstall, version],

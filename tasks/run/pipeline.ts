@@ -13,8 +13,9 @@ import { JobBook } from "./job_book.ts";
 import { type RunOptions, RunState } from "./run_state.ts";
 import { SharedStages, Stopped, untilStopped } from "./shared_stages.ts";
 import { tellBootJudged, tellPlanned } from "./telling.ts";
-import { unusedInLists } from "./unused_lists.ts";
-import { failure } from "../core/model/errors.ts";
+import { listUses } from "./unused_lists.ts";
+import { unusedOf } from "../core/console/allow_list.ts";
+import { nothingJudged } from "../core/shards/merge.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import type { Build } from "../core/matrix/schedule.ts";
 import { Schedule } from "./schedule.ts";
@@ -102,11 +103,14 @@ export class Pipeline {
     }
     await Promise.all(kernels);
     state.block(state.cells, "fail-fast");
-    if (state.cells.every((one) => one.leftOut)) {
-      const text = "nothing was judged: every kernel is left out, as its source cannot be had";
-      state.failures.push(failure("infra", "no-source", text));
+    const lists = listUses(this.#plan, state.cells);
+    if (this.#plan.shard !== undefined) {
+      // Of the whole run one part can say neither; the merge does.
+      state.lists = lists;
+      return;
     }
-    state.failures.push(...unusedInLists(this.#plan, state.cells));
+    if (state.cells.every((one) => one.leftOut)) state.failures.push(nothingJudged());
+    state.failures.push(...unusedOf(lists === null ? [] : [lists]));
   }
 
   async #kernel(id: string, cells: readonly CellProgress[], sourced: () => void): Promise<void> {

@@ -4,6 +4,7 @@ import type { Host } from "../host/host.ts";
 import {
   type Accel,
   type CellReport,
+  type ListUse,
   type Plan,
   RUN_FORMAT,
   type RunReport,
@@ -31,6 +32,8 @@ export class RunState {
   readonly failures: Failure[] = [];
   /** What is on record of each kernel's source. */
   readonly sources: SourceIdentity[] = [];
+  /** Of a shard that has ended: what the lists of the project say of its cells. */
+  lists: readonly ListUse[] | null = null;
   /** Programs with their versions. */
   tools: Readonly<Record<string, string>> = {};
   readonly #plan: Plan;
@@ -66,6 +69,7 @@ export class RunState {
       sources: this.sources,
       usage: this.#host.usage(),
       ...(this.#plan.shard === undefined ? {} : { shard: this.#plan.shard }),
+      ...(this.lists === null ? {} : { lists: this.lists }),
     };
   }
 

@@ -29,6 +29,7 @@ import {
   type ShardPlan,
   shardPlanShape,
 } from "../core/shards/shard_plan.ts";
+import { counted } from "../core/text/counted.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { givenJson } from "../core/text/shape.ts";
 import { ownSelftests } from "../steps/layers.ts";
@@ -85,7 +86,9 @@ export async function takeShard(
   const shards = cellsByShard(dealt);
   const ids = shards[part - 1];
   if (ids === undefined) {
-    const text = `shard ${part}/${of} has no cells: there are ${shards.length} builds`;
+    const text = `shard ${part}/${of} has no cells: there is no more than ${
+      counted(shards.length, "build")
+    }`;
     throw new KmatrixError("no-match", "empty-shard", text);
   }
   const own = new Set<string>(ids);
@@ -93,6 +96,8 @@ export async function takeShard(
   const shard: ShardRecord = {
     ...{ index: part, of: shards.length, plan: dealt.digest },
     tool: await toolDigest(paths, host),
+    host: (await host.fs.readTextIfAny(HOST_NAME))?.trim() || "unnamed",
+    cores: plan.settings.jobs,
     cells: dealt.cells,
     shards,
   };
@@ -225,6 +230,9 @@ function placeless(source: SourceSpec): unknown {
 async function contentOf(file: string, host: Host): Promise<string | null> {
   return await host.fs.readBytes(file).then(sha256, () => null);
 }
+
+/** As uname(2) gives it; of a container its own. */
+const HOST_NAME = "/proc/sys/kernel/hostname";
 
 /** Folders of the tool whose files decide about results. */
 const TOOL_FOLDERS: readonly string[] = ["tasks", "selftests"];

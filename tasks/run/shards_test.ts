@@ -67,7 +67,8 @@ Deno.test("two machines come to the same plan, whatever one of them remembers of
     for (const { index, cells } of plan.shards) {
       const part = await taken(there, { part: index, of: 4 });
       assert.deepEqual(part.cells.map(({ id }) => id).sort(), cells.toSorted());
-      const { tool, ...record } = part.shard!;
+      const { tool, host, cores, ...record } = part.shard!;
+      assert.ok(host !== "" && cores > 0);
       assert.match(tool, /^[0-9a-f]{16}$/);
       const shards = plan.shards.toSorted((a, b) => a.index - b.index)
         .map((shard) => plan.cells.filter((id) => shard.cells.includes(id)));
@@ -181,7 +182,7 @@ Deno.test("a shard beyond the builds has no cells, and says how many there are",
     const one = await clone(`${dir}/clone`);
     const error = await rejectionOf(taken(one, { part: 13, of: 20 }));
     assert.deepEqual([error.kind, error.id], ["no-match", "empty-shard"]);
-    assert.equal(error.message, "shard 13/20 has no cells: there are 12 builds");
+    assert.equal(error.message, "shard 13/20 has no cells: there is no more than 12 builds");
     // The same part as of as many shards as there are builds.
     const [few, many] = [
       await taken(one, { part: 2, of: 12 }),

@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: MIT
 /** What the lists of the project hold and nothing in a run had a use for. */
-import type { Plan } from "../core/model/model.ts";
-import type { Failure } from "../core/model/errors.ts";
+import type { ListUse, Plan } from "../core/model/model.ts";
 import {
   type CellUse,
+  expectationUses,
   globsUsed,
   ranWhole,
-  unusedEntries,
-  unusedExpectations,
-  unusedWarnings,
+  splatUses,
+  warningUses,
 } from "../core/console/allow_list.ts";
 import { isAsDeclared } from "../core/matrix/plan.ts";
 import type { CellProgress } from "./cell_progress.ts";
 
-/** A failure for each entry without a use, where every cell that it is for had its say. */
-export function unusedInLists(plan: Plan, cells: readonly CellProgress[]): Failure[] {
+/** How it stands with each entry; null where the lists say nothing of the run. */
+export function listUses(plan: Plan, cells: readonly CellProgress[]): ListUse[] | null {
   const { matrix, settings } = plan;
   // Of other kernels and options the lists say nothing.
-  if (!isAsDeclared(plan)) return [];
+  if (!isAsDeclared(plan)) return null;
   const ids = matrix.cells.map(({ id }) => id);
   const uses = (of: (one: CellProgress) => Omit<CellUse, "cell">) =>
     cells.map((one) => ({ cell: one.cell.id, ...of(one) }));
   const whole = ({ result }: CellProgress) =>
     result !== null && ranWhole(result, settings.testFilter);
   return [
-    ...unusedEntries(
+    ...splatUses(
       matrix.splats,
       ids,
       uses((one) => ({
@@ -32,12 +31,12 @@ export function unusedInLists(plan: Plan, cells: readonly CellProgress[]): Failu
         used: one.result?.splats.flatMap(({ allowed }) => allowed?.place ?? []) ?? [],
       })),
     ),
-    ...unusedWarnings(
+    ...warningUses(
       matrix.warnings,
       ids,
       uses(({ values, warnings }) => ({ whole: values.build !== undefined, used: warnings.used })),
     ),
-    ...unusedExpectations(
+    ...expectationUses(
       matrix.cells,
       uses((one) => ({
         whole: whole(one),

@@ -50,7 +50,7 @@ export const SYSTEM_PROGRAMS = [
     "wc",
   ],
   ...["mkdir", "rm", "sed", "grep", "sleep", "dirname", "true", "id", "unshare", "setpriv"],
-  ...["setsid", "du", "xargs", "cut", "rmdir"],
+  ...["setsid", "du", "xargs", "cut", "rmdir", "chmod"],
 ];
 /** Taken where they are there: without it, nothing is confined. */
 export const OPTIONAL_PROGRAMS = ["bwrap"];

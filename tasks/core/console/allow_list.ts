@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** splats.yaml: complaints of a kernel that are known, each with a reason and an end. */
-import type { AllowedSplat, Cell, CellId, CellResult, KnownWarning } from "../model/model.ts";
+import type {
+  AllowedSplat,
+  Cell,
+  CellId,
+  CellResult,
+  KnownWarning,
+  ListUse,
+} from "../model/model.ts";
 import { type Failure, failure } from "../model/errors.ts";
 import { globMatcher } from "../model/cells.ts";
 import { checkExpiry } from "../matrix/matrix.ts";
@@ -81,47 +88,81 @@ export interface CellUse {
   readonly used: readonly string[];
 }
 
-/** Whether an entry had no use, although each of its cells came far enough to have had one. */
-function isUnused(key: string, cells: readonly string[], uses: readonly CellUse[]): boolean {
-  return cells.length > 0 && !uses.some(({ used }) => used.includes(key)) &&
-    cells.every((id) => uses.some(({ cell, whole }) => cell === id && whole));
+/** How it stands with one entry: only with every part of a run is it known to be unused. */
+function listUse(
+  key: string,
+  cells: readonly string[],
+  uses: readonly CellUse[],
+  unused: Failure,
+): ListUse {
+  return {
+    failure: unused,
+    cells,
+    heard: cells.filter((id) => uses.some(({ cell, whole }) => cell === id && whole)),
+    used: uses.some(({ used }) => used.includes(key)),
+  };
 }
 
 /**
- * A failure for each entry that allowed nothing, although all of its cells ran whole.
+ * The failure of each entry that had no use, although each of its cells came far enough to have one.
+ * @param lists Of each part of the run, the same entries.
+ */
+export function unusedOf(lists: readonly (readonly ListUse[])[]): Failure[] {
+  const parts = new Map<string, ListUse[]>();
+  for (const use of lists.flat()) {
+    const key = JSON.stringify([use.failure.id, use.failure.message]);
+    parts.set(key, [...parts.get(key) ?? [], use]);
+  }
+  return [...parts.values()].filter((entry) => {
+    const heard = new Set(entry.flatMap((use) => use.heard));
+    const { cells } = entry[0]!;
+    return cells.length > 0 && !entry.some(({ used }) => used) &&
+      cells.every((id) => heard.has(id));
+  }).map(([use]) => use!.failure);
+}
+
+/**
+ * What became of each entry; its failure is that it allowed nothing, although all of its cells ran
+ * whole.
  * @param cells Ids of all cells of the matrix.
  */
-export function unusedEntries(
+export function splatUses(
   entries: readonly AllowedSplat[],
   cells: readonly string[],
   uses: readonly CellUse[],
-): Failure[] {
-  return entries.filter(({ place, cells: globs }) =>
-    isUnused(place, cells.filter(globMatcher(globs)), uses)
-  ).map(({ place, pattern, reason, link }) =>
-    failure(
-      "usage",
-      "unused-splat",
-      `${place}: no kernel complained of ${JSON.stringify(pattern)}: remove the entry`,
-      `all of its cells ran; it is there because: ${reason} (${link})`,
+): ListUse[] {
+  return entries.map(({ place, pattern, reason, link, cells: globs }) =>
+    listUse(
+      place,
+      cells.filter(globMatcher(globs)),
+      uses,
+      failure(
+        "usage",
+        "unused-splat",
+        `${place}: no kernel complained of ${JSON.stringify(pattern)}: remove the entry`,
+        `all of its cells ran; it is there because: ${reason} (${link})`,
+      ),
     )
   );
 }
 
 /** The same for known warnings of builds; a cell tells about them once it is built. */
-export function unusedWarnings(
+export function warningUses(
   known: readonly KnownWarning[],
   cells: readonly string[],
   uses: readonly CellUse[],
-): Failure[] {
-  return known.filter(({ place, cells: globs }) =>
-    isUnused(place, cells.filter(globMatcher(globs)), uses)
-  ).map(({ place, match, reason }) =>
-    failure(
-      "usage",
-      "unused-warning",
-      `${place}: no build warned of ${JSON.stringify(match)}: remove the entry`,
-      `all of its cells were built; it is there because: ${reason}`,
+): ListUse[] {
+  return known.map(({ place, match, reason, cells: globs }) =>
+    listUse(
+      place,
+      cells.filter(globMatcher(globs)),
+      uses,
+      failure(
+        "usage",
+        "unused-warning",
+        `${place}: no build warned of ${JSON.stringify(match)}: remove the entry`,
+        `all of its cells were built; it is there because: ${reason}`,
+      ),
     )
   );
 }
@@ -138,21 +179,26 @@ export function globsUsed({ expect }: Pick<Cell, "expect">, tests: readonly stri
 }
 
 /** The same for globs of `expect` that name no test of any cell that they are for. */
-export function unusedExpectations(
+export function expectationUses(
   cells: readonly Pick<Cell, "id" | "expect">[],
   uses: readonly CellUse[],
-): Failure[] {
+): ListUse[] {
   const entries = new Set(cells.map(({ expect }) => expect));
-  return [...entries].flatMap((expect): Failure[] => {
+  return [...entries].flatMap((expect): ListUse[] => {
     if (expect.kind !== "fail" || expect.place === undefined) return [];
     const { place, reason, link } = expect;
     const mine = cells.filter((cell) => cell.expect === expect).map(({ id }) => id);
-    return expect.tests.filter((glob) => isUnused(globKey(place, glob), mine, uses)).map((glob) =>
-      failure(
-        "usage",
-        "unused-expectation",
-        `${place}: no test of its cells matches ${JSON.stringify(glob)}: remove the glob`,
-        `all of its cells ran; it is there because: ${reason} (${link})`,
+    return expect.tests.map((glob) =>
+      listUse(
+        globKey(place, glob),
+        mine,
+        uses,
+        failure(
+          "usage",
+          "unused-expectation",
+          `${place}: no test of its cells matches ${JSON.stringify(glob)}: remove the glob`,
+          `all of its cells ran; it is there because: ${reason} (${link})`,
+        ),
       )
     );
   });

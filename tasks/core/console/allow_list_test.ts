@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import type { AllowedSplat, CellResult } from "../model/model.ts";
 import {
   allowedBy,
+  expectationUses,
   globsUsed,
   parseAllowList,
   ranWhole,
-  unusedEntries,
-  unusedExpectations,
-  unusedWarnings,
+  splatUses,
+  unusedOf,
+  warningUses,
 } from "./allow_list.ts";
 import { NO_ANSWERS, sampleCell } from "../../testing/samples.ts";
 import { errorOf } from "../../testing/errors.ts";
@@ -66,17 +67,19 @@ Deno.test("allowedBy() goes by title and cell", () => {
 const [ENTRY_OF_ALL] = parse(ENTRY.replace(/ {2}cells.*\n/, "")) as [AllowedSplat];
 const ids = CELLS.map(({ id }) => id);
 const unused = (...uses: readonly [whole: boolean, used: boolean][]) =>
-  unusedEntries(
-    [ENTRY_OF_ALL],
-    ids,
-    uses.map(([whole, used], index) => ({
-      cell: ids[index]!,
-      whole,
-      used: used ? [ENTRY_OF_ALL.place] : [],
-    })),
-  );
+  unusedOf([
+    splatUses(
+      [ENTRY_OF_ALL],
+      ids,
+      uses.map(([whole, used], index) => ({
+        cell: ids[index]!,
+        whole,
+        used: used ? [ENTRY_OF_ALL.place] : [],
+      })),
+    ),
+  ]);
 
-Deno.test("unusedEntries() names what no kernel said", () => {
+Deno.test("unusedOf() names what no kernel said", () => {
   const [failure] = unused([true, false], [true, false]);
   assert.deepEqual([failure!.kind, failure!.id], ["usage", "unused-splat"]);
   assert.match(
@@ -86,11 +89,23 @@ Deno.test("unusedEntries() names what no kernel said", () => {
   assert.match(failure!.detail, /known \(https:\/\/example\.org\/1\)$/);
 });
 
-Deno.test("unusedEntries() waits until all cells of an entry have had their say", () => {
+Deno.test("unusedOf() waits until all cells of an entry have had their say", () => {
   assert.deepEqual(unused([true, false], [true, true]), []);
   assert.deepEqual(unused([true, false], [false, false]), []);
   assert.deepEqual(unused([true, false]), []);
-  assert.deepEqual(unusedEntries([ENTRY_OF_ALL], [], []), []);
+  assert.deepEqual(unusedOf([splatUses([ENTRY_OF_ALL], [], [])]), []);
+});
+
+Deno.test("unusedOf() hears the cells of an entry from the parts of a run that have them", () => {
+  const part = (index: number, used: boolean) =>
+    splatUses([ENTRY_OF_ALL], ids, [{
+      ...{ cell: ids[index]!, whole: true },
+      used: used ? [ENTRY_OF_ALL.place] : [],
+    }]);
+  assert.deepEqual(unusedOf([part(0, false)]), []);
+  assert.deepEqual(unusedOf([part(0, false), part(1, true)]), []);
+  assert.equal(unusedOf([part(0, false), part(1, false)]).length, 1);
+  assert.equal(unusedOf([part(1, false), part(0, false)]).length, 1);
 });
 
 Deno.test("ranWhole() wants a sound boot without a filter", () => {
@@ -104,14 +119,16 @@ Deno.test("ranWhole() wants a sound boot without a filter", () => {
   assert.ok(!ranWhole({ ...result, boot: failure }, []));
 });
 
-Deno.test("unusedWarnings() names what no build has warned of, once all its cells are built", () => {
+Deno.test("warningUses() name what no build has warned of, once all its cells are built", () => {
   const entry = { match: "objtool: x", cells: ["*"], reason: "known", place: "matrix.yaml:9" };
   const of = (...uses: readonly [whole: boolean, used: string[]][]) =>
-    unusedWarnings(
-      [entry],
-      ids,
-      uses.map(([whole, used], index) => ({ cell: ids[index]!, whole, used })),
-    );
+    unusedOf([
+      warningUses(
+        [entry],
+        ids,
+        uses.map(([whole, used], index) => ({ cell: ids[index]!, whole, used })),
+      ),
+    ]);
   assert.deepEqual(of([true, []], [true, []]), [{
     ...{ kind: "usage", id: "unused-warning" },
     message: 'matrix.yaml:9: no build warned of "objtool: x": remove the entry',
@@ -122,7 +139,7 @@ Deno.test("unusedWarnings() names what no build has warned of, once all its cell
   assert.deepEqual(of([true, []]), []);
 });
 
-Deno.test("unusedExpectations() names the globs of an entry that match no test of its cells", () => {
+Deno.test("expectationUses() name the globs of an entry that match no test of its cells", () => {
   const expect = {
     kind: "fail",
     ...{ reason: "known", link: "l", expires: "2099-01-01" },
@@ -130,14 +147,16 @@ Deno.test("unusedExpectations() names the globs of an entry that match no test o
   } as const;
   const cells = ids.map((id) => ({ id, expect }));
   const of = (...uses: readonly [whole: boolean, tests: string[]][]) =>
-    unusedExpectations(
-      cells,
-      uses.map(([whole, tests], index) => ({
-        cell: ids[index]!,
-        whole,
-        used: globsUsed(cells[index]!, tests),
-      })),
-    ).map(({ id, message }) => `${id} ${message}`);
+    unusedOf([
+      expectationUses(
+        cells,
+        uses.map(([whole, tests], index) => ({
+          cell: ids[index]!,
+          whole,
+          used: globsUsed(cells[index]!, tests),
+        })),
+      ),
+    ]).map(({ id, message }) => `${id} ${message}`);
   const unused = 'unused-expectation matrix.yaml:7: no test of its cells matches "kcov_c.*": ' +
     "remove the glob";
   assert.deepEqual(of([true, ["kcov.a.b"]], [true, []]), [unused]);
@@ -146,5 +165,5 @@ Deno.test("unusedExpectations() names the globs of an entry that match no test o
   // Of a bundle, and of a cell that is to fail as a whole.
   const { place: _, ...elsewhere } = expect;
   assert.deepEqual(globsUsed({ expect: elsewhere }, ["kcov.a.b"]), []);
-  assert.deepEqual(unusedExpectations([{ id: ids[0]!, expect: elsewhere }], []), []);
+  assert.deepEqual(expectationUses([{ id: ids[0]!, expect: elsewhere }], []), []);
 });

@@ -219,4 +219,29 @@ export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
     means: "the report cannot be written",
     todo: "make room, or look at the permissions of the run's folder",
   },
+  "shard-missing": {
+    kinds: ["infra"],
+    means: "a shard of the plan is not among those that are merged; its cells are not run",
+    todo: "look at its job, run that again, and merge all of them",
+  },
+  "shard-doubled": {
+    kinds: ["infra"],
+    means: "a shard is there twice; the one that was named first is taken",
+    todo: "merge one run of each shard: of a job that ran again, the last one",
+  },
+  "shard-torn": {
+    kinds: ["infra"],
+    means: "what is merged holds no whole run: none at all, a cut one, or one that was ended",
+    todo: "look at the job and at how its run was uploaded; run it again",
+  },
+  "shard-foreign": {
+    kinds: ["infra"],
+    means: "a run is of another plan, of another version of kmatrix, or no shard",
+    todo: "merge shards of one plan: the same commit, cells, options and number of shards",
+  },
+  "shards-differ": {
+    kinds: ["infra"],
+    means: "shards have judged different sources of one kernel",
+    todo: "pin the source, or run the shards again at one time",
+  },
 };

@@ -235,6 +235,9 @@ export interface ShardRecord {
   readonly plan: string;
   /** A digest of the tool. */
   readonly tool: string;
+  /** Name of the machine, and its cores as far as the run had them. */
+  readonly host: string;
+  readonly cores: number;
   /** Ids of the whole plan, in its order, and of each of its shards. */
   readonly cells: readonly string[];
   readonly shards: readonly (readonly string[])[];

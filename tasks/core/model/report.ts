@@ -127,6 +127,40 @@ export interface Usage {
 /** Of run.json; another one is another shape, which this version does not read. */
 export const RUN_FORMAT = 3;
 
+/** What a run, or a part of it, had for an entry of the lists of a project. */
+export interface ListUse {
+  /** That the entry is not needed. */
+  readonly failure: Failure;
+  /** Ids of the cells that it is for. */
+  readonly cells: readonly string[];
+  /** Those of them that came far enough to have had a use for it. */
+  readonly heard: readonly string[];
+  readonly used: boolean;
+}
+
+/** A shard that a merged run has taken in. */
+export interface MergedShard {
+  readonly index: number;
+  /** The folder or archive, as it was named. */
+  readonly from: string;
+  readonly host: string;
+  readonly cores: number;
+  readonly accel: Accel | null;
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly cells: number;
+}
+
+/** Of which shards a run was made (`merge`). */
+export interface MergeRecord {
+  /** Digests of the plan and of the tool. */
+  readonly plan: string;
+  readonly tool: string;
+  /** Shards of the plan. */
+  readonly of: number;
+  readonly shards: readonly MergedShard[];
+}
+
 export interface RunReport {
   readonly format: typeof RUN_FORMAT;
   readonly startedAt: string;
@@ -141,4 +175,8 @@ export interface RunReport {
   readonly usage: Usage;
   /** Where it is a part of a run on several machines. */
   readonly shard?: ShardRecord;
+  /** Of a shard: what the lists say of its cells; missing where they say nothing of the run. */
+  readonly lists?: readonly ListUse[];
+  /** Where it was made of shards. */
+  readonly merged?: MergeRecord;
 }

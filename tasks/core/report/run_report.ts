@@ -7,6 +7,9 @@ import {
   type CellReport,
   type CellVerdict,
   type LeftOut,
+  type ListUse,
+  type MergedShard,
+  type MergeRecord,
   RUN_FORMAT,
   type RunReport,
   type ShardRecord,
@@ -178,21 +181,53 @@ const shardRecordShape: Shape<ShardRecord> = objectOf<ShardRecord>()({
   of: v.pipe(count, v.minValue(1)),
   plan: v.string(),
   tool: v.string(),
+  host: v.string(),
+  cores: count,
   cells: strings,
   shards: v.array(strings),
 });
 
+const listUseShape: Shape<ListUse> = objectOf<ListUse>()({
+  failure: failureShape,
+  cells: strings,
+  heard: strings,
+  used: v.boolean(),
+});
+
+const accelShape = v.nullable(v.picklist(["kvm", "tcg"]));
+const startedAtShape = v.pipe(v.string(), v.isoTimestamp("no time in ISO 8601"));
+
+const mergeRecordShape: Shape<MergeRecord> = objectOf<MergeRecord>()({
+  plan: v.string(),
+  tool: v.string(),
+  of: count,
+  shards: v.array(
+    objectOf<MergedShard>()({
+      index: count,
+      from: v.string(),
+      host: v.string(),
+      cores: count,
+      accel: accelShape,
+      startedAt: startedAtShape,
+      durationMs: ms,
+      cells: count,
+    }),
+  ),
+});
+
 export const runReportShape: Shape<RunReport> = objectOf<RunReport>()({
   format: v.literal(RUN_FORMAT),
-  startedAt: v.pipe(v.string(), v.isoTimestamp("no time in ISO 8601")),
+  startedAt: startedAtShape,
   durationMs: ms,
-  accel: v.nullable(v.picklist(["kvm", "tcg"])),
+  accel: accelShape,
   cells: v.array(cellReport),
   interrupted: v.nullable(v.picklist(["SIGINT", "SIGTERM"])),
   failures,
   sources: v.array(sourceIdentityShape),
   usage: v.looseObject({ programsMs: v.record(v.string(), ms), peakMiB: ms }),
   shard: v.exactOptional(shardRecordShape),
+  lists: v.exactOptional(v.array(listUseShape)),
+  merged: v.exactOptional(mergeRecordShape),
 });
 
 /** The text of run.json. Properties are for other programs, and not read back. */
