@@ -21,6 +21,8 @@ export interface OptionFacts {
 export interface Names {
   readonly cells: () => Promise<readonly string[]>;
   readonly tests: () => Promise<readonly string[]>;
+  /** Words that `explain` knows. */
+  readonly ids: () => Promise<readonly string[]>;
   /** What `deno task` runs, commands of the tool or not. */
   readonly tasks: () => Promise<readonly string[]>;
 }
@@ -65,6 +67,7 @@ function positionals(typed: readonly string[], options: readonly OptionFacts[]):
 async function named(placeholder: string, names: Names): Promise<readonly string[]> {
   if (/^cells?$/.test(placeholder)) return await names.cells();
   if (placeholder === "glob") return await names.tests();
+  if (placeholder === "id") return await names.ids();
   return [];
 }
 
@@ -79,17 +82,32 @@ export function completionScript(shell: Shell, of: Completed = "deno task"): str
   return of === "kmatrix" ? LAUNCHERS[shell] : TASKS[shell];
 }
 
+/**
+ * A function of bash, which breaks words at ":" and "@" too, and takes replies for what stands behind
+ * the last ":", or for the last "@" with what stands behind it.
+ * @param first Which of the words behind the program is the first that is completed.
+ * @param ask The command that is asked.
+ */
+const bashFunction = (name: string, first: number, ask: string) =>
+  `${name}() {
+	local line=\${COMP_LINE:0:COMP_POINT} words word program
+	IFS= read program <<< "$1"
+	line=\${line#*"\${COMP_WORDS[0]}"}
+	read -a words <<< "$line"
+	[[ $line = *[[:space:]] ]] && words+=("")
+	word=\${words[\${#words[@]}-1]}
+	local IFS=$'\\n' front=\${word%"\${word##*["$COMP_WORDBREAKS"]}"}
+	COMPREPLY=($(${ask} complete -- "\${words[@]:${first}}" 2> /dev/null))
+	COMPREPLY=("\${COMPREPLY[@]#"\${front%@}"}")
+}`;
+
 const TASKS: Readonly<Record<Shell, string>> = {
   bash: `# kmatrix: completion of \`deno task\` in bash; source it, or put it into ~/.bashrc
+${bashFunction("_kmatrix_task", 1, "deno task --quiet")}
 _kmatrix_deno() {
 	COMPREPLY=()
 	[ "\${COMP_WORDS[1]}" = task ] && [ -e tasks/main.ts ] && [ "$COMP_CWORD" -ge 2 ] || return
-	local line=\${COMP_LINE:0:COMP_POINT} IFS=$'\\n'
-	local word=\${line##*[[:space:]]} words=("\${COMP_WORDS[@]:2:COMP_CWORD-1}") colon=
-	# bash breaks words at colons, and takes replies for what stands behind the last one.
-	[[ $word = *:* ]] && colon=\${word%:*}: && [[ \${words[1]} = : ]] && words=("$word")
-	COMPREPLY=($(deno task --quiet complete -- "\${words[@]}" 2> /dev/null))
-	COMPREPLY=("\${COMPREPLY[@]#"$colon"}")
+	_kmatrix_task
 }
 complete -o default -F _kmatrix_deno deno
 `,
@@ -120,22 +138,21 @@ complete -c deno -n '__fish_seen_subcommand_from task; and test -e tasks/main.ts
 /** They ask the very program that is typed: with a path in front, too. */
 const LAUNCHERS: Readonly<Record<Shell, string>> = {
   bash: `# kmatrix: completion of \`kmatrix\` in bash, loaded by bash-completion when it is needed
-_kmatrix() {
-	local IFS=$'\\n'
-	COMPREPLY=($("$1" complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2> /dev/null))
-}
+${bashFunction("_kmatrix", 0, '"\${program/#~\\//"$HOME"/}"')}
 complete -o default -F _kmatrix kmatrix
 `,
   zsh: `#compdef kmatrix
 # kmatrix: completion of \`kmatrix\` in zsh, loaded by compinit from a folder of fpath
 local -a found
-found=(\${(f)"$("\${words[1]}" complete -- "\${(@)words[2,CURRENT]}" 2> /dev/null)"})
+local program=\${(Q)words[1]}
+found=(\${(f)"$("\${program/#\\~\\//$HOME/}" complete -- "\${(@Q)words[2,CURRENT]}" 2> /dev/null)"})
 (( $#found )) && compadd -- $found || _files
 `,
   fish: `# kmatrix: completion of \`kmatrix\` in fish, loaded when it is needed
 function __kmatrix_launcher
 	set -l words (commandline -opc) (commandline -ct)
-	set -l found ($words[1] complete -- $words[2..-1] 2> /dev/null)
+	set -l program (string replace -r '^~/' "$HOME/" -- $words[1])
+	set -l found ($program complete -- $words[2..-1] 2> /dev/null)
 	if set -q found[1]
 		printf '%s\\n' $found
 	else

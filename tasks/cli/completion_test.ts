@@ -23,10 +23,12 @@ const COMMANDS: readonly CommandFacts[] = [
   },
   { name: "replay", args: ["bundle"], options: [] },
   { name: "matrix", args: ["cells"], options: [] },
+  { name: "explain", args: ["id"], options: [] },
 ];
 const NAMES: Names = {
   cells: () => Promise.resolve(["a/kcov", "a/kcov/smp4", "b/kcov"]),
   tests: () => Promise.resolve(["kcov.pc.basic", "kcov.cmp.basic"]),
+  ids: () => Promise.resolve(["option-dropped", "no-match", "3"]),
   tasks: () => Promise.resolve(["repro", "replay", "matrix", "test", "test:crash"]),
 };
 
@@ -46,6 +48,8 @@ const CASES: readonly (readonly [words: string[], wanted: string[]])[] = [
   [["repro", "a/kcov", "-o", ""], []],
   [["repro", "a/kcov", "--", "--t"], []],
   [["replay", ""], []],
+  [["explain", ""], ["option-dropped", "no-match", "3"]],
+  [["explain", "opt"], ["option-dropped"]],
   [["unknown", ""], []],
 ];
 
@@ -119,20 +123,3 @@ for (const [shell, argv] of Object.entries(COMPLETES) as [Shell, readonly string
     }
   });
 }
-
-Deno.test("completionScript() of the launcher asks the program that is typed, in bash", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(`${dir}/script`, completionScript("bash", "kmatrix"));
-    const tool = '#!/bin/sh\nprintf "%s|" "$@" > asked\nprintf "linux/kcov\\nlinux/kcov-cmp\\n"\n';
-    await Deno.writeTextFile(`${dir}/kmatrix`, tool, { mode: 0o755 });
-    const typed = ". ./script; COMP_WORDS=(./kmatrix repro '') COMP_CWORD=2; _kmatrix ./kmatrix; " +
-      "printf '%s\\n' \"${COMPREPLY[@]}\"";
-    const { stdout } = await new Deno.Command("bash", { args: ["--norc", "-c", typed], cwd: dir })
-      .output();
-    assert.equal(new TextDecoder().decode(stdout), "linux/kcov\nlinux/kcov-cmp\n");
-    assert.equal(await Deno.readTextFile(`${dir}/asked`), "complete|--|repro||");
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});

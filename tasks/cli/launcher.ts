@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The launcher that `install` writes: `kmatrix` on the PATH, without npx and its second. */
+import { quoteWord } from "../core/text/shell.ts";
 
 /** What the launcher starts. */
 export interface Launched {
@@ -16,11 +17,6 @@ export interface Launched {
 /** In a launcher's second line, so that nothing else is overwritten or removed. */
 export const LAUNCHER_MARK = "kmatrix launcher";
 
-/** As a word of a shell, whatever is in it. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
 /**
  * A POSIX shell script. Where the Deno that it was installed by is gone (npm's cache may be emptied, or
  * be another user's), it takes one of the PATH, and else npx.
@@ -28,21 +24,22 @@ function quoted(text: string): string {
 export function launcherScript({ root, deno, version, flags }: Launched): string {
   return `#!/bin/sh
 # ${LAUNCHER_MARK}: written by \`deno task install\`, removed by \`kmatrix uninstall\`
-root=${quoted(root)}
-deno=${quoted(deno)}
+root=${quoteWord(root)}
+deno=${quoteWord(deno)}
 main=$root/tasks/main.ts
 if [ ! -r "$main" ]; then
-	echo "kmatrix: its project is not in $root any more ($main cannot be read)" >&2
-	echo "Where it was moved, run \\\`npx --yes deno task install\\\` in its new folder; or remove $0." >&2
+	# Some shells' echo reads backslashes of a path.
+	printf '%s\\n' "kmatrix: its project is not in $root any more ($main cannot be read)" >&2
+	printf '%s %s\\n' 'Where it was moved, run \`npx --yes deno task install\` in its new folder;' "or remove $0." >&2
 	exit 2
 fi
 unset INIT_CWD
 KMATRIX_LAUNCHER=1
 export KMATRIX_LAUNCHER
-set -- run ${flags.map(quoted).join(" ")} --config "$root/deno.json" "$main" "$@"
+set -- run ${flags.map(quoteWord).join(" ")} --config "$root/deno.json" "$main" "$@"
 [ -x "$deno" ] && exec "$deno" "$@"
 # Of another major version, it may not run this.
 case $(deno --version 2> /dev/null) in "deno ${version.split(".")[0]}."*) exec deno "$@" ;; esac
-exec npx --yes ${quoted(`deno@${version}`)} "$@"
+exec npx --yes ${quoteWord(`deno@${version}`)} "$@"
 `;
 }

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { declaredTestsIfAny } from "../steps/declared_tests.ts";
 import { candidates, type CommandFacts, completionScript, SHELLS } from "../cli/completion.ts";
+import { EXPLAINED } from "../core/report/explain.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import { withBroughtKernel } from "../core/matrix/matrix.ts";
 import { loadMatrix } from "../run/project.ts";
@@ -58,6 +59,7 @@ async function answer(
 ): Promise<readonly Failure[]> {
   const found = await candidates(words, commands, {
     cells: () => cellsHere(options, context),
+    ids: () => Promise.resolve(EXPLAINED),
     tests: async () => (await declaredTestsIfAny() ?? []).map(({ id }) => id),
     tasks: async () => {
       if (context.calledAs.isLauncher) return commands.map(({ name }) => name);

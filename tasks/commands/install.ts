@@ -8,6 +8,7 @@ import { cachedJson } from "../core/text/shape.ts";
 import { completionScript, type Shell } from "../cli/completion.ts";
 import { LAUNCHER_MARK, launcherScript } from "../cli/launcher.ts";
 import { group, type Values, withDefault } from "../cli/options.ts";
+import { quoteWord } from "../core/text/shell.ts";
 import type { Context } from "./context.ts";
 import { defineCommand } from "./command.ts";
 
@@ -138,8 +139,11 @@ async function advice(prefix: string, host: Host): Promise<string[]> {
   const bin = dirname(`${prefix}/${BIN}`);
   const folders = (host.env("PATH") ?? "").split(":").map((one) => one.replace(/(?<=.)\/+$/, ""));
   const lines: string[] = [];
-  if (!folders.includes(bin)) {
-    lines.push(`${bin} is not in PATH: add \`export PATH="${bin}:$PATH"\` to your shell's profile`);
+  if (bin.includes(":")) {
+    lines.push(`${bin} cannot be in PATH, whose folders a colon parts: give another --prefix`);
+  } else if (!folders.includes(bin)) {
+    const line = `export PATH=${quoteWord(bin)}:"$PATH"`;
+    lines.push(`${bin} is not in PATH: add \`${line}\` to your shell's profile`);
   } else {
     const found = await host.fs.which(basename(BIN));
     const own = await host.fs.realPath(`${prefix}/${BIN}`);
@@ -147,7 +151,7 @@ async function advice(prefix: string, host: Host): Promise<string[]> {
   }
   if (basename(host.env("SHELL") ?? "") === "zsh") {
     const folder = dirname(`${prefix}/${COMPLETIONS.zsh}`);
-    lines.push(`for completion in zsh, put \`fpath+=('${folder}')\` in front of compinit`);
+    lines.push(`for completion in zsh, put \`fpath+=(${quoteWord(folder)})\` in front of compinit`);
   }
   return lines;
 }

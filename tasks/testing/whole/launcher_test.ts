@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** The launcher as people have it: installed, called from anywhere, moved away under, removed. */
 import assert from "node:assert/strict";
-import { ROOT, taskFlags } from "../project_copy.ts";
+import { normalize } from "node:path/posix";
+import { copyProject, ROOT, taskFlags } from "../project_copy.ts";
 
 interface Ran {
   readonly code: number;
@@ -45,16 +46,31 @@ async function filesBelow(dir: string): Promise<string[]> {
 }
 
 /** Prefixes as people have them, as they are typed in the folder $PWD. */
-const PREFIXES = ["plain", "with blank", "it's", 'a "b" $c `d`', "ünïcödé-ホーム", "deep/er/../x"];
+const ODD_NAMES = [
+  "with blank",
+  "it's",
+  'a "b" $HOME `id`',
+  "new\nline",
+  "back\\n",
+  "ünïcödé-ホーム",
+];
+const PREFIXES = ["plain", ...ODD_NAMES, "./-dash", "deep/er/../x"];
 
 for (const prefix of PREFIXES) {
-  Deno.test(`install writes a launcher below ${prefix}, and uninstall takes it away`, async () => {
+  const name = `install writes a launcher below ${
+    JSON.stringify(prefix)
+  }, and uninstall takes it away`;
+  Deno.test(name, async () => {
     await inFolder(async (dir) => {
       const installed = await tool(dir, "install", "--prefix", prefix);
       assert.equal(installed.code, 0, installed.err);
       const kmatrix = `${dir}/${prefix}/bin/kmatrix`;
       assert.match(installed.out, /\/bin\/kmatrix$/m);
       assert.match(installed.out, /bin is not in PATH/);
+      // What is to be put into a profile, put there.
+      const [, line] = / add `(export PATH=[^]*)` to your shell's profile/.exec(installed.out)!;
+      const found = await run(["sh", "-c", `${line}; command -v kmatrix`], "/", { HOME: "/h" });
+      assert.equal(found.out, `${normalize(kmatrix)}\n`, line!);
       await Deno.mkdir(`${dir}/elsewhere`);
       const help = await run([kmatrix, "--help"], `${dir}/elsewhere`);
       assert.match(help.out, /^Usage: kmatrix <command> \[options\]$/m);
@@ -69,6 +85,31 @@ for (const prefix of PREFIXES) {
     });
   });
 }
+
+Deno.test("a checkout may lie anywhere: its launcher runs, and says where it was moved from", async () => {
+  await inFolder(async (dir) => {
+    let root = await copyProject(dir);
+    for (const name of ODD_NAMES) {
+      const moved = `${dir}/${name}`;
+      await Deno.rename(root, moved);
+      root = moved;
+      const main = [Deno.execPath(), "run", ...taskFlags(), `${root}/tasks/main.ts`];
+      const installed = await run([...main, "install", "--prefix", "p"], dir);
+      assert.equal(installed.code, 0, `${name}: ${installed.err}`);
+      const kmatrix = `${dir}/p/bin/kmatrix`;
+      const listed = await run([kmatrix, "matrix", "--list", "linux-6.12/kcov"], dir);
+      assert.equal(listed.out, "linux-6.12/kcov\n", `${name}: ${listed.err}`);
+      await Deno.rename(root, `${dir}/elsewhere`);
+      const gone = await run([kmatrix, "matrix"], dir);
+      assert.equal(gone.code, 2);
+      assert.ok(gone.err.includes(`its project is not in ${root} any more`), gone.err);
+      assert.ok(gone.err.includes("run `npx --yes deno task install`"), gone.err);
+      await Deno.rename(`${dir}/elsewhere`, root);
+    }
+    const colon = await tool(dir, "install", "--prefix", "a:b");
+    assert.match(colon.out, /a:b\/bin cannot be in PATH, whose folders a colon parts/);
+  });
+});
 
 Deno.test("~ of a prefix is the home, also where no shell has read it", async () => {
   await inFolder(async (dir) => {
