@@ -18,14 +18,15 @@ import {
   printRun,
   repeatCommand,
 } from "./context.ts";
+import { baseRun, tellCi } from "./ci_log.ts";
 import { defineCommand } from "./command.ts";
-import { group, JSON_COPY, JUNIT, text, type Values, WATCHING } from "../cli/options.ts";
+import { BASE, group, JSON_COPY, JUNIT, text, type Values, WATCHING } from "../cli/options.ts";
 
 const OPTIONS = {
   ...group("Output", {
     output: text("-o, --output <run>", "write the merged run to this folder (default: a new one)"),
   }),
-  ...{ ...JUNIT, ...JSON_COPY, ...WATCHING },
+  ...{ ...BASE, ...JUNIT, ...JSON_COPY, ...WATCHING },
 };
 
 export const merge = defineCommand({
@@ -44,6 +45,7 @@ async function mergeRuns(
   options: Values<typeof OPTIONS>,
   context: Context,
 ): Promise<readonly Failure[]> {
+  const base = await baseRun(options, context);
   const fill = async (runDir: string) => await mergeInto(runDir, words, options, context);
   // What history and compare take for a run of the matrix.
   const asMatrix = { ...context, command: "matrix" };
@@ -51,11 +53,11 @@ async function mergeRuns(
     const within = words.map(context.absolute).find((word) => isInside(context.paths.out, word));
     if (within !== undefined) throw inItself(within, "Name a folder elsewhere by -o.");
     const [runDir, run] = await fillRunDir(fill, asMatrix);
-    return tell(run, runDir, options, context);
+    return await tell({ run, runDir, base }, options, context);
   }
   const runDir = context.absolute(options.output);
   const run = await fillNamed(runDir, words, fill, context);
-  return tell(run, runDir, options, context);
+  return await tell({ run, runDir, base }, options, context);
 }
 
 /** A merged run in a folder that is new or empty; if it cannot be filled, the folder is gone again. */
@@ -143,14 +145,14 @@ function buildOf(cell: string): string {
   return `${kernel}/${config}@${toolchain}`;
 }
 
-function tell(
-  run: RunReport,
-  runDir: string,
+async function tell(
+  merged: Parameters<typeof tellCi>[0],
   { quiet }: Values<typeof OPTIONS>,
   context: Context,
-): readonly Failure[] {
-  for (const line of mergedLines(run)) context.terminal.print(line);
-  context.terminal.print("");
+): Promise<readonly Failure[]> {
+  const { run, runDir } = merged;
+  context.terminal.print(`${mergedLines(run).join("\n")}\n`);
   printRun(run, context, quiet ? null : runDir);
+  await tellCi(merged, context);
   return failuresOf(run);
 }

@@ -324,11 +324,22 @@ const TESTS: readonly Case[] = [
     for (const run of runs) await Deno.rename(run, `${project.dir}/${basename(run)}`);
     const words = runs.map((run) => `${project.dir}/${basename(run)}`);
     const events = `${project.dir}/events`;
-    await Deno.mkdir(`${project.dir}/new`);
+    const files = {
+      GITHUB_STEP_SUMMARY: `${project.dir}/page`,
+      GITHUB_OUTPUT: `${project.dir}/set`,
+    };
+    project.environment = { GITHUB_ACTIONS: "true", ...files };
     const found = await project.run(
       ...["merge", ...words, "--events", events, "--junit", `${project.dir}/j.xml`],
+      ...["--base", words[0]!],
     );
+    project.environment = {};
     assert.equal(found.code, 2, found.err);
+    // GitHub is told of the whole of it.
+    assert.match(found.out, /^::error .*fake\/other/m);
+    const page = await Deno.readTextFile(files.GITHUB_STEP_SUMMARY);
+    for (const cell of CELLS) assert.ok(page.includes(cell), cell);
+    assert.match(found.out, /^Appeared: 3$/m);
     const out = `${project.root}/out`;
     const latest = `${out}/${await Deno.readLink(`${out}/latest`)}`;
     assert.equal(
