@@ -86,12 +86,14 @@ Deno.test("makeProgram() reads every option of matrix", async () => {
     ...["--matrix", "m", "--tree", "t", "--series", "s", "--kernel", "k", "--range", "a..b"],
     ...["--fuzz", "--partial", "--sandbox", "off", "--retries", "2", "--repeat", "4", "--list"],
     ...["--allow-flaky", "--bundle", "-v", "--events", "e", "--require-all", "--config", "c"],
-    ...["--progress", "plain", "--base", "b"],
+    ...["--progress", "plain", "--base", "b", "--on", "slurm", "--shards", "auto"],
+    ...["--slurm-arg", "-p long", "--slurm-arg=--exclusive"],
   ];
   const { given } = await asked(...args);
   assert.deepEqual({ ...given }, {
     ...{ jobs: 3, timeout: 90, outputDir: "dir", accel: "kvm", kvm: false, dryRun: true },
-    ...{ progress: "plain", base: "b" },
+    ...{ progress: "plain", base: "b", on: "slurm", shards: "auto" },
+    slurmArg: ["-p long", "--exclusive"],
     ...{ kconfigAdd: ["CONFIG_A=y", "CONFIG_B=n"], test: ["kcov.*"], shard: { part: 2, of: 3 } },
     plan: "p",
     ...{ failFast: true, install: false, junit: "j", json: "r", quiet: true, matrix: "m" },
@@ -204,8 +206,8 @@ Deno.test("makeProgram() refuses what it does not understand, and says what it w
     [["repro"], /missing required argument 'cell'/],
     [["repro", "a/b", "c/d"], /repro takes one cell; a command for its guest comes after --/],
     [
-      ["bisect", "a/b", "--good", "x", "--bad", "y"],
-      /required option '--tree <dir>' not specified/,
+      ["bisect", "a/b", "--good", "x"],
+      /required option '--bad <commit>' not specified/,
     ],
     [["cache", "prune", "--older-than", "soon"], /a number of days is wanted/],
     [["repro", "a/b", "--smp", "0"], /a whole number above 0 is wanted/],
@@ -305,6 +307,7 @@ Deno.test("complete offers every task, commands of the tool or not", async () =>
     "test:bisect",
     "test:hostile",
     "test:browser",
+    "test:slurm",
     "test:crash",
   ]);
   assert.deepEqual(await complete("comp"), ["completion", "compare"]);

@@ -12,6 +12,8 @@ export interface Launched {
   readonly version: string;
   /** Flags of `deno run`, as deno.json has them. */
   readonly flags: readonly string[];
+  /** Whether people call it by its name, so that messages do as well. */
+  readonly isNamed: boolean;
 }
 
 /** In a launcher's second line, so that nothing else is overwritten or removed. */
@@ -21,7 +23,7 @@ export const LAUNCHER_MARK = "kmatrix launcher";
  * A POSIX shell script. Where the Deno that it was installed by is gone (npm's cache may be emptied, or
  * be another user's), it takes one of the PATH, and else npx.
  */
-export function launcherScript({ root, deno, version, flags }: Launched): string {
+export function launcherScript({ root, deno, version, flags, isNamed }: Launched): string {
   return `#!/bin/sh
 # ${LAUNCHER_MARK}: written by \`deno task install\`, removed by \`kmatrix uninstall\`
 root=${quoteWord(root)}
@@ -34,8 +36,7 @@ if [ ! -r "$main" ]; then
 	exit 2
 fi
 unset INIT_CWD
-KMATRIX_LAUNCHER=1
-export KMATRIX_LAUNCHER
+${isNamed ? "KMATRIX_LAUNCHER=1\nexport KMATRIX_LAUNCHER" : "unset KMATRIX_LAUNCHER"}
 set -- run ${flags.map(quoteWord).join(" ")} --config "$root/deno.json" "$main" "$@"
 [ -x "$deno" ] && exec "$deno" "$@"
 # Of another major version, it may not run this.

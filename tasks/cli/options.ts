@@ -168,6 +168,12 @@ export const SHARDS = group("Shards", {
   ),
 });
 
+export const ON = group("Shards", {
+  on: choiceIfAny("--on <scheduler>", "run the shards as jobs of a scheduler, and merge them", [
+    "slurm",
+  ]),
+});
+
 export const LIST = group("Cells", {
   list: flag("--list", "print the ids of the chosen cells and stop"),
 });

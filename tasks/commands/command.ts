@@ -149,6 +149,17 @@ export function givenFlags<O extends Options>(options: O, values: Values<O>): st
   ).map(([, option]) => flagsOf(option).at(-1)!);
 }
 
+/** The options that are given, as words of a command line. */
+export function givenWords<O extends Options>(options: O, values: Values<O>): string[] {
+  return Object.entries(options).flatMap(([name, option]) => {
+    const value: unknown = values[name];
+    const flag = flagsOf(option).at(-1)!;
+    if (JSON.stringify(value) === JSON.stringify(option.initial)) return [];
+    if (typeof value === "boolean") return [flag];
+    return (Array.isArray(value) ? value : [value]).flatMap((one) => [flag, `${one}`]);
+  });
+}
+
 /** `-j` and `--jobs` of `-j, --jobs <n>`. */
 export function flagsOf({ flags }: OptionSpec<unknown>): string[] {
   return flags.split(/[ ,]+/).filter((word) => word.startsWith("-"));

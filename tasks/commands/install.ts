@@ -48,13 +48,21 @@ const COMPLETIONS: Readonly<Record<Shell, string>> = {
 const BIN = "bin/kmatrix";
 
 /** Files of an installation, by path below the prefix. */
-async function filesToInstall({ paths, host }: Context): Promise<Record<string, string>> {
+async function filesToInstall(context: Context): Promise<Record<string, string>> {
   const completions = Object.entries(COMPLETIONS).map(([shell, file]) =>
     [file, completionScript(shell as Shell, "kmatrix")] as const
   );
-  const flags = await denoFlags(paths.root, host);
-  const launched = { root: paths.root, deno: Deno.execPath(), version: Deno.version.deno, flags };
-  return { [BIN]: launcherScript(launched), ...Object.fromEntries(completions) };
+  return { [BIN]: await launcherHere(true, context), ...Object.fromEntries(completions) };
+}
+
+/** A script that starts this very tool. @param isNamed Whether people call it `kmatrix`. */
+export async function launcherHere(
+  isNamed: boolean,
+  { paths: { root }, host }: Pick<Context, "paths" | "host">,
+): Promise<string> {
+  const flags = await denoFlags(root, host);
+  const [deno, version] = [Deno.execPath(), Deno.version.deno];
+  return launcherScript({ root, deno, version, flags, isNamed });
 }
 
 const projectShape = v.looseObject({

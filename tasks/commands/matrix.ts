@@ -24,6 +24,7 @@ import {
 } from "./context.ts";
 import { baseRun, foldProgress, tellCi } from "./ci_log.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { checkShards, matrixOnSlurm } from "./slurm.ts";
 import { checkWorkHere } from "./tree_here.ts";
 import {
   ATTEMPTS,
@@ -39,11 +40,13 @@ import {
   LIST,
   MAKING,
   MATRIX,
+  ON,
   REQUIRE_ALL,
   RUN_FOLDER,
   type RunValues,
   SANDBOX,
   SHARD,
+  SHARDS,
   TEST,
   WATCHING,
 } from "../cli/options.ts";
@@ -60,16 +63,24 @@ const OF_RUN = {
   ...WATCHING,
 };
 
+const WHOLE = {
+  ...{ ...ON, ...SHARDS, ...CELLS, ...MAKING, ...BOOT, ...TEST, ...ATTEMPTS, ...BUNDLE, ...OF_RUN },
+};
+
 export const matrix = defineCommand({
   name: "matrix",
   group: "Runs",
   help: "build, boot and judge every cell, or those that match the globs",
   example: "deno task matrix 'linux-6.12/kcov*'",
   arguments: "[cells...]",
-  options: { ...CELLS, ...MAKING, ...BOOT, ...TEST, ...ATTEMPTS, ...BUNDLE, ...OF_RUN },
+  options: WHOLE,
   writes: () => "cache and runs",
   perform(globs, options, context) {
     checkWorkHere(globs, options, context);
+    checkShards(options);
+    if (options.on !== undefined && !options.list) {
+      return matrixOnSlurm(globs, WHOLE, options, context);
+    }
     return run(globs, "parse", options, context);
   },
 });

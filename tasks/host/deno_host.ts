@@ -101,7 +101,8 @@ class DenoHost implements Host {
     return durationMs;
   }
 
-  sleep(ms: number): Promise<void> {
+  sleep(ms: number, evenIfInterrupted = false): Promise<void> {
+    if (evenIfInterrupted) return new Promise((resolve) => setTimeout(resolve, ms));
     if (this.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
@@ -160,7 +161,7 @@ class DenoHost implements Host {
   ) {
     this.#containment ??= findContainment(this.log);
     const containment = command.uncontained ? [] : await this.#containment;
-    const mark = containment.length > 0 ? null : crypto.randomUUID();
+    const mark = containment.length > 0 || command.leavesChildren ? null : crypto.randomUUID();
     const marked: Record<string, string> = mark === null ? {} : { [MARK]: mark };
     const path = searchablePath(command.env?.PATH ?? this.env("PATH") ?? "");
     const environment = childEnvironment(
@@ -179,13 +180,13 @@ class DenoHost implements Host {
   async run(command: Command): Promise<CommandResult> {
     const startedAt = this.now();
     const { builder, mark } = await this.#prepare(command, { joined: command.log !== undefined });
-    if (this.signal.aborted) {
+    if (this.signal.aborted && !command.evenIfInterrupted) {
       const nothing = { stdout: "", stderr: "", timedOut: false, durationMs: 0 };
       return { argv: command.argv, code: NOT_STARTED, ...nothing };
     }
     const log = command.log === undefined ? null : new CappedLog(command.log);
     const child = builder.stdout("piped").stderr("piped").spawn();
-    const { stop, release } = this.#stopper(child, mark);
+    const { stop, release } = this.#stopper(child, mark, command.evenIfInterrupted);
     let timedOut = false;
     const timer = command.timeoutMs === undefined ? undefined : setTimeout(() => {
       timedOut = true;
@@ -279,6 +280,7 @@ class DenoHost implements Host {
   #stopper(
     child: { kill(signal: "SIGKILL"): void },
     mark: string | null,
+    evenIfInterrupted = false,
   ): { stop: () => void; release: () => void } {
     let again: ReturnType<typeof setInterval> | undefined;
     const killWrapper = () => {
@@ -301,7 +303,7 @@ class DenoHost implements Host {
       clearInterval(again);
       this.signal.removeEventListener("abort", stop);
     };
-    this.signal.addEventListener("abort", stop, { once: true });
+    if (!evenIfInterrupted) this.signal.addEventListener("abort", stop, { once: true });
     return { stop, release };
   }
 }

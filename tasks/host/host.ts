@@ -31,6 +31,10 @@ export interface Command {
    * It is not killed with this process where that takes the rights of another user.
    */
   readonly uncontained?: boolean;
+  /** What it starts may outlive it; with `uncontained`, for it gets no namespace then. */
+  readonly leavesChildren?: boolean;
+  /** Runs also when the run was broken off, and to its end: what takes back what was begun. */
+  readonly evenIfInterrupted?: boolean;
   /** Set where it runs what strangers wrote; without a sandbox on this machine it has no effect. */
   readonly confine?: Confinement;
 }
@@ -78,8 +82,11 @@ export interface Host {
   readonly userId: number;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Resolves after that time, or at once when the run is interrupted. */
-  sleep(ms: number): Promise<void>;
+  /**
+   * Resolves after that time, or at once when the run is interrupted.
+   * @param evenIfInterrupted After that time in any case.
+   */
+  sleep(ms: number, evenIfInterrupted?: boolean): Promise<void>;
   /** Tells all who read along what happens. */
   emit(event: RunEvent): void;
   /** Emits a notice. */

@@ -138,6 +138,8 @@ for word; do case "$word" in
 esac; done
 # out/<run>/<cell>/results.log
 cell=\${results#${dir}/out/*/}
+# Of a shard: slurm/<shard>/<attempt>/<run>/<cell>/results.log
+case $cell in slurm/*) cell=\${cell#slurm/*/*/*/};; esac
 boot=${dir}/boots/\${cell%/results.log}
 end=$(cat "$boot/end")
 if [ "$end" = refuses ]; then

@@ -219,6 +219,21 @@ export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
     means: "the report cannot be written",
     todo: "make room, or look at the permissions of the run's folder",
   },
+  "job-refused": {
+    kinds: ["usage"],
+    means: "Slurm does not take the jobs of `--on slurm`",
+    todo: "read its words below; `--slurm-arg` gives it a partition, an account, less memory",
+  },
+  "scheduler-away": {
+    kinds: ["infra"],
+    means: "Slurm's scheduler does not answer, and nothing was submitted",
+    todo: "ask it yourself (`scontrol ping`), and run again",
+  },
+  "shard-lost": {
+    kinds: ["infra"],
+    means: "the job of a shard has ended without a result: cancelled, out of time or memory",
+    todo: "read the end of its log below, and docs/slurm.md; run again",
+  },
   "shard-missing": {
     kinds: ["infra"],
     means: "a shard of the plan is not among those that are merged; its cells are not run",

@@ -107,6 +107,23 @@ const EVENTS = [
     /** The first is the cause, as reports have it; null for a cell that did not fail. */
     failure: v.nullable(failure),
   }),
+  /** Of a shard that a scheduler runs on another machine (`--on slurm`). */
+  v.object({
+    event: v.literal("shard-changed"),
+    shard: v.string(),
+    cells,
+    /** As the scheduler names it: `<array>_<number of the shard>`. */
+    job: v.string(),
+    /** "again" is submitted once more, "ended" by itself, "lost" without a result. */
+    change: v.picklist(["waiting", "running", "ended", "again", "lost"]),
+    /** The scheduler's word for the job's state; of "ended" the exit code. */
+    state: v.string(),
+    /** Why it waits, in the scheduler's word, or is lost. */
+    reason: v.nullable(v.string()),
+    node: v.nullable(v.string()),
+    /** No waiting ends what it waits for. */
+    needsAHand: v.boolean(),
+  }),
   /** `deno task mutants` has judged a wrong kernel. */
   v.object({
     event: v.literal("mutant-judged"),

@@ -19,7 +19,30 @@ export function eventText(event: RunEvent): EventText | null {
       const text = `${event.stage} ${event.cells.join(", ")}${left === "" ? "" : ` (${left})`}`;
       return { level: "info", text };
     }
+    case "shard-changed":
+      return shardText(event);
     default:
       return null;
+  }
+}
+
+function shardText(event: Extract<RunEvent, { event: "shard-changed" }>): EventText {
+  const { shard, job, change, state, reason, node, needsAHand } = event;
+  const who = `${shard} (job ${job})`;
+  switch (change) {
+    case "waiting": {
+      const why = reason ?? state;
+      if (!needsAHand) return { level: "info", text: `${who} waits: ${why}` };
+      const help = `look at it (scontrol show job ${job}), or end this by Ctrl-C`;
+      return { level: "warn", text: `${who} waits for what no waiting brings: ${why}; ${help}` };
+    }
+    case "running":
+      return { level: "info", text: `${who} is on ${node ?? "a node"} (${state})` };
+    case "ended":
+      return { level: "info", text: `${who} has ended with code ${state}` };
+    case "again":
+      return { level: "warn", text: `${who} was ended by ${state}: it is submitted once more` };
+    case "lost":
+      return { level: "warn", text: `${who} is lost: ${reason ?? state}` };
   }
 }

@@ -47,17 +47,19 @@ function some(ids: readonly string[]): string {
 /**
  * Merges what there is. Everything that keeps it from being the whole run is a failure of it, of kind
  * infra: a shard that is missing, there twice, torn, or of something else.
- * @param found One or more, in the order in which they were named.
+ * @param found In the order in which they were named; without `due`, one or more.
  * @param unread Why something that was named is none of them.
  * @param repeat The command that does a cell again.
+ * @param due The record of any shard of the plan that they are to be of; else it is that of most.
  */
 export function mergeShards(
   found: readonly ShardRun[],
   unread: readonly Failure[],
   repeat: (cell: string) => string,
+  due?: ShardRecord,
 ): Merged {
-  const plan = mostCommon(found, ({ run }) => run.shard.plan);
-  const tool = mostCommon(
+  const plan = due?.plan ?? mostCommon(found, ({ run }) => run.shard.plan);
+  const tool = due?.tool ?? mostCommon(
     found.filter(({ run }) => run.shard.plan === plan),
     ({ run }) => run.shard.tool,
   );
@@ -75,7 +77,7 @@ export function mergeShards(
     if (why === null || why.isUsed) used.push(one);
   }
   used.sort((a, b) => a.run.shard.index - b.run.shard.index);
-  const record = own[0]!.run.shard;
+  const record = due ?? own[0]!.run.shard;
   failures.push(...missing(record, used));
   return { run: whole(record, used, failures, repeat), used };
 }
