@@ -11,6 +11,7 @@ import { baseTitle } from "../core/build/config_base.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import { SHARD_FORMATS, type ShardCount, type ShardFormat } from "../core/shards/shard_plan.ts";
 import { planShards } from "../run/shards.ts";
+import { readKeptRun } from "../steps/kept_runs.ts";
 import { fetch } from "../stages/fetch.ts";
 import { buildStatus } from "./build_status.ts";
 import { type Context, planOf, selectingFlags } from "./context.ts";
@@ -26,6 +27,7 @@ import {
   SHARD,
   SHARDS,
   TEST,
+  text,
   type Values,
   WATCHING,
 } from "../cli/options.ts";
@@ -39,6 +41,7 @@ const OPTIONS = {
   }),
   ...group("Shards", {
     ...SHARDS,
+    costs: text("--costs <run>", "balance by the times of this run: a folder, an archive, latest"),
     format: choice(
       "--format <name>",
       "print the plan of --shards as JSON, as the matrix of a workflow's job, or as a job script",
@@ -61,8 +64,9 @@ export const plan = defineCommand({
   writes: ({ status, tree, series, range }) =>
     status || [tree, series, range].some((one) => one !== undefined) ? "cache" : "nothing",
   perform(globs, options, context) {
-    const { shards, slurmArg } = options;
+    const { shards, slurmArg, costs } = options;
     if (shards !== undefined) return printShards(globs, options, shards, context);
+    if (costs !== undefined) throw new KmatrixError("usage", "bad-usage", "--costs needs --shards");
     if (slurmArg.length === 0) return showPlan(globs, options, context);
     const text = "--slurm-arg is for the job script of a plan: give --shards and --format slurm";
     throw new KmatrixError("usage", "bad-usage", text);
@@ -85,10 +89,24 @@ async function printShards(
     const text = "--slurm-arg is for the job script: it goes together with --format slurm";
     throw new KmatrixError("usage", "bad-usage", text);
   }
-  const { terminal, paths, host } = context;
+  const { costs, format } = options;
+  if (costs !== undefined && format !== "json") {
+    const text = "--costs balances by what only this machine has: each shard needs the plan itself";
+    const hint = "Print it by --format json, and hand it to each `matrix --shard m/n` by --plan.";
+    throw new KmatrixError("usage", "bad-usage", text, hint);
+  }
+  const { terminal, paths, host, absolute } = context;
   const plan = await planOf(globs, options, context);
   const words = [...globs, ...selectingFlags(options)];
-  const dealt = await planShards(plan, wanted, words, paths, host);
+  const kept = costs === undefined ? null : await readKeptRun(costs, absolute, paths, host);
+  const dealt = await planShards(plan, wanted, words, paths, host, kept?.run ?? null);
+  if (kept !== null) {
+    host.log(
+      "notice",
+      "each shard needs this plan (`matrix --shard m/n --plan FILE`): without it, " +
+        "it deals the cells by estimates",
+    );
+  }
   if (wanted !== "auto" && dealt.shards.length < wanted) {
     const text = `${counted(dealt.shards.length, "shard")} in place of ${wanted}: ` +
       "cells that share a build stay together";

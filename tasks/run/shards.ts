@@ -11,6 +11,7 @@ import type {
   Cell,
   KernelSpec,
   Plan,
+  RunReport,
   Shard,
   ShardRecord,
   SourceSpec,
@@ -19,6 +20,7 @@ import type { Paths } from "../core/model/paths.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import { baseOf } from "../core/build/config_base.ts";
 import { estimatedSeconds } from "../core/shards/estimate.ts";
+import { recordedCosts } from "../core/shards/recorded.ts";
 import {
   type BuildCost,
   cellsByShard,
@@ -37,6 +39,8 @@ import { requestOf } from "../stages/configure.ts";
 
 /**
  * @param words Behind `matrix`, by which a shard chooses from the same cells.
+ * @param recorded A run whose times are taken in the place of estimates. Who has not got it comes to
+ *   another plan, so this one has to be handed over.
  * @throws KmatrixError "too-many-shards"
  */
 export async function planShards(
@@ -45,13 +49,15 @@ export async function planShards(
   words: readonly string[],
   paths: Paths,
   host: Host,
+  recorded: RunReport | null = null,
 ): Promise<ShardPlan> {
   const groups = groupByBuild(plan.cells);
-  const builds: BuildCost[] = [];
+  const estimated: BuildCost[] = [];
   for (const cells of groups) {
     const lines = await linesOf(cells[0]!, plan, paths, host);
-    builds.push({ cells, seconds: estimatedSeconds(cells, lines ?? []) });
+    estimated.push({ cells, seconds: estimatedSeconds(cells, lines ?? []) });
   }
+  const builds = recorded === null ? estimated : recordedCosts(estimated, recorded);
   const dealt = dealBuilds(builds, wanted);
   const shards = Array.from({ length: dealt.of }, (_, shard) =>
     plannedShard(

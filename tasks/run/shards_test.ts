@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
-import { sampleCell, sampleConfig, sampleKernel, sampleMatrix } from "../testing/samples.ts";
+import {
+  sampleCell,
+  sampleCellReport,
+  sampleConfig,
+  sampleKernel,
+  sampleMatrix,
+  sampleRun,
+} from "../testing/samples.ts";
 import { DEFAULT_SETTINGS, type Plan, type Shard } from "../core/model/model.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import { SHARD_FORMATS, type ShardPlan } from "../core/shards/shard_plan.ts";
@@ -149,6 +156,29 @@ Deno.test("takeShard() takes a plan that is handed over, and refuses that of som
     assert.deepEqual(part.cells.map(({ id }) => id).sort(), a!.cells.toSorted());
     await one.write(fragment, "CONFIG_PRINTK=y\nCONFIG_BUG=y\n");
     await refused(plan, /made of another matrix/);
+  });
+});
+
+Deno.test("a plan by the times of a run is another one, which is handed over", async () => {
+  await withTempDir(async (dir) => {
+    const [here, there] = [await clone(`${dir}/here`), await clone(`${dir}/there`)];
+    const run = sampleRun(
+      here.plan().cells.map(({ id }, index) =>
+        sampleCellReport({
+          cell: id,
+          stages: [{
+            ...{ stage: "build", outcome: { kind: "passed" }, note: "" },
+            durationMs: index === 0 ? 900_000 : 100_000,
+          }],
+        })
+      ),
+    );
+    const plan = await planShards(here.plan(), 3, [], here.paths, here.host, run);
+    const alone = plan.shards.find(({ cells }) => cells.includes("k/c0"))!;
+    assert.deepEqual(alone.cells, ["k/c0"]);
+    assert.notEqual((await dealt(here, 3)).digest, plan.digest);
+    const part = await taken(there, { part: alone.index, of: 3 }, plan);
+    assert.deepEqual([part.cells.map(({ id }) => id), part.shard!.plan], [["k/c0"], plan.digest]);
   });
 });
 
