@@ -52,11 +52,11 @@ export async function planShards(
   recorded: RunReport | null = null,
 ): Promise<ShardPlan> {
   const groups = groupByBuild(plan.cells);
-  const estimated: BuildCost[] = [];
-  for (const cells of groups) {
-    const lines = await linesOf(cells[0]!, plan, paths, host);
-    estimated.push({ cells, seconds: estimatedSeconds(cells, lines ?? []) });
-  }
+  const asked = await linesByConfig(plan, paths, host);
+  const estimated = groups.map((cells): BuildCost => ({
+    cells,
+    seconds: estimatedSeconds(cells, asked.get(cells[0]!.config.id) ?? []),
+  }));
   const builds = recorded === null ? estimated : recordedCosts(estimated, recorded);
   const dealt = dealBuilds(builds, wanted);
   const shards = Array.from({ length: dealt.of }, (_, shard) =>
@@ -66,7 +66,7 @@ export async function planShards(
       builds.filter((_, build) => dealt.shards[build] === shard),
     ));
   const cells = plan.cells.map(({ id }) => id);
-  const digest = await digestOf(plan, cellsByShard({ cells, shards }), paths, host);
+  const digest = await digestOf(plan, asked, cellsByShard({ cells, shards }), paths, host);
   const longestFirst = shards.toSorted((a, b) =>
     b.estimatedSeconds - a.estimatedSeconds || a.index - b.index
   );
@@ -142,7 +142,8 @@ async function checked(
   const odd = [...here].filter((id) => !there.has(id)).map((id) => `${id} is not in it`)
     .concat([...there].filter((id) => !here.has(id)).map((id) => `${id} of it is not chosen here`));
   if (odd.length > 0) throw foreign(`${file} is of other cells: ${odd.slice(0, 3).join("; ")}`);
-  const digest = await digestOf(plan, cellsByShard(given), paths, host);
+  const asked = await linesByConfig(plan, paths, host);
+  const digest = await digestOf(plan, asked, cellsByShard(given), paths, host);
   if (digest !== given.digest) {
     throw foreign(
       `${file} was made of another matrix, config, series or list than there is here, or with ` +
@@ -152,34 +153,33 @@ async function checked(
   return given;
 }
 
-/** What a config asks for; null where its fragments are wrong, which its cells say themselves. */
-async function linesOf(
-  cell: Cell,
-  plan: Plan,
-  paths: Paths,
-  host: Host,
-): Promise<readonly FragmentLine[] | null> {
-  return await requestOf(cell, plan.kconfigAdd, paths, host).then(({ lines }) => lines, () => null);
+/** What each config asks for, by its id; null where its fragments are wrong, as its cells will say. */
+type AskedLines = ReadonlyMap<string, readonly FragmentLine[] | null>;
+
+async function linesByConfig(plan: Plan, paths: Paths, host: Host): Promise<AskedLines> {
+  const asked = new Map<string, readonly FragmentLine[] | null>();
+  for (const cell of plan.cells) {
+    if (asked.has(cell.config.id)) continue;
+    const request = requestOf(cell, plan.kconfigAdd, paths, host);
+    asked.set(cell.config.id, await request.then(({ lines }) => lines, () => null));
+  }
+  return asked;
 }
 
 /** Of all that decides about the plan's results, but for the machine that they come from. */
 async function digestOf(
   plan: Plan,
+  lines: AskedLines,
   shards: readonly (readonly string[])[],
   paths: Paths,
   host: Host,
 ): Promise<string> {
   const { matrix, cells, kconfigAdd, settings } = plan;
   const { V: _verbosity, ...makeVariables } = settings.makeVariables;
-  const asked = [];
-  for (const cell of cells) {
-    const lines = await linesOf(cell, plan, paths, host);
-    asked.push({
-      ...{ id: cell.id, toolchain: cell.toolchain, machine: cell.machine, expect: cell.expect },
-      requires: cell.config.requires,
-      lines: lines?.map(({ option, value }) => `${option}=${value}`) ?? null,
-    });
-  }
+  const asked = cells.map((cell) => ({
+    ...{ id: cell.id, toolchain: cell.toolchain, machine: cell.machine, expect: cell.expect },
+    ...{ config: cell.config.id, requires: cell.config.requires },
+  }));
   const kernels = [...new Map(cells.map(({ kernel }) => [kernel.id, kernel])).values()];
   const configs = [...new Map(cells.map(({ config }) => [config.id, config])).values()];
   const facts = {
@@ -187,8 +187,9 @@ async function digestOf(
     tests: settings.testFilter,
     variables: settings.keyedVariables,
     kernels: await Promise.all(kernels.map((kernel) => kernelFacts(kernel, host))),
-    bases: await Promise.all(configs.map(async (config) => ({
+    configs: await Promise.all(configs.map(async (config) => ({
       id: config.id,
+      lines: lines.get(config.id)?.map(({ option, value }) => `${option}=${value}`) ?? null,
       base: await Promise.all(
         baseOf(config).map((step) =>
           step.kind === "target" ? step.name : contentOf(step.path, host)
