@@ -8,7 +8,6 @@ import type { Host } from "../host/host.ts";
 import type { FragmentLine } from "../core/kconfig/fragment.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import type {
-  Cell,
   KernelSpec,
   Plan,
   RunReport,
