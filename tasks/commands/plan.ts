@@ -7,6 +7,7 @@ import type { Host } from "../host/host.ts";
 import { lacksOf, sourcesOf } from "../core/source/kernel_sources.ts";
 import { lookForSource } from "../steps/look_for_source.ts";
 import { counted } from "../core/text/counted.ts";
+import { gitlabPipeline } from "../core/ci/gitlab_pipeline.ts";
 import { baseTitle } from "../core/build/config_base.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import { SHARD_FORMATS, type ShardCount, type ShardFormat } from "../core/shards/shard_plan.ts";
@@ -33,7 +34,7 @@ import {
 } from "../cli/options.ts";
 
 // Those that name a shape of the plan are in its room, one word each.
-const FORMATS = [...Object.keys(SHARD_FORMATS) as ShardFormat[], "slurm"] as const;
+const FORMATS = [...Object.keys(SHARD_FORMATS) as ShardFormat[], "gitlab", "slurm"] as const;
 
 const OPTIONS = {
   ...group("Plan", {
@@ -44,7 +45,8 @@ const OPTIONS = {
     costs: text("--costs <run>", "balance by the times of this run: a folder, an archive, latest"),
     format: choice(
       "--format <name>",
-      "print the plan of --shards as JSON, as the matrix of a workflow's job, or as a job script",
+      "print the plan of --shards as JSON, as the matrix of a workflow's job, as a pipeline, or as a " +
+        "job script",
       FORMATS,
       "json",
     ),
@@ -115,9 +117,17 @@ async function printShards(
   terminal.print(
     options.format === "slurm"
       ? scriptToSubmit(dealt, words, options.slurmArg, context)
+      : options.format === "gitlab"
+      ? gitlabPipeline(dealt, words.map((word) => fromHere(word, context))).trimEnd()
       : SHARD_FORMATS[options.format](dealt),
   );
   return [];
+}
+
+/** A path below the folder of this call as one from there on: other machines have it elsewhere. */
+function fromHere(word: string, { caller: { folder } }: Context): string {
+  if (word === folder) return ".";
+  return word.startsWith(`${folder}/`) ? word.slice(folder.length + 1) : word;
 }
 
 async function showPlan(

@@ -136,11 +136,12 @@ ${startedLine(dir, "qemu")}
 for word; do case "$word" in
   file,id=results,path=*) results=\${word#*path=};;
 esac; done
-# out/<run>/<cell>/results.log
-cell=\${results#${dir}/out/*/}
-# Of a shard: slurm/<shard>/<attempt>/<run>/<cell>/results.log
-case $cell in slurm/*) cell=\${cell#slurm/*/*/*/};; esac
-boot=${dir}/boots/\${cell%/results.log}
+# <runs>/<run>/<cell>/results.log: the longest end of the path that is a cell.
+cell=\${results%/results.log}
+while [ ! -e "${dir}/boots/$cell/end" ]; do
+  case "$cell" in */*) cell=\${cell#*/};; *) echo "no boot for $results" >&2; exit 1;; esac
+done
+boot=${dir}/boots/$cell
 end=$(cat "$boot/end")
 if [ "$end" = refuses ]; then
   echo "${QEMU.program}: -machine ${QEMU.machineType}: unsupported machine type" >&2
