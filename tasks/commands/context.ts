@@ -65,6 +65,7 @@ export async function planOf(
   names: readonly string[],
   options: RunValues,
   context: Context,
+  look: TreeLook = lookOf(options),
 ): Promise<Plan> {
   const { paths, host, absolute } = context;
   await checkTests(options.test ?? []);
@@ -78,7 +79,7 @@ export async function planOf(
     tree: tree === undefined ? undefined : absolute(tree),
     series: series === undefined ? undefined : absolute(series),
   };
-  const whole = await withOwnKernel(matrix, globs, brought, lookOf(options), paths, host);
+  const whole = await withOwnKernel(matrix, globs, brought, look, paths, host);
   const plan = makePlan(whole, { globs }, settingsOf(options), host);
   const own = whole.kernels.find((kernel) => !matrix.kernels.includes(kernel));
   if (own !== undefined && !plan.cells.some(({ kernel }) => kernel === own)) {

@@ -98,7 +98,7 @@ async function printShards(
     throw new KmatrixError("usage", "bad-usage", text, hint);
   }
   const { terminal, paths, host, absolute } = context;
-  const plan = await planOf(globs, options, context);
+  const plan = await planOf(globs, options, context, { kind: "as-is", isMust: true });
   const words = [...globs, ...selectingFlags(options)];
   const kept = costs === undefined ? null : await readKeptRun(costs, absolute, paths, host);
   const dealt = await planShards(plan, wanted, words, paths, host, kept?.run ?? null);

@@ -83,8 +83,8 @@ async function loadKernels(paths: Paths, host: Host): Promise<KernelSpec[]> {
 export type TreeLook =
   /** In a tree of the user's own alone; of others every cell is taken. */
   | { readonly kind: "none" }
-  /** With what the machine has. */
-  | { readonly kind: "as-is" }
+  /** With what the machine has; that they cannot be read is an error, or a notice. */
+  | { readonly kind: "as-is"; readonly isMust?: boolean }
   /** The machine is made ready first. */
   | { readonly kind: "made-ready"; readonly sandbox: SandboxChoice };
 
@@ -179,6 +179,8 @@ async function kconfigNames(
     );
     return await kconfigSymbols(source.path, host);
   } catch (error) {
+    // Who plans for others would make another plan than they do.
+    if (look.kind === "as-is" && look.isMust) throw error;
     // A run meets the same failure in its own stages and reports it for every cell.
     const { message } = failureFrom(error);
     host.log(

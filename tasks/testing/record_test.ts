@@ -70,6 +70,21 @@ Deno.test("--list, plan and a run choose the same cells", async () => {
   }
 });
 
+Deno.test("a plan for several machines is refused where nobody knows the cells of a kernel", async () => {
+  await project.write(
+    "wrong.diff",
+    "--- a/kernel/fork.c\n+++ b/kernel/fork.c\n@@ -1 +1 @@\n-no such line\n+int x;\n",
+  );
+  const matrix = ["--matrix", await matrixWith("template: fake\n")];
+  const args = ["--series", `${project.dir}/wrong.diff`, "--kernel", "fake", ...matrix];
+  const alone = await project.run("plan", ...args);
+  assert.equal(alone.code, 0, alone.err);
+  assert.match(alone.err, /cells that it lacks the options for are not known: .*wrong/);
+  const shared = await project.run("plan", "--shards", "2", ...args);
+  assert.deepEqual([shared.code, shared.out], [5, ""], shared.err);
+  assert.match(shared.err, /wrong.* \[does-not-apply, /);
+});
+
 /** A matrix as the project's own: classic configs, and those of an option that mainline lacks. */
 const CLASSIC_AND_UNIQUE = `toolchains:
   clang-22: { llvm: "-22" }
