@@ -99,7 +99,8 @@ async function earlierTimes(
     startedAt !== before.run.startedAt && startedAt !== after.run.startedAt &&
     cells.some(({ cell, verdict }) => ids.has(cell) && verdict.kind === "passed");
   const found = new Map<string, number[]>();
-  for (const { run } of await earlierRuns(isOf, HISTORY_RUNS, paths, host)) {
+  const { runs } = await earlierRuns(isOf, HISTORY_RUNS, paths, host);
+  for (const { run } of runs) {
     for (const [name, ratio] of ratiosTo(run, before.run)) {
       found.set(name, [...found.get(name) ?? [], ratio]);
     }

@@ -3,6 +3,7 @@
 import { isSelected } from "../../selftests/contract/glob.ts";
 import type { CellReport } from "../core/model/model.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
+import { counted } from "../core/text/counted.ts";
 import { nearest } from "../core/text/nearest.ts";
 import { tableLines } from "../core/text/columns.ts";
 import { plainLine } from "../core/text/plain_text.ts";
@@ -46,7 +47,7 @@ async function listRuns(
   { host, paths, absolute, terminal }: Context,
 ): Promise<readonly Failure[]> {
   const seen = new Set<string>();
-  const runs = await earlierRuns(
+  const { runs, unread } = await earlierRuns(
     ({ cells }) => {
       for (const { cell } of cells) seen.add(cell);
       return cells.some(({ cell }) => isSelected([glob], cell));
@@ -55,7 +56,16 @@ async function listRuns(
     paths,
     host,
   );
-  const entries = runs.reverse().flatMap(({ folder, run }): Entry[] =>
+  if (unread.length > 0) {
+    const text = `${counted(unread.length, "run")} left out, damaged or of another version: `;
+    host.log(
+      "notice",
+      `${text}${unread.slice(0, 3).map((one) => basename(one)).join(", ")}${
+        unread.length > 3 ? ", …" : ""
+      }`,
+    );
+  }
+  const entries = runs.toReversed().flatMap(({ folder, run }): Entry[] =>
     run.cells.filter(({ cell }) => isSelected([glob], cell))
       .map((report) => ({ run: basename(folder), startedAt: run.startedAt, report }))
   );

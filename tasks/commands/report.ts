@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** `deno task report`: the files and the table of a run, again. */
-import type { Failure } from "../core/model/errors.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { reportAll } from "../stages/report.ts";
-import { readRun } from "../steps/kept_runs.ts";
-import { folderFiles } from "../steps/run_files.ts";
+import { findRun, readRun } from "../steps/kept_runs.ts";
 import { type Context, copiesOf, failuresOf, printRun } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 import { JSON_COPY, JUNIT, RUN_FOLDER, type Values } from "../cli/options.ts";
@@ -27,8 +26,14 @@ async function reportAgain(
   context: Context,
 ): Promise<readonly Failure[]> {
   const { host, paths, absolute } = context;
-  const runDir = dir === undefined ? `${paths.out}/latest` : absolute(dir);
-  const run = await readRun(await folderFiles(runDir, host), dir ?? runDir);
+  const word = dir ?? "latest";
+  const files = await findRun(word, absolute, paths, host);
+  const run = await readRun(files, word);
+  const runDir = files.folder;
+  if (runDir === null) {
+    const text = `${word} is an archive, and report writes into the folder of a run`;
+    throw new KmatrixError("usage", "bad-usage", text, "Unpack it first.");
+  }
   await reportAll(run, {
     runDir,
     ...copiesOf(options, context),

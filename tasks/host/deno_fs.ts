@@ -3,8 +3,11 @@ import { dirname } from "node:path/posix";
 import $ from "dax";
 import type { FileSystem } from "./host.ts";
 
+/** Links in a circle, and names that no file can have, lead nowhere either. */
 function isMissing(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+    error instanceof Deno.errors.FilesystemLoop ||
+    (error instanceof Error && "code" in error && error.code === "ENAMETOOLONG");
 }
 
 async function orNull<T>(promise: Promise<T>): Promise<T | null> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Judges recorded boots: yesterday's files as well as those of a moment ago. */
-import type { Host } from "../host/host.ts";
+import type { FileKind, Host } from "../host/host.ts";
 import type { AllowedSplat, CellResult, DeclaredTest, PromiseBook } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { parseBootRecord } from "../core/boot/boot_record.ts";
@@ -24,8 +24,8 @@ export interface ParseOptions {
 
 /**
  * @param dir Folder with console.log and results.log; boot.json where it was kept too.
- * @throws KmatrixError "no-match" where the folder holds neither stream, "usage" for a boot.json that
- *   is none.
+ * @throws KmatrixError "no-match" where the folder holds neither stream, "usage" for what is no file, and
+ *   for a boot.json that is none.
  */
 export async function parse(
   dir: string,
@@ -43,7 +43,7 @@ export async function parse(
     );
   }
   const recordFile = `${dir}/${RECORDINGS.record}`;
-  const record = await host.fs.readTextIfAny(recordFile);
+  const record = await textOf(recordFile, host);
   const result = judgeBoot({
     console: console?.bytes ?? new Uint8Array(),
     results: results?.bytes ?? new Uint8Array(),
@@ -55,7 +55,7 @@ export async function parse(
     sources: await sourcesOf(console?.bytes ?? null, options, host),
     guestSources: cachedJson(
       guestSourcesShape,
-      await host.fs.readTextIfAny(`${dir}/${RECORDINGS.stacks}`),
+      await textOf(`${dir}/${RECORDINGS.stacks}`, host),
     ) ?? {},
   });
   const differences = differencesText(result.promises);
@@ -68,13 +68,28 @@ async function beginningOf(
   path: string,
   host: Host,
 ): Promise<{ bytes: Uint8Array; size: number } | null> {
-  if (!await host.fs.exists(path)) return null;
+  const kind = await host.fs.kind(path);
+  if (kind === null) return null;
+  // A pipe would be waited for.
+  if (kind !== "file") throw notAFile(path, kind);
   const file = await host.fs.openParts(path);
   try {
     return { bytes: file.read(0, RECORDING_BYTES), size: file.size };
   } finally {
     file.close();
   }
+}
+
+function notAFile(path: string, kind: FileKind): KmatrixError {
+  return new KmatrixError("usage", "bad-recording", `${path} is a ${kind}, not a file`);
+}
+
+/** A small file of a recording; null where there is none. */
+async function textOf(path: string, host: Host): Promise<string | null> {
+  const kind = await host.fs.kind(path);
+  if (kind === null) return null;
+  if (kind !== "file") throw notAFile(path, kind);
+  return await host.fs.readText(path);
 }
 
 /** Source lines of every stack on the console; none, with a notice, where they cannot be had. */

@@ -6,6 +6,7 @@ import type { ComparedRun } from "../core/compare/compare.ts";
 import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { type RunReport, STAGES } from "../core/model/model.ts";
 import { cellFolder, type Paths } from "../core/model/paths.ts";
+import { plainLine } from "../core/text/plain_text.ts";
 import { parseRunReport } from "../core/report/run_report.ts";
 import type { Host } from "../host/host.ts";
 import { archiveFiles, folderFiles, NO_RUN, RUN_JSON, type RunFiles, textOf } from "./run_files.ts";
@@ -73,13 +74,13 @@ export async function readRun(files: RunFiles, word: string): Promise<RunReport>
   const place = `${files.place}/${RUN_JSON}`;
   const kind = await files.kind(RUN_JSON);
   if (kind === null) {
-    throw new KmatrixError("no-match", "no-run", `${word}: it holds no run.json`, NO_RUN);
+    const text = `${plainLine(word)}: it holds no run.json`;
+    throw new KmatrixError("no-match", "no-run", text, NO_RUN);
   }
-  const bad = (why: string) => new KmatrixError("usage", "bad-run-json", `${place} ${why}`, NO_RUN);
+  const bad = (why: string) =>
+    new KmatrixError("usage", "bad-run-json", `${plainLine(place)} ${why}`, NO_RUN);
   if (kind !== "file") throw bad(`is a ${kind}, not a file`);
-  const file = await files.open(RUN_JSON).catch((error) => {
-    throw bad(`cannot be read: ${failureFrom(error).message}`);
-  });
+  const file = await files.open(RUN_JSON);
   try {
     if (file.size > MOST_JSON_BYTES) {
       const most = `${MOST_JSON_BYTES / (1 << 20)}`;
@@ -96,16 +97,24 @@ function warningTexts(log: string): string[] {
   return collectWarnings(log).map(({ text }) => text.replace(/:\d+:\d+: /, ": "));
 }
 
-async function findRun(
+/**
+ * @param word As of {@linkcode readKeptRun}.
+ * @throws KmatrixError "no-match" (no-run) where there is none, "usage" (bad-run-archive) for what is
+ *   neither a folder nor an archive.
+ */
+export async function findRun(
   word: string,
   absolute: (path: string) => string,
   paths: Paths,
   host: Host,
 ): Promise<RunFiles> {
+  const called = plainLine(word) || '""';
+  const none = (why: string) => new KmatrixError("no-match", "no-run", `${called}: ${why}`, NO_RUN);
+  if (word === "") throw none("the name of a run is empty");
   const before = /^latest(?:~(\d+))?$/.exec(word);
   const path = before ? await latestRun(Number(before[1] ?? 0), word, paths, host) : absolute(word);
-  const none = (why: string) => new KmatrixError("no-match", "no-run", `${word}: ${why}`, NO_RUN);
-  switch (await host.fs.kind(path)) {
+  const kind = await host.fs.kind(path);
+  switch (kind) {
     case "folder":
       return await folderFiles(path, host);
     case "file": {
@@ -114,8 +123,10 @@ async function findRun(
       if (files === null) throw none("the archive holds no run.json");
       return files;
     }
+    case null:
+      throw none(before ? `${paths.out} holds no run yet` : "there is no such folder or file");
     default:
-      throw none("there is no such folder or file");
+      throw new KmatrixError("usage", "bad-run-archive", `${called} is a ${kind}`, NO_RUN);
   }
 }
 
@@ -145,8 +156,15 @@ async function latestRun(
 /** How many earlier runs of the output folder are read for what varies, and for a history. */
 const MOST_RUNS = 60;
 
+export interface EarlierRuns {
+  /** The newest first. */
+  readonly runs: readonly { readonly folder: string; readonly run: RunReport }[];
+  /** Folders of others whose run.json cannot be read, or is of another version. */
+  readonly unread: readonly string[];
+}
+
 /**
- * Earlier runs of the output folder, the newest first, those that cannot be read left out.
+ * Earlier runs of the output folder.
  * @param isOf Whether a run is wanted.
  */
 export async function earlierRuns(
@@ -154,20 +172,23 @@ export async function earlierRuns(
   most: number,
   paths: Paths,
   host: Host,
-): Promise<{ readonly folder: string; readonly run: RunReport }[]> {
-  const found: { folder: string; run: RunReport }[] = [];
+): Promise<EarlierRuns> {
+  const runs: { folder: string; run: RunReport }[] = [];
+  const unread: string[] = [];
   for (const folder of (await runFolders(paths, host))) {
-    if (found.length >= Math.min(most, MOST_RUNS)) break;
+    if (runs.length >= Math.min(most, MOST_RUNS)) break;
     const run = await readQuietly(folder, host);
-    if (run !== null && isOf(run)) found.push({ folder, run });
+    if (run === "unread") unread.push(folder);
+    else if (run !== null && isOf(run)) runs.push({ folder, run });
   }
-  return found;
+  return { runs, unread };
 }
 
-async function readQuietly(folder: string, host: Host): Promise<RunReport | null> {
+/** null of a run that has no report. */
+async function readQuietly(folder: string, host: Host): Promise<RunReport | null | "unread"> {
   try {
     return await readRun(await folderFiles(folder, host), folder);
-  } catch {
-    return null;
+  } catch (error) {
+    return failureFrom(error).id === "no-run" ? null : "unread";
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What a run has left, wherever it lies: in its folder, or in an archive as CI hands it out. */
-import { basename } from "node:path/posix";
+import { basename, dirname } from "node:path/posix";
 import { unzipSync } from "fflate";
 import { KmatrixError } from "../core/model/errors.ts";
 import { type Parts, partsOf } from "../core/text/lines.ts";
@@ -65,9 +65,14 @@ export async function archiveFiles(
   const archive = start.startsWith("504b")
     ? await zipped(file, word, host)
     : await tarred(file, word, start, host);
-  const [runJson] = [...archive.names].filter((name) => basename(name) === RUN_JSON)
-    .sort((a, b) => a.split("/").length - b.split("/").length);
+  const depth = (name: string) => name.replace(/^(\.\/)+/, "").split("/").length;
+  const [runJson, other] = archive.names.filter((name) => basename(name) === RUN_JSON)
+    .sort((a, b) => depth(a) - depth(b));
   if (runJson === undefined) return null;
+  if (other !== undefined && depth(other) === depth(runJson)) {
+    const text = `${word} holds several runs: ${dirname(runJson)}, ${dirname(other)}`;
+    throw new KmatrixError("usage", "bad-run-archive", text, "Unpack it, and name one of them.");
+  }
   const prefix = runJson.slice(0, -RUN_JSON.length);
   const names = archive.names.filter((name) => name.startsWith(prefix))
     .map((name) => name.slice(prefix.length));
@@ -123,8 +128,9 @@ const PACKERS: readonly { readonly start: string; readonly tool: string }[] = [
 
 const mib = (bytes: number) => `${Math.ceil(bytes / (1 << 20))} MiB`;
 
-function tooBig(name: string): Error {
-  return new Error(`${name} has more than ${mib(MOST_MEMBER_BYTES)}: unpack the archive first`);
+function tooBig(name: string): KmatrixError {
+  const text = `${name} has more than ${mib(MOST_MEMBER_BYTES)}`;
+  return new KmatrixError("usage", "bad-run-archive", text, "Unpack the archive first.");
 }
 
 async function zipped(file: string, word: string, host: Host): Promise<Archive> {
@@ -142,7 +148,7 @@ async function zipped(file: string, word: string, host: Host): Promise<Archive> 
       const files = unzipSync(bytes, {
         filter({ name, originalSize }) {
           if (name !== wanted) return false;
-          if (originalSize > MOST_MEMBER_BYTES) throw tooBig(name);
+          if (originalSize > MOST_MEMBER_BYTES) throw tooBig(`${file}/${name}`);
           return true;
         },
       });
@@ -171,7 +177,7 @@ async function tarred(file: string, word: string, start: string, host: Host): Pr
     async read(name) {
       const argv = ["tar", "--extract", "--to-stdout", "--file", file, "--", name];
       const bytes = await output(argv, MOST_MEMBER_BYTES, host);
-      if (bytes === null) throw new Error(`tar cannot unpack ${name}`);
+      if (bytes === null) throw notAnArchive(word, `tar cannot unpack ${name}`);
       return bytes;
     },
   };
@@ -185,7 +191,7 @@ async function output(argv: readonly string[], most: number, host: Host) {
   try {
     for await (const part of child.stdout) {
       size += part.length;
-      if (size > most) throw tooBig(argv.at(-1)!);
+      if (size > most) throw tooBig(`${argv.at(-1)}`);
       parts.push(part.slice());
     }
   } catch (error) {

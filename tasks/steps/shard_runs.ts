@@ -3,7 +3,7 @@
 import { basename } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import { type Failure, failure, failureFrom } from "../core/model/errors.ts";
-import { splitCellId } from "../core/model/cells.ts";
+import { isCellId } from "../core/model/cells.ts";
 import { type CellReport, RUN_FORMAT, type RunReport } from "../core/model/model.ts";
 import { parseBootRecord } from "../core/boot/boot_record.ts";
 import { cellFolder, RECORDINGS } from "../core/model/paths.ts";
@@ -146,8 +146,7 @@ async function readShard(place: Place, host: Host): Promise<Found> {
     const text = `${told}: its run is no shard: it was made without --shard`;
     return { ...NOTHING, others: [failure("infra", "shard-foreign", text, HINT)] };
   }
-  const odd = shard.cells.find((id) => !isPlainId(id)) ??
-    run.cells.find(({ cell }) => !isPlainId(cell))?.cell;
+  const odd = shard.cells.find((id) => !isCellId(id));
   if (odd !== undefined) return torn(place, `${JSON.stringify(odd)} is no id of a cell`);
   const lacking = await lackingFiles(run, path, host);
   const unread = lacking.length === 0 ? [] : torn(
@@ -167,11 +166,6 @@ function formatOf(text: string): unknown {
   } catch {
     return null;
   }
-}
-
-/** Ids are folders below a run's; one that is not cannot lead anywhere else. */
-function isPlainId(id: string): boolean {
-  return splitCellId(id) !== undefined && !id.split("/").some((part) => /^\.{1,2}$/.test(part));
 }
 
 /** Files that a run says it has written and that are not there, or not whole. */

@@ -109,7 +109,7 @@ Deno.test("findShards() says of each word what is wrong with it", async () => {
       ["cut.zip", /^shard-torn: cut\.zip: cannot be unpacked whole: invalid zip data$/],
       ["folder", /^shard-torn: folder: holds no run: there is no run\.json$/],
       ["out", /^shard-torn: out: "\.\.\/\.\.\/etc\/x" is no id of a cell$/],
-      ["up", /^shard-torn: up: "k\/\.\." is no id of a cell$/],
+      ["up", /^shard-torn: up: run\.json: cells\.0\.cell: "k\/\.\." is no id of a cell$/],
     ];
     for (const [word, said] of cases) {
       const found = await find(dir, word);

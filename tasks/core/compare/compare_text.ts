@@ -86,7 +86,9 @@ function sections(comparison: RunComparison): Section[] {
 
 function opening(comparison: RunComparison): string[] {
   const { before, after, cells } = comparison;
-  if (!isEqual(comparison)) return [`before: ${before}`, `after:  ${after}`];
+  if (!isEqual(comparison)) {
+    return [`before: ${plainLine(before)}`, `after:  ${plainLine(after)}`];
+  }
   const said = [`No difference in ${counted(cells, "cell")}`, stillFailing(comparison)];
   return [said.filter(Boolean).join("; ")];
 }
@@ -98,8 +100,9 @@ export function comparisonLines(comparison: RunComparison): string[] {
   return [
     ...opening(comparison),
     ...shown.flatMap(({ title, head, rows, right = [] }) => [
-      ...["", title],
-      ...tableLines([head, ...rows], { right }).map((line) => `  ${line}`),
+      ...["", plainLine(title)],
+      ...tableLines([head, ...rows.map((row) => row.map(plainLine))], { right })
+        .map((line) => `  ${line}`),
     ]),
     ...remarks(comparison).flatMap((line) => ["", line]),
   ];

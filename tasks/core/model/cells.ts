@@ -33,6 +33,14 @@ export function splitCellId(
   };
 }
 
+/**
+ * Whether a text of somebody else's may be the id of a cell: it names a folder below the run's and
+ * nothing else, and a terminal shows it as it is.
+ */
+export function isCellId(text: string): boolean {
+  return text.split("/").every((part) => /^[^\s\p{C}]+$/u.test(part) && !/^\.{1,2}$/.test(part));
+}
+
 /** A matcher over whole ids in which `*` also crosses `/`; `!` in front of a glob refuses. */
 export function globMatcher(globs: readonly string[]): (id: string) => boolean {
   const wanted = globs.filter((glob) => !glob.startsWith("!"));

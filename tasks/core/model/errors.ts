@@ -109,9 +109,9 @@ export class KmatrixError extends Error implements Failure {
 }
 
 /** Errors of Deno and of Node.js both have the system's code. */
-function isDiskFull(error: unknown): boolean {
+function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   for (let one = error; one instanceof Error; one = one.cause) {
-    if ("code" in one && one.code === "ENOSPC") return true;
+    if ("code" in one && codes.includes(String(one.code))) return true;
   }
   return false;
 }
@@ -120,9 +120,8 @@ function isDiskFull(error: unknown): boolean {
 export function failureFrom(error: unknown): Failure {
   if (error instanceof KmatrixError) return error.toFailure();
   if (error instanceof Error) {
-    if (isDiskFull(error)) {
-      return failure("infra", "disk-full", error.message);
-    }
+    if (hasCode(error, "ENOSPC")) return failure("infra", "disk-full", error.message);
+    if (hasCode(error, "EACCES", "EPERM")) return failure("infra", "no-permission", error.message);
     return failure("bug", "bug", error.message, error.stack ?? "");
   }
   return failure("bug", "bug", String(error));

@@ -42,6 +42,14 @@ Deno.test("failureFrom() takes what nobody foresaw for a bug, with its stack", (
   assert.equal(failureFrom(undefined).message, "undefined");
 });
 
+Deno.test("failureFrom() takes what the system does not allow for no bug, by its own code", () => {
+  for (const code of ["EACCES", "EPERM"]) {
+    const error = Object.assign(new Error("no"), { code });
+    const { kind, id } = failureFrom(new Error("stat '/secret'", { cause: error }));
+    assert.deepEqual([kind, id], ["infra", "no-permission"]);
+  }
+});
+
 Deno.test("failureFrom() blames the machine when the disk is full, by the system's own code", async () => {
   const byDeno = await Deno.writeTextFile("/dev/full", "x").catch((error) => error);
   const byNode = await writeFile("/dev/full", "x").catch((error) => error);

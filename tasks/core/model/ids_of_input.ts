@@ -91,7 +91,7 @@ export const IDS_OF_INPUT: Readonly<Record<string, IdFacts>> = {
   },
   "bad-run-archive": {
     kinds: ["usage"],
-    means: "what `compare` is given is neither a folder nor an archive of a run",
+    means: "what should be a run is neither the folder nor an archive of one",
     todo: "name a folder of `out/`, a bundle, or what CI has kept of a run",
   },
   "nothing-in-common": {
@@ -169,6 +169,11 @@ export const IDS_OF_INPUT: Readonly<Record<string, IdFacts>> = {
     kinds: ["usage"],
     means: "two recordings are of the same cell",
     todo: "judge them one at a time",
+  },
+  "bad-recording": {
+    kinds: ["usage"],
+    means: "what should be a file of a recorded boot is none",
+    todo: "give the folder that a boot has left: console.log and results.log are files there",
   },
   "bad-boot-json": {
     kinds: ["usage"],

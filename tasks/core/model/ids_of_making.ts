@@ -164,6 +164,11 @@ export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
     means: "the disk is full",
     todo: "make room (`cache prune`), or move the cache by `KMATRIX_CACHE`",
   },
+  "no-permission": {
+    kinds: ["infra"],
+    means: "the system does not let this user read or write a file or folder",
+    todo: "look at its owner and mode (`ls -ld`), or name another place",
+  },
   "out-of-memory": {
     kinds: ["infra"],
     means: "a program found no memory",

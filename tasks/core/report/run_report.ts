@@ -21,6 +21,7 @@ import {
 } from "../model/model.ts";
 import { type Failure, KmatrixError } from "../model/errors.ts";
 import type { Evidence } from "../model/evidence.ts";
+import { isCellId } from "../model/cells.ts";
 import { FAILURE_KINDS } from "../model/failure_kinds.ts";
 import { cellFactsShape } from "./cell_facts.ts";
 import { cellProperties } from "./properties.ts";
@@ -153,7 +154,11 @@ export const verdictShape: Shape<CellVerdict> = v.variant("kind", [
 ]);
 
 const cellReport: Shape<CellReport> = objectOf<CellReport>()({
-  cell: v.custom<CellId>((value) => typeof value === "string" && value !== ""),
+  cell: v.pipe(
+    v.string(),
+    v.check(isCellId, "no id of a cell"),
+    v.transform((id) => id as CellId),
+  ),
   stages: v.array(v.looseObject({
     stage,
     outcome: stageOutcome,
@@ -171,7 +176,7 @@ const cellReport: Shape<CellReport> = objectOf<CellReport>()({
   consoleTail: v.string(),
   repeat: v.string(),
   attempts: v.exactOptional(v.array(v.looseObject({
-    folder: v.string(),
+    folder: v.pipe(v.string(), v.check(isCellId, "no folder of a boot")),
     verdict: v.picklist(["passed", "failed", "flaky", "left-out", "unfinished"]),
   }))),
 });
@@ -258,5 +263,9 @@ export function parseRunReport(text: string, file: string): RunReport {
       `reads ${RUN_FORMAT}`;
     throw new KmatrixError("usage", "bad-run-json", `${file}: ${why}`, HINT);
   }
-  return givenJson(runReportShape, text, { file, id: "bad-run-json", hint: HINT });
+  const run = givenJson(runReportShape, text, { file, id: "bad-run-json", hint: HINT });
+  const ids = run.cells.map(({ cell }) => cell);
+  const twice = ids.find((id, index) => ids.indexOf(id) < index);
+  if (twice === undefined) return run;
+  throw new KmatrixError("usage", "bad-run-json", `${file}: cells has ${twice} twice`, HINT);
 }

@@ -171,4 +171,29 @@ cases("compare and history", "built", [
       assert.match(err, message, name);
     }
   }],
+
+  [
+    "history says which runs it leaves out, and report takes the words of compare",
+    async (project) => {
+      await project.run(...MATRIX);
+      await project.run(...MATRIX);
+      const newest = await project.newestRun();
+      const before = newest.replace(/[^/]+$/, "20000101T000000");
+      await Deno.mkdir(before);
+      await Deno.writeTextFile(`${before}/run.json`, "half {");
+      const listed = await project.run("history", "fake/kcov");
+      assert.equal(listed.code, 0, listed.err);
+      assert.match(listed.err, /1 run left out, damaged or of another version: 20000101T000000$/m);
+      assert.equal(listed.out.trim().split("\n").length, 3, listed.out);
+      const again = await project.run("report", "latest~1");
+      assert.equal(again.code, 0, again.err);
+      await $`cd ${newest} && tar -cf ${project.dir}/run.tar run.json`;
+      const packed = await project.run("report", `${project.dir}/run.tar`);
+      assert.equal(packed.code, 2);
+      assert.match(
+        packed.err,
+        /run\.tar is an archive, and report writes into the folder of a run/,
+      );
+    },
+  ],
 ]);
