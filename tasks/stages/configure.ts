@@ -3,7 +3,7 @@
 import { archOf } from "../core/arch/table.ts";
 import type { Host } from "../host/host.ts";
 import { partOf } from "../steps/layers.ts";
-import type { Paths } from "../core/model/paths.ts";
+import { fragmentFile, type Paths } from "../core/model/paths.ts";
 import type {
   BuildInputs,
   Cell,
@@ -67,7 +67,7 @@ export async function requestOf(
     const fragments: FragmentLine[][] = [];
     const names = cell.config.fragments.filter((name) => name !== GUEST_FRAGMENT);
     for (const name of [GUEST_FRAGMENT, ...names]) {
-      const file = `configs/${name}.config`;
+      const file = fragmentFile(name);
       const path = await partOf(file, paths, host) ?? `${paths.root}/${file}`;
       fragments.push(parseFragment(await host.fs.readText(path), file));
     }

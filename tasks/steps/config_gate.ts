@@ -2,9 +2,10 @@
 /** What olddefconfig dropped: the tree's own Kconfig parser is asked why. */
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
+import type { DroppedOption } from "../core/model/evidence.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import type { Dropped, MergedRequest } from "../core/kconfig/kconfig.ts";
-import { type FragmentLine, placeOf } from "../core/kconfig/fragment.ts";
+import { type FragmentLine, KCONFIG_ADD, placeOf } from "../core/kconfig/fragment.ts";
 import { similarNames } from "../core/kconfig/near_names.ts";
 import { briefly } from "../core/kconfig/reason.ts";
 import { type Explanation, formatExplanation } from "../core/kconfig/explanation.ts";
@@ -97,7 +98,7 @@ export async function gateError(
     plain.push("(the reason is unknown: the Kconfig dump failed)", answer.why);
     return new KmatrixError("config", "option-dropped", `dropped: ${names}`, plain.join("\n"), {
       kind: "options",
-      dropped: dropped.map(({ request }) => ({ option: request.option, cause: null })),
+      dropped: dropped.map(({ request }) => droppedOption(request, null)),
     });
   }
   const { explanations } = answer;
@@ -109,9 +110,15 @@ export async function gateError(
     explanations.map(formatExplanation).join("\n").split("\n").slice(1).join("\n"),
     {
       kind: "options",
-      dropped: explanations.map(({ option, cause }) => ({ option, cause })),
+      dropped: dropped.map(({ request }, index) =>
+        droppedOption(request, explanations[index]!.cause)
+      ),
     },
   );
+}
+
+function droppedOption({ option, file }: FragmentLine, cause: string | null): DroppedOption {
+  return { option, cause, ...(file === KCONFIG_ADD ? {} : { fragment: file }) };
 }
 
 /** Of a `.config` of another architecture, thousands are unknown. */

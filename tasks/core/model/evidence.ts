@@ -66,6 +66,8 @@ export interface DroppedOption {
   readonly option: string;
   /** What stands against it (core/kconfig/why_dropped.ts); null where nobody could be asked. */
   readonly cause: string | null;
+  /** The fragment that asks for it ("configs/kasan.config"); absent where the command line does. */
+  readonly fragment?: string;
 }
 
 /** One thing that is not as asked in a built kernel. */

@@ -94,6 +94,11 @@ export function downloadedTarball(
   return `${sources}/downloads/${sha256}-${basename(location)}`;
 }
 
+/** A fragment, relative to the folder of the matrix or of the project. */
+export function fragmentFile(name: string): string {
+  return `configs/${name}.config`;
+}
+
 /** Where a module of ours is built, below the build folder of its kernel. */
 export function moduleFolder(name: string): string {
   return `kmatrix-modules/${name}`;

@@ -6,6 +6,7 @@
 import { XMLBuilder } from "fast-xml-parser";
 import type { CellReport, RunReport, StageResult, TestResult } from "../model/model.ts";
 import type { Failure } from "../model/errors.ts";
+import { fragmentFile } from "../model/paths.ts";
 import { junitKind } from "../model/failure_kinds.ts";
 import { FLAKY } from "../judge/flakes.ts";
 import { plainText } from "../text/plain_text.ts";
@@ -67,7 +68,21 @@ function further(element: "flakyFailure" | "rerunFailure", failures: readonly Fa
 
 const seconds = (ms: number) => (ms / 1000).toFixed(3);
 
-function stageCase({ cell, repeat, verdict, tests }: CellReport, result: StageResult): Element {
+/**
+ * The file that a stage is about: what is configured is a fragment, the one that asked for what was
+ * dropped, or else the last, by which a config differs from those that it goes beyond.
+ */
+function fileOf({ facts }: CellReport, { stage, outcome }: StageResult): string | undefined {
+  if (stage !== "configure") return undefined;
+  const evidence = outcome.kind === "failed" ? outcome.failure.evidence : undefined;
+  const asking = evidence?.kind === "options" ? evidence.dropped[0]?.fragment : undefined;
+  const last = facts.config?.fragments.at(-1);
+  return asking ?? (last === undefined ? undefined : fragmentFile(last));
+}
+
+function stageCase(report: CellReport, result: StageResult): Element {
+  const { cell, repeat, verdict, tests } = report;
+  const file = fileOf(report, result);
   const { stage, outcome } = result;
   const unrun = stage === "boot"
     ? tests.filter((test) => test.outcome.kind === "not-run").length
@@ -81,6 +96,7 @@ function stageCase({ cell, repeat, verdict, tests }: CellReport, result: StageRe
     ...attribute("classname", `${cell}.stage`),
     ...attribute("name", stage),
     ...attribute("time", seconds(result.durationMs)),
+    ...(file === undefined ? {} : attribute("file", file)),
     ...(outcome.kind === "failed"
       ? { ...failed(outcome.failure), ...further("rerunFailure", outcome.reruns ?? []) }
       : outcome.kind === "flaky"

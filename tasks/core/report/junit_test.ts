@@ -99,6 +99,33 @@ repeat with: npx --yes deno task matrix &apos;linux-6.12/kcov&apos;</failure>
   await assertValidJunit(xml);
 });
 
+Deno.test("junitXml() says which fragment a configuration is about", async () => {
+  const config = { key: "k", fragments: ["base", "kcov", "mine"], features: [] };
+  const fileIn = (xml: string) => /name="configure" [^>]*?file="([^"]*)"/.exec(xml)?.[1];
+  const passed = junitXml(run([cell({
+    stages: [stage("configure"), stage("build")],
+    facts: { ...NO_FACTS, config },
+  })]));
+  await assertValidJunit(passed);
+  assert.equal(fileIn(passed), "configs/mine.config");
+  assert.ok(!/name="build" [^>]*file=/.test(passed));
+
+  const dropped = (fragment?: string) => {
+    const option = { option: "CONFIG_KASAN", cause: "depends", ...(fragment ? { fragment } : {}) };
+    const problem = {
+      ...failure("config", "option-dropped", "gone"),
+      evidence: { kind: "options", dropped: [option] } as const,
+    };
+    return junitXml(run([cell({
+      stages: [stage("configure", { kind: "failed", failure: problem })],
+      verdict: { kind: "failed", failures: [{ ...problem, subject: { stage: "configure" } }] },
+    })]));
+  };
+  assert.equal(fileIn(dropped("configs/kasan.config")), "configs/kasan.config");
+  // An option of the command line stands in no file.
+  assert.equal(fileIn(dropped()), undefined);
+});
+
 Deno.test("junitXml() shows what stands behind a failed stage as skipped, blocked by it", async () => {
   const blocked = { kind: "blocked", by: "build" } as const;
   const problem = failure("build", "x.c:1:1: error: y");

@@ -35,7 +35,11 @@ const evidenceShape: Shape<Evidence> = v.variant("kind", [
   v.looseObject({ kind: v.literal("make"), targets: strings, endless: v.boolean() }),
   v.looseObject({
     kind: v.literal("options"),
-    dropped: v.array(v.looseObject({ option: v.string(), cause: v.nullable(v.string()) })),
+    dropped: v.array(v.looseObject({
+      option: v.string(),
+      cause: v.nullable(v.string()),
+      fragment: v.exactOptional(v.string()),
+    })),
   }),
   v.looseObject({ kind: v.literal("compiler-feature"), feature: v.string() }),
   v.looseObject({
