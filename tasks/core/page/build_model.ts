@@ -107,7 +107,6 @@ function pageCell(report: CellReport, run: RunReport, { logs, files }: CellFiles
     logs,
     repeat: plainText(report.repeat),
     properties: plainValues(cellProperties(report, run.sources)),
-    attempts: report.attempts ?? [],
     folder: cellFolder(cell),
     files,
   };
@@ -175,12 +174,11 @@ function placeOf({ complaint, subject }: Failure, logs: readonly PageLog[]): Log
   return at ? { log: wanted, at, lines: [[at, at]] } : null;
 }
 
-function pageStage({ stage, outcome, durationMs, startedMs, note }: StageResult): PageStage {
+function pageStage({ stage, outcome, durationMs, note }: StageResult): PageStage {
   return {
     stage,
     word: outcome.kind,
     durationMs,
-    startedMs: startedMs ?? null,
     note: plainText(stageNote(outcome) || note),
   };
 }

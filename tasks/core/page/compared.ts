@@ -14,7 +14,6 @@ export function pageComparison(
   const byId = new Map(cells.map((cell) => [cell.id, cell]));
   return {
     before: plainLine(comparison.before),
-    after: plainLine(comparison.after),
     cells: comparison.cells,
     equal: isEqual(comparison),
     changes: CHANGE_TITLES.flatMap(([change, title]): PageChanges[] => {

@@ -50,8 +50,6 @@ export interface PageStage {
   readonly stage: Stage;
   readonly word: StageWord;
   readonly durationMs: number;
-  /** From the run's start, in ms; null where nobody has noted it. */
-  readonly startedMs: number | null;
   /** What is said of it: its note, or why it did not run. */
   readonly note: string;
 }
@@ -111,7 +109,6 @@ export interface PageCell {
   /** The command that does it again. */
   readonly repeat: string;
   readonly properties: Readonly<Record<string, string>>;
-  readonly attempts: readonly { readonly folder: string; readonly verdict: string }[];
   /** Its folder and the files in it, below the run's folder. */
   readonly folder: string;
   readonly files: readonly string[];
@@ -160,9 +157,8 @@ export interface PageFigure {
 }
 
 export interface PageComparison {
-  /** Names of the two runs; the page is of the second. */
+  /** Name of the earlier run; the page is of the other. */
   readonly before: string;
-  readonly after: string;
   /** How many cells both have. */
   readonly cells: number;
   readonly equal: boolean;
