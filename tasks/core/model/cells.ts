@@ -38,7 +38,9 @@ export function splitCellId(
  * nothing else, and a terminal shows it as it is.
  */
 export function isCellId(text: string): boolean {
-  return text.split("/").every((part) => /^[^\s\p{C}]+$/u.test(part) && !/^\.{1,2}$/.test(part));
+  return text.split("/").every((part) =>
+    /^[^\p{C}\p{Zl}\p{Zp}]+$/u.test(part) && !/^\.{1,2}$/.test(part)
+  );
 }
 
 /** A matcher over whole ids in which `*` also crosses `/`; `!` in front of a glob refuses. */

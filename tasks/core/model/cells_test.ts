@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { CLANG, SMP4, UNI } from "../../testing/samples.ts";
-import { cellId, globMatcher, splitCellId } from "./cells.ts";
+import { cellId, globMatcher, isCellId, splitCellId } from "./cells.ts";
 
 const AXES = { toolchains: [CLANG, { id: "clang-21", llvm: "-21" }], machines: [UNI, SMP4] };
 const [KERNEL, CONFIG] = [{ id: "linux-6.12" }, { id: "kcov" }];
@@ -15,6 +15,24 @@ Deno.test("cellId() writes toolchain and machine when they are no defaults", () 
   const other = { id: "clang-21" };
   assert.equal(cellId(AXES, KERNEL, CONFIG, other, UNI), "linux-6.12/kcov@clang-21");
   assert.equal(cellId(AXES, KERNEL, CONFIG, other, SMP4), "linux-6.12/kcov@clang-21/smp4");
+});
+
+Deno.test("isCellId() takes what names a folder below a run's, and nothing that leads elsewhere", () => {
+  const good = ["k/c", "k/c@clang-22/smp4", "a+v6.12..HEAD/kcov", "my linux/kcov", "ホーム/k..c"];
+  const bad = [
+    "",
+    "/k",
+    "k/",
+    "k//c",
+    "..",
+    "k/../c",
+    "./k",
+    "k/c\n",
+    "k\0",
+    "\x1b[31m",
+    "k/\u202ec",
+  ];
+  assert.deepEqual([...good, ...bad].filter(isCellId), good);
 });
 
 Deno.test("splitCellId() gives back what cellId() joined", () => {
