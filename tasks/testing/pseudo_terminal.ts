@@ -56,9 +56,13 @@ export class PseudoTerminal {
     this.#drained = this.#drain();
   }
 
+  get sinceStartMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
   async #drain(): Promise<void> {
     for await (const bytes of this.#child.stdout) {
-      this.pieces.push({ ms: performance.now() - this.#startedAt, bytes });
+      this.pieces.push({ ms: this.sinceStartMs, bytes });
       this.text += this.#decoder.decode(bytes, { stream: true });
     }
   }
@@ -94,6 +98,18 @@ export class PseudoTerminal {
   }
 }
 
+/** Text of one look, from a column on. */
+export interface Run {
+  readonly column: number;
+  /** In columns: a wide character takes two. */
+  readonly width: number;
+  readonly text: string;
+  /** 0 to 15; null for the terminal's own. */
+  readonly colour: number | null;
+  readonly isBold: boolean;
+  readonly isDim: boolean;
+}
+
 /** A terminal emulator: what is on the screen, as lines without blanks at their ends. */
 export class Emulator {
   readonly #terminal: InstanceType<typeof xterm.Terminal>;
@@ -125,6 +141,45 @@ export class Emulator {
     return lines;
   }
 
+  /** The rows that a person sees, from the top; blanks at a row's end are no part of it. */
+  screen(): readonly (readonly Run[])[] {
+    const { active } = this.#terminal.buffer;
+    return Array.from({ length: this.#terminal.rows }, (_, row) => {
+      const line = active.getLine(active.viewportY + row);
+      const runs: Run[] = [];
+      for (let column = 0; column < (line?.length ?? 0); column++) {
+        const cell = line!.getCell(column)!;
+        const width = cell.getWidth();
+        // The second half of a wide character.
+        if (width === 0) continue;
+        const style = {
+          colour: cell.isFgPalette() ? cell.getFgColor() % 16 : null,
+          isBold: cell.isBold() !== 0,
+          isDim: cell.isDim() !== 0,
+        };
+        const text = cell.getChars() || " ";
+        const last = runs.at(-1);
+        if (
+          last && last.colour === style.colour && last.isBold === style.isBold &&
+          last.isDim === style.isDim
+        ) {
+          runs[runs.length - 1] = {
+            ...last,
+            text: last.text + text,
+            width: last.width + width,
+          };
+        } else runs.push({ column, width, text, ...style });
+      }
+      return runs.flatMap((run) => trimmed(run));
+    });
+  }
+
+  /** Where the cursor stands, from the top left corner of what a person sees. */
+  get cursor(): { readonly row: number; readonly column: number } {
+    const { active } = this.#terminal.buffer;
+    return { row: active.baseY - active.viewportY + active.cursorY, column: active.cursorX };
+  }
+
   /** Whether the cursor can be seen, and in which row of all it stands. */
   get cursorRow(): number {
     const { active } = this.#terminal.buffer;
@@ -134,4 +189,13 @@ export class Emulator {
   dispose(): void {
     this.#terminal.dispose();
   }
+}
+
+/** Without blanks at both ends, which nobody sees; nothing where there is nothing else. */
+function trimmed(run: Run): Run[] {
+  const front = run.text.length - run.text.trimStart().length;
+  const text = run.text.trim();
+  if (text === "") return [];
+  const back = run.text.length - front - text.length;
+  return [{ ...run, text, column: run.column + front, width: run.width - front - back }];
 }
