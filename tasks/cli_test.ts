@@ -275,7 +275,7 @@ Deno.test("the programs beside the tool have a help page with an example too", a
     assert.match(text, new RegExp(`Example: deno task ${name} `), file);
     seen++;
   }
-  assert.equal(seen, 5);
+  assert.equal(seen, 6);
 });
 
 Deno.test("the tasks that run the tests have a help page, and start nothing for it", async () => {
