@@ -75,6 +75,25 @@ Deno.test("400 builds are balanced within 10 % of the bound that no assignment b
   }
 });
 
+/** The longest first, each to the emptiest shard. */
+function dealt(costs: readonly number[], count: number): number {
+  const loads = new Array<number>(count).fill(0);
+  for (const cost of costs) loads[loads.indexOf(Math.min(...loads))]! += cost;
+  return Math.max(...loads);
+}
+
+Deno.test("where builds are few for a shard, it is within 10 % of what plain dealing comes to", () => {
+  const costs = fc.array(fc.constantFrom(280, 310, 330, 400, 700, 900), {
+    minLength: 20,
+    maxLength: 40,
+  });
+  fc.assert(fc.property(costs, fc.integer({ min: 5, max: 10 }), (some, count) => {
+    const many = some.map((cost, index) => ({ name: `build ${index}`, cost }));
+    const sorted = some.toSorted((a, b) => b - a);
+    assert.ok(fullest(many, count) <= 1.1 * dealt(sorted, count));
+  }));
+});
+
 Deno.test("no shard is empty while there are builds enough, and each build is in one", () => {
   fc.assert(fc.property(parcels, fc.integer({ min: 1, max: 12 }), (some, count) => {
     const shards = assign(some, count);

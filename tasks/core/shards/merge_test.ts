@@ -156,7 +156,9 @@ Deno.test("that nobody had a use for an entry, or that nothing was judged, is kn
   assert.deepEqual(of(each[0], each[1], entry(SHARDS[2]!, true)), []);
   assert.deepEqual(of(each[0], each[1], entry([])), []);
   // A kernel of the user's is among them: the lists say nothing of it.
-  assert.deepEqual(of(each[0], each[1], undefined), []);
+  const ofFirst = entry(SHARDS[0]!).map((use) => ({ ...use, cells: SHARDS[0]! }));
+  assert.deepEqual(of(ofFirst, [], []), ["unused-splat"]);
+  assert.deepEqual(of(ofFirst, [], undefined), []);
   assert.deepEqual(of(each[0], each[1]), ["shard-missing"]);
   const why = failure("infra", "no-source", "k: not here");
   const leftOut = (index: number) =>
