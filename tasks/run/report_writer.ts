@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Reads along and keeps the files of a run as new as the run is, for whoever looks, or kills it. */
+/** Reads along and keeps the files of a run nearly as new as it is, for whoever looks, or kills it. */
 import type { RunReport } from "../core/model/model.ts";
 import { failureFrom } from "../core/model/errors.ts";
 import type { RunEvent } from "../core/model/run_event.ts";
@@ -10,12 +10,22 @@ function changesReport({ event }: RunEvent): boolean {
   return event === "cells-planned" || event === "boot-judged" || event === "cell-ended";
 }
 
+/**
+ * After a write it rests this many times as long as that took: of a run with hundreds of cells a report
+ * takes a second, and one behind each cell would take more time than the cells.
+ */
+const REST = 9;
+
 export class ReportWriter {
   readonly #report: () => RunReport;
   readonly #write: (report: RunReport) => Promise<void>;
   readonly #host: Host;
   #stale = false;
   #writing: Promise<void> | null = null;
+  /** Somebody waits for the end of writing. */
+  #isHurried = false;
+  /** Called, it ends a rest. */
+  #hurry = () => {};
 
   /**
    * @param report What is known now.
@@ -40,12 +50,16 @@ export class ReportWriter {
 
   /** Resolves when everything that was read so far is on disk. */
   async settled(): Promise<void> {
+    this.#isHurried = true;
+    this.#hurry();
     while (this.#writing !== null) await this.#writing;
+    this.#isHurried = false;
   }
 
   async #writeAll(): Promise<void> {
     while (this.#stale) {
       this.#stale = false;
+      const startedAt = this.#host.now();
       try {
         await this.#write(this.#report());
       } catch (error) {
@@ -53,7 +67,15 @@ export class ReportWriter {
         const { message } = failureFrom(error);
         this.#host.log("warn", `the report could not be written: ${message}`);
       }
+      await this.#rest(REST * (this.#host.now() - startedAt));
     }
     this.#writing = null;
+  }
+
+  async #rest(ms: number): Promise<void> {
+    if (ms <= 0 || this.#isHurried) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#hurry = resolve;
+    await Promise.race([this.#host.sleep(ms), promise]);
   }
 }

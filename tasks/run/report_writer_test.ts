@@ -51,3 +51,25 @@ Deno.test("ReportWriter warns of a report that it cannot write, and writes the n
   await writer.settled();
   assert.deepEqual(written, [2]);
 });
+
+Deno.test("ReportWriter rests nine times as long as a write takes, unless somebody waits for it", async () => {
+  const host = new FakeHost();
+  const startedAt = host.now();
+  const writtenAt: number[] = [];
+  const writer = new ReportWriter(
+    () => ({}) as RunReport,
+    async () => {
+      writtenAt.push(host.now() - startedAt);
+      await host.clock.sleep(100);
+    },
+    host,
+  );
+  writer.read(ENDED);
+  while (host.now() - startedAt < 1000) await new Promise((resolve) => setTimeout(resolve, 1));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  writer.read(ENDED);
+  writer.read(ENDED);
+  await writer.settled();
+  assert.deepEqual(writtenAt, [0, 1000]);
+  assert.equal(host.now() - startedAt, 1100);
+});
