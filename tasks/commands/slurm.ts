@@ -193,8 +193,13 @@ async function mergeResults(
     await copyShards(shards.filter((one) => used.includes(one)), runDir, host);
   }
   const more = [...foundBefore(results, run), ...unexplained(results, run)];
-  return { ...run, interrupted, failures: [...run.failures, ...more] };
+  const all = [...run.failures, ...more];
+  // That a part is missing then is what was asked for.
+  const kept = interrupted === null ? all : all.filter(({ id }) => !OF_A_BREAK.includes(id));
+  return { ...run, interrupted, failures: kept };
 }
+
+const OF_A_BREAK: readonly string[] = ["shard-lost", "shard-missing", "shard-torn"];
 
 /** The last lines of what a job has printed. */
 const LOG_BYTES = 2000;

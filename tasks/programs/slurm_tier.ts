@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 /**
  * `deno task test:slurm`: `matrix --on slurm` on Debian's Slurm, which it installs where there is none,
- * with two nodes on this machine. Cells are booted for real; what is not built yet is built first, and
- * a quarter of an hour is for the rest. Prints what was said.
+ * with two nodes on this machine. Real cells once, beside one machine; then what goes wrong, over a
+ * project whose guests wait until they are told to go on. Prints what was said.
  */
 import assert from "node:assert/strict";
+import { archOf } from "../core/arch/table.ts";
 import { jobScript, slurmWord } from "../core/cluster/slurm.ts";
+import { MATRIX, until } from "../testing/broken_worlds.ts";
+import { FakeProject } from "../testing/fake_project.ts";
 import { assertValidJunit } from "../testing/junit.ts";
-import { until } from "../testing/broken_worlds.ts";
 import { SlurmCluster } from "../testing/slurm_cluster.ts";
+import { withTool } from "../testing/slurm_programs.ts";
 
 /** Four builds of four kernels; of the matrix, so that they are in most caches. */
 const CELLS = [
@@ -16,12 +19,27 @@ const CELLS = [
   ...["linux-7.3/kcov", "linux-7.3-unique/kcov-unique-cmp"],
 ];
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
-const START_MS = 300_000;
+const WAIT_MS = 60_000;
+const SLURM_PROGRAMS = ["sbatch", "squeue", "scancel"];
 
 const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "kmatrix-on-slurm-" }));
 const cluster = await SlurmCluster.start();
+const project = await FakeProject.create();
+await withTool(project);
+for (const name of SLURM_PROGRAMS) {
+  await Deno.symlink(`/usr/bin/${name}`, `${project.dir}/bin/${name}`);
+}
+project.environment = cluster.env;
+const { qemu } = archOf({});
+await project.replaceProgram(
+  qemu.program,
+  `case " $* " in *" --version "*) ;; *) until [ -e ${project.dir}/go ]; do sleep 0.2; done;; esac
+exec ${project.dir}/bin/${qemu.program}.real "$@"
+`,
+);
 Deno.test.afterAll(async () => {
   await cluster.stop();
+  await project.remove();
   await Deno.remove(dir, { recursive: true });
 });
 
@@ -29,125 +47,167 @@ interface Ended {
   readonly code: number;
   readonly out: string;
   readonly seconds: number;
-  /** Folder of its run; "" where it has made none. */
-  readonly run: string;
 }
 
-/** Starts `matrix` of these cells; their runs lie in a folder of their own. */
-function start(...args: readonly string[]): { pid: number; ended: Promise<Ended> } {
-  const runs = `${dir}/${crypto.randomUUID().slice(0, 8)}`;
-  const words = ["run", "--allow-all", `${ROOT}/tasks/main.ts`, "matrix", ...CELLS];
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...words, "--output-dir", runs, "--progress", "plain", ...args],
-    cwd: ROOT,
-    env: { ...cluster.env, NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+async function ended(child: Deno.ChildProcess): Promise<Ended> {
   const startedAt = performance.now();
-  const ended = child.output().then(async ({ code, stdout, stderr }): Promise<Ended> => {
-    const text = new TextDecoder();
-    const seconds = (performance.now() - startedAt) / 1000;
-    const out = `${text.decode(stderr)}${text.decode(stdout)}`;
-    const run = await Deno.realPath(`${runs}/latest`).catch(() => "");
-    return { code, out, seconds, run };
-  });
-  return { pid: child.pid, ended };
+  const { code, stdout, stderr } = await child.output();
+  const text = new TextDecoder();
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { code, out: `${text.decode(stderr)}${text.decode(stdout)}`, seconds };
 }
 
-const onSlurm = (...args: readonly string[]) =>
-  start("--on", "slurm", "--shards", "4", "--slurm-arg=--cpus-per-task=2", ...args);
+/** Two shards of the fake project on a whole cluster, whose guests wait for {@linkcode go}. */
+async function onSlurm(...args: readonly string[]): Promise<{ pid: number; end: Promise<Ended> }> {
+  await cluster.mend();
+  await project.reset();
+  await Deno.remove(`${project.dir}/go`).catch(() => {});
+  const words = [...MATRIX, "--on", "slurm", "--shards", "2", "--slurm-arg=--cpus-per-task=2"];
+  const child = project.spawn(...words, ...args);
+  return { pid: child.pid, end: ended(child) };
+}
+
+const go = () => project.write("go", "");
 
 /** Of each cell its verdict. */
-async function verdictsOf({ run }: Ended): Promise<Record<string, string>> {
+async function verdictsIn(run: string): Promise<Record<string, string>> {
   const { cells } = JSON.parse(await Deno.readTextFile(`${run}/run.json`));
   return Object.fromEntries(
     cells.map((one: { cell: string; verdict: { kind: string } }) => [one.cell, one.verdict.kind]),
   );
 }
 
-/** What was said, without the table and the failures' evidence. */
+/** What was said of shards and of the scheduler. */
 function show(title: string, { code, seconds, out }: Ended): void {
   const said = out.split("\n").filter((line) =>
-    /\] (! )?(shard-|submitted|Slurm|cancel)/.test(line)
+    /\] (! )?(shard-\d+ \(|submitted|Slurm|cancel)|^(shard-\d|merged)/.test(line)
   );
   console.log([`${title}: exit code ${code} after ${seconds.toFixed(0)} s`, ...said].join("\n"));
 }
 
-/** The shard of a cell that runs, and its node, as squeue tells. */
-async function runningTask(): Promise<{ id: string; node: string }> {
-  let found: { id: string; node: string } | null = null;
-  await until("a job runs", START_MS, async () => {
-    const line = (await cluster.queue()).find((one) => one.includes(" RUNNING "));
-    const [id = "", , node = ""] = line?.split(" ") ?? [];
-    found = line === undefined ? null : { id, node };
-    return found !== null;
+interface Task {
+  /** "12_1" */
+  readonly id: string;
+  readonly node: string;
+}
+
+/**
+ * Both shards, on their nodes, once a guest of the first waits for {@linkcode go}; which may be no
+ * longer than a boot may take to its first word, 40 s. The other one waits for the first: both are of
+ * one kernel in one cache.
+ */
+async function running(): Promise<{ first: Task; other: Task }> {
+  let booting = "";
+  await until("a guest waits", WAIT_MS, async () => {
+    const run = await project.newestRun().catch(() => "");
+    for (const shard of ["shard-01", "shard-02"]) {
+      const attempts = await Array.fromAsync(Deno.readDir(`${run}/slurm/${shard}`)).catch(() => []);
+      for (const { name } of attempts) {
+        const events = `${run}/slurm/${shard}/${name}/events.jsonl`;
+        const text = await Deno.readTextFile(events).catch(() => "");
+        if (text.includes('"boot-started"')) booting = shard;
+      }
+    }
+    return booting !== "" && (await tasks()).length === 2;
   });
-  return found!;
+  const all = await tasks();
+  const isFirst = ({ id }: Task) => booting.endsWith(`0${id.split("_")[1]}`);
+  return { first: all.find(isFirst)!, other: all.find((one) => !isFirst(one))! };
 }
 
-async function assertEmpty(): Promise<void> {
+async function tasks(): Promise<Task[]> {
+  const lines = (await cluster.queue()).filter((one) => one.includes(" RUNNING "));
+  return lines.map((line) => line.split(" ")).map(([id = "", , node = ""]) => ({ id, node }));
+}
+
+async function assertOver(): Promise<void> {
   assert.deepEqual(await cluster.queue(), []);
+  await until("no job has a process", 20_000, async () => (await project.processes()).length === 0);
 }
 
-let alone: Ended;
-
-Deno.test("four shards on two nodes are the run of one machine", async () => {
-  alone = await start().ended;
-  const array = await onSlurm().ended;
+Deno.test("real cells: four shards on two nodes are the run of one machine", async () => {
+  const run = async (name: string, ...args: readonly string[]) => {
+    const words = ["run", "--allow-all", `${ROOT}/tasks/main.ts`, "matrix", ...CELLS];
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...words, "--output-dir", `${dir}/${name}`, "--progress", "plain", ...args],
+      ...{ cwd: ROOT, env: { ...cluster.env, NO_COLOR: "1" } },
+      ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+    }).spawn();
+    return { ...await ended(child), run: await Deno.realPath(`${dir}/${name}/latest`) };
+  };
+  const alone = await run("alone");
   show("one machine", alone);
-  show("four shards on two nodes, both of them this machine", array);
-  assert.equal(array.code, alone.code, array.out);
-  assert.equal(array.code, 0, array.out);
-  assert.deepEqual(await verdictsOf(array), await verdictsOf(alone));
+  const words = ["--on", "slurm", "--shards", "4", "--slurm-arg=--cpus-per-task=2"];
+  const array = await run("array", ...words);
+  show("four shards on two nodes, which both are this machine", array);
+  assert.deepEqual([array.code, alone.code], [0, 0], array.out);
+  assert.deepEqual(await verdictsIn(array.run), await verdictsIn(alone.run));
   await assertValidJunit(await Deno.readTextFile(`${array.run}/junit.xml`));
   for (const cell of CELLS) {
     const console = await Deno.readTextFile(`${array.run}/${cell}/console.log`);
     assert.match(console, /Linux version/);
   }
-  await assertEmpty();
+  await assertOver();
 });
 
-Deno.test("a job that is cancelled is lost, the others are whole, and the code is 6", async () => {
-  const { ended } = onSlurm();
-  const { id } = await runningTask();
-  assert.equal((await cluster.run("scancel", id)).code, 0);
-  const run = await ended;
-  show(`scancel ${id}`, run);
+Deno.test("a job that is cancelled is lost, the other is whole, and the code is 6", async () => {
+  const { end } = await onSlurm();
+  const { first } = await running();
+  assert.equal((await cluster.run("scancel", first.id)).code, 0);
+  await until("it is gone", WAIT_MS, async () => (await cluster.queue()).length === 1);
+  await go();
+  const run = await end;
+  show(`scancel ${first.id}`, run);
   assert.equal(run.code, 6, run.out);
   assert.match(run.out, /it was cancelled \(CANCELLED\)/);
-  const kinds = Object.values(await verdictsOf(run));
-  assert.deepEqual(kinds.toSorted(), ["passed", "passed", "passed", "unfinished"]);
-  await assertEmpty();
+  const isKcov = first.id.endsWith("_1");
+  const [kcov, nokcov] = isKcov ? ["unfinished", "passed"] : ["passed", "unfinished"];
+  assert.deepEqual(await verdictsIn(await project.newestRun()), {
+    ...{ "fake/nokcov": nokcov, "fake/kcov": kcov, "fake/kcov/smp4": kcov },
+  });
+  await assertOver();
 });
 
 Deno.test("a node that dies: its shard is queued again and runs on the other one", async () => {
-  const { ended } = onSlurm();
-  const { id, node } = await runningTask();
-  const daemon = node === "node1" ? "node1" : "node2";
+  const { end } = await onSlurm("--slurm-arg=--exclusive");
+  const { first, other } = await running();
+  assert.notEqual(first.node, other.node);
+  const daemon = first.node === "node1" ? "node1" : "node2";
   await cluster.signal(daemon, "SIGKILL");
-  await killJobsOf(node);
-  const run = await ended;
-  show(`the slurmd of ${node} and its job ${id} killed`, run);
+  await killJobsOf(daemon);
+  await go();
+  const run = await end;
+  show(`${daemon} off, with its job ${first.id}`, run);
   assert.equal(run.code, 0, run.out);
-  assert.deepEqual(new Set(Object.values(await verdictsOf(run))), new Set(["passed"]));
-  const shard = `shard-0${id.split("_")[1]}`;
-  const attempts = await Array.fromAsync(Deno.readDir(`${run.run}/slurm/${shard}`));
-  assert.deepEqual(attempts.map(({ name }) => name.split("-")[1]).sort(), ["0", "1"]);
-  await assertEmpty();
-  cluster.restart(daemon);
-  await until("the node is back", 60_000, async () => {
-    const { out } = await cluster.run("sinfo", "--noheader", "--Node", "--format=%N %T");
-    return !/down|\*/.test(out);
-  });
+  const newest = await project.newestRun();
+  assert.deepEqual(new Set(Object.values(await verdictsIn(newest))), new Set(["passed"]));
+  const folder = `${newest}/slurm/shard-0${first.id.split("_")[1]}`;
+  const attempts = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name.split("-")[1]);
+  assert.deepEqual(attempts.toSorted(), ["0", "1"]);
+  await assertOver();
 });
 
-/** A node that is off has no processes: those of its jobs, by the name that slurmd gives them. */
+/**
+ * A node that is off has no processes: first what would tell the controller of the others' end, then
+ * the jobs. slurmstepd has its job's number in its name (`slurmstepd: [12.batch]`).
+ */
 async function killJobsOf(node: string): Promise<void> {
-  for (const id of await cluster.processes()) {
-    const environment = await Deno.readTextFile(`/proc/${id}/environ`).catch(() => "");
-    if (!environment.split("\0").includes(`SLURMD_NODENAME=${node}`)) continue;
+  const ids = await cluster.processes();
+  const read = (id: number, file: string) =>
+    Deno.readTextFile(`/proc/${id}/${file}`).catch(() => "");
+  const environments = new Map<number, readonly string[]>();
+  for (const id of ids) environments.set(id, (await read(id, "environ")).split("\0"));
+  const ofJobs = ids.filter((id) => environments.get(id)!.includes(`SLURMD_NODENAME=${node}`));
+  const jobs = ofJobs.flatMap((id) =>
+    environments.get(id)!.flatMap((one) => /^SLURM_JOB_ID=(\d+)$/.exec(one)?.[1] ?? [])
+  );
+  const daemons: number[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    const words = /^\d+$/.test(name) ? await read(Number(name), "cmdline") : "";
+    if (jobs.some((job) => words.startsWith(`slurmstepd: [${job}.`))) daemons.push(Number(name));
+  }
+  assert.ok(daemons.length > 0 && ofJobs.length > 0, `${node}: ${daemons} ${ofJobs}`);
+  for (const id of [...daemons, ...ofJobs]) {
     try {
       Deno.kill(id, "SIGKILL");
     } catch {
@@ -156,58 +216,75 @@ async function killJobsOf(node: string): Promise<void> {
   }
 }
 
-Deno.test("a job of a better partition takes the node: the shard is queued again, and passes", async () => {
-  const { ended } = onSlurm("--slurm-arg=--exclusive");
-  await runningTask();
+Deno.test("a job of a better partition takes both nodes: the shards are queued again, and pass", async () => {
+  const { end } = await onSlurm();
+  await running();
   const urgent = ["--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null"];
-  const { code } = await cluster.run("sbatch", ...urgent, "--wrap", "sleep 5");
-  assert.equal(code, 0);
-  const run = await ended;
+  const { code, out } = await cluster.run("sbatch", ...urgent, "--wrap", "sleep 3");
+  assert.equal(code, 0, out);
+  await until(
+    "both were preempted",
+    WAIT_MS,
+    async () => (await cluster.queue()).filter((line) => line.includes(" PENDING ")).length === 2,
+  );
+  await go();
+  const run = await end;
   show("preempted", run);
   assert.equal(run.code, 0, run.out);
-  await assertEmpty();
+  await until("the other job has ended", WAIT_MS, async () => (await cluster.queue()).length === 0);
+  await assertOver();
 });
 
 Deno.test("a scheduler that is away for a while costs nothing but time", async () => {
-  const { ended } = onSlurm();
-  await runningTask();
+  const { end } = await onSlurm();
+  await running();
   await cluster.signal("slurmctld", "SIGKILL");
-  await new Promise((resolve) => setTimeout(resolve, 25_000));
-  cluster.restart("slurmctld");
-  const run = await ended;
-  show("slurmctld killed for 25 s", run);
+  await new Promise((resolve) => setTimeout(resolve, 15_000));
+  await Promise.all([cluster.mend(), go()]);
+  const run = await end;
+  show("slurmctld killed, and back after 15 s", run);
   assert.equal(run.code, 0, run.out);
   assert.match(run.out, /Slurm does not answer/);
-  await assertEmpty();
+  await assertOver();
 });
 
-Deno.test("Ctrl-C cancels the jobs; what is asked for in vain is said while it waits", async () => {
-  const { pid, ended } = onSlurm("--slurm-arg=--mem=7000G");
-  const refused = await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 8000))]);
-  if (refused === undefined) Deno.kill(pid, "SIGINT");
-  const run = await ended;
-  show("more memory than any node has", run);
-  assert.equal(run.code, 2, run.out);
-  assert.match(run.out, /Slurm refuses the jobs/);
-  const held = onSlurm("--slurm-arg=--hold");
-  await until("jobs wait", START_MS, async () => (await cluster.queue()).length === 4);
+Deno.test("Ctrl-C cancels jobs that run and jobs that wait; what they wait for is said", async () => {
+  const { pid, end } = await onSlurm();
+  await running();
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  Deno.kill(pid, "SIGINT");
+  const run = await end;
+  show("Ctrl-C", run);
+  assert.equal(run.code, 130, run.out);
+  await assertOver();
+  const held = await onSlurm("--slurm-arg=--hold");
+  await until("jobs wait", WAIT_MS, async () => (await cluster.queue()).length === 2);
   await new Promise((resolve) => setTimeout(resolve, 5000));
   Deno.kill(held.pid, "SIGINT");
-  const broken = await held.ended;
+  const broken = await held.end;
   show("held, then Ctrl-C", broken);
   assert.equal(broken.code, 130, broken.out);
   assert.match(broken.out, /waits for what no waiting brings: JobHeldUser/);
-  await assertEmpty();
+  await assertOver();
+});
+
+Deno.test("what no node has is refused, with Slurm's words", async () => {
+  const { end } = await onSlurm("--slurm-arg=--partition=nosuch");
+  const run = await end;
+  show("a partition that there is not", run);
+  assert.equal(run.code, 2, run.out);
+  assert.match(run.out, /Slurm refuses the jobs[^]*nosuch/);
+  await assertOver();
 });
 
 Deno.test("sbatch reads the lines of a printed script as they are meant", async () => {
-  const odd = `${dir}/it's 100% "odd" \\ #1`;
+  const odd = `${dir}/it's 100% "odd" #1`;
   await Deno.mkdir(odd);
   const comment = `--comment=a "b" 'c' \\ #d $(touch ${dir}/pwned) %j`;
-  const log = { folder: odd, name: "shard-%a.log" };
   const script = jobScript({
     array: {
-      ...{ name: "kmatrix-odd", indexes: [2], cpus: 1, memoryMiB: 100, minutes: 1, log },
+      ...{ name: "kmatrix-odd", indexes: [2], cpus: 1, memoryMiB: 100, minutes: 1 },
+      log: { folder: odd, name: "shard-%a.log" },
       more: [slurmWord(comment), slurmWord("-p normal")],
     },
     ...{ of: 2, digest: "ab", kmatrix: ["echo"], words: ["*"], folder: odd, variables: {} },
@@ -216,14 +293,9 @@ Deno.test("sbatch reads the lines of a printed script as they are meant", async 
   await Deno.writeTextFile(`${dir}/odd.sh`, script);
   const { code, out } = await cluster.run("sbatch", "--parsable", `${dir}/odd.sh`);
   assert.equal(code, 0, out);
-  await until("it has ended", 30_000, async () => (await cluster.queue()).length === 0);
-  const said = await cluster.run(
-    "squeue",
-    "--states=all",
-    "--noheader",
-    "--format=%k",
-    `--jobs=${out}`,
-  );
+  await until("it has ended", WAIT_MS, async () => (await cluster.queue()).length === 0);
+  const asked = ["--states=all", "--noheader", "--format=%k", `--jobs=${out}`];
+  const said = await cluster.run("squeue", ...asked);
   assert.equal(`--comment=${said.out}`, comment);
   assert.match(await Deno.readTextFile(`${odd}/shard-2.log`), /^matrix \* --shard 2\/2/);
   assert.equal(await Deno.readTextFile(`${odd}/shard-02/${out}-0/exit-code`), "0\n");

@@ -289,3 +289,25 @@ Deno.test("away for good, wrong options and no Slurm at all each have their answ
     ...{ kind: "infra", id: "missing-tool", message: /^sbatch is not on the PATH/ },
   });
 });
+
+Deno.test("what people set for their own squeue does not hide jobs", () =>
+  world(async (world) => {
+    const { host, slurm, run } = world;
+    const environment = { SQUEUE_STATES: "RUNNING", SCANCEL_INTERACTIVE: "1", SBATCH_ACCOUNT: "a" };
+    const seen: (Readonly<Record<string, string>> | undefined)[] = [];
+    const asked = host.run.bind(host);
+    Object.assign(host, {
+      environment: () => environment,
+      run: (command: Parameters<typeof asked>[0]) => {
+        seen.push(command.env);
+        return asked(command);
+      },
+    });
+    bothRun(world, [0, 0]);
+    await runOnSlurm(run, host);
+    assert.ok(seen.length > 3 && slurm.submissions === 1);
+    for (const env of seen) {
+      assert.deepEqual([env?.["SQUEUE_STATES"], env?.["SCANCEL_INTERACTIVE"]], ["", ""]);
+      assert.ok(!("SBATCH_ACCOUNT" in env!), "what chooses an account stays");
+    }
+  }));

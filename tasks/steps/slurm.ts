@@ -22,6 +22,8 @@ const NOT_FOUND = 127;
 
 /** Variables by which sbatch would do something else than its words say (sbatch(1), "INPUT ENVIRONMENT VARIABLES"). */
 const MISLEADING = ["SBATCH_ARRAY_INX", "SBATCH_WAIT", "SBATCH_JOB_NAME", "SBATCH_ERROR"];
+/** Those of squeue and scancel leave jobs out, or ask before they act; people set them for themselves. */
+const FILTERS = /^(SQUEUE|SCANCEL)_/;
 
 /**
  * Slurm tells users by their ids, so its commands run in no user namespace; and with the caller's
@@ -32,7 +34,8 @@ async function ask(
   host: Host,
   more: Partial<Command> = {},
 ): Promise<CommandResult> {
-  const env = Object.fromEntries(MISLEADING.map((name) => [name, ""]));
+  const filters = Object.keys(host.environment()).filter((name) => FILTERS.test(name));
+  const env = Object.fromEntries([...MISLEADING, ...filters].map((name) => [name, ""]));
   return await host.run({
     ...{ argv, env, reach: "whole", uncontained: true, timeoutMs: ANSWER_MS },
     ...more,

@@ -16,16 +16,32 @@ export interface NodeSize {
   readonly memoryMiB: number;
 }
 
+/** Ends what belongs to a cluster, and its folder, once the process that has started it is gone. */
+const UNDERTAKER = `while kill -0 "$1" 2> /dev/null; do sleep 1; done
+for process in /proc/[0-9]*; do
+  [ "$process" = "/proc/$$" ] && continue
+  if grep -qsF "SLURM_CONF=$2/" "$process/environ"; then kill -KILL "\${process#/proc/}"; fi
+done
+rm -rf "$2"
+`;
+
 type Daemon = "munged" | "slurmctld" | "node1" | "node2";
 
 export class SlurmCluster {
   readonly dir: string;
   readonly #ports: readonly number[];
   readonly #children = new Map<Daemon, Deno.ChildProcess>();
+  readonly #undertaker: Deno.ChildProcess;
 
   private constructor(dir: string, ports: readonly number[]) {
     this.dir = dir;
     this.#ports = ports;
+    // A test that is broken off runs no code of its own any more.
+    this.#undertaker = new Deno.Command("setsid", {
+      args: ["sh", "-c", UNDERTAKER, "sh", `${Deno.pid}`, dir],
+      ...{ stdin: "null", stdout: "null", stderr: "null" },
+    }).spawn();
+    this.#undertaker.unref();
   }
 
   /** Starts it in a new folder and waits until both nodes are idle. Installs what is missing. */
@@ -40,16 +56,22 @@ export class SlurmCluster {
       cluster.#spawn("munged");
       await until("munged listens", 10_000, () => exists(`${dir}/munge.socket`));
       for (const one of ["slurmctld", "node1", "node2"] as const) cluster.#spawn(one);
-      await until("both nodes are idle", 30_000, async () => {
-        const { out } = await cluster.run("sinfo", "--noheader", "--Node", "--format=%N %T");
-        return out.split("\n").filter((line) => line.endsWith(" idle")).length >= 4;
-      });
+      await cluster.untilUp();
     } catch (error) {
       const log = await cluster.log("slurmctld");
       await cluster.stop();
       throw new Error(`no cluster: ${(error as Error).message}\n${log}`);
     }
     return cluster;
+  }
+
+  /** Waits until both nodes answer. */
+  async untilUp(): Promise<void> {
+    await until("both nodes are up", 60_000, async () => {
+      const { out } = await this.run("sinfo", "--noheader", "--Node", "--format=%N %T");
+      // Each of two partitions lists both.
+      return out.split("\n").filter((line) => / (idle|mixed|allocated)$/.test(line)).length === 4;
+    });
   }
 
   /** Of whoever uses it. */
@@ -80,9 +102,12 @@ export class SlurmCluster {
     this.#children.delete(daemon);
   }
 
-  /** Starts a daemon again that was ended. */
-  restart(daemon: Daemon): void {
-    this.#spawn(daemon);
+  /** Starts those daemons again that were ended, and waits until both nodes answer. */
+  async mend(): Promise<void> {
+    for (const daemon of ["slurmctld", "node1", "node2"] as const) {
+      if (!this.#children.has(daemon)) this.#spawn(daemon);
+    }
+    await this.untilUp();
   }
 
   /** The last lines of a daemon's log. */
@@ -119,6 +144,8 @@ export class SlurmCluster {
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+    this.#undertaker.kill("SIGKILL");
+    await this.#undertaker.status;
     await Deno.remove(this.dir, { recursive: true });
   }
 

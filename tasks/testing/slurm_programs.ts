@@ -75,13 +75,18 @@ done
 exit 0
 `;
 
-/** Gives a project Slurm's commands, and what a launcher starts there. */
+/** Gives a project Slurm's commands, and the tool. */
 export async function withSlurm(project: FakeProject): Promise<void> {
   const programs = { "slurm-start": START, sbatch: SBATCH, squeue: SQUEUE, scancel: SCANCEL };
   for (const [name, text] of Object.entries(programs)) {
     await project.write(`bin/${name}`, `#!/bin/sh\nDIR=${project.dir}\n${text}`);
     await Deno.chmod(`${project.dir}/bin/${name}`, 0o755);
   }
+  await withTool(project);
+}
+
+/** Puts the tool itself where a launcher of the project looks for it. */
+export async function withTool(project: FakeProject): Promise<void> {
   const real = dirname(dirname(import.meta.dirname!));
   await project.write(
     "project/tasks/main.ts",
