@@ -159,14 +159,16 @@ class Watch {
     if (!this.#answered) this.#host.log("notice", "Slurm answers again");
     this.#answered = true;
     this.#heardMs = this.#host.now();
-    this.#take(jobs);
+    await this.#take(jobs);
   }
 
-  #take(jobs: readonly JobTask[]): void {
+  async #take(jobs: readonly JobTask[]): Promise<void> {
     const tasks = newestTasks(jobs);
-    for (const { shard, job } of this.#watched) {
+    for (const { shard, job, folder } of this.#watched) {
       for (const event of job.looked(tasks.get(shard.index), shard.index, this.#host.now())) {
         this.#changed();
+        // Back in the queue, nothing of it goes on.
+        if (event.change === "waiting") await this.#seen(folder, true);
         this.#host.emit(event);
       }
     }
@@ -187,9 +189,13 @@ class Watch {
   }
 
   /** null where the shared folder cannot be read, as a file server that is away makes it. */
-  async #seen(folder: ShardFolder): Promise<Awaited<ReturnType<ShardFolder["look"]>> | null> {
+  async #seen(
+    folder: ShardFolder,
+    isLast = false,
+  ): Promise<Awaited<ReturnType<ShardFolder["look"]>> | null> {
     try {
       const seen = await folder.look();
+      if (isLast) await folder.close();
       this.#isReadable = true;
       return seen;
     } catch (error) {

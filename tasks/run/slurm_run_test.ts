@@ -135,6 +135,15 @@ Deno.test("queued again by Slurm: the next attempt counts, and what was red befo
     const [first] = await runOnSlurm(world.run, host);
     assert.deepEqual(first!.end, { kind: "ended", code: 0 });
     assert.ok(first!.run!.endsWith("/10-1/run"));
+    const events = host.events.flatMap((one) =>
+      one.event === "stage-ended"
+        ? [one.outcome]
+        : one.event === "shard-changed"
+        ? [one.change]
+        : []
+    );
+    const requeued = events.indexOf("interrupted");
+    assert.ok(requeued >= 0 && events.indexOf("waiting", 3) > requeued, events.join(" "));
     assert.deepEqual(first!.found.map(({ cell, id }) => [cell, id]), [["fake/1", "test-failed"]]);
   }));
 

@@ -144,6 +144,7 @@ export class SlurmCluster {
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+    this.#undertaker.ref();
     this.#undertaker.kill("SIGKILL");
     await this.#undertaker.status;
     await Deno.remove(this.dir, { recursive: true });
