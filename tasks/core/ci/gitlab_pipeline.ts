@@ -8,6 +8,12 @@ const [SHARDS, MERGED, CACHE] = ["kmatrix-shards", "kmatrix-merged", "kmatrix-ca
 /** Where a job has kmatrix itself. */
 const TOOL = "/opt/kmatrix";
 
+/** Of the cache, what pays from run to run. */
+const KEPT = [
+  ...["ccache", "ccache-brought", "ccache-shared", "job-times", "toolchain"],
+  ...["sources/downloads", "sources/linux-source-*"],
+];
+
 /** What a job does before its own command. */
 const BEFORE = [
   "apt-get update",
@@ -38,8 +44,7 @@ function shardJob({ index, of, name, minutes }: PlannedShard, words: readonly st
     cache: {
       key: `kmatrix-1-${name}`,
       when: "always",
-      paths: ["ccache", "ccache-brought", "ccache-shared", "job-times", "toolchain"]
-        .map((folder) => `${CACHE}/${folder}/`),
+      paths: KEPT.map((folder) => `${CACHE}/${folder}/`),
     },
     artifacts: {
       name: `kmatrix-${name}`,
