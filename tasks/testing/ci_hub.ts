@@ -76,6 +76,38 @@ export class Hub {
     await project.setBoot("fake/plain", { recording: plain, end: FINISHED });
   }
 
+  /**
+   * A repository that is a kernel tree with a matrix, checked out as a pull request's: its HEAD merges
+   * two commits, which change `kernel/fork.c`.
+   */
+  async kernelRepository(): Promise<string> {
+    const { project, dir } = this;
+    const tree = `${dir}/linux`;
+    await $`env cp -a ${project.dir}/tree ${tree}`.quiet();
+    await $`env cp -a ${dir}/user/configs ${dir}/user/kernels ${tree}/`.quiet();
+    const template = "template:\n  kernel: fake\n  configs: [nokcov, plain, kcov]\n";
+    await Deno.writeTextFile(`${tree}/matrix.yaml`, MATRIX + template);
+    // By their Kconfig files, trees are given the cells that they have the options of.
+    const options = ["64BIT", "PRINTK", "PVH", "KCOV"].map((name) => `config ${name}\n\tbool\n`);
+    await Deno.writeTextFile(`${tree}/kernel/Kconfig`, options.join(""));
+    await commit(tree, "base");
+    const git = (...words: string[]) =>
+      $`git -c user.name=a -c user.email=a@b ${words}`.cwd(tree).quiet();
+    await git("checkout", "--quiet", "-b", "topic");
+    for (const text of ["int fork; int more;\n", "int fork; int more; int most;\n"]) {
+      await Deno.writeTextFile(`${tree}/kernel/fork.c`, text);
+      await git("commit", "--quiet", "--all", "--message", "change");
+    }
+    await git("checkout", "--quiet", "main");
+    await git("merge", "--quiet", "--no-ff", "--message", "merge", "topic");
+    for (const [config, like] of [["nokcov", "nokcov"], ["plain", "nokcov"], ["kcov", "kcov"]]) {
+      const cell = `source+HEAD-1..HEAD/${config}`;
+      const recording = project.soundBoot(`fake/${like}`, (script) => ({ ...script, cell }));
+      await project.setBoot(cell, { recording, end: FINISHED });
+    }
+    return tree;
+  }
+
   /** The PATH of a job. */
   get path(): string {
     return `${this.dir}/bin:${this.project.dir}/bin`;

@@ -132,8 +132,11 @@ export class WorkflowRun {
     this.jobs[id] = { result, outputs };
   }
 
+  /** A new one; all of them have their folders at the same places, as machines of a service do. */
   async #machine(): Promise<Machine> {
-    const root = `${this.#dir}/machines/${++this.#machines}`;
+    const root = `${this.#dir}/machine`;
+    await Deno.mkdir(`${this.#dir}/former`, { recursive: true });
+    await Deno.rename(root, `${this.#dir}/former/${this.#machines++}`).catch(() => {});
     const machine = { workspace: `${root}/work`, home: `${root}/home`, temp: `${root}/temp` };
     for (const folder of Object.values(machine)) await Deno.mkdir(folder, { recursive: true });
     await this.#options.prepare(machine.home);

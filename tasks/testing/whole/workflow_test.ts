@@ -29,11 +29,11 @@ Deno.test.afterAll(() => hub.project.remove());
 let runs = 100;
 
 /** A run of a workflow for an event, with machines of its own; caches are those of all runs. */
-function workflowRun(name: string, event: string): WorkflowRun {
+function workflowRun(name: string, event: string, repository = `${hub.dir}/user`): WorkflowRun {
   const folder = `${hub.dir}/${name}`;
   return new WorkflowRun({
     dir: folder,
-    repositories: { "": `${hub.dir}/user`, "owner/kmatrix": `${hub.dir}/project` },
+    repositories: { "": repository, "owner/kmatrix": `${hub.dir}/project` },
     path: hub.path,
     env: { NO_COLOR: "1", DENO_DIR },
     async prepare(home) {
@@ -137,6 +137,32 @@ Deno.test("a pull request: names of branches, files and messages run nothing, an
   assert.deepEqual(caches.filter((name) => name.includes(`-${runs}-`)), []);
   assert.ok(caches.some((name) => name.startsWith("kmatrix-run-1-kmatrix-")), caches.join(" "));
   assert.deepEqual(await filesNamed(hub.dir, "pwned"), []);
+});
+
+Deno.test("what a pull request brings to a kernel tree is built, and its files are marked first", async () => {
+  const run = workflowRun("range", "pull_request", await hub.kernelRepository());
+  await hub.project.turnOn("new-warning");
+  await run.workflow(`${hub.dir}/project/${FILE}`, {
+    ...inputs(),
+    cells: "source+HEAD-1..HEAD/*\n--test\nkcov.*\n",
+    range: "HEAD^1..HEAD",
+  }).finally(() => hub.project.turnOff("new-warning"));
+  assert.equal(run.jobs.plan!.result, "success", told(run));
+  const [plan] = run.steps.filter(({ step }) => step === "kmatrix plan");
+  const cells = JSON.parse(plan!.log.trim().split("\n").at(-1)!).include
+    .flatMap((shard: { cells: string[] }) => shard.cells);
+  assert.deepEqual(cells.sort(), [
+    "source+HEAD-1..HEAD/kcov",
+    "source+HEAD-1..HEAD/kcov/smp4",
+    "source+HEAD-1..HEAD/nokcov",
+    "source+HEAD-1..HEAD/plain",
+  ]);
+  const merge = run.steps.find(({ step }) => step === "kmatrix merge")!;
+  assert.equal(merge.code, 5, told(run));
+  const [warning] = readLog(merge.log).commands.filter(({ name }) => name === "warning");
+  assert.deepEqual(warning!.properties, {
+    ...{ file: "kernel/fork.c", line: "7", col: "1", title: "compiler warning" },
+  });
 });
 
 Deno.test("a shard that never came is a failure of the merged run", async () => {
