@@ -113,7 +113,13 @@ Deno.test("an asciicast is read as it was written, and nothing else is taken for
   const more = parseCast(`${text}[2,"m","here"]\n[2,"r","80x24"]\n`);
   assert.equal(more.events.length, cast.events.length);
   for (
-    const other of ["", "{}", '{"version":1,"stdout":[]}', '{"version":3,"term":{}}', "GIF89a"]
+    const other of [
+      "",
+      "{}",
+      '{"version":1,"stdout":[]}',
+      '{"version":3,"width":80,"height":24}',
+      "GIF89a",
+    ]
   ) {
     assert.throws(() => parseCast(other), other);
   }
