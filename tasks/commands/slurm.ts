@@ -232,8 +232,9 @@ function foundBefore(results: readonly SlurmResult[], { cells }: RunReport): Fai
     cells.flatMap(({ cell, verdict }) => verdict.kind === "failed" ? [cell as string] : []),
   );
   return results.flatMap(({ shard, found }) =>
-    found.filter(({ cell }) => !failed.has(cell)).map((one): Failure => ({
-      ...{ kind: one.kind, id: one.id, message: `${one.cell}: ${one.message}` },
+    found.filter(({ cell }) => !failed.has(cell)).map(({ cell, ...one }): Failure => ({
+      ...one,
+      message: `${cell}: ${one.message}`,
       detail: `${shard.name} was begun again behind this, and the cell has passed then. ` +
         "The attempt's folder has its console.",
     }))

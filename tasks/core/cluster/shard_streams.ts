@@ -74,8 +74,12 @@ export class ShardStream {
 
   #judged({ cell, failure }: Of<"cell-ended">): void {
     const kind = FAILURE_KINDS.find((one) => one === failure?.kind);
-    if (failure === null || kind === undefined || !isFinding(kind)) this.#found.delete(cell);
-    else this.#found.set(cell, { cell, kind, id: failure.id, message: failure.message });
+    if (failure === null || kind === undefined || !isFinding(kind)) {
+      this.#found.delete(cell);
+      return;
+    }
+    const { id, message } = failure;
+    this.#found.set(cell, { cell, kind, id, message });
   }
 }
 
