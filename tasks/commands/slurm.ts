@@ -15,7 +15,7 @@ import { runOnSlurm, type SlurmResult } from "../run/slurm_run.ts";
 import { reportAll } from "../stages/report.ts";
 import { copyShards } from "../steps/copy_shards.ts";
 import { findShards } from "../steps/shard_runs.ts";
-import { ON, type Options, SHARD, SHARDS, type Values } from "../cli/options.ts";
+import { ON, type Options, type RunValues, SHARD, SHARDS, type Values } from "../cli/options.ts";
 import { givenWords } from "./command.ts";
 import {
   type Context,
@@ -29,7 +29,6 @@ import {
 } from "./context.ts";
 import { baseRun, tellCi } from "./ci_log.ts";
 import { launcherHere } from "./install.ts";
-import type { RunValues } from "../cli/options.ts";
 
 /** What a node has to be told: also where the cache is, which may be a disk of its own. */
 function variablesFor(host: Host): Record<string, string> {
