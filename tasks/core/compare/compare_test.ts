@@ -171,7 +171,7 @@ Deno.test("compareRuns() judges no time that passed on an overloaded machine, an
   const after = { ...slower, facts: { ...slower.facts, boot } };
   const comparison = compared([booted(usual)], [after]);
   assert.deepEqual([comparison.times, comparison.unclearTimes], [[], 1]);
-  assert.match(comparisonLines(comparison).join("\n"), /^1 time not compared: the machine/m);
+  assert.match(comparisonLines(comparison).join("\n"), /^1 duration not compared: the machine/m);
   assert.deepEqual(comparisonLines(compared([after], [after])), ["No difference in 1 cell"]);
 });
 

@@ -57,7 +57,7 @@ export function remarks({ noTimes, commonFactor, unclearTimes }: RunComparison):
   if (noTimes === "accelerator") return ["Times are not compared: one ran with KVM, one without."];
   const unclear = unclearTimes === 0 ? [] : [
     `${
-      counted(unclearTimes, "time")
+      counted(unclearTimes, "duration")
     } not compared: the machine had more to do than its processors could.`,
   ];
   const factor = commonFactor ?? 1;
