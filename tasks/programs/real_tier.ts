@@ -307,6 +307,8 @@ Deno.test("the config gate stops a config whose request was dropped, and says wh
     assert.equal(ran.code, 5, ran.out);
     assert.match(ran.out, /CONFIG_KASAN=y asked by configs\/kasan\.config:\d+/);
     assert.match(ran.out, /SLUB_TINY=y, set by tinyconfig/);
+    const xml = await Deno.readTextFile(`${out}/latest/junit.xml`);
+    assert.match(xml, /name="configure" [^>]*file="configs\/kasan\.config"/);
 
     const unknown = await kmatrix([
       ...["configure", "linux-6.12/kcov", "--output-dir", out],
