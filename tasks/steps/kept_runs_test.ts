@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Run folders and archives as others leave them: each has one line of cause and its exit code. */
 import assert from "node:assert/strict";
-import { zipSync } from "fflate";
 import { exitCodeOf } from "../core/model/failure_kinds.ts";
 import { failureFrom } from "../core/model/errors.ts";
 import { pathsFor } from "../core/model/paths.ts";
@@ -9,6 +8,7 @@ import type { CellId } from "../core/model/model.ts";
 import { runJson } from "../core/report/run_report.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { sampleCellReport, sampleRun } from "../testing/samples.ts";
+import { zipOf } from "../testing/zip.ts";
 import { findRun, readKeptRun, readRun } from "./kept_runs.ts";
 
 const RUN = sampleRun([sampleCellReport()]);
@@ -24,12 +24,12 @@ const folder = (text: string | Uint8Array) => async (place: string) => {
   const content = typeof text === "string" ? bytes(text) : text;
   await Deno.writeFile(`${place}/run.json`, content);
 };
-const zip = (files: Readonly<Record<string, Uint8Array>>) => (place: string) =>
-  Deno.writeFile(place, zipSync(files));
+const zip = (files: Readonly<Record<string, Uint8Array>>) => async (place: string) =>
+  await Deno.writeFile(place, await zipOf(files));
 
 /** A zip whose run.json has 2 GiB, by its directory. */
-function saidToBeBig(): Uint8Array {
-  const all = zipSync({ "run.json": bytes(TEXT) });
+async function saidToBeBig(): Promise<Uint8Array> {
+  const all = await zipOf({ "run.json": bytes(TEXT) });
   const view = new DataView(all.buffer, all.byteOffset);
   // In the end of the archive: where the directory begins. In its first entry: the size.
   const directory = view.getUint32(all.length - 6, true);
@@ -95,10 +95,15 @@ const SHAPES: readonly (readonly [
   ],
   ["a cut zip", (place) => Deno.writeFile(place, bytes("PK\x03\x04 and no more")), 2, /neither/],
   ["a zip of two runs", zip({ "a/run.json": bytes(TEXT), "b/run.json": bytes(TEXT) }), 2, /a, b/],
-  ["a zip in a zip", zip({ "x.zip": zipSync({ "run.json": bytes(TEXT) }) }), 4, /no run\.json/],
+  [
+    "a zip in a zip",
+    async (place) => zip({ "x.zip": await zipOf({ "run.json": bytes(TEXT) }) })(place),
+    4,
+    /no run\.json/,
+  ],
   [
     "a zip that says it is big",
-    (place) => Deno.writeFile(place, saidToBeBig()),
+    async (place) => Deno.writeFile(place, await saidToBeBig()),
     2,
     /more than 256 MiB/,
   ],

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** What a run has left, wherever it lies: in its folder, or in an archive as CI hands it out. */
 import { basename, dirname } from "node:path/posix";
-import { unzipSync } from "fflate";
 import { KmatrixError } from "../core/model/errors.ts";
 import { type Parts, partsOf } from "../core/text/lines.ts";
 import type { FileKind, Host } from "../host/host.ts";
+import { openZip, ZipError } from "./zip_file.ts";
 
 /** Files of a run by their paths below its folder. */
 export interface RunFiles {
@@ -133,26 +133,34 @@ function tooBig(name: string): KmatrixError {
   return new KmatrixError("usage", "bad-run-archive", text, "Unpack the archive first.");
 }
 
-async function zipped(file: string, word: string, host: Host): Promise<Archive> {
-  const bytes = await host.fs.readBytes(file);
-  const names: string[] = [];
-  try {
-    unzipSync(bytes, { filter: ({ name }) => names.push(name) < 0 });
-  } catch (error) {
-    throw notAnArchive(word, `${error}`);
-  }
+async function zipped(path: string, word: string, host: Host): Promise<Archive> {
+  const open = async () =>
+    await openZip(path, host).catch((error) => {
+      throw error instanceof ZipError ? notAnArchive(word, error.message) : error;
+    });
+  const { members, close } = await open();
+  close();
   return {
-    names: names.filter((name) => !name.endsWith("/")),
-    // deno-lint-ignore require-await
+    names: members.map(({ name }) => name),
     async read(wanted) {
-      const files = unzipSync(bytes, {
-        filter({ name, originalSize }) {
-          if (name !== wanted) return false;
-          if (originalSize > MOST_MEMBER_BYTES) throw tooBig(`${file}/${name}`);
-          return true;
-        },
-      });
-      return files[wanted]!;
+      const { members, close } = await open();
+      try {
+        const { name, size, unpack } = members.findLast(({ name }) => name === wanted)!;
+        if (size > MOST_MEMBER_BYTES) throw tooBig(`${path}/${name}`);
+        const bytes = new Uint8Array(size);
+        let filled = 0;
+        await unpack((part) => {
+          if (filled + part.length > size) throw tooBig(`${path}/${name}`);
+          bytes.set(part, filled);
+          filled += part.length;
+          return Promise.resolve();
+        });
+        return bytes;
+      } catch (error) {
+        throw error instanceof ZipError ? notAnArchive(word, error.message) : error;
+      } finally {
+        close();
+      }
     },
   };
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** Unpacks the archives in which CI hands out what a job has left. */
 import { dirname } from "node:path/posix";
-import { unzipSync } from "fflate";
 import type { Host } from "../host/host.ts";
+import { openZip, ZipError } from "./zip_file.ts";
 
-/** Whether a file that nobody has named is to be looked into: one that is called like an archive. */
+/** Whether a file is called like an archive; browsers and wget put a number behind or into a name. */
 export function isArchiveName(name: string): boolean {
-  return /\.(zip|tar|tgz|tar\.(gz|xz|zst|bz2))$/.test(name);
+  return /\.(zip|tar|t[gx]z|tbz2?|tzst|tar\.(gz|xz|zst|bz2))(\.\d+)?$/i.test(name);
 }
 
 /** First bytes in hex of what tar unpacks, packed by gzip, xz, zstd or bzip2. */
@@ -26,9 +26,6 @@ export async function archiveKind(path: string, host: Host): Promise<"zip" | "ta
     file.close();
   }
 }
-
-/** Unpacked at once, so that a big archive does not fill the memory. */
-const BATCH_BYTES = 64 << 20;
 
 /**
  * Unpacks into an empty folder; what leads out of it is left out.
@@ -63,48 +60,25 @@ async function untar(file: string, folder: string, host: Host): Promise<string |
 }
 
 async function unzip(file: string, folder: string, host: Host): Promise<string | null> {
-  const bytes = await host.fs.readBytes(file);
-  const all: { readonly name: string; readonly size: number }[] = [];
   try {
-    unzipSync(bytes, {
-      filter({ name, originalSize }) {
-        if (isInside(name)) all.push({ name, size: originalSize });
-        return false;
-      },
-    });
-    for (const batch of batches(all)) {
-      const files = unzipSync(bytes, { filter: ({ name }) => batch.has(name) });
-      for (const [name, content] of Object.entries(files)) {
+    const { members, close } = await openZip(file, host);
+    try {
+      for (const { name, unpack } of members.filter(({ name }) => isInside(name))) {
         await host.fs.makeDir(dirname(`${folder}/${name}`));
         const writer = await host.fs.writer(`${folder}/${name}`);
-        await writer.write(content).finally(() => writer.close());
+        await unpack(writer.write).finally(() => writer.close());
       }
+    } finally {
+      close();
     }
   } catch (error) {
-    // Those of fflate have a code of its own; a full disk is the machine's.
-    if (error instanceof Error && "code" in error && typeof error.code === "number") {
-      return error.message;
-    }
+    if (error instanceof ZipError) return error.message;
     throw error;
   }
   return null;
 }
 
-/** A file, and not a folder, below the folder that it is unpacked to. */
+/** Below the folder that it is unpacked to. */
 function isInside(name: string): boolean {
-  return !name.startsWith("/") && !name.endsWith("/") && !name.split("/").includes("..");
-}
-
-function batches(all: readonly { readonly name: string; readonly size: number }[]): Set<string>[] {
-  const found: Set<string>[] = [];
-  let room = 0;
-  for (const { name, size } of all) {
-    if (found.length === 0 || size > room) {
-      found.push(new Set());
-      room = BATCH_BYTES;
-    }
-    found.at(-1)!.add(name);
-    room -= size;
-  }
-  return found;
+  return !name.startsWith("/") && !name.split("/").includes("..");
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { $ } from "dax";
 import type { PageModel } from "../../core/page/page_model.ts";
 import { cases, setTest } from "./fake_cases.ts";
+import { zipOf } from "../zip.ts";
 
 const MATRIX = ["matrix", "fake/kcov", "--test", "kcov.*"];
 
@@ -91,13 +92,12 @@ cases("compare and history", "built", [
       assert.deepEqual([packed.filesAt, packed.name], [null, "run.tar.xz"]);
       assert.deepEqual(packed.cells[0]!.logs, cells[0]!.logs);
       assert.deepEqual(packed.cells[0]!.files, cells[0]!.files);
-      const { zipSync } = await import("fflate");
       const zip: Record<string, Uint8Array> = {};
       for (const path of ["run.json", ...cells[0]!.files]) {
         zip[`an artifact/${path}`] = await Deno.readFile(`${run}/${path}`);
       }
       // CI's artifacts are renamed.
-      await Deno.writeFile(`${project.dir}/artifact`, zipSync(zip));
+      await Deno.writeFile(`${project.dir}/artifact`, await zipOf(zip));
       assert.deepEqual((await compared(`${project.dir}/artifact`)).cells[0]!.logs, cells[0]!.logs);
     },
   ],
@@ -127,12 +127,11 @@ cases("compare and history", "built", [
     const folder = run.split("/").at(-1)!;
     const packed = `${project.dir}/packed`;
     await $`mkdir -p ${packed} && cd ${project.out} && tar -cf ${packed}/run.tar ${folder} && cd ${run} && tar -cJf ${packed}/flat.tar.xz .`;
-    const { zipSync } = await import("fflate");
     const bytes = await Deno.readFile(`${run}/run.json`);
     const log = new TextEncoder().encode("");
     await Deno.writeFile(
       `${packed}/run.zip`,
-      zipSync({ "artifact/run.json": bytes, "artifact/fake/kcov/build.log": log }),
+      await zipOf({ "artifact/run.json": bytes, "artifact/fake/kcov/build.log": log }),
     );
     for (const name of ["run.tar", "flat.tar.xz", "run.zip"]) {
       const { code, out, err } = await project.run("compare", `${packed}/${name}`, "latest");
