@@ -137,7 +137,7 @@ function shard(text: string): Shard {
   const match = /^(\d+)\/(\d+)$/.exec(text);
   const [part, of] = [Number(match?.[1]), Number(match?.[2])];
   if (match && part >= 1 && part <= of) return { part, of };
-  throw new InvalidArgumentError("m/n is wanted, with 1 <= m <= n.");
+  throw new InvalidArgumentError("m/n is wanted, with 1 <= m <= n; the first is 1/n.");
 }
 
 function shardCount(text: string): ShardCount {

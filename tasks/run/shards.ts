@@ -113,7 +113,11 @@ export async function takeShard(
 
 /** @param named As the user gave it. @throws KmatrixError "usage" (bad-plan). */
 export async function readShardPlan(named: string, path: string, host: Host): Promise<ShardPlan> {
-  const hint = "Give what `plan --shards n` has printed.";
+  const hint = "Give what `plan --shards n` prints without --format; lines for GitHub, pipelines " +
+    "of GitLab and scripts of Slurm have no digest of the plan.";
+  if (await host.fs.kind(path) === "folder") {
+    throw new KmatrixError("usage", "bad-plan", `--plan ${named}: it is a folder`, hint);
+  }
   const text = await host.fs.readTextIfAny(path);
   if (text === null) {
     throw new KmatrixError("usage", "bad-plan", `--plan ${named}: there is no such file`, hint);

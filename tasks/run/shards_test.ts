@@ -204,6 +204,11 @@ Deno.test("readShardPlan() reads what was printed, and says what is wrong with a
       assert.match(error.message, message);
     }
     assert.match((await rejectionOf(read("none.json"))).message, /there is no such file/);
+    const folder = await rejectionOf(read("."));
+    assert.deepEqual([folder.id, folder.message], ["bad-plan", "--plan .: it is a folder"]);
+    // As an editor of Windows leaves it.
+    await one.write("x.json", `\ufeff${SHARD_FORMATS.json(plan).replaceAll("\n", "\r\n")}`);
+    assert.deepEqual(await read("x.json"), plan);
   });
 });
 

@@ -49,7 +49,7 @@ const SHAPES: readonly (readonly [
   ["half of it", folder(TEXT.slice(0, 300)), 2, /run\.json: it is no JSON/],
   ["a later version", folder(TEXT.replace(/"format": \d+/, '"format": 99')), 2, /format is 99/],
   ["a file of another tool", folder('{"version": "2.1.0", "runs": []}'), 2, /format is missing/],
-  ["one in UTF-16", folder(new Uint8Array([0xff, 0xfe, 0x7b, 0])), 2, /it is no JSON/],
+  ["one in UTF-16", folder(new Uint8Array([0xff, 0xfe, 0x7b, 0])), 2, /JSON in UTF-8, but UTF-16/],
   ["one that is very deep", folder("[".repeat(100_000)), 2, /it is no JSON/],
   ["a list", folder("[]"), 2, /run\.json: /],
   [

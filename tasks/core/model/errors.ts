@@ -122,6 +122,7 @@ export function failureFrom(error: unknown): Failure {
   if (error instanceof Error) {
     if (hasCode(error, "ENOSPC")) return failure("infra", "disk-full", error.message);
     if (hasCode(error, "EACCES", "EPERM")) return failure("infra", "no-permission", error.message);
+    if (hasCode(error, "EISDIR")) return failure("usage", "is-a-folder", error.message);
     return failure("bug", "bug", error.message, error.stack ?? "");
   }
   return failure("bug", "bug", String(error));

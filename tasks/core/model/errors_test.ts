@@ -50,6 +50,13 @@ Deno.test("failureFrom() takes what the system does not allow for no bug, by its
   }
 });
 
+Deno.test("failureFrom() takes a folder in the place of a file for a mistake of who has named it", async () => {
+  const error = await Deno.readTextFile("/").catch((error) => error);
+  const { kind, id, message } = failureFrom(error);
+  assert.deepEqual([kind, id], ["usage", "is-a-folder"]);
+  assert.match(message, /'\/'/);
+});
+
 Deno.test("failureFrom() blames the machine when the disk is full, by the system's own code", async () => {
   const byDeno = await Deno.writeTextFile("/dev/full", "x").catch((error) => error);
   const byNode = await writeFile("/dev/full", "x").catch((error) => error);

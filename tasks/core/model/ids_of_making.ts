@@ -169,6 +169,11 @@ export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
     means: "the system does not let this user read or write a file or folder",
     todo: "look at its owner and mode (`ls -ld`), or name another place",
   },
+  "is-a-folder": {
+    kinds: ["usage"],
+    means: "a folder was named where a file is read",
+    todo: "name the file in it",
+  },
   "out-of-memory": {
     kinds: ["infra"],
     means: "a program found no memory",

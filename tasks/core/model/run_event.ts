@@ -196,7 +196,11 @@ export function eventOfLine(line: string): RunEvent | null {
   return read.success ? read.output : null;
 }
 
-/** Standard output may be a log in which CI services obey "##[" (core/text/log_commands.ts). */
+/**
+ * Standard output may be a log in which CI services obey "##[", whatever invisible marks are in it
+ * (core/text/log_commands.ts).
+ */
 export function eventLine(event: RunEvent, seq: number, ms: number): string {
-  return `${JSON.stringify({ seq, ms, ...event }).replaceAll("##", "#\\u0023")}\n`;
+  const json = JSON.stringify({ seq, ms, ...event });
+  return `${json.replaceAll(/#(?=\p{Cf}*#)/gu, "\\u0023")}\n`;
 }

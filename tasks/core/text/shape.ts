@@ -81,12 +81,21 @@ export type Read<T> =
   | { readonly kind: "read"; readonly value: T }
   | { readonly kind: "wrong"; readonly why: string };
 
+/** What UTF-16 looks like where it is read as UTF-8. */
+const UTF_16 = /^\ufffd\ufffd|^[^\0]\0|^\0[^\0]/;
+
+function notJson(text: string): string {
+  if (text.trim() === "") return "it is empty";
+  return UTF_16.test(text) ? "it is no JSON in UTF-8, but UTF-16" : "it is no JSON";
+}
+
+/** A byte order mark, which RFC 8259 (8.1) lets readers pass over, is no part of it. */
 export function readJson<T>(shape: Shape<T>, text: string): Read<T> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch {
-    return { kind: "wrong", why: text.trim() === "" ? "it is empty" : "it is no JSON" };
+    return { kind: "wrong", why: notJson(text) };
   }
   const parsed = v.safeParse(shape, value, { abortEarly: true });
   return parsed.success

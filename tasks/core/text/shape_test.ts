@@ -33,6 +33,8 @@ Deno.test("readJson() names the place, what belongs there, and what is there", (
   const cases: readonly [unknown, string][] = [
     ["", "it is empty"],
     ["{", "it is no JSON"],
+    ["\ufffd\ufffd{\0", "it is no JSON in UTF-8, but UTF-16"],
+    ["{\0}\0", "it is no JSON in UTF-8, but UTF-16"],
     ['{\n"name": "n",\n"sizes": [1,],\n}', "it is no JSON"],
     ["null", "the whole must be an object, found null"],
     ["[]", "name is missing"],
