@@ -326,6 +326,9 @@ const TESTS: readonly Case[] = [
       const plain = (files: Record<string, unknown>) =>
         Object.keys(files).filter((path) => !/(^|\/)\./.test(path)).sort();
       assert.deepEqual(plain(await filesOf(merged)), plain(await filesOf(whole)));
+      await assert.rejects(Deno.stat(`${merged}/.unpacked`), "archives are unpacked for the merge");
+      // What history and compare take for a run of the matrix.
+      assert.equal(await Deno.readTextFile(`${merged}/command`), "matrix\n");
       const page = await Deno.readTextFile(`${merged}/report.html`);
       for (const cell of CELLS) assert.ok(page.includes(cell), cell);
       for (const cell of ["fake/other", "fake/third"]) {
