@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { takeApart } from "./apart.ts";
+import { repeated, takeApart } from "./apart.ts";
 
 const [A, B, C, X, Y] = [10n, 20n, 30n, 90n, 91n] as const;
 const ONCE = [A, B, C];
 
+/** What the guest's runtime does. */
+function commonWords(one: BigUint64Array, other: BigUint64Array): number {
+  assert.equal(one.length, other.length, "lists of one length");
+  const at = one.findIndex((word, index) => word !== other[index]);
+  return at < 0 ? one.length : at;
+}
+
 /** Extra entries with their neighbours, and missing ones. */
-function apart(trace: readonly bigint[], calls: number) {
-  const { extra, missing } = takeApart(trace, ONCE, calls);
+function apart(trace: readonly bigint[], calls: number, once: readonly bigint[] = ONCE) {
+  const whole = repeated(once, once.length * calls);
+  const { extra, missing } = takeApart(BigUint64Array.from(trace), once, whole, commonWords);
   return [extra.map(({ pc, after }) => [pc, after]), missing];
 }
 
@@ -35,6 +43,11 @@ Deno.test("takeApart() names what is missing", () => {
 });
 
 Deno.test("takeApart() goes along a call that has an entry twice", () => {
-  const { extra, missing } = takeApart([A, B, A, C, A, B, X, A, C], [A, B, A, C], 2);
-  assert.deepEqual([extra.map(({ pc }) => pc), missing], [[X], []]);
+  assert.deepEqual(apart([A, B, A, C, A, B, X, A, C], 2, [A, B, A, C]), [[[X, B]], []]);
+});
+
+Deno.test("repeated() fills a list to its end", () => {
+  assert.deepEqual([...repeated(ONCE, 8)], [A, B, C, A, B, C, A, B]);
+  assert.deepEqual([...repeated(ONCE, 2)], [A, B]);
+  assert.deepEqual([...repeated([], 2)], [0n, 0n]);
 });

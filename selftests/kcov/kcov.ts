@@ -5,7 +5,6 @@
  * out-of-tree unique mode adds to it.
  */
 
-import { equals } from "../harness/asserts.ts";
 import { Batch, type Step } from "../harness/batch.ts";
 import type { TestContext } from "../harness/fixtures.ts";
 import {
@@ -211,7 +210,7 @@ export class Kcov {
   /** Each PC of the first `count` entries once, in the order of its first (modes PC and unique). */
   distinctPcs(count: number): BigUint64Array {
     const first = this.bitmapWords + 1;
-    const pcs = new BigUint64Array(guest().distinct(this.buffer.subarray(first, first + count)));
+    const pcs = tally(this.buffer.subarray(first, first + count), 1).words;
     if (Kcov.seen) { for (const pc of pcs) Kcov.seen.add(pc); }
     return pcs;
   }
@@ -285,11 +284,16 @@ export class Recording {
    * traces differ for another reason differs again and again. Throws after ten disagreements.
    */
   steadyPcs(): bigint[] {
-    let previous = this.pcs();
-    for (let attempt = 0; attempt < 10; attempt++) {
-      const pcs = this.pcs();
-      if (equals(pcs, previous)) return pcs;
-      previous = pcs;
+    const kcov = this.#kcov;
+    const first = kcov.bitmapWords + 1;
+    let previous: BigUint64Array | undefined;
+    for (let attempt = 0; attempt <= 10; attempt++) {
+      const entries = this.run();
+      const trace = kcov.buffer.subarray(first, first + entries);
+      if (trace.length === previous?.length && guest().difference(trace, previous) < 0) {
+        return kcov.pcs(entries);
+      }
+      previous = trace.slice();
     }
     throw new Error(
       "ten pairs of runs of the same operations, and each pair left different traces",
@@ -367,6 +371,24 @@ export function needResetIoctl(t: TestContext, kcov: Kcov): void {
 export function skipIfNoReset(t: TestContext, answered: number): void {
   if (answered !== -ERRNO.ENOTTY) return;
   t.skip("KCOV_RESET_TRACE: ENOTTY (kernel without the series)");
+}
+
+/** The different ones of every `step`-th word, and how often each is there. */
+function tally(words: BigUint64Array, step: number) {
+  const both = new BigUint64Array(guest().tally(words, step));
+  const count = both.length / 2;
+  return { words: both.slice(0, count), times: both.subarray(count) };
+}
+
+/** How often each PC is there in the first `count` entries, in the order of its first. */
+export function entryCounts(kcov: Kcov, mode: CollectMode, count: number): Map<bigint, number> {
+  const size = mode === "cmp" ? WORDS_PER_COMPARISON : 1;
+  const first = kcov.bitmapWords + 1;
+  // The PC is the last word of a record, and the only one of the other modes.
+  const entries = kcov.buffer.subarray(first + size - 1, first + count * size);
+  const { words, times } = tally(entries, size);
+  if (Kcov.seen && mode !== "cmp") { for (const pc of words) Kcov.seen.add(pc); }
+  return new Map(Array.from(words, (pc, at) => [pc, Number(times[at]!)]));
 }
 
 /** What a thread may collect from itself. */

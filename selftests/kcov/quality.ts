@@ -24,7 +24,7 @@ import { beside } from "./conditions.ts";
 import { argumentOf } from "./call_argument.ts";
 import { Counters } from "./counters.ts";
 import { preparePrograms } from "./dedup_programs.ts";
-import { enableUniqueOrSkip, type Kcov, KCOV_TRACE_PC, openMapped } from "./kcov.ts";
+import { enableUniqueOrSkip, entryCounts, type Kcov, KCOV_TRACE_PC, openMapped } from "./kcov.ts";
 
 /** 65535 entries. */
 const BUFFER_WORDS = 64 * 1024;
@@ -82,21 +82,6 @@ function subjectsOf({ subject }: QualityRequest, t: TestContext): Subject[] {
   }));
 }
 
-/** How often each PC stands in the first `entries` of the buffer. */
-function countsOf(device: Kcov, entries: number): Map<bigint, number> {
-  const first = device.bitmapWords + 1;
-  const words = device.buffer.subarray(first, first + entries);
-  const halves = new Uint32Array(words.buffer, words.byteOffset, 2 * words.length);
-  // All kernel text lies in the topmost 2 GiB, and numbers are faster than bigints.
-  const counts = new Map<number, number>();
-  for (let at = 0; at < halves.length; at += 2) {
-    counts.set(halves[at]!, (counts.get(halves[at]!) ?? 0) + 1);
-  }
-  return new Map(
-    [...device.distinctPcs(entries)].map((pc) => [pc, counts.get(Number(pc & 0xffffffffn))!]),
-  );
-}
-
 /** The third run of a subject, after which nothing is there for the first time. */
 function fill(device: Kcov, { name, calls, appendTo }: Subject): Filling {
   const batch = new Batch();
@@ -112,7 +97,7 @@ function fill(device: Kcov, { name, calls, appendTo }: Subject): Filling {
     result: result(),
     entries,
     full,
-    counts: countsOf(device, entries),
+    counts: entryCounts(device, "pc", entries),
   };
 }
 

@@ -559,29 +559,34 @@ SYS_FUNCTION(sys_difference)
 	return JS_NewInt64(ctx, at);
 }
 
-/* distinct(words): the different ones of a list of 64-bit words, in the order of their first. */
-SYS_FUNCTION(sys_distinct)
+/*
+ * tally(words, step): the different ones of every step-th word of a list, in the order of their first,
+ * and behind them how often each is there.
+ */
+SYS_FUNCTION(sys_tally)
 {
-	size_t length, count = 0, mask = 15;
+	size_t length, count = 0, mask = 15, stride;
 	uint8_t *words = get_bytes(ctx, argv[0], &length);
-	uint32_t *places; /* a hash table of positions in `found`, from 1 */
-	uint64_t *found;
+	uint32_t step, *places; /* a hash table of positions in `found`, from 1 */
+	uint64_t *found, *times;
 	JSValue result;
 
-	if (!words)
+	if (!words || JS_ToUint32(ctx, &step, argv[1]))
 		return JS_EXCEPTION;
-	if (length % sizeof(*found))
-		return JS_ThrowRangeError(ctx, "list of %zu bytes: no multiple of 8", length);
-	while (mask < length / sizeof(*found) * 2)
+	if (length % sizeof(*found) || !step)
+		return JS_ThrowRangeError(ctx, "list of %zu bytes, step %u", length, step);
+	stride = step * sizeof(*found);
+	while (mask < length / stride * 2 + 2)
 		mask = mask * 2 + 1;
 	places = calloc(mask + 1, sizeof(*places));
-	found = malloc(length + 1);
+	found = malloc((length / stride + 1) * 2 * sizeof(*found));
 	if (!places || !found) {
 		free(places);
 		free(found);
-		return throw_errno(ctx, ENOMEM, "distinct");
+		return throw_errno(ctx, ENOMEM, "tally");
 	}
-	for (size_t at = 0; at < length; at += sizeof(*found)) {
+	times = found + length / stride + 1;
+	for (size_t at = 0; at < length; at += stride) {
 		uint64_t word;
 		size_t place;
 
@@ -589,12 +594,15 @@ SYS_FUNCTION(sys_distinct)
 		place = word * 0x9e3779b97f4a7c15 >> 32 & mask;
 		while (places[place] && found[places[place] - 1] != word)
 			place = (place + 1) & mask;
-		if (places[place])
-			continue;
-		found[count++] = word;
-		places[place] = count;
+		if (!places[place]) {
+			found[count] = word;
+			times[count] = 0;
+			places[place] = ++count;
+		}
+		times[places[place] - 1]++;
 	}
-	result = JS_NewArrayBufferCopy(ctx, (uint8_t *)found, count * sizeof(*found));
+	memmove(found + count, times, count * sizeof(*times));
+	result = JS_NewArrayBufferCopy(ctx, (uint8_t *)found, 2 * count * sizeof(*found));
 	free(places);
 	free(found);
 	return result;
@@ -622,7 +630,7 @@ static const JSCFunctionListEntry sys_functions[] = {
 	JS_CFUNC_DEF("text", 1, sys_text),
 	JS_CFUNC_DEF("serveForks", 3, sys_serve_forks),
 	JS_CFUNC_DEF("difference", 2, sys_difference),
-	JS_CFUNC_DEF("distinct", 1, sys_distinct),
+	JS_CFUNC_DEF("tally", 2, sys_tally),
 	JS_CFUNC_DEF("nowMs", 0, sys_now_ms),
 };
 

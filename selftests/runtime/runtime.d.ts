@@ -94,10 +94,11 @@ export interface Sys {
   difference(one: Memory, other: Memory): number;
 
   /**
-   * The different ones of a list of 64-bit words, in the order of their first: a trace repeats each PC
-   * many times, and the engine needs a hundred steps for each entry.
+   * The different ones of every `step`-th word of a list of 64-bit words, from the first on and in the
+   * order of their first, and behind them, in the same order, how often each is there: a trace repeats
+   * each PC many times, and the engine needs a hundred steps for each entry.
    */
-  distinct(words: Memory): ArrayBuffer;
+  tally(words: Memory, step: number): ArrayBuffer;
 
   /** Milliseconds of the monotonic clock, with fraction: time since boot. */
   nowMs(): number;

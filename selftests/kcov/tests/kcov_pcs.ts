@@ -2,6 +2,7 @@
 
 /** What the entries of mode PC are: addresses of the code that ran, and of no other. */
 
+import { repeated } from "../apart.ts";
 import { assert, assertEquals, assertGreater, fail, hex } from "../../harness/asserts.ts";
 import { Batch } from "../../harness/batch.ts";
 import { fixture } from "../../harness/fixtures.ts";
@@ -189,16 +190,6 @@ kcovPcs.test("same_call_same_pcs_thousands_of_times", (t, { device, symbols }) =
     fail(`no run of ${calls} calls gave only the ${once.length} PCs of one call`);
   });
 });
-
-/** The entries again and again, up to so many words. */
-function repeated(entries: readonly bigint[], words: number): BigUint64Array {
-  const all = new BigUint64Array(words);
-  all.set(entries);
-  for (let filled = entries.length; filled < words; filled *= 2) {
-    all.copyWithin(filled, 0, Math.min(filled, words - filled));
-  }
-  return all;
-}
 
 kcovPcs.test("userspace_and_interrupts_leave_no_entries", (t, { device, symbols }) => {
   const scratch = sharedMemory(1 << 20);

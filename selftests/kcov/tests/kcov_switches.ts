@@ -32,7 +32,7 @@ import {
   SYS,
   uninterrupted,
 } from "../../harness/guest.ts";
-import { type CollectMode, enableModeOrSkip, entryPcs, type Kcov, openMapped } from "../kcov.ts";
+import { type CollectMode, enableModeOrSkip, entryCounts, type Kcov, openMapped } from "../kcov.ts";
 import { type KernelSymbols, kernelSymbols } from "../symbols.ts";
 
 const FILE = "selftests/kcov/tests/kcov_switches.ts";
@@ -70,6 +70,9 @@ const MODES = {
   unique: { mode: "unique", requires: ["unique"] },
 } as const satisfies Record<string, ModeVariant>;
 
+/** How many entries each function has. */
+type Entries = ReadonlyMap<string, number>;
+
 /** A process that collects from itself. */
 class Collector {
   readonly device: Kcov;
@@ -83,27 +86,28 @@ class Collector {
     enableModeOrSkip(t, this.device, mode, BITMAP_WORDS);
   }
 
-  /** Function of each entry. Fails where the trace is full: nothing could be said of the rest. */
-  names(count: number): string[] {
+  /** Entries by function. Fails where the trace is full: nothing could be said of the rest. */
+  entries(count: number): Entries {
     const words = this.#mode === "cmp" ? 4 : 1;
     const room = BUFFER_WORDS - this.device.bitmapWords - 1;
     assertLess(count * words, room - words, "words of a trace that has room for more");
-    const known = new Map<bigint, string>();
-    return entryPcs(this.device, this.#mode, count).map((pc) => {
-      const name = known.get(pc) ?? this.#symbols.nameOf(pc) ?? inspect(pc);
-      known.set(pc, name);
-      return name;
-    });
+    const functions = new Map<string, number>();
+    for (const [pc, times] of entryCounts(this.device, this.#mode, count)) {
+      const name = this.#symbols.nameOf(pc) ?? inspect(pc);
+      functions.set(name, (functions.get(name) ?? 0) + times);
+    }
+    return functions;
   }
 
   /** Entries of so many calls of a mark, by what one call leaves in this process. */
   expected(mark: Mark, calls: number): number {
     const once = this.device.recording((batch) => markIn(batch, mark));
-    const entries = count(this.names(once.run()), mark);
+    const entries = count(this.entries(once.run()), mark.functions);
     assertGreater(entries, 0, "entries of one call of a mark");
     const twice = this.device.recording((batch) => markIn(batch, mark, 2));
     const factor = this.#mode === "unique" ? 1 : 2;
-    assertEquals(count(this.names(twice.run()), mark), factor * entries, "entries of two calls");
+    const both = count(this.entries(twice.run()), mark.functions);
+    assertEquals(both, factor * entries, "entries of two calls");
     return this.#mode === "unique" ? entries : calls * entries;
   }
 }
@@ -115,9 +119,11 @@ class Collector {
 const SCHEDULER =
   /^(__)?schedule$|^(try_to_wake_up|ttwu_|finish_task_switch|pick_next_task|(en|de)queue_task|update_curr)/;
 
-/** Entries that belong to a mark. */
-function count(names: readonly string[], { functions }: Mark): number {
-  return names.filter((name) => functions.test(name)).length;
+/** Entries of functions whose name fits. */
+function count(entries: Entries, functions: RegExp): number {
+  let sum = 0;
+  for (const [name, times] of entries) if (functions.test(name)) sum += times;
+  return sum;
 }
 
 /** How often this process gave up the CPU, by itself and not. */
@@ -158,11 +164,11 @@ class Partner {
       const total = collector.device.countIn(batch);
       this.#flags[0] = 1n;
       batch.run();
-      const names = collector.names(Number(batch.result(total)));
+      const entries = collector.entries(Number(batch.result(total)));
       return {
-        own: count(names, FOREIGN),
+        own: count(entries, FOREIGN.functions),
         expected: one + (calls - 1) * (all - one),
-        foreign: count(names, OWN),
+        foreign: count(entries, OWN.functions),
       };
     });
     while (this.#flags[0] === 0n) guest().call(SYS.schedYield);
@@ -197,14 +203,14 @@ function assertWindow(
   collector: Collector,
   operations: (batch: Batch) => void,
   calls: number,
-): string[] {
+): Entries {
   const expected = collector.expected(OWN, calls);
-  const names = collector.names(collector.device.recording(operations).run());
-  assertEquals(count(names, OWN), expected, `entries of ${calls} calls of our own`);
-  assertEquals(count(names, FOREIGN), 0, "entries of the other process's calls");
-  const scheduler = names.filter((name) => SCHEDULER.test(name));
-  assertEquals([...new Set(scheduler)], [], "functions of the scheduler");
-  return names;
+  const entries = collector.entries(collector.device.recording(operations).run());
+  assertEquals(count(entries, OWN.functions), expected, `entries of ${calls} calls of our own`);
+  assertEquals(count(entries, FOREIGN.functions), 0, "entries of the other process's calls");
+  const scheduler = [...entries.keys()].filter((name) => SCHEDULER.test(name));
+  assertEquals(scheduler, [], "functions of the scheduler");
+  return entries;
 }
 
 const ROUNDS = 20;
@@ -222,7 +228,7 @@ kcovSwitch.test("a_call_that_waits_for_another_process", (t, collector, { mode }
     return { calls: ROUNDS };
   });
   const before = switches();
-  const names = assertWindow(collector, (batch) => {
+  const entries = assertWindow(collector, (batch) => {
     for (let round = 0; round < ROUNDS; round++) {
       markIn(batch, OWN);
       batch.syscall(SYS.write, [ping[1], byte, 1]);
@@ -230,7 +236,7 @@ kcovSwitch.test("a_call_that_waits_for_another_process", (t, collector, { mode }
       markIn(batch, OWN);
     }
   }, 2 * ROUNDS);
-  assert(names.some((name) => name.includes("pipe_read")), "the call that waits is not traced");
+  assertGreater(count(entries, /pipe_read/), 0, "entries of the call that waits");
   const { given, taken } = switches();
   const gone = given + taken - before.given - before.taken;
   assert(gone >= ROUNDS, `${gone} switches in ${ROUNDS} rounds that each need one`);
@@ -261,7 +267,7 @@ kcovSwitch.test("a_futex_that_another_process_wakes", (t, collector, { mode }) =
     return { calls: ROUNDS };
   });
   const before = switches();
-  const names = assertWindow(collector, (batch) => {
+  const entries = assertWindow(collector, (batch) => {
     for (let round = 0; round < ROUNDS; round++) {
       markIn(batch, OWN);
       wake(batch, theirs, round);
@@ -269,7 +275,7 @@ kcovSwitch.test("a_futex_that_another_process_wakes", (t, collector, { mode }) =
       markIn(batch, OWN);
     }
   }, 2 * ROUNDS);
-  assert(names.some((name) => name.includes("futex")), "the call that waits is not traced");
+  assertGreater(count(entries, /futex/), 0, "entries of the call that waits");
   const { given, taken } = switches();
   const gone = given + taken - before.given - before.taken;
   assert(gone >= ROUNDS, `${gone} switches in ${ROUNDS} rounds that each need one`);
@@ -365,32 +371,33 @@ kcovSwitch.test("ticks_in_a_long_call", (t, collector, { mode }) => {
     collector.device.recording((batch) =>
       batch.syscall(SYS.read, [zero, memory, pages * PAGE_BYTES])
     );
-  const entries = (recording: ReturnType<typeof read>) => {
+  const run = (recording: ReturnType<typeof read>) => {
     const before = interruptsServed();
-    const names = collector.names(recording.run());
-    return { names, interrupts: interruptsServed() - before };
+    const entries = recording.run();
+    const interrupts = interruptsServed() - before;
+    return { entries, interrupts, functions: [...collector.entries(entries).keys()] };
   };
   uninterrupted(() => {
     // What the call leaves where nothing comes in between: so much, and so much for each page.
-    const quiet = (pages: number): string[] => {
+    const quiet = (pages: number) => {
       const recording = read(pages);
       for (let attempt = 0; attempt < 200; attempt++) {
-        const { names, interrupts } = entries(recording);
-        if (interrupts === 0) return names;
+        const found = run(recording);
+        if (found.interrupts === 0) return found;
       }
       fail(`an interrupt in each of 200 windows that read ${pages} pages`);
     };
     const [few, more] = [quiet(2), quiet(4)];
-    const eachTwo = more.length - few.length;
-    const expected = few.length + eachTwo * (PAGES / 2 - 1);
+    const eachTwo = more.entries - few.entries;
+    const expected = few.entries + eachTwo * (PAGES / 2 - 1);
     const long = read(PAGES);
     let interrupts = 0;
-    for (let run = 0; interrupts < 8; run++) {
-      if (run === 200) t.fail(`${interrupts} interrupts in 200 calls that read ${PAGES} pages`);
-      const found = entries(long);
-      assertSameMembers(found.names, more, "functions of the long call");
+    for (let times = 0; interrupts < 8; times++) {
+      if (times === 200) t.fail(`${interrupts} interrupts in 200 calls that read ${PAGES} pages`);
+      const found = run(long);
+      assertSameMembers(found.functions, more.functions, "functions of the long call");
       const what = `entries of a call with ${found.interrupts} interrupts`;
-      assertEquals(found.names.length, mode === "unique" ? more.length : expected, what);
+      assertEquals(found.entries, mode === "unique" ? more.entries : expected, what);
       interrupts += found.interrupts;
     }
     t.log(`${expected} entries a call, ${interrupts} interrupts`);
@@ -420,7 +427,7 @@ kcovSwitch.test("a_signal_handler_makes_calls", (t, collector) => {
   }, CALLS);
   assertEquals(runs[0], BigInt(CALLS), "runs of the handler");
   const what = "entries of the handler's calls";
-  assertEquals(count(sent, HANDLER), one + (CALLS - 1) * eachMore, what);
+  assertEquals(count(sent, HANDLER.functions), one + (CALLS - 1) * eachMore, what);
 
   // Sent by a timer, anywhere in the window: in userspace and on the way out of a call.
   const scratch = presentWords(1 << 20);
@@ -429,14 +436,14 @@ kcovSwitch.test("a_signal_handler_makes_calls", (t, collector) => {
   for (let passes = 1;; passes *= 2) {
     if (passes > MOST_PASSES) t.fail("the timer sent less than three signals in each window");
     runs[0] = 0n;
-    const names = assertWindow(collector, (batch) => {
+    const found = assertWindow(collector, (batch) => {
       batch.syscall(SYS.setitimer, [ITIMER_REAL, every2Ms, 0]);
       longWindow(scratch, CALLS, passes)(batch);
       batch.syscall(SYS.setitimer, [ITIMER_REAL, never, 0]);
     }, CALLS);
     const times = Number(runs[0]);
     if (times < 3) continue;
-    assertEquals(count(names, HANDLER), one + (times - 1) * eachMore, what);
+    assertEquals(count(found, HANDLER.functions), one + (times - 1) * eachMore, what);
     t.log(`${times} signals of a timer`);
     return;
   }
