@@ -7,7 +7,7 @@ import { BisectSession, type Step, type Subject } from "../run/bisect_session.ts
 import { chanceOfWrongGood, type GitAnswer, stepTable, symptomKey } from "../core/bisect/bisect.ts";
 import { splitCellId } from "../core/model/cells.ts";
 import { resolveCell, withBroughtKernel } from "../core/matrix/matrix.ts";
-import { withKernelLock } from "../run/cell_stages.ts";
+import { kernelLock, withLock } from "../steps/locks.ts";
 import { OneCell } from "../run/one_cell.ts";
 import { tellPlanned } from "../run/telling.ts";
 import { loadMatrix, makePlan } from "../run/project.ts";
@@ -73,7 +73,7 @@ async function searchCommits(
   await declaredTests();
   await ensureReady([cell], plan.settings, paths, host);
   tellPlanned(plan.cells, host);
-  return await withKernelLock(await worktreeName(tree), paths, host, async () => {
+  return await withLock(kernelLock(await worktreeName(tree), paths), host, async () => {
     const git = await worktree(tree, paths, host);
     const [good, bad] = [
       await git.commit(options.good, "--good"),
@@ -81,24 +81,25 @@ async function searchCommits(
     ];
     await checkEnds(good, bad, git);
     const runDir = await makeRunDir(context);
-    const runner = new OneCell(plan, paths, host);
-    const session = new BisectSession(runner, {
-      filter: options.test,
-      confidence: options.confidence,
-      maxBoots: options.maxBoots,
-      dir: runDir,
-    }, host);
-    const subject = (commit: string, name: string): Subject => ({
-      name,
-      folder: commit.slice(0, 12),
-      ready: async (looks) => {
-        host.log("info", `commit ${commit.slice(0, 12)}`);
-        await git.checkout(commit);
-        return await runner.ready(cell, await git.source(cell.kernel.id), looks);
-      },
+    return await OneCell.run(plan, paths, host, async (runner) => {
+      const session = new BisectSession(runner, {
+        filter: options.test,
+        confidence: options.confidence,
+        maxBoots: options.maxBoots,
+        dir: runDir,
+      }, host);
+      const subject = (commit: string, name: string): Subject => ({
+        name,
+        folder: commit.slice(0, 12),
+        ready: async (looks) => {
+          host.log("info", `commit ${commit.slice(0, 12)}`);
+          await git.checkout(commit);
+          return await runner.ready(cell, await git.source(cell.kernel.id), looks);
+        },
+      });
+      const search = new Search(session, git, subject, runDir, context);
+      return await search.run(good, bad);
     });
-    const search = new Search(session, git, subject, runDir, context);
-    return await search.run(good, bad);
   });
 }
 

@@ -9,7 +9,6 @@ import { symptomKey } from "../core/bisect/bisect.ts";
 import { ddmin, type Verdict } from "../core/bisect/ddmin.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { configLine, type FragmentLine, placeOf } from "../core/kconfig/fragment.ts";
-import { withKernelLock } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
 import { tellPlanned } from "../run/telling.ts";
 import { requestOf } from "../stages/configure.ts";
@@ -73,8 +72,7 @@ async function searchOptions(
   await declaredTests();
   await ensureReady(plan.cells, plan.settings, paths, host);
   tellPlanned(plan.cells, host);
-  return await withKernelLock(cell.kernel.id, paths, host, async () => {
-    const runner = new OneCell({ ...plan, kconfigAdd: [] }, paths, host);
+  return await OneCell.run({ ...plan, kconfigAdd: [] }, paths, host, async (runner) => {
     const source = await runner.source(cell);
     const runDir = await makeRunDir(context);
     const session = new BisectSession(runner, {

@@ -5,6 +5,7 @@ import type { Paths } from "../core/model/paths.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { formatBuildReason } from "../core/build/build_inputs.ts";
 import { type KeptBuild, keptBuilds } from "../steps/build_store.ts";
+import { buildLock, changing, kernelLock, removeLocks, withLock } from "../steps/locks.ts";
 import { counted } from "../core/text/counted.ts";
 import type { Context } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
@@ -132,7 +133,7 @@ async function broughtKernels(paths: Paths, host: Host): Promise<string[]> {
 /**
  * Removes build folders that no run has taken for some days, or that were never built to their end.
  * Then patched trees and the ccache of kernels that have no build any more and are as old, and what
- * ccache has for brought kernels. A kernel that another run is working on waits for it.
+ * ccache has for brought kernels. What another run is working on waits for it.
  */
 async function prune(options: CacheValues, context: Context): Promise<void> {
   const { terminal, paths, host } = context;
@@ -147,23 +148,20 @@ async function prune(options: CacheValues, context: Context): Promise<void> {
       const now = (await keptBuilds(paths, host)).find((one) => one.key === build.key);
       if (!now || !unused(now)) return;
       terminal.print(`${options.dryRun ? "would remove" : "removed"} ${build.key} ${nameOf(now)}`);
-      if (!options.dryRun) await host.fs.remove(build.dir);
+      if (!options.dryRun) {
+        await host.fs.remove(build.dir);
+        await removeLocks(build.dir, host);
+      }
       bytes += sizes.get(build.dir) ?? 0;
       count++;
     };
-    if (!build.inputs) await remove();
-    else {
-      await host.fs.locked(
-        `${paths.cache}/locks/kernel-${build.inputs.kernel}`,
-        () => host.log("info", `a run is working on ${build.inputs!.kernel}; waiting for it`),
-        remove,
-      );
-    }
+    const lock = buildLock(build.dir);
+    await withLock(lock, host, () => changing(build.dir, host, remove));
   }
   for (const id of await broughtKernels(paths, host)) {
-    await host.fs.locked(
-      `${paths.cache}/locks/kernel-${id}`,
-      () => host.log("info", `a run is working on ${id}; waiting for it`),
+    await withLock(
+      kernelLock(id, paths),
+      host,
       async () => {
         const builds = await keptBuilds(paths, host);
         const kept = builds.filter((build) => !options.dryRun || !unused(build));

@@ -319,10 +319,13 @@ export async function fillRunDir<T>(
 async function emptyRunDir(paths: Paths, host: Host): Promise<string> {
   const stamp = new Date(host.now()).toISOString().slice(0, 19).replaceAll(/[-:]/g, "");
   await host.fs.makeDir(paths.out);
-  return await host.fs.locked(`${paths.out}/.lock`, () => {}, async () => {
+  const held = await host.fs.lock({ path: `${paths.out}/.lock` });
+  try {
     let name = stamp;
     for (let n = 2; await host.fs.exists(`${paths.out}/${name}`); n++) name = `${stamp}-${n}`;
     await host.fs.makeDir(`${paths.out}/${name}`);
     return `${paths.out}/${name}`;
-  });
+  } finally {
+    held.release();
+  }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `deno task cover`: what a system call or the selftests cover, as functions and lines. */
 import { counted } from "../core/text/counted.ts";
-import type { Cell, CoverRequest, Plan } from "../core/model/model.ts";
+import type { Cell, CoverRequest } from "../core/model/model.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import {
@@ -18,7 +18,6 @@ import {
   traceFacts,
 } from "../core/report/cover.ts";
 import { frameText } from "../core/inspect/symbolizer.ts";
-import { withKernelLock } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
 import { tellPlanned } from "../run/telling.ts";
 import { cellFolder } from "../core/model/paths.ts";
@@ -104,11 +103,11 @@ async function coverCells(
   for (const id of cells) {
     const one = plan.cells.find((cell) => cell.id === id) ?? plan.cells[0]!;
     covered.push(
-      await withKernelLock(
-        one.kernel.id,
+      await OneCell.run(
+        plan,
         paths,
         host,
-        () => coverCell(one, plan, call, options, runDir, context),
+        (runner) => coverCell(one, runner, call, options, runDir, context),
       ),
     );
   }
@@ -141,13 +140,12 @@ async function checkUsage(call: readonly string[], options: CoverValues): Promis
 
 async function coverCell(
   cell: Cell,
-  plan: Plan,
+  runner: OneCell,
   call: readonly string[],
   options: CoverValues,
   runDir: () => Promise<string>,
-  { paths, host }: Context,
+  { host }: Context,
 ): Promise<Coverage> {
-  const runner = new OneCell(plan, paths, host);
   const source = await runner.source(cell);
   const request: CoverRequest = call.length === 0
     ? { kind: "tests" }

@@ -11,13 +11,12 @@ import {
   readFillings,
   readRuns,
 } from "../../selftests/contract/quality.ts";
-import type { Cell, CellResult, Plan } from "../core/model/model.ts";
+import type { Cell, CellResult } from "../core/model/model.ts";
 import { cellFolder } from "../core/model/paths.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { callText } from "../core/report/cover.ts";
 import { compareRuns, SHARE_KEYS } from "../core/report/quality.ts";
 import { type Quality, qualityJson, qualityLines } from "../core/report/quality_text.ts";
-import { withKernelLock } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
 import { tellPlanned } from "../run/telling.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
@@ -99,11 +98,11 @@ async function showQuality(
   await declaredTests();
   await ensureReady(plan.cells, plan.settings, paths, host);
   tellPlanned(plan.cells, host);
-  const { found, failures } = await withKernelLock(
-    cell.kernel.id,
+  const { found, failures } = await OneCell.run(
+    plan,
     paths,
     host,
-    () => bootAndRead(cell, plan, call, options, context),
+    (runner) => bootAndRead(cell, runner, call, options, context),
   );
   for (const line of qualityLines(found, options)) terminal.print(line);
   for (const { message } of failures) terminal.print(`FAILED ${cell.id}: ${message}`);
@@ -127,13 +126,12 @@ function checkUsage(call: readonly string[], { programs, bufferWords }: QualityV
 
 async function bootAndRead(
   cell: Cell,
-  plan: Plan,
+  runner: OneCell,
   call: readonly string[],
   options: QualityValues,
   context: Context,
 ): Promise<{ found: Quality; failures: readonly Failure[] }> {
-  const { paths, host } = context;
-  const runner = new OneCell(plan, paths, host);
+  const { host } = context;
   const source = await runner.source(cell);
   const isCall = call.length > 0;
   const request: QualityRequest = {

@@ -17,11 +17,12 @@ import {
 } from "../core/report/series_table.ts";
 import { patchName } from "../core/source/series.ts";
 import { judgeOneBoot } from "../core/judge/verdict.ts";
-import { withKernelLock } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
 import { tellPlanned } from "../run/telling.ts";
 import { cellFolder } from "../core/model/paths.ts";
 import { lackingOptions } from "../run/project.ts";
+import { kernelLock, withLock } from "../steps/locks.ts";
+import { holdView } from "../steps/tree_view.ts";
 import { kconfigSymbols } from "../steps/kconfig_symbols.ts";
 import { fetch } from "../stages/fetch.ts";
 import { patch } from "../stages/patch.ts";
@@ -83,9 +84,19 @@ async function walkSeries(
     ownTree: true,
     base: kernel.base ?? kernel.id,
   };
-  const rows = await withKernelLock(own.id, paths, host, async () => {
+  const rows = await withLock(kernelLock(own.id, paths), host, async () => {
     const archive = await fetch(own, paths, host);
-    return await new Walk(own, archive, plan, runDir, context).run();
+    const view = await holdView(archive, paths, host);
+    try {
+      return await OneCell.run(
+        plan,
+        paths,
+        host,
+        (runner) => new Walk(own, archive, plan, runner, runDir, context).run(),
+      );
+    } finally {
+      view?.release();
+    }
   });
   terminal.print(seriesTable(rows));
   terminal.print(`\nlogs and boots: ${runDir}`);
@@ -124,6 +135,7 @@ class Walk {
     kernel: KernelSpec,
     archive: SourceArchive,
     plan: Plan,
+    runner: OneCell,
     runDir: string,
     context: Context,
   ) {
@@ -132,7 +144,7 @@ class Walk {
     this.#plan = plan;
     this.#runDir = runDir;
     this.#context = context;
-    this.#runner = new OneCell(plan, context.paths, context.host);
+    this.#runner = runner;
   }
 
   async run(): Promise<SeriesRow[]> {

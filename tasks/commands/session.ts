@@ -13,7 +13,7 @@ import { listensAt } from "../core/boot/listening_ports.ts";
 import { endedWith, mayHaveRefused } from "../core/boot/qemu.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { findSplats, linesShown } from "../core/console/splats.ts";
-import { type ReadyCell, withKernelLock } from "../run/cell_stages.ts";
+import type { ReadyCell } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
 import { tellPlanned } from "../run/telling.ts";
 import { cellFolder, RECORDINGS } from "../core/model/paths.ts";
@@ -68,8 +68,7 @@ export async function attendCommand(
   await ensureReady(wanted.cells, wanted.settings, paths, host);
   tellPlanned(wanted.cells, host);
   const dir = `${await makeRunDir(context)}/${cellFolder(cell.id)}`;
-  return await withKernelLock(cell.kernel.id, paths, host, async () => {
-    const runner = new OneCell(wanted, paths, host);
+  return await OneCell.run(wanted, paths, host, async (runner) => {
     const ready = await runner.ready(cell, await runner.source(cell));
     // What the kernel says without need would stand between what is typed.
     const quiet = session === undefined ? ready : {

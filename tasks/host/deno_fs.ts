@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { dirname } from "node:path/posix";
 import $ from "dax";
+import { lockFile } from "./file_lock.ts";
 import type { FileSystem } from "./host.ts";
 
 /** Links in a circle, and names that no file can have, lead nowhere either. */
@@ -173,19 +174,7 @@ export const denoFileSystem: FileSystem = {
     await Deno.symlink(target, partial);
     await Deno.rename(partial, path);
   },
-  async locked(path, waiting, body) {
-    await Deno.mkdir(dirname(path), { recursive: true });
-    const file = await Deno.open(path, { write: true, create: true });
-    try {
-      const waits = setTimeout(waiting, 500);
-      await file.lock(true);
-      clearTimeout(waits);
-      return await body();
-    } finally {
-      // Closing drops the lock; so does the system when the process dies. The file may stay.
-      file.close();
-    }
-  },
+  lock: lockFile,
   async freeBytes(dir) {
     // df asks statvfs, which Deno has no call for.
     const path = searchablePath(Deno.env.get("PATH") ?? "");

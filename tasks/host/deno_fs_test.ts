@@ -67,38 +67,6 @@ Deno.test("link() replaces a link", async () => {
   });
 });
 
-Deno.test("locked() lets one in at a time, and tells who has to wait", async () => {
-  await withTempDir(async (dir) => {
-    const order: string[] = [];
-    const [entered, first] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const one = fs.locked(`${dir}/locks/x`, () => order.push("one waits"), async () => {
-      order.push("one");
-      entered.resolve();
-      await first.promise;
-      order.push("one is done");
-    });
-    await entered.promise;
-    const two = fs.locked(`${dir}/locks/x`, () => {
-      order.push("two waits");
-      first.resolve();
-    }, () => {
-      order.push("two");
-      return Promise.resolve(2);
-    });
-    await one;
-    assert.equal(await two, 2);
-    assert.deepEqual(order, ["one", "two waits", "one is done", "two"]);
-  });
-});
-
-Deno.test("locked() lets the next one in when the body throws", async () => {
-  await withTempDir(async (dir) => {
-    const fails = fs.locked(`${dir}/x`, () => {}, () => Promise.reject(new Error("no")));
-    await assert.rejects(fails, /no/);
-    assert.equal(await fs.locked(`${dir}/x`, () => {}, () => Promise.resolve(1)), 1);
-  });
-});
-
 Deno.test("which() follows links, and finds no program that is not there", async () => {
   assert.equal(await fs.which("kmatrix-no-such-program"), null);
   const sh = await fs.which("sh");

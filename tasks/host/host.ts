@@ -108,6 +108,24 @@ export type Entry =
 
 export type FileKind = "file" | "folder" | "broken link" | "device, pipe or socket";
 
+export interface LockRequest {
+  readonly path: string;
+  /** Held by many at a time, but by none beside one that holds it alone. */
+  readonly shared?: boolean;
+  /**
+   * Told after half a second by whom it is held, and again when those have gone and others have it.
+   * Others who wait learn of this process where it is given.
+   */
+  readonly waiting?: (holders: string) => void;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal;
+}
+
+/** What is held until it is released; once more does nothing. */
+export interface Held {
+  release(): void;
+}
+
 export interface FileSystem {
   /** @throws Deno.errors.NotFound */
   readText(path: string): Promise<string>;
@@ -151,7 +169,10 @@ export interface FileSystem {
   replace(from: string, to: string): Promise<void>;
   /** Replaces a symbolic link in one step. */
   link(target: string, path: string): Promise<void>;
-  /** Runs `body` while holding an exclusive lock; the system drops it if this process dies. */
-  locked<T>(path: string, waiting: () => void, body: () => Promise<T>): Promise<T>;
+  /**
+   * Takes a lock on a file that is made where there is none; the system drops it if this process
+   * dies. @throws KmatrixError "infra" (no-file-locks), "interrupted" where the signal is aborted.
+   */
+  lock(request: LockRequest): Promise<Held>;
   freeBytes(path: string): Promise<number>;
 }

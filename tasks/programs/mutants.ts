@@ -15,6 +15,7 @@ import { EventReaders } from "../host/event_readers.ts";
 import { EventStream } from "../host/event_stream.ts";
 import { globMatcher } from "../core/model/cells.ts";
 import { CACHE, copyProject, ROOT, withTempDir } from "../testing/project_copy.ts";
+import { kernelLock, withLock } from "../steps/locks.ts";
 import { CleanBuild, keepTimes } from "./clean_build.ts";
 import { beginStream, toldRun } from "./told_run.ts";
 import {
@@ -179,7 +180,7 @@ async function oneMutant(
     return await judged(mutant, project, dir);
   } finally {
     await kmatrix(["patch", mutant.cell, "--output-dir", `${dir}/clean`], dir, ROOT, restoring);
-    await restoring.fs.locked(`${CACHE}/locks/kernel-${kernel}`, () => {}, async () => {
+    await withLock(kernelLock(kernel, { cache: CACHE }), restoring, async () => {
       await setTimes();
       await clean.restore();
     });

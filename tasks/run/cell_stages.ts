@@ -6,7 +6,7 @@
  * command likes.
  */
 import { archOf } from "../core/arch/table.ts";
-import type { Host } from "../host/host.ts";
+import type { Held, Host } from "../host/host.ts";
 import { type Paths, RECORDINGS } from "../core/model/paths.ts";
 import type {
   Accel,
@@ -34,8 +34,7 @@ import { KmatrixError } from "../core/model/errors.ts";
 import { bootTimes, limitClass, limitsFor } from "../core/model/limits.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { fetch } from "../stages/fetch.ts";
-import { patch } from "../stages/patch.ts";
-import { configure } from "../stages/configure.ts";
+import { configure, identifyBuild } from "../stages/configure.ts";
 import { build } from "../stages/build.ts";
 import { callFiles, inspect } from "../stages/inspect.ts";
 import { pack } from "../stages/pack.ts";
@@ -43,6 +42,8 @@ import { chooseAccel } from "../steps/accel.ts";
 import { attend, type AttendOptions, boot, type BootInput } from "../stages/boot.ts";
 import { recallBoot, rememberBoot } from "../steps/job_times.ts";
 import { parse } from "../stages/parse.ts";
+import { bootLock, buildLock, hold } from "../steps/locks.ts";
+import { type HeldTree, holdTree } from "./held_tree.ts";
 import { tellSplats } from "./telling.ts";
 import { keepGuestSources } from "../steps/guest_sources.ts";
 import { symbolizeFrames } from "../steps/symbolize.ts";
@@ -81,6 +82,8 @@ export interface Looks {
 export interface ReadyKernel {
   readonly kernel: KernelBuild;
   readonly initramfs: Initramfs;
+  /** The build folder stays as it is until this is released. */
+  readonly use: Held;
 }
 
 /** The same for one of the cells that share it. */
@@ -105,20 +108,6 @@ export interface Booted {
   readonly result: CellResult;
 }
 
-/** Body and lock: a kernel's tree and build folders belong to one run at a time. */
-export function withKernelLock<T>(
-  id: string,
-  paths: Paths,
-  host: Host,
-  body: () => Promise<T>,
-): Promise<T> {
-  return host.fs.locked(
-    `${paths.cache}/locks/kernel-${id}`,
-    () => host.log("info", `another run is working on ${id}; waiting for it`),
-    body,
-  );
-}
-
 export class CellStages {
   readonly #plan: Plan;
   readonly #paths: Paths;
@@ -127,6 +116,7 @@ export class CellStages {
   #choosing: Promise<Accel> | null = null;
   /** Cells whose machine is another one than the matrix says. */
   readonly #told = new Set<string>();
+  readonly #trees: HeldTree[] = [];
 
   /** @param plan Its settings, --kconfig-add and lists of what is known hold; not its cells. */
   constructor(plan: Plan, paths: Paths, host: Host) {
@@ -140,40 +130,77 @@ export class CellStages {
     return this.#accel;
   }
 
-  /** @throws KmatrixError as fetch and patch do. */
+  /** Is held until {@linkcode releaseTrees}. @throws KmatrixError as fetch and patch do. */
   async source(kernel: KernelSpec, run: RunStage): Promise<SourceTree> {
     const archive = await run("fetch", () => fetch(kernel, ...this.#tools));
     const { version } = archive;
     this.#host.emit({ event: "kernel-found", kernel: kernel.id, version });
-    return await run("patch", () => patch(archive, kernel, ...this.#tools));
+    return await run("patch", async () => {
+      const held = await holdTree(archive, kernel, ...this.#tools);
+      this.#trees.push(held);
+      return held.source;
+    });
+  }
+
+  /** Others may write the trees from now on. @param kernel Of one kernel; all without it. */
+  releaseTrees(kernel?: string): void {
+    for (const tree of this.#trees) {
+      if (kernel === undefined || tree.source.kernelId === kernel) tree.release();
+    }
   }
 
   /**
-   * @param cell One of those that share the build.
+   * @param cell One of those that share the build; what is ready is to be released.
    * @throws KmatrixError as configure, build, inspect and pack do.
    */
   async ready(
     cell: Cell,
     source: SourceTree,
     run: RunStage,
-    { onConfigured, onUninspected }: Looks = {},
+    looks: Looks = {},
   ): Promise<ReadyKernel> {
-    const plan = this.#plan;
-    const config = await run("configure", () => configure(source, cell, plan, ...this.#tools));
-    onConfigured?.(config);
-    const { key } = config;
-    const kernel = await run("build", () => build(config, plan.settings, ...this.#tools), key);
-    const { compiled, objects, durationMs } = kernel;
-    this.#host.emit({ event: "kernel-built", key, compiled, objects, durationMs });
+    const { kernel, use } = await this.#built(cell, source, run, looks);
     try {
-      await run("inspect", () => inspect(kernel, allowedOf(cell), ...this.#tools), key);
+      const initramfs = await run("pack", () => pack(cell.toolchain, ...this.#tools));
+      return { kernel, initramfs, use };
     } catch (error) {
-      const inspected = error instanceof KmatrixError && error.kind === "inspect";
-      if (!onUninspected || !inspected) throw error;
-      onUninspected(error);
+      use.release();
+      throw error;
     }
-    const initramfs = await run("pack", () => pack(cell.toolchain, ...this.#tools));
-    return { kernel, initramfs };
+  }
+
+  /** Makes what is not made yet while no other run does so in the same folder, then shares that. */
+  async #built(
+    cell: Cell,
+    source: SourceTree,
+    run: RunStage,
+    { onConfigured, onUninspected }: Looks,
+  ): Promise<Omit<ReadyKernel, "initramfs">> {
+    const plan = this.#plan;
+    let making: Held | null = null;
+    try {
+      const config = await run("configure", async () => {
+        const { make } = await identifyBuild(source, cell, plan, ...this.#tools);
+        making = await hold(buildLock(make.buildDir), this.#host);
+        return await configure(source, cell, plan, ...this.#tools);
+      });
+      onConfigured?.(config);
+      const { key } = config;
+      const kernel = await run("build", () => build(config, plan.settings, ...this.#tools), key);
+      const { compiled, objects, durationMs } = kernel;
+      this.#host.emit({ event: "kernel-built", key, compiled, objects, durationMs });
+      try {
+        await run("inspect", () => inspect(kernel, allowedOf(cell), ...this.#tools), key);
+      } catch (error) {
+        const inspected = error instanceof KmatrixError && error.kind === "inspect";
+        if (!onUninspected || !inspected) throw error;
+        onUninspected(error);
+      }
+      // Nobody changes the folder who does not hold the other lock.
+      return { kernel, use: await hold(bootLock(config.buildDir), this.#host) };
+    } finally {
+      (making as Held | null)?.release();
+    }
   }
 
   /**

@@ -3,7 +3,7 @@
  * One cell, made ready and booted as often as a command likes, by the stages that every cell goes
  * through. The first failure is thrown.
  */
-import type { Host } from "../host/host.ts";
+import type { Held, Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type {
   Cell,
@@ -37,12 +37,32 @@ export class OneCell {
   readonly #stages: CellStages;
   readonly #known: readonly KnownWarning[];
   readonly #host: Host;
+  /** Of the cell that was made ready last. */
+  #use: Held | null = null;
 
-  /** @param plan Its settings and --kconfig-add hold; which cells it has does not matter. */
-  constructor(plan: Plan, paths: Paths, host: Host) {
+  private constructor(plan: Plan, paths: Paths, host: Host) {
     this.#stages = new CellStages(plan, paths, host);
     this.#known = plan.matrix.warnings;
     this.#host = host;
+  }
+
+  /**
+   * Holds what the body gets of it, trees and the build that was made ready last, until it is done.
+   * @param plan Its settings and --kconfig-add hold; which cells it has does not matter.
+   */
+  static async run<T>(
+    plan: Plan,
+    paths: Paths,
+    host: Host,
+    body: (cell: OneCell) => Promise<T>,
+  ): Promise<T> {
+    const one = new OneCell(plan, paths, host);
+    try {
+      return await body(one);
+    } finally {
+      one.#use?.release();
+      one.#stages.releaseTrees();
+    }
   }
 
   /** The source of a cell's kernel with its series. @throws KmatrixError as fetch and patch do. */
@@ -51,14 +71,17 @@ export class OneCell {
   }
 
   /**
-   * Configures, builds, inspects and packs.
+   * Configures, builds, inspects and packs. What was made ready before may change from now on.
    * @throws KmatrixError as the stages do; "interrupted" where the run is broken off.
    */
   async ready(cell: Cell, source: SourceTree, looks: Looks = {}): Promise<ReadyCell> {
+    this.#use?.release();
+    this.#use = null;
     const ready = await this.#making(
       cell,
       (run) => this.#stages.ready(cell, source, run, looks),
     );
+    this.#use = ready.use;
     return { ...ready, cell, features: promised(guestFeatures(ready.kernel, cell.machine)) };
   }
 

@@ -7,7 +7,7 @@
 import type { Host } from "../host/host.ts";
 import { cellFolder, type Paths } from "../core/model/paths.ts";
 import type { Plan, RunReport, SourceTree } from "../core/model/model.ts";
-import { CellStages, type ReadyKernel, type RunStage, withKernelLock } from "./cell_stages.ts";
+import { CellStages, type ReadyKernel, type RunStage } from "./cell_stages.ts";
 import type { CellProgress } from "./cell_progress.ts";
 import { JobBook } from "./job_book.ts";
 import { type RunOptions, RunState } from "./run_state.ts";
@@ -126,12 +126,12 @@ export class Pipeline {
     };
     if (this.#state.stopped(cells)) return;
     try {
-      await withKernelLock(id, this.#paths, this.#host, () =>
-        untilStopped(async () => {
-          const { kernel } = cells[0]!.cell;
-          await build(await this.#stages.source(kernel, this.#shared.runner(cells)));
-        }));
+      await untilStopped(async () => {
+        const { kernel } = cells[0]!.cell;
+        await build(await this.#stages.source(kernel, this.#shared.runner(cells)));
+      });
     } finally {
+      this.#stages.releaseTrees(id);
       this.#jobs.withdraw(groups.map((group) => group[0]!));
     }
   }
@@ -142,13 +142,17 @@ export class Pipeline {
       if (this.#state.stopped(cells)) throw new Stopped();
       return await this.#stages.ready(cells[0]!.cell, source, this.#shared.runner(cells));
     });
-    await allEnded(cells.map((one, index) =>
-      this.#schedule.run(job.boots[index]!, async () => {
-        if (!one.failed && !this.#state.stopped([one])) {
-          await untilStopped(() => this.#boots(one, ready));
-        }
-      })
-    ));
+    try {
+      await allEnded(cells.map((one, index) =>
+        this.#schedule.run(job.boots[index]!, async () => {
+          if (!one.failed && !this.#state.stopped([one])) {
+            await untilStopped(() => this.#boots(one, ready));
+          }
+        })
+      ));
+    } finally {
+      ready.use.release();
+    }
   }
 
   /** Boots a cell as often as the settings want, and hands over what it shows. */

@@ -14,7 +14,7 @@ import type {
   Settings,
 } from "../core/model/model.ts";
 import type { Paths } from "../core/model/paths.ts";
-import { withKernelLock } from "./cell_stages.ts";
+import { holdTree } from "./held_tree.ts";
 import { failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { kconfigSymbols } from "../steps/kconfig_symbols.ts";
 import { partNames, partOf } from "../steps/layers.ts";
@@ -28,7 +28,7 @@ import { bring, type BringRequest } from "../steps/bring.ts";
 import { checkPatches } from "../steps/mailbox.ts";
 import { requestOf } from "../stages/configure.ts";
 import { fetch } from "../stages/fetch.ts";
-import { patch, treeInPlace } from "../stages/patch.ts";
+import { treeInPlace } from "../stages/patch.ts";
 import { loadPromises } from "../steps/promise_files.ts";
 import { ensureReady } from "../steps/setup.ts";
 import { requiredKernels, selectCells } from "../core/matrix/plan.ts";
@@ -171,13 +171,12 @@ async function kconfigNames(
     }
     // Its state is no matter yet, and takes its time.
     if (inPlace !== null) return await kconfigSymbols((await kernelTree(inPlace, host)).path, host);
-    const source = await withKernelLock(
-      kernel.id,
-      paths,
-      host,
-      async () => await patch(await fetch(kernel, paths, host), kernel, paths, host),
-    );
-    return await kconfigSymbols(source.path, host);
+    const held = await holdTree(await fetch(kernel, paths, host), kernel, paths, host);
+    try {
+      return await kconfigSymbols(held.source.path, host);
+    } finally {
+      held.release();
+    }
   } catch (error) {
     // Who plans for others would make another plan than they do.
     if (look.kind === "as-is" && look.isMust) throw error;

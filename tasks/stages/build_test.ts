@@ -6,6 +6,7 @@ import type { KernelConfig, RunSettings } from "../core/model/model.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import { CLANG } from "../testing/samples.ts";
 import { rejectionOf } from "../testing/errors.ts";
+import { bootLock } from "../steps/locks.ts";
 import { build, buildTargets } from "./build.ts";
 
 const BUILD = "/cache/builds/k";
@@ -58,6 +59,8 @@ class Machine {
   readonly confined: Command["confine"][] = [];
   /** Links and where they lead to. */
   readonly links = new Map<string, string>();
+  /** Locks that are held alone. */
+  readonly #locks = new Set<string>();
   #now = 1;
 
   constructor() {
@@ -95,6 +98,7 @@ class Machine {
       this.write(argv[3]!, "Makefile 1 1.0 1.0 1 \n");
       return { ...sound, stdout: "digest\ndigest\n" };
     }
+    assert.deepEqual([...this.#locks], [bootLock(BUILD).path], "nobody boots from it meanwhile");
     this.confined.push(confine);
     this.onMake();
     const module = argv.find((word) => word.startsWith("M="))?.slice(2);
@@ -130,6 +134,10 @@ class Machine {
         return Promise.resolve(
           file ? { size: file.text.length, mtimeMs: file.mtimeMs, isDirectory: false } : null,
         );
+      },
+      lock: ({ path, shared }) => {
+        if (!shared) this.#locks.add(path);
+        return Promise.resolve({ release: () => void this.#locks.delete(path) });
       },
       which: () => Promise.resolve(null),
       realPath: (path) => Promise.resolve(this.links.get(path) ?? path),

@@ -43,6 +43,7 @@ import { featureProbeArgv } from "../core/matrix/requirements.ts";
 import { ioctlFeatures, optionFeatures } from "../core/model/features.ts";
 import { checkSource } from "../steps/cache_guard.ts";
 import { loadBase, type LoadedBase } from "../steps/base_config.ts";
+import { changing } from "../steps/locks.ts";
 import { type MadeConfig, makeConfig } from "../steps/make_config.ts";
 import { dropOtherToolchain } from "../steps/build_store.ts";
 import { type CompilerCache, compilerCache } from "../steps/compiler_cache.ts";
@@ -107,7 +108,7 @@ export async function configure(
   // What is counted for a build begins here.
   if (cache) await host.fs.remove(cache.log);
   const made = await keptConfig(make, identity, host) ??
-    await configured(place, cell, cache, paths, host);
+    await changing(buildDir, host, () => configured(place, cell, cache, paths, host));
   const values = parseDotConfig(made.dotConfig);
   for (const line of made.notices) host.log("notice", `${cell.id}: ${line}`);
   return {

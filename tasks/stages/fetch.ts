@@ -28,6 +28,7 @@ import {
 import { debianPackage, type DebianSpec } from "../steps/debian_source.ts";
 import { checkIsThere, isRemote } from "../steps/look_for_source.ts";
 import { kernelTree, treeState } from "../steps/kernel_tree.ts";
+import { withLock } from "../steps/locks.ts";
 import { treeView } from "../steps/tree_view.ts";
 
 /**
@@ -108,11 +109,19 @@ async function fromTarball(
   const name = basename(source.location);
   const archive = remote ? downloadedTarball(source, paths) : source.location;
   if (remote && !(await host.fs.exists(archive))) {
-    await host.fs.makeDir(`${paths.sources}/downloads`);
-    const partial = `${archive}.partial`;
-    await download(source, partial, host);
-    await checkSha256(partial, source.sha256, host);
-    await host.fs.rename(partial, archive);
+    const lock = `${paths.cache}/locks/download-${source.sha256.slice(0, 12)}`;
+    await withLock(
+      { path: lock, what: `another run downloads ${source.location}` },
+      host,
+      async () => {
+        if (await host.fs.exists(archive)) return;
+        await host.fs.makeDir(`${paths.sources}/downloads`);
+        const partial = `${archive}.partial`;
+        await download(source, partial, host);
+        await checkSha256(partial, source.sha256, host);
+        await host.fs.rename(partial, archive);
+      },
+    );
   } else {
     await checkSha256(archive, source.sha256, host);
   }
@@ -173,17 +182,24 @@ async function fromGit(
     const what = `${kernelId}: git ${argv[0]} of ${source.repository}`;
     return (await mustGit(["-C", bare, ...argv], what, host, use)).trim();
   };
-  await host.fs.makeDir(bare);
-  await prepareGitDir(bare, null, host);
-  await fetchRef(kernelId, bare, source, host);
-  const commit = await run(["rev-parse", "FETCH_HEAD^{commit}"]);
-  const archive = `${paths.sources}/git-${commit}.tar`;
-  if (!(await host.fs.exists(archive))) {
-    const partial = `${archive}.partial`;
-    await run(["archive", "--format=tar", "--prefix=linux/", `--output=${partial}`, commit]);
-    await host.fs.rename(partial, archive);
-  }
-  return { version: `${source.ref} (${commit.slice(0, 12)})`, digest: commit, archive, tree: null };
+  const lock = {
+    path: `${paths.cache}/locks/${basename(bare)}`,
+    what: `another run fetches from ${source.repository}`,
+  };
+  return await withLock(lock, host, async () => {
+    await host.fs.makeDir(bare);
+    await prepareGitDir(bare, null, host);
+    await fetchRef(kernelId, bare, source, host);
+    const commit = await run(["rev-parse", "FETCH_HEAD^{commit}"]);
+    const archive = `${paths.sources}/git-${commit}.tar`;
+    if (!(await host.fs.exists(archive))) {
+      const partial = `${archive}.partial`;
+      await run(["archive", "--format=tar", "--prefix=linux/", `--output=${partial}`, commit]);
+      await host.fs.rename(partial, archive);
+    }
+    const version = `${source.ref} (${commit.slice(0, 12)})`;
+    return { version, digest: commit, archive, tree: null };
+  });
 }
 
 /** @throws KmatrixError "infra" (git-failed) */

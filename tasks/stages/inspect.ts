@@ -26,6 +26,7 @@ import {
   silentObject,
   unaskedCalls,
 } from "../core/inspect/instrumented_objects.ts";
+import { changing } from "../steps/locks.ts";
 import { type KernelObject, KernelObjects } from "../steps/kernel_objects.ts";
 
 /** The files that decide what is found; a change of one of them makes every kernel unknown. */
@@ -70,11 +71,12 @@ export async function inspect(
   const file = `${buildDir}/kmatrix-inspected.json`;
   const kept = cachedJson(keptInspectionShape, await host.fs.readTextIfAny(file));
   const sound = kept?.key === key && kept.tables === await tablesState(buildDir, host);
-  const inspection = sound ? kept.inspection : await lookInside(kernel, spec, host);
-  if (!sound) {
+  const inspection = sound ? kept.inspection : await changing(buildDir, host, async () => {
+    const inspection = await lookInside(kernel, spec, host);
     const tables = await tablesState(buildDir, host);
     await host.fs.writeText(file, JSON.stringify({ key, tables, inspection }));
-  }
+    return inspection;
+  });
   for (const line of leftOutLines(inspection.leftOut)) host.log("notice", line);
   return inspection;
 }

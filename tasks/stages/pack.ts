@@ -11,6 +11,7 @@ import { archOf } from "../core/arch/table.ts";
 import { clangOf } from "../core/build/make.ts";
 import { initramfsFiles } from "../core/boot/guest_layout.ts";
 import { archive } from "../steps/initramfs_archive.ts";
+import { withLock } from "../steps/locks.ts";
 import { findQuickjs, type Quickjs } from "../steps/quickjs.ts";
 import { nameSources, SOURCE_MAP } from "../steps/guest_sources.ts";
 import { probeProgram } from "../steps/probe_cache.ts";
@@ -40,7 +41,8 @@ export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Prom
   );
   const dir = `${paths.guests}/${digest.slice(0, 16)}`;
   const path = `${dir}/initramfs.cpio`;
-  await host.fs.locked(`${paths.cache}/locks/guest`, () => {}, async () => {
+  const lock = { path: `${paths.cache}/locks/guest`, what: "another run packs a guest" };
+  await withLock(lock, host, async () => {
     if (await isWhole(path, host)) return;
     const partial = `${dir}.partial`;
     await host.fs.remove(partial);

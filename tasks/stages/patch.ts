@@ -3,7 +3,6 @@
  * Unpacks a source once and keeps one patched tree for each kernel id. A changed series rewrites
  * only the files whose content it changes, so that make compiles only what depends on them.
  */
-import { dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type { FuzzyHunk, KernelSpec, SourceArchive, SourceTree } from "../core/model/model.ts";
@@ -13,7 +12,8 @@ import { checkSource } from "../steps/cache_guard.ts";
 import { type Diff, extractDiffs } from "../steps/diffs.ts";
 import { git, gitScript } from "../steps/git.ts";
 import { layOut, openRepository, prepareGitDir } from "../steps/git_dir.ts";
-import { bringOver, layTree, must } from "../steps/lay_tree.ts";
+import { bringOver, copyTouched, layTree, must } from "../steps/lay_tree.ts";
+import { withLock } from "../steps/locks.ts";
 import { type TreeState, treeStateShape } from "../steps/cache_files.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { cachedJson } from "../core/text/shape.ts";
@@ -58,8 +58,8 @@ export async function patch(
   }
   const { path, digest } = tree;
   const state = await readState(statePath(path), path, host);
-  const { fuzz = [] } = state ?? {};
-  if (state?.digest === digest && (kernel.fuzz || fuzz.length === 0)) {
+  if (isDone(state, tree, kernel)) {
+    const { fuzz = [] } = state;
     warnOf(fuzz, host);
     return { ...tree, fuzz };
   }
@@ -84,6 +84,29 @@ export async function patch(
   } finally {
     await host.fs.remove(dir);
   }
+}
+
+/**
+ * Whether patch() finds the tree of a kernel as it is to be and writes nothing of it; one that is built
+ * from as it is has nothing to be written. @throws KmatrixError "usage" (no-such-patch)
+ */
+export async function isLaid(
+  archive: SourceArchive,
+  kernel: KernelSpec,
+  paths: Paths,
+  host: Host,
+): Promise<boolean> {
+  if (!hasOwnTree(kernel)) return true;
+  const tree = await sourceTree(archive, kernel, paths, host);
+  return isDone(await readState(statePath(tree.path), tree.path, host), tree, kernel);
+}
+
+function isDone(
+  state: TreeState | null,
+  { digest }: Pick<SourceTree, "digest">,
+  kernel: KernelSpec,
+): state is TreeState {
+  return state?.digest === digest && (kernel.fuzz === true || (state.fuzz ?? []).length === 0);
 }
 
 function warnOf(fuzz: readonly FuzzyHunk[], host: Host): void {
@@ -183,9 +206,12 @@ async function readState(file: string, tree: string, host: Host): Promise<TreeSt
 async function unpack(archive: SourceArchive, paths: Paths, host: Host): Promise<string> {
   const path = basePath(archive, paths);
   const stamp = baseStamp(archive, paths);
-  await host.fs.locked(
-    `${paths.cache}/locks/source-${archive.digest.slice(0, 12)}`,
-    () => host.log("info", `another run is unpacking ${path}; waiting for it`),
+  await withLock(
+    {
+      path: `${paths.cache}/locks/source-${archive.digest.slice(0, 12)}`,
+      what: `another run is unpacking ${path}`,
+    },
+    host,
     async () => {
       if (await host.fs.exists(path)) {
         // Broken off between the tree and its stamp.
@@ -361,37 +387,4 @@ async function mustScript(
   const { code, stderr } = await gitScript(argv, host, { env });
   if (code === 0) return;
   throw new KmatrixError("infra", "git-failed", "the files of a series cannot be read", stderr);
-}
-
-/**
- * Copies what is at these paths of a tree, or stands in their way: a file or link where a path has
- * a folder, all files of a folder where it has a file.
- */
-async function copyTouched(
-  base: string,
-  copies: string,
-  names: ReadonlySet<string>,
-  host: Host,
-): Promise<void> {
-  const seen = new Set<string>();
-  for (const name of names) {
-    const parts = name.split("/");
-    for (let length = 1; length <= parts.length; length++) {
-      const part = parts.slice(0, length).join("/");
-      if (seen.has(part)) continue;
-      const entry = await host.fs.entry(`${base}/${part}`);
-      if (entry?.kind === "folder" && length < parts.length) {
-        seen.add(part);
-        continue;
-      }
-      if (entry !== null && entry.kind !== "other") {
-        seen.add(part);
-        await host.fs.makeDir(dirname(`${copies}/${part}`));
-        if (entry.kind === "file") await host.fs.copy(`${base}/${part}`, `${copies}/${part}`);
-        else if (entry.kind === "link") await host.fs.link(entry.target, `${copies}/${part}`);
-        else await must(host, ["cp", "--archive", `${base}/${part}`, `${copies}/${part}`]);
-      }
-      break;
-    }
-  }
 }

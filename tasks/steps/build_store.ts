@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The build folders of the cache, and what each was made from. */
 import { texts } from "./cache_files.ts";
+import { changing } from "./locks.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
@@ -72,7 +73,7 @@ export async function dropOtherToolchain(
   if (news.length > 0) {
     host.log("notice", `the toolchain: ${news.join(", ")}: building all of ${buildDir} again`);
     const before = await host.fs.readTextIfAny(`${buildDir}/${INPUTS_FILE}`);
-    await host.fs.remove(buildDir);
+    await changing(buildDir, host, () => host.fs.remove(buildDir));
     if (before !== null) await host.fs.writeText(`${buildDir}/${INPUTS_FILE}`, before);
   }
   const wanted = JSON.stringify(inputs.toolchainFiles, null, 2);

@@ -19,6 +19,7 @@ import {
 } from "../core/source/debian.ts";
 import { lackingSource } from "../core/source/kernel_sources.ts";
 import { cachedJson, count, objectOf } from "../core/text/shape.ts";
+import { type LockUse, withLock } from "./locks.ts";
 import { debianMirror, PrivateApt } from "./private_apt.ts";
 
 export type DebianSpec = Extract<SourceSpec, { kind: "debian" }>;
@@ -114,9 +115,9 @@ export async function debianPackage(
     throw await whyNotInstalled(spec, host);
   }
   const suite = spec.suite === undefined ? OF_MACHINE : await aptSuite(spec, host);
-  return await host.fs.locked(
-    `${paths.cache}/locks/apt-${suite}`,
-    () => host.log("info", `another run reads packages of ${suite}; waiting for it`),
+  return await withLock(
+    aptLock(suite, paths),
+    host,
     async () => {
       const kept = await keptPackage(spec, paths, host);
       if (kept) return kept;
@@ -154,6 +155,10 @@ async function indexOfMachine(spec: DebianSpec, paths: Paths, host: Host): Promi
   return { apt: await PrivateApt.ofMachine(aptFolder(OF_MACHINE, paths), host), record };
 }
 
+function aptLock(suite: string, { cache }: Paths): LockUse {
+  return { path: `${cache}/locks/apt-${suite}`, what: `another run reads packages of ${suite}` };
+}
+
 /** Without a look at any other machine. */
 export async function packageHere(
   spec: DebianSpec,
@@ -170,9 +175,9 @@ export async function packageInSuite(
   host: Host,
 ): Promise<PackageRecord> {
   const suite = await aptSuite(spec, host);
-  return await host.fs.locked(
-    `${paths.cache}/locks/apt-${suite}`,
-    () => host.log("info", `another run reads packages of ${suite}; waiting for it`),
+  return await withLock(
+    aptLock(suite, paths),
+    host,
     async () => (await readIndex(spec, suite, paths, host)).record,
   );
 }

@@ -118,6 +118,39 @@ async function removeEmpty(dir: string, top: string, host: Host): Promise<void> 
   }
 }
 
+/**
+ * Copies what is at these paths of a tree, or stands in their way: a file or link where a path has
+ * a folder, all files of a folder where it has a file.
+ */
+export async function copyTouched(
+  base: string,
+  copies: string,
+  names: ReadonlySet<string>,
+  host: Host,
+): Promise<void> {
+  const seen = new Set<string>();
+  for (const name of names) {
+    const parts = name.split("/");
+    for (let length = 1; length <= parts.length; length++) {
+      const part = parts.slice(0, length).join("/");
+      if (seen.has(part)) continue;
+      const entry = await host.fs.entry(`${base}/${part}`);
+      if (entry?.kind === "folder" && length < parts.length) {
+        seen.add(part);
+        continue;
+      }
+      if (entry !== null && entry.kind !== "other") {
+        seen.add(part);
+        await host.fs.makeDir(dirname(`${copies}/${part}`));
+        if (entry.kind === "file") await host.fs.copy(`${base}/${part}`, `${copies}/${part}`);
+        else if (entry.kind === "link") await host.fs.link(entry.target, `${copies}/${part}`);
+        else await must(host, ["cp", "--archive", `${base}/${part}`, `${copies}/${part}`]);
+      }
+      break;
+    }
+  }
+}
+
 /** @throws KmatrixError "infra" (unpack-failed) where the command fails. */
 export async function must(host: Host, argv: readonly string[]): Promise<void> {
   const result = await host.run({ argv });

@@ -6,6 +6,7 @@ import type { MakeRequest } from "../core/build/make.ts";
 import { checkSource, dropUnfinished } from "./cache_guard.ts";
 import { checkRoom } from "./free_room.ts";
 import { type CompilerCache, throughCache } from "./compiler_cache.ts";
+import { changing } from "./locks.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { type MakeStamp, makeStampShape } from "./cache_files.ts";
 import { cachedJson } from "../core/text/shape.ts";
@@ -68,6 +69,19 @@ export async function perform(
   if (stamp?.content === content && changed.length === 0 && hasAll) {
     return { compiled: false, products: Object.keys(stamp.products) };
   }
+  return await changing(buildDir, host, () => making(job, content, changed, buildDir, log, host));
+}
+
+/** @param changed Products that are not as the stamp says. */
+async function making(
+  job: Job,
+  content: string,
+  changed: readonly string[],
+  buildDir: string,
+  log: string,
+  host: Host,
+): Promise<Made> {
+  const stampFile = `${buildDir}/${job.stamp}`;
   for (const name of changed) {
     host.log("notice", `${buildDir}/${name} is not as it was built: building again`);
     await host.fs.remove(`${buildDir}/${name}`);

@@ -12,6 +12,7 @@ import {
 } from "../core/matrix/requirements.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { examine, type Finding } from "./doctor.ts";
+import { withLock } from "./locks.ts";
 import { withRetries } from "./retry.ts";
 import { APT_ERROR } from "../core/source/transfer.ts";
 import { fetchPrivateQuickjs } from "./quickjs.ts";
@@ -40,9 +41,9 @@ export async function ensureReady(
 ): Promise<Finding[]> {
   const { install, sandbox } = settings;
   const requirements = requirementsFor(cells, sandbox);
-  const findings = await host.fs.locked(
-    `${paths.cache}/locks/setup`,
-    () => host.log("info", "another run is setting this machine up; waiting for it"),
+  const findings = await withLock(
+    { path: `${paths.cache}/locks/setup`, what: "another run is setting this machine up" },
+    host,
     async () => {
       let findings = await examine(requirements, paths, host);
       let missing = blocking(findings);

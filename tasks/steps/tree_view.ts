@@ -5,13 +5,15 @@
  * has built in, and paths with blanks or quotes.
  */
 import { basename, dirname, resolve } from "node:path/posix";
-import type { Host } from "../host/host.ts";
+import type { Held, Host } from "../host/host.ts";
 import { KmatrixError } from "../core/model/errors.ts";
+import type { SourceArchive } from "../core/model/model.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { sourceLines } from "../core/source/build_products.ts";
 import { nameInList, namesGone, treeChanges } from "../core/source/tree_list.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { outsideLinks, writeTreeList } from "./kernel_tree.ts";
+import { hold, kernelLock, withLock } from "./locks.ts";
 
 /**
  * Copies the files of $0 that $2 names to $1. tar ends with 1 where a file changes meanwhile, which the
@@ -46,29 +48,49 @@ export async function viewPath(tree: string, { sources }: Paths): Promise<string
  */
 export async function treeView(tree: string, paths: Paths, host: Host): Promise<string> {
   const view = await viewPath(tree, paths);
-  const [list, fresh] = [`${view}.list`, `${view}.list.new`];
-  return await host.fs.locked(
-    `${paths.cache}/locks/kernel-${basename(view)}`,
-    () => host.log("info", `another run is reading ${tree}; waiting for it`),
-    async () => {
-      try {
-        await host.fs.makeDir(paths.sources);
-        // Before anything is copied: what changes meanwhile is different the next time.
-        await writeTreeList({ path: tree }, fresh, host);
-        const after = sourceLines(await host.fs.readText(fresh));
-        const before = await host.fs.exists(view) ? await host.fs.readTextIfAny(list) : null;
-        if (before === after) return await host.fs.realPath(view) ?? view;
-        // Broken off from here on, it is copied anew.
-        await host.fs.remove(list);
-        if (before === null) await copyAll(tree, view, after, host);
-        else await follow(tree, view, before, after, host);
-        await host.fs.writeText(list, after);
-        return await host.fs.realPath(view) ?? view;
-      } finally {
-        await host.fs.remove(fresh);
-      }
-    },
-  );
+  const list = `${view}.list`;
+  await host.fs.makeDir(paths.sources);
+  const lock = viewLock(view, paths);
+  const listed = async () => await host.fs.exists(view) ? await host.fs.readTextIfAny(list) : null;
+  // What is as it should be is shared with those who build from it.
+  const isSame = async () => await listed() === await sourceListOf(tree, paths, host);
+  if (!await withLock({ ...lock, shared: true }, host, isSame)) {
+    await withLock(lock, host, async () => {
+      const before = await listed();
+      // Before anything is copied: what changes meanwhile is different the next time.
+      const after = await sourceListOf(tree, paths, host);
+      if (before === after) return;
+      // Broken off from here on, it is copied anew.
+      await host.fs.remove(list);
+      if (before === null) await copyAll(tree, view, after, host);
+      else await follow(tree, view, before, after, host);
+      await host.fs.writeText(list, after);
+    });
+  }
+  return await host.fs.realPath(view) ?? view;
+}
+
+async function sourceListOf(tree: string, { cache }: Paths, host: Host): Promise<string> {
+  const file = `${cache}/trees/${crypto.randomUUID()}`;
+  await host.fs.makeDir(dirname(file));
+  try {
+    await writeTreeList({ path: tree }, file, host);
+    return sourceLines(await host.fs.readText(file));
+  } finally {
+    await host.fs.remove(file);
+  }
+}
+
+const viewLock = (view: string, paths: Paths) => kernelLock(basename(view), paths);
+
+/** A view stays as it is while it is held; null for a source that is none. */
+export async function holdView(
+  { viewOf, tree }: Pick<SourceArchive, "viewOf" | "tree">,
+  paths: Paths,
+  host: Host,
+): Promise<Held | null> {
+  if (!viewOf || tree === null) return null;
+  return await hold({ ...viewLock(tree, paths), shared: true }, host);
 }
 
 async function copyAll(tree: string, view: string, list: string, host: Host): Promise<void> {

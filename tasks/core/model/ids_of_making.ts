@@ -13,6 +13,11 @@ export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
     means: "there is too little disk or memory for the run",
     todo: "make room, or take fewer cells or cores",
   },
+  "no-file-locks": {
+    kinds: ["infra"],
+    means: "the file system of the cache knows no locks",
+    todo: "move the cache to another one by `KMATRIX_CACHE`",
+  },
   "install-failed": {
     kinds: ["infra"],
     means: "installing packages failed",
