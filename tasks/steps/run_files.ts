@@ -4,6 +4,7 @@ import { basename, dirname } from "node:path/posix";
 import { KmatrixError } from "../core/model/errors.ts";
 import { type Parts, partsOf } from "../core/text/lines.ts";
 import type { FileKind, Host } from "../host/host.ts";
+import { missingUnpacker } from "./unpack.ts";
 import { openZip, ZipError } from "./zip_file.ts";
 
 /** Files of a run by their paths below its folder. */
@@ -118,14 +119,6 @@ async function firstBytes(path: string, word: string, host: Host): Promise<strin
   }
 }
 
-/** What tar starts to unpack, by the first bytes. */
-const PACKERS: readonly { readonly start: string; readonly tool: string }[] = [
-  { start: "1f8b", tool: "gzip" },
-  { start: "fd377a58", tool: "xz" },
-  { start: "28b52ffd", tool: "zstd" },
-  { start: "425a68", tool: "bzip2" },
-];
-
 const mib = (bytes: number) => `${Math.ceil(bytes / (1 << 20))} MiB`;
 
 function tooBig(name: string): KmatrixError {
@@ -166,15 +159,10 @@ async function zipped(path: string, word: string, host: Host): Promise<Archive> 
 }
 
 async function tarred(file: string, word: string, start: string, host: Host): Promise<Archive> {
-  const packer = PACKERS.find((one) => start.startsWith(one.start));
-  const tools = packer === undefined ? ["tar"] : ["tar", packer.tool];
-  for (const tool of tools) {
-    if (await host.fs.which(tool) !== null) continue;
-    throw new KmatrixError(
-      "infra",
-      "missing-tool",
-      `${word} is unpacked by ${tool}, which is missing`,
-    );
+  const missing = await missingUnpacker(start, host);
+  if (missing !== null) {
+    const text = `${word} is unpacked by ${missing}, which is missing`;
+    throw new KmatrixError("infra", "missing-tool", text);
   }
   const list = ["tar", "--list", "--file", file];
   const listed = await output(list, MOST_MEMBER_BYTES, host);

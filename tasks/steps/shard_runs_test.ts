@@ -211,6 +211,19 @@ Deno.test("findShards() names what is wrong with an archive: a bit, a password, 
   });
 });
 
+Deno.test("findShards() names the program that is missing to unpack an archive", async () => {
+  await withTempDir(async (dir) => {
+    await write(dir, below("shard/", RUN));
+    await $`tar -czf ${dir}/run.tgz -C ${dir}/shard .`;
+    const { which } = host.fs;
+    host.fs.which = (name) => Promise.resolve(name === "gzip" ? null : `/usr/bin/${name}`);
+    const found = await find(dir, "run.tgz").finally(() => host.fs.which = which);
+    assert.deepEqual(found.said, [
+      "shard-torn: run.tgz: cannot be unpacked whole: gzip is missing",
+    ]);
+  });
+});
+
 Deno.test("nothing is written or read outside of the folders: names of archives, links", async () => {
   await withTempDir(async (dir) => {
     await write(dir, {

@@ -9,8 +9,13 @@ export function isArchiveName(name: string): boolean {
   return /\.(zip|tar|t[gx]z|tbz2?|tzst|tar\.(gz|xz|zst|bz2))(\.\d+)?$/i.test(name);
 }
 
-/** First bytes in hex of what tar unpacks, packed by gzip, xz, zstd or bzip2. */
-const PACKED: readonly string[] = ["1f8b", "fd377a58", "28b52ffd", "425a68"];
+/** What tar starts to unpack, by the first bytes in hex. */
+const PACKERS: readonly { readonly start: string; readonly tool: string }[] = [
+  { start: "1f8b", tool: "gzip" },
+  { start: "fd377a58", tool: "xz" },
+  { start: "28b52ffd", tool: "zstd" },
+  { start: "425a68", tool: "bzip2" },
+];
 /** Where the header of a plain tar file has its magic number (POSIX.1-1988). */
 const USTAR = { at: 257, text: "ustar" };
 
@@ -21,10 +26,23 @@ export async function archiveKind(path: string, host: Host): Promise<"zip" | "ta
     const start = file.read(0, 4).toHex();
     if (start.startsWith("504b")) return "zip";
     const magic = file.size < USTAR.at ? "" : new TextDecoder().decode(file.read(USTAR.at, 5));
-    return magic === USTAR.text || PACKED.some((one) => start.startsWith(one)) ? "tar" : null;
+    const isPacked = PACKERS.some((one) => start.startsWith(one.start));
+    return magic === USTAR.text || isPacked ? "tar" : null;
   } finally {
     file.close();
   }
+}
+
+/**
+ * Which of the programs that unpack a .tar is not on the PATH; null where all are.
+ * @param start Its first bytes in hex.
+ */
+export async function missingUnpacker(start: string, { fs }: Host): Promise<string | null> {
+  const packer = PACKERS.find((one) => start.startsWith(one.start));
+  for (const tool of packer === undefined ? ["tar"] : ["tar", packer.tool]) {
+    if (await fs.which(tool) === null) return tool;
+  }
+  return null;
 }
 
 /**
@@ -42,7 +60,18 @@ export async function unpack(
   return kind === "zip" ? await unzip(file, folder, host) : await untar(file, folder, host);
 }
 
+async function firstBytes(path: string, host: Host): Promise<string> {
+  const file = await host.fs.openParts(path);
+  try {
+    return file.read(0, 4).toHex();
+  } finally {
+    file.close();
+  }
+}
+
 async function untar(file: string, folder: string, host: Host): Promise<string | null> {
+  const missing = await missingUnpacker(await firstBytes(file, host), host);
+  if (missing !== null) return `${missing} is missing`;
   // GNU tar takes leading slashes off, and refuses names with "..".
   const { code, stderr } = await host.run({
     argv: [
