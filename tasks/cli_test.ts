@@ -87,7 +87,7 @@ Deno.test("makeProgram() reads every option of matrix", async () => {
     ...["--fuzz", "--partial", "--sandbox", "off", "--retries", "2", "--repeat", "4", "--list"],
     ...["--allow-flaky", "--bundle", "-v", "--events", "e", "--require-all", "--config", "c"],
     ...["--progress", "plain", "--base", "b", "--on", "slurm", "--shards", "auto"],
-    ...["--slurm-arg", "-p long", "--slurm-arg=--exclusive"],
+    ...["--slurm-arg", "-p long", "--slurm-arg=--exclusive", "--fresh-build"],
   ];
   const { given } = await asked(...args);
   assert.deepEqual({ ...given }, {
@@ -99,7 +99,7 @@ Deno.test("makeProgram() reads every option of matrix", async () => {
     ...{ failFast: true, install: false, junit: "j", json: "r", quiet: true, matrix: "m" },
     ...{ tree: "t", series: "s", kernel: "k", range: "a..b", fuzz: true, partial: true },
     ...{ sandbox: "off", retries: 2, repeat: 4, list: true, allowFlaky: true, bundle: true },
-    ...{ verbose: true, events: "e", requireAll: true, config: "c" },
+    ...{ verbose: true, events: "e", requireAll: true, config: "c", freshBuild: true },
   });
   const { options } = COMMANDS.find(({ name }) => name === "matrix")!;
   assert.deepEqual(Object.keys(given).sort(), Object.keys(options).sort());

@@ -211,6 +211,13 @@ export const JOBS = group("Build", {
   jobs: read("-j, --jobs <n>", "use n cores for builds and boots (default: all)", positive),
 });
 
+export const FRESH = group("Build", {
+  freshBuild: flag(
+    "--fresh-build",
+    "compile all of each kernel, in an empty folder, not only what has changed",
+  ),
+});
+
 export const SANDBOX = group("Build", {
   sandbox: choice<SandboxChoice>(
     "--sandbox <when>",
@@ -330,7 +337,7 @@ export const JUDGING = group("Search", {
 });
 
 /** What it takes to make kernels, whatever is done with them. */
-export const MAKING = { ...KCONFIG, ...JOBS, ...SANDBOX, ...INSTALL };
+export const MAKING = { ...KCONFIG, ...JOBS, ...FRESH, ...SANDBOX, ...INSTALL };
 
 /** What a command may have of the options above: nothing, or their values. */
 export type RunValues = Partial<

@@ -6,7 +6,7 @@ import type { Cell, Plan, SourceArchive, SourceTree } from "../core/model/model.
 import { previousBuild } from "../steps/build_store.ts";
 import { changedSince } from "../steps/outdated.ts";
 import { explainChanges } from "../core/build/build_inputs.ts";
-import { isBuilt } from "../stages/build.ts";
+import { isBuilt } from "../steps/build_store.ts";
 import { identifyBuild } from "../stages/configure.ts";
 import { sourceTree } from "../stages/patch.ts";
 

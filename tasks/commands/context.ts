@@ -139,6 +139,7 @@ export function settingsOf(options: RunValues): Settings {
     accel: options.kvm === false ? "tcg" : options.accel ?? usual.accel,
     sandbox: options.sandbox ?? usual.sandbox,
     failFast: options.failFast ?? usual.failFast,
+    freshBuild: options.freshBuild ?? false,
     requireAll: options.requireAll ?? false,
     install: options.install ?? usual.install,
     kconfigAdd: options.kconfigAdd ?? usual.kconfigAdd,

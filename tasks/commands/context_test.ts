@@ -18,12 +18,13 @@ Deno.test("settingsOf() takes what is asked, and reads --no-kvm as --accel tcg",
   assert.deepEqual([error.kind, error.id], ["usage", "bad-usage"]);
   const asked = settingsOf({
     ...{ jobs: 2, timeout: 9, sandbox: "off", install: false, failFast: true, bundle: true },
-    ...{ kconfigAdd: ["CONFIG_A=y"], test: ["a.*"], allowFlaky: true },
+    ...{ kconfigAdd: ["CONFIG_A=y"], test: ["a.*"], allowFlaky: true, freshBuild: true },
   });
   assert.deepEqual(asked, {
     ...DEFAULT_SETTINGS,
     ...{ jobs: 2, timeoutSeconds: 9, sandbox: "off", install: false, failFast: true },
     ...{ kconfigAdd: ["CONFIG_A=y"], testFilter: ["a.*"], allowFlaky: true, bundle: true },
+    freshBuild: true,
   });
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { dirname } from "node:path/posix";
 import $ from "dax";
-import { lockFile } from "./file_lock.ts";
+import { lockFile, tryLock } from "./file_lock.ts";
 import type { FileSystem } from "./host.ts";
 
 /** Links in a circle, and names that no file can have, lead nowhere either. */
@@ -175,6 +175,7 @@ export const denoFileSystem: FileSystem = {
     await Deno.rename(partial, path);
   },
   lock: lockFile,
+  tryLock,
   async freeBytes(dir) {
     // df asks statvfs, which Deno has no call for.
     const path = searchablePath(Deno.env.get("PATH") ?? "");

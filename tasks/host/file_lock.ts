@@ -49,7 +49,9 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
 }
 
 /** null where somebody else has it. */
-async function tryLock({ path, shared = false, waiting }: LockRequest): Promise<Held | null> {
+export async function tryLock(
+  { path, shared = false, waiting }: LockRequest,
+): Promise<Held | null> {
   for (;;) {
     await Deno.mkdir(dirname(path), { recursive: true });
     const file = await Deno.open(path, { read: true, write: true, create: true });

@@ -174,5 +174,7 @@ export interface FileSystem {
    * dies. @throws KmatrixError "infra" (no-file-locks), "interrupted" where the signal is aborted.
    */
   lock(request: LockRequest): Promise<Held>;
+  /** The same without waiting; null where somebody else has it. */
+  tryLock(request: Pick<LockRequest, "path" | "shared">): Promise<Held | null>;
   freeBytes(path: string): Promise<number>;
 }

@@ -7,7 +7,7 @@ import { comesTo } from "../core/model/stage_table.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import type { Build } from "../core/matrix/schedule.ts";
 import { identifyBuild } from "../stages/configure.ts";
-import { isBuilt } from "../stages/build.ts";
+import { isBuilt } from "../steps/build_store.ts";
 import { recallTimes, rememberTimes } from "../steps/job_times.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -54,7 +54,7 @@ export class JobBook {
       const place = await identifyBuild(source, cell, this.#plan, this.#paths, this.#host);
       const { key, inputs, make: { buildDir } } = place;
       const built = await isBuilt({ key, buildDir, source, inputs }, this.#host);
-      return built ? { ...job, expectedMs: 0 } : job;
+      return built && !this.#plan.settings.freshBuild ? { ...job, expectedMs: 0 } : job;
     } catch {
       // Configuring it will say what is wrong.
       return job;

@@ -24,23 +24,17 @@ import {
   INPUTS_FILE,
   WHY_FILE,
 } from "../core/build/build_inputs.ts";
+import { BUILD_LOG } from "../core/build/build_start.ts";
 import { toldPaths, type ToldSource } from "../core/build/told_paths.ts";
-import { nearestBuild, previousBuild, toolchainNews } from "../steps/build_store.ts";
+import { KERNEL_STAMP, kernelContent, nearestBuild, previousBuild } from "../steps/build_store.ts";
+import { buildStart } from "../steps/build_start.ts";
 import { parseCcacheLog } from "../core/build/ccache_log.ts";
 import { dropOutdated } from "../steps/outdated.ts";
 import { stalledMs } from "../steps/cpu_stall.ts";
 import { type CompilerCache, compilerCache } from "../steps/compiler_cache.ts";
 import { counted } from "../core/text/counted.ts";
 import { sha256 } from "../core/text/digest.ts";
-import {
-  checkInside,
-  isMade,
-  type Job,
-  type Made,
-  perform,
-  readLog,
-  statOf,
-} from "../steps/make_job.ts";
+import { checkInside, type Job, type Made, perform, readLog, statOf } from "../steps/make_job.ts";
 import { buildSelftests } from "../steps/c_selftests.ts";
 
 /** What is built: with modules, also those of the selected options. */
@@ -73,7 +67,7 @@ export async function build(
   const startedAt = host.now();
   const stalledBefore = await stalledMs(host);
   const { buildDir } = config;
-  const log = `${buildDir}/kmatrix-build.log`;
+  const log = `${buildDir}/${BUILD_LOG}`;
   const request = makeRequest(config, settings);
   const confine = buildConfinement(request);
   const dotConfig = await sha256(await host.fs.readText(`${buildDir}/.config`));
@@ -118,16 +112,11 @@ export async function build(
   }
   const selftests = await buildSelftests(config, request, content, host);
   await checkInside(buildDir, [
-    ...["vmlinux", config.image.file, ".config", "kmatrix-build.log"],
+    ...["vmlinux", config.image.file, ".config", BUILD_LOG],
     ...modules,
   ], host);
-  // Written each time: its own time says when the build was used last.
-  await host.fs.writeText(`${buildDir}/${INPUTS_FILE}`, JSON.stringify(config.inputs, null, 2));
-  if (compiled) {
-    const at = new Date(host.now()).toISOString();
-    const why: BuildReason = { at, reasons, first: before === null };
-    await host.fs.writeText(`${buildDir}/${WHY_FILE}`, JSON.stringify(why));
-  }
+  const at = new Date(host.now()).toISOString();
+  await keepInputs(config, compiled ? { at, reasons, first: before === null } : null, host);
   return {
     config,
     vmlinux: `${buildDir}/vmlinux`,
@@ -140,9 +129,26 @@ export async function build(
     selftests: selftests.programs,
     reasons: compiled ? reasons : [],
     cacheUse: await cacheUseOf(cache, compiled, host),
+    ...await startOf(buildDir, host),
     ...stalledShare(stalledBefore, await stalledMs(host), host.now() - startedAt),
     durationMs: host.now() - startedAt,
   };
+}
+
+/** @param why null where nothing was compiled. */
+async function keepInputs(
+  { buildDir, inputs }: KernelConfig,
+  why: BuildReason | null,
+  host: Host,
+): Promise<void> {
+  // Written each time: its own time says when the build was used last.
+  await host.fs.writeText(`${buildDir}/${INPUTS_FILE}`, JSON.stringify(inputs, null, 2));
+  if (why) await host.fs.writeText(`${buildDir}/${WHY_FILE}`, JSON.stringify(why));
+}
+
+async function startOf(buildDir: string, host: Host): Promise<Pick<KernelBuild, "start">> {
+  const start = await buildStart(buildDir, host);
+  return start === null ? {} : { start };
 }
 
 /** What ccache was good for; that its remote storage has failed costs time, and is said. */
@@ -204,28 +210,6 @@ async function objectsTold(
 }
 
 const OBJECTS_EVERY_MS = 500;
-
-/** Whether build() would find the kernel as it left it, and start no compiler for it. */
-export async function isBuilt(
-  config: Pick<KernelConfig, "key" | "buildDir" | "source" | "inputs">,
-  host: Host,
-): Promise<boolean> {
-  const { buildDir, inputs } = config;
-  if ((await toolchainNews(buildDir, inputs, host)).length > 0) return false;
-  const dotConfig = await host.fs.readTextIfAny(`${buildDir}/.config`);
-  if (dotConfig === null) return false;
-  const content = kernelContent(config, await sha256(dotConfig));
-  return await isMade(`${buildDir}/${KERNEL_STAMP}`, content, buildDir, host);
-}
-
-const KERNEL_STAMP = "kmatrix-built.json";
-
-function kernelContent(
-  { key, source }: Pick<KernelConfig, "key" | "source">,
-  dotConfig: string,
-): string[] {
-  return [key, source.digest, dotConfig];
-}
 
 /** Builds one of our modules, out of tree, in a folder of the build folder. */
 async function buildModule(

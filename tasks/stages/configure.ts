@@ -45,6 +45,7 @@ import { checkSource } from "../steps/cache_guard.ts";
 import { loadBase, type LoadedBase } from "../steps/base_config.ts";
 import { changing } from "../steps/locks.ts";
 import { type MadeConfig, makeConfig } from "../steps/make_config.ts";
+import { beginAnew, beginBuild } from "../steps/build_start.ts";
 import { dropOtherToolchain } from "../steps/build_store.ts";
 import { type CompilerCache, compilerCache } from "../steps/compiler_cache.ts";
 import { probeProgram } from "../steps/probe_cache.ts";
@@ -103,6 +104,9 @@ export async function configure(
   const place = await identifyBuild(source, cell, plan, paths, host);
   const { request, identity, make, key, inputs } = place;
   const { buildDir } = make;
+  const fresh = { buildDir, inputs, arch: archOf(cell.toolchain).folder };
+  if (plan.settings.freshBuild) await beginAnew(fresh, host);
+  else await beginBuild(fresh, paths, host);
   await dropOtherToolchain(buildDir, inputs, host);
   const cache = await compilerCache({ ...make, source }, paths, host);
   // What is counted for a build begins here.

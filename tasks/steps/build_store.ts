@@ -15,7 +15,9 @@ import {
   toolchainChanges,
   WHY_FILE,
 } from "../core/build/build_inputs.ts";
-import type { BuildInputs } from "../core/model/model.ts";
+import type { BuildInputs, KernelConfig } from "../core/model/model.ts";
+import { sha256 } from "../core/text/digest.ts";
+import { isMade } from "./make_job.ts";
 
 export interface KeptBuild {
   readonly key: string;
@@ -79,6 +81,33 @@ export async function dropOtherToolchain(
   const wanted = JSON.stringify(inputs.toolchainFiles, null, 2);
   const file = `${buildDir}/${TOOLCHAIN_FILE}`;
   if (await host.fs.readTextIfAny(file) !== wanted) await host.fs.writeText(file, wanted);
+}
+
+/** Whether the build stage would find the kernel as it left it, and start no compiler for it. */
+export async function isBuilt(
+  config: Pick<KernelConfig, "key" | "buildDir" | "inputs"> & Digested,
+  host: Host,
+): Promise<boolean> {
+  const { buildDir, inputs } = config;
+  if ((await toolchainNews(buildDir, inputs, host)).length > 0) return false;
+  const dotConfig = await host.fs.readTextIfAny(`${buildDir}/.config`);
+  if (dotConfig === null) return false;
+  const content = kernelContent(config, await sha256(dotConfig));
+  return await isMade(`${buildDir}/${KERNEL_STAMP}`, content, buildDir, host);
+}
+
+interface Digested {
+  readonly source: { readonly digest: string };
+}
+
+export const KERNEL_STAMP = "kmatrix-built.json";
+
+/** All that decides about a kernel, of {@linkcode KERNEL_STAMP}. */
+export function kernelContent(
+  { key, source }: Pick<KernelConfig, "key"> & Digested,
+  dotConfig: string,
+): string[] {
+  return [key, source.digest, dotConfig];
 }
 
 /** The newest build of the same kernel, config and toolchain; null for none. */

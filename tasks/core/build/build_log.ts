@@ -70,6 +70,24 @@ export function condenseLog(log: Text): string {
   return [...free, ...rest].map((line) => `${line}\n`).join("");
 }
 
+/**
+ * What a log tells of objects that are taken over into another folder: their targets, without what
+ * was said of them. Targets with warnings are to be made again, which says it again.
+ * @returns null where something was said that belongs to no target, or a part of the log is missing.
+ */
+export function reusedLog(
+  log: Text,
+): { readonly text: string; readonly warned: readonly string[] } | null {
+  if (isCutLog(log)) return null;
+  const found = [...warningsByTarget(log)];
+  const said = found.filter(([, lines]) => lines.length > 0).map(([target]) => target);
+  if (said.includes("")) return null;
+  return {
+    text: found.map(([target]) => `  ${target}\n`).join(""),
+    warned: [...new Set(said.map((target) => target.replace(/^\S+ /, "")))],
+  };
+}
+
 const OBJECT = /^ {2}CC +(?:\[M\] +)?([^/\s]\S*\.o)$/;
 
 /**

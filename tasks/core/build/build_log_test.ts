@@ -12,6 +12,7 @@ import {
   logCutMark,
   MAKE_CALL_MARK,
   ObjectCounter,
+  reusedLog,
 } from "./build_log.ts";
 
 /* What kbuild, clang 22, ld.lld 22, objtool and GNU make 4.3 print; the paths are shortened. */
@@ -288,6 +289,32 @@ Deno.test("findBuildFailure() names the sandbox where it was in the way, and onl
     ["bwrap: Creating new namespace failed: Operation not permitted\n", "sandbox-broken"],
   ];
   for (const [text, id] of others) assert.equal(findBuildFailure(START + text, true).id, id, text);
+});
+
+Deno.test("reusedLog() keeps targets and names those with warnings", () => {
+  const log = `${MAKE_CALL_MARK}x
+  CC      a.o
+a.c:1: warning: odd
+  CC      b.o
+b.c:1: warning: gone since
+  CC [M]  c.o
+${MAKE_CALL_MARK}y
+  CC      b.o
+  LD      vmlinux
+`;
+  assert.deepEqual(reusedLog(log), {
+    text: "  CC a.o\n  CC b.o\n  CC c.o\n  LD vmlinux\n",
+    warned: ["a.o"],
+  });
+  assert.equal(countObjects(reusedLog(log)!.text), countObjects(log));
+  assert.deepEqual(collectWarnings(reusedLog(log)!.text), []);
+});
+
+Deno.test("reusedLog() is null where something was said of no target, or a part is missing", () => {
+  assert.equal(reusedLog("warning: odd\n  CC      a.o\n"), null);
+  assert.equal(reusedLog(`  CC      a.o\n${MAKE_CALL_MARK}x\nwarning: odd\n`), null);
+  assert.equal(reusedLog(logCutMark(7)), null);
+  assert.deepEqual(reusedLog(""), { text: "", warned: [] });
 });
 
 Deno.test("condenseLog() tells the same as the log, and once", () => {

@@ -38,6 +38,14 @@ export interface Warning {
   readonly text: string;
 }
 
+/** A build that another one began with. */
+export interface BuildStart {
+  /** Its build key. */
+  readonly key: string;
+  /** `<kernel>/<config>` */
+  readonly name: string;
+}
+
 export interface KernelBuild {
   readonly config: KernelConfig;
   readonly vmlinux: string;
@@ -57,6 +65,8 @@ export interface KernelBuild {
   readonly cacheUse: CacheUse | null;
   /** How much of the time, 0 to 1, the machine was overloaded; missing where the host does not tell. */
   readonly stalledShare?: number;
+  /** The build that its folder began as a copy of; missing where it began with nothing. */
+  readonly start?: BuildStart;
   /** Static programs of the tree's own KCOV selftest, absolute; none where it has none. */
   readonly selftests: readonly string[];
   readonly durationMs: number;

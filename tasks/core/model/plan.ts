@@ -256,6 +256,8 @@ export interface Settings {
   readonly accel: AccelChoice;
   readonly sandbox: SandboxChoice;
   readonly failFast: boolean;
+  /** Builds everything, in folders that are empty at first. */
+  readonly freshBuild?: boolean;
   /** A kernel whose source cannot be had fails the run. */
   readonly requireAll?: boolean;
   /** Missing packages are installed; without it, the run is refused. */
@@ -280,6 +282,7 @@ export const DEFAULT_SETTINGS: Settings = {
   accel: "auto",
   sandbox: "auto",
   failFast: false,
+  freshBuild: false,
   requireAll: false,
   install: true,
   kconfigAdd: [],

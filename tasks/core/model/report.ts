@@ -3,7 +3,7 @@
 import type { DedupFigures } from "../../../selftests/contract/dedup.ts";
 import type { Feature } from "../../../selftests/contract/features.ts";
 import type { BootPhase, OverBudget } from "./boot.ts";
-import type { Inspection, KernelBuild, LeftOut, SandboxUse } from "./build.ts";
+import type { BuildStart, Inspection, KernelBuild, LeftOut, SandboxUse } from "./build.ts";
 import type { Failure } from "./errors.ts";
 import type { Accel, CellId, FuzzyHunk, ShardRecord } from "./plan.ts";
 import type { PromiseReport } from "./promises.ts";
@@ -54,6 +54,8 @@ export interface CellFacts {
     | Pick<KernelBuild, "objects" | "compiled" | "reasons" | "cacheUse"> & {
       /** How much of its time, 0 to 1, the machine was overloaded; older runs do not tell. */
       readonly stalledShare?: number;
+      /** The build that its folder began as a copy of. */
+      readonly start?: BuildStart;
       /** How many of its warnings the matrix lists for the cell. */
       readonly listedWarnings: number;
     }

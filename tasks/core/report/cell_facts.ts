@@ -23,6 +23,7 @@ import { BOOT_PHASES } from "../model/model.ts";
 import { comparisonOf, comparisonShape } from "../judge/c_programs.ts";
 import { promiseReportShape } from "../judge/promises.ts";
 import { dedupOf } from "./dedup_table.ts";
+import { buildStartShape } from "../build/build_start.ts";
 import { count, ms, objectOf, type Shape, strings } from "../text/shape.ts";
 import type { DedupFigures, DedupMode } from "../../../selftests/contract/dedup.ts";
 
@@ -89,11 +90,12 @@ function configFacts(
 
 /** @param listedWarnings How many of its warnings the matrix lists for the cell. */
 function buildFacts(
-  { objects, compiled, reasons, cacheUse, stalledShare }: KernelBuild,
+  { objects, compiled, reasons, cacheUse, stalledShare, start }: KernelBuild,
   listedWarnings: number,
 ): CellFacts["build"] {
   const stalled = stalledShare === undefined ? {} : { stalledShare };
-  return { objects, compiled, reasons, cacheUse, ...stalled, listedWarnings };
+  const begun = start === undefined ? {} : { start };
+  return { objects, compiled, reasons, cacheUse, ...begun, ...stalled, listedWarnings };
 }
 
 /** What was left out is a list of its own in a cell's report. */
@@ -157,6 +159,7 @@ const buildShape = objectOf<NonNullable<CellFacts["build"]>>()({
     }),
   ),
   stalledShare: v.exactOptional(v.number()),
+  start: v.exactOptional(buildStartShape),
   listedWarnings: count,
 });
 

@@ -108,6 +108,9 @@ function inspectedProperties(
     "build.objects": `${build.objects}`,
     "build.compiled": build.compiled ? "yes" : "no (nothing changed)",
     ...(build.reasons.length > 0 && { "build.reason": build.reasons.join("; ") }),
+    ...(build.start !== undefined && {
+      "build.start": `a copy of ${build.start.name} (${build.start.key})`,
+    }),
     ...ccacheProperties(build),
     "inspect.text.bytes": `${textBytes}`,
     ...named(Object.entries(calls), (name) => `inspect.calls.${name}`),

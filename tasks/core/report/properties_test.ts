@@ -68,6 +68,13 @@ Deno.test("cellProperties() tells how a kernel was built once it has passed insp
   });
 });
 
+Deno.test("cellProperties() names the build that another one began with", () => {
+  const start = { key: "k7", name: "linux/kcov" };
+  const build = { ...BUILD!, start };
+  const found = of({ config: CONFIG, build, inspection: INSPECTION });
+  assert.equal(found["build.start"], "a copy of linux/kcov (k7)");
+});
+
 Deno.test("cellProperties() has each phase of a boot, and what is over its budget", () => {
   const record = { accel: "tcg", features: [], durationMs: 4000 } as const;
   const boot = bootFacts({ ...record, firstByteMs: { console: 500 } }, "6.12.1");

@@ -32,6 +32,25 @@ cases("matrix over a fake project", "nothing built", [
     );
   }],
 
+  [
+    "compiles all again with --fresh-build, and nothing but what has changed without",
+    async (project) => {
+      const built = async (...words: readonly string[]) => {
+        const before = await project.started("clang");
+        const { code, out, err } = await project.run("build", "fake/kcov", ...words);
+        assert.equal(code, 0, out + err);
+        return await project.started("clang") - before;
+      };
+      assert.equal(await built(), 2);
+      assert.equal(await built(), 0);
+      const [key] = [...Deno.readDirSync(`${project.cache}/builds`)].map(({ name }) => name);
+      await project.write(`cache/builds/${key}/left-over`, "");
+      assert.equal(await built("--fresh-build"), 2);
+      await assert.rejects(Deno.stat(`${project.cache}/builds/${key}/left-over`));
+      assert.equal(await built(), 0);
+    },
+  ],
+
   ["looks into a kernel once, and again when it has changed", async (project) => {
     assert.equal((await project.run("inspect", "fake/kcov")).code, 0);
     // Of another kernel; its size and time are the first one's.
