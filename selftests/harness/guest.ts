@@ -207,6 +207,14 @@ export function sharedMemory(bytes: number): ArrayBuffer {
   return guest().map(length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 
+/** {@link sharedMemory} that is there: no page fault of it falls into a window. */
+export function presentWords(bytes: number): BigUint64Array {
+  const WORDS_OF_A_PAGE = 512;
+  const words = new BigUint64Array(sharedMemory(bytes));
+  for (let at = 0; at < words.length; at += WORDS_OF_A_PAGE) words[at] = 1n;
+  return words;
+}
+
 /** CPUs that are online, from sysfs: `[0, 1, 2, 3]`. */
 export function onlineCpus(): number[] {
   return parseCpuList(guest().readFile("/sys/devices/system/cpu/online"));

@@ -184,6 +184,8 @@ static __attribute__((noinline, aligned(PAGE))) void execute(struct operation *o
 				op->result = enter_kernel(op->target, op->argument);
 			break;
 		case OP_FILL:
+			/* Emulated, a jump costs as much as the store. */
+#pragma clang loop unroll_count(8)
 			for (uint64_t i = 0; i < repeat; i++)
 				target[i] = op->argument[0];
 			break;

@@ -12,6 +12,7 @@ import {
   interruptsServed,
   O_RDONLY,
   open,
+  presentWords,
   sharedMemory,
   SYS,
   uninterrupted,
@@ -192,9 +193,7 @@ kcovPcs.test("same_call_same_pcs_thousands_of_times", (t, { device, symbols }) =
 });
 
 kcovPcs.test("userspace_and_interrupts_leave_no_entries", (t, { device, symbols }) => {
-  const scratch = sharedMemory(1 << 20);
-  const words = new BigUint64Array(scratch);
-  words.fill(1n); // brings the pages in, outside of the window
+  const words = presentWords(1 << 20);
   const address = guest().address(words);
   let passes = 16;
 

@@ -27,6 +27,7 @@ import {
   O_RDONLY,
   onlineCpus,
   pinToCpu,
+  presentWords,
   sharedMemory,
   sleepMs,
   SYS,
@@ -129,8 +130,10 @@ function count(entries: Entries, functions: RegExp): number {
 /** How often this process gave up the CPU, by itself and not. */
 function switches(): { readonly given: number; readonly taken: number } {
   const status = guest().readFile("/proc/self/status");
-  const line = (name: string) =>
-    Number(new RegExp(`^${name}_ctxt_switches:\\s*(\\d+)$`, "m").exec(status)?.[1]);
+  const line = (name: string) => {
+    const [, behind] = status.split(`\n${name}_ctxt_switches:`);
+    return parseInt(behind!, 10);
+  };
   return { given: line("voluntary"), taken: line("nonvoluntary") };
 }
 
@@ -284,8 +287,7 @@ kcovSwitch.test("a_futex_that_another_process_wakes", (t, collector, { mode }) =
 
 /** A process that never stops computing, and now and then makes a call. */
 function busyPartner(t: TestContext, mode: CollectMode): Partner {
-  const scratch = new BigUint64Array(sharedMemory(1 << 18));
-  scratch.fill(1n);
+  const scratch = presentWords(1 << 18);
   const LOOPS = 400;
   return new Partner(t, mode, (batch, stop) => {
     batch.keep(scratch);
@@ -336,13 +338,6 @@ function longWindow(
 
 /** Windows are tried with twice as many passes each time, until something has come in between. */
 const MOST_PASSES = 1 << 9;
-
-/** Memory that is there: no page fault of it falls into a window. */
-function presentWords(bytes: number): BigUint64Array {
-  const words = new BigUint64Array(sharedMemory(bytes));
-  words.fill(1n);
-  return words;
-}
 
 kcovSwitch.test("a_busy_process_takes_the_cpu_away", (t, collector, { mode }) => {
   const CALLS = 40;

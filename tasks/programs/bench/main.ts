@@ -126,6 +126,9 @@ await withTempDir(async (dir) => {
 const table = benchTable(comparisons);
 (options.events === "-" ? console.error : console.log)(table);
 if (options.write) {
+  const file = `${ROOT}/docs/performance.md`;
+  // What other programs and people have measured stays: it has headings of its own.
+  const [, ...others] = (await Deno.readTextFile(file)).split(/^(?=## )/m);
   const page = `# Performance
 
 Written by \`deno task bench --write\`. Figures are medians of one run on one machine, both sides in
@@ -139,8 +142,7 @@ line. virtme-ng builds its own configuration with the cell's options on top, and
 program in a PID namespace; its kernel is kept with what its build took.
 
 ${table}
-`;
-  const file = `${ROOT}/docs/performance.md`;
+${["", ...others].join("\n")}`;
   await Deno.writeTextFile(file, page);
   await $`${[Deno.execPath(), "fmt", "--quiet", file]}`;
 }
