@@ -10,6 +10,7 @@ import { archOf } from "../core/arch/table.ts";
 import { parseRunReport } from "../core/report/run_report.ts";
 import { decodeFrames } from "../core/judge/frames.ts";
 import { KASLR_ATTACHMENT, readKaslr } from "../../selftests/contract/kaslr.ts";
+import { compareBuilds } from "../testing/same_build.ts";
 import { CACHE, copyProject, kmatrix, ROOT, withTempDir } from "../testing/project_copy.ts";
 
 interface JunitCase {
@@ -107,6 +108,35 @@ Deno.test("matrix runs a plain KCOV cell from source to verdict", async (t) => {
       },
     );
   });
+});
+
+Deno.test("a build that began as a copy of another one is what it is from nothing", async () => {
+  const out = await runsOf("start");
+  const build = async (...more: readonly string[]) => {
+    const words = ["build", "linux-6.12/kcov", ...more, "--output-dir", out];
+    const ran = await kmatrix(words);
+    assert.equal(ran.code, 0, ran.out);
+    const text = await Deno.readTextFile(`${out}/latest/run.json`);
+    return parseRunReport(text, "run.json").cells[0]!.facts;
+  };
+  const option = ["--kconfig-add", "CONFIG_IKCONFIG=y"];
+  const donor = (await build()).config!.key;
+  const { key } = (await build(...option)).config!;
+  const dir = `${CACHE}/builds/${key}`;
+  await Deno.remove(dir, { recursive: true });
+  const copied = await build(...option);
+  assert.deepEqual(copied.build!.start, { key: donor, name: "linux-6.12/kcov" });
+  const kept = `${CACHE}/builds/${key}.kept`;
+  await Deno.remove(kept, { recursive: true }).catch(() => {});
+  await Deno.rename(dir, kept);
+  try {
+    assert.equal((await build(...option, "--fresh-build")).build!.start, undefined);
+    const { same, different } = await compareBuilds(dir, kept);
+    assert.deepEqual(different, []);
+    assert.ok(same > 600, `${same} files`);
+  } finally {
+    await Deno.remove(kept, { recursive: true });
+  }
 });
 
 Deno.test("matrix runs a unique-mode cell of our series, every reference test included", async () => {

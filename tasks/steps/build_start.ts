@@ -17,6 +17,7 @@ import {
   parseBuildStart,
 } from "../core/build/build_start.ts";
 import { isBuilt, type KeptBuild, keptBuilds } from "./build_store.ts";
+import { ANSWERS_FOLDER } from "./compiler_answers.ts";
 import { dropUnfinished } from "./cache_guard.ts";
 import { bootLock, changing } from "./locks.ts";
 import { readLog } from "./make_job.ts";
@@ -24,8 +25,8 @@ import { readLog } from "./make_job.ts";
 /** Below a build folder that began as a copy: of which one. */
 const START_FILE = "kmatrix-start.json";
 
-/** What of our own files tells of objects and source, and stays true in a copy. */
-const KEPT_FILES = ["kmatrix-tree.list", "kmatrix-toolchain.json"];
+/** What of our own files tells of objects, source and compiler, and stays true in a copy. */
+const KEPT_FILES = ["kmatrix-tree.list", "kmatrix-toolchain.json", ANSWERS_FOLDER];
 
 /** More than this share of its objects are not worth a copy. */
 const MOST_REMADE = 0.7;

@@ -20,6 +20,7 @@ import { findBuildFailure, isNoFaultOfSource, makeError } from "../core/build/bu
 import { checkTargets, type ConfigRequest, type LoadedBase } from "./base_config.ts";
 import { tellBase } from "./base_report.ts";
 import { formatUnknownOffs, gateError, unknownOffs } from "./config_gate.ts";
+import { withAnswers } from "./compiler_answers.ts";
 import { type CompilerCache, throughCache } from "./compiler_cache.ts";
 import { checkRoom } from "./free_room.ts";
 
@@ -48,7 +49,7 @@ export async function makeConfig(
   const file = `${buildDir}/.config`;
   await host.fs.remove(`${buildDir}/${START_CONFIG}`);
   await checkTargets(base, make, config.id, version, host);
-  await makeBase(base, make, cache, host);
+  await makeBase(base, make, cache, paths, host);
   const made = await host.fs.readText(file);
   const real = !isTiny(config);
   const given = parseDotConfig(made);
@@ -63,7 +64,7 @@ export async function makeConfig(
   const whole = overlayDotConfig(start, { ...request, lines });
   await host.fs.writeText(file, whole);
   if (real) await host.fs.writeText(`${buildDir}/${START_CONFIG}`, whole);
-  await mustMake(make, ["olddefconfig"], cache, host);
+  await mustMake(make, ["olddefconfig"], cache, paths, host);
   const dotConfig = await host.fs.readText(file);
   const values = parseDotConfig(dotConfig);
   const dropped = findDropped(request, values);
@@ -80,15 +81,16 @@ async function makeBase(
   { steps, file }: LoadedBase,
   make: MakeRequest,
   cache: CompilerCache | null,
+  paths: Paths,
   host: Host,
 ): Promise<void> {
   for (const step of steps) {
     if (step.kind === "target") {
-      await mustMake(make, [step.name], cache, host);
+      await mustMake(make, [step.name], cache, paths, host);
       continue;
     }
     await host.fs.writeText(`${make.buildDir}/.config`, baseFileText(file!));
-    await mustMake(make, ["olddefconfig"], cache, host);
+    await mustMake(make, ["olddefconfig"], cache, paths, host);
   }
 }
 
@@ -112,12 +114,12 @@ async function mustMake(
   make: MakeRequest,
   targets: readonly string[],
   cache: CompilerCache | null,
+  paths: Paths,
   host: Host,
 ): Promise<void> {
-  const result = await host.run({
-    argv: makeArgv(make, targets),
-    ...throughCache(buildConfinement(make), cache),
-  });
+  const compiling = throughCache(buildConfinement(make), cache);
+  const asking = await withAnswers(compiling, make, paths, host);
+  const result = await host.run({ argv: makeArgv(make, targets), ...asking });
   if (result.code === 0) return;
   await checkRoom("make", make.buildDir, host);
   const what = `make ${targets.join(" ")} ended with code ${result.code}`;
