@@ -19,7 +19,7 @@ import { EventReaders } from "./host/event_readers.ts";
 import { EventStream } from "./host/event_stream.ts";
 import { type Caller, callerAt, callersFolder, pathsOfCaller } from "./steps/caller.ts";
 import { useOwnSelftests } from "./steps/declared_tests.ts";
-import { ownSelftests } from "./steps/layers.ts";
+import { ownSelftests, tellOtherSelftests } from "./steps/layers.ts";
 import { checkOutputs, outputsOf } from "./steps/outputs.ts";
 import { type CallerPaths, type Paths, pathsFor } from "./core/model/paths.ts";
 import { type CalledAs, calledAs } from "./cli/called_as.ts";
@@ -127,6 +127,7 @@ async function perform(
     );
     await checkOutputs(written, inside, host);
     begin();
+    await tellOtherSelftests(paths, host);
     const failures = await invocation.perform({
       paths,
       host,

@@ -16,6 +16,7 @@ import { findQuickjs, type Quickjs } from "../steps/quickjs.ts";
 import { nameSources, SOURCE_MAP } from "../steps/guest_sources.ts";
 import { probeProgram } from "../steps/probe_cache.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
+import { folderDigest } from "../steps/file_digest.ts";
 import { type OwnSelftests, ownSelftests } from "../steps/layers.ts";
 import { rememberTests } from "../steps/known_tests.ts";
 
@@ -35,8 +36,8 @@ export async function pack(toolchain: Toolchain, paths: Paths, host: Host): Prom
       version,
       await host.fs.stat(quickjs.library),
       // The modules are not in it: they belong to a kernel's build.
-      await sourceDigest(`${paths.root}/selftests`, host, ["modules"]),
-      own === null ? null : await sourceDigest(own.folder, host),
+      await folderDigest(`${paths.root}/selftests`, host, ["modules"]),
+      own === null ? null : await folderDigest(own.folder, host),
     ]),
   );
   const dir = `${paths.guests}/${digest.slice(0, 16)}`;
@@ -66,22 +67,6 @@ async function isWhole(path: string, host: Host): Promise<boolean> {
   if (wanted === await sha256(await host.fs.readBytes(path))) return true;
   host.log("notice", `${path} is not as it was packed: packing again`);
   return false;
-}
-
-async function sourceDigest(
-  dir: string,
-  host: Host,
-  without: readonly string[] = [],
-): Promise<string> {
-  const parts: string[] = [];
-  for (const name of await host.fs.list(dir)) {
-    if (without.includes(name)) continue;
-    const path = `${dir}/${name}`;
-    if ((await host.fs.stat(path))?.isDirectory) {
-      parts.push(name, await sourceDigest(path, host, without));
-    } else parts.push(name, await host.fs.readText(path));
-  }
-  return await sha256(parts.join("\0"));
 }
 
 async function make(
