@@ -307,6 +307,7 @@ Deno.test("complete offers every task, commands of the tool or not", async () =>
     "test:bisect",
     "test:hostile",
     "test:browser",
+    "test:ci",
     "test:slurm",
     "test:crash",
   ]);

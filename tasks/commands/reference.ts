@@ -13,7 +13,7 @@ Made of the table that reads command lines (\`tasks/commands/reference_test.ts\`
 
 const BESIDE =
   `Programs that test the tool and write its documents; they have no launcher. The tests
-\`test:bisect\`, \`test:hostile\`, \`test:browser\` and \`test:slurm\` take no options.`;
+\`test:bisect\`, \`test:hostile\`, \`test:browser\`, \`test:ci\` and \`test:slurm\` take no options.`;
 
 /** Groups in the order of the help page. */
 const GROUPS: readonly Command["group"][] = ["Runs", "Stages", "Search", "Reports", "Machine"];

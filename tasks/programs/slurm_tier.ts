@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /**
  * `deno task test:slurm`: `matrix --on slurm` on Debian's Slurm, which it installs where there is none,
- * with two nodes on this machine. Real cells once, beside one machine; then what goes wrong, over a
- * project whose guests wait until they are told to go on. Prints what was said.
+ * with two nodes on this machine. First real kernels: the whole matrix beside one machine, a job that
+ * is cancelled and a node that dies while guests boot. Then what else goes wrong, over a project whose
+ * guests wait until they are told to go on. Prints what was said.
  */
 import assert from "node:assert/strict";
 import { archOf } from "../core/arch/table.ts";
@@ -20,6 +21,8 @@ const CELLS = [
 ];
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 const WAIT_MS = 60_000;
+/** Until a real guest boots: unpacked trees and builds are held against their stamps first. */
+const REAL_WAIT_MS = 600_000;
 const SLURM_PROGRAMS = ["sbatch", "squeue", "scancel"];
 
 const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "kmatrix-on-slurm-" }));
@@ -92,14 +95,16 @@ interface Task {
 }
 
 /**
- * Both shards, on their nodes, once a guest of the first waits for {@linkcode go}; which may be no
- * longer than a boot may take to its first word, 40 s. The other one waits for the first: both are of
- * one kernel in one cache.
+ * Both shards, on their nodes, once a guest of the first boots. One that waits for {@linkcode go} may
+ * do so no longer than a boot may take to its first word, 40 s.
  */
-async function running(): Promise<{ first: Task; other: Task }> {
+async function running(
+  newestRun = () => project.newestRun(),
+  waitMs = WAIT_MS,
+): Promise<{ first: Task; other: Task }> {
   let booting = "";
-  await until("a guest waits", WAIT_MS, async () => {
-    const run = await project.newestRun().catch(() => "");
+  await until("a guest boots", waitMs, async () => {
+    const run = await newestRun().catch(() => "");
     for (const shard of ["shard-01", "shard-02"]) {
       const attempts = await Array.fromAsync(Deno.readDir(`${run}/slurm/${shard}`)).catch(() => []);
       for (const { name } of attempts) {
@@ -125,30 +130,102 @@ async function assertOver(): Promise<void> {
   await until("no job has a process", 20_000, async () => (await project.processes()).length === 0);
 }
 
-Deno.test("real cells: four shards on two nodes are the run of one machine", async () => {
-  const run = async (name: string, ...args: readonly string[]) => {
-    const words = ["run", "--allow-all", `${ROOT}/tasks/main.ts`, "matrix", ...CELLS];
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [...words, "--output-dir", `${dir}/${name}`, "--progress", "plain", ...args],
-      ...{ cwd: ROOT, env: { ...cluster.env, NO_COLOR: "1" } },
-      ...{ stdin: "null", stdout: "piped", stderr: "piped" },
-    }).spawn();
-    return { ...await ended(child), run: await Deno.realPath(`${dir}/${name}/latest`) };
+/** `matrix` over real kernels, as people call it. @param name Of the folder of its runs. */
+function onReal(name: string, ...args: readonly string[]) {
+  const words = ["run", "--allow-all", `${ROOT}/tasks/main.ts`, "matrix"];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...words, ...args, "--output-dir", `${dir}/${name}`, "--progress", "plain"],
+    ...{ cwd: ROOT, env: { ...cluster.env, NO_COLOR: "1" } },
+    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+  }).spawn();
+  const newestRun = async () => {
+    const names = await Array.fromAsync(Deno.readDir(`${dir}/${name}`), ({ name }) => name);
+    return `${dir}/${name}/${names.filter((one) => /^\d/.test(one)).sort().at(-1)}`;
   };
-  const alone = await run("alone");
-  show("one machine", alone);
-  const words = ["--on", "slurm", "--shards", "4", "--slurm-arg=--cpus-per-task=2"];
-  const array = await run("array", ...words);
-  show("four shards on two nodes, which both are this machine", array);
-  assert.deepEqual([array.code, alone.code], [0, 0], array.out);
-  assert.deepEqual(await verdictsIn(array.run), await verdictsIn(alone.run));
-  await assertValidJunit(await Deno.readTextFile(`${array.run}/junit.xml`));
-  for (const cell of CELLS) {
-    const console = await Deno.readTextFile(`${array.run}/${cell}/console.log`);
+  return { end: ended(child), newestRun };
+}
+
+/** No job is left, nothing of one, and no guest. */
+async function assertRealOver(): Promise<void> {
+  assert.deepEqual(await cluster.queue(), []);
+  await until("no process has a file of a run", 20_000, async () => {
+    const told = [];
+    for await (const { name } of Deno.readDir("/proc")) {
+      if (!/^\d+$/.test(name)) continue;
+      const words = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+      if (words.includes(`${dir}/`)) told.push(words);
+    }
+    return told.length === 0;
+  });
+}
+
+/** Two shards of real kernels, each on a node of its own, once one of them boots a guest. */
+async function realShards(name: string) {
+  await cluster.mend();
+  const words = ["--on", "slurm", "--shards", "2", "--slurm-arg=--exclusive"];
+  const { end, newestRun } = onReal(name, ...CELLS, ...words);
+  const { first, other } = await running(newestRun, REAL_WAIT_MS);
+  assert.notEqual(first.node, other.node);
+  return { end, newestRun, first, other };
+}
+
+/** Cells of a shard, by the plan that its jobs were given. */
+async function cellsOf(run: string, { id }: Task): Promise<readonly string[]> {
+  const { shards } = JSON.parse(await Deno.readTextFile(`${run}/slurm/plan.json`));
+  return shards.find(({ index }: { index: number }) => id.endsWith(`_${index}`)).cells;
+}
+
+Deno.test("real kernels: the whole matrix as four shards on two nodes is the run of one machine", async () => {
+  const alone = onReal("alone");
+  show("one machine", await alone.end);
+  const array = onReal("array", "--on", "slurm", "--shards", "4", "--slurm-arg=--cpus-per-task=2");
+  const { code, out, seconds } = await array.end;
+  show("four shards on two nodes, which both are this machine", { code, out, seconds });
+  assert.deepEqual([code, (await alone.end).code], [0, 0], out);
+  const run = await array.newestRun();
+  const verdicts = await verdictsIn(run);
+  assert.deepEqual(verdicts, await verdictsIn(await alone.newestRun()));
+  await assertValidJunit(await Deno.readTextFile(`${run}/junit.xml`));
+  for (const cell of Object.keys(verdicts)) {
+    const console = await Deno.readTextFile(`${run}/${cell}/console.log`);
     assert.match(console, /Linux version/);
   }
-  await assertOver();
+  await assertRealOver();
 });
+
+Deno.test("real kernels: a job that is cancelled while its guest boots leaves no guest", async () => {
+  const { end, newestRun, first, other } = await realShards("cancelled");
+  assert.equal((await cluster.run("scancel", first.id)).code, 0);
+  const run = await end;
+  show(`scancel ${first.id}, real kernels`, run);
+  assert.equal(run.code, 6, run.out);
+  assert.match(run.out, /it was cancelled \(CANCELLED\)/);
+  const verdicts = await verdictsIn(await newestRun());
+  const lost = (await cellsOf(await newestRun(), first)).map((cell) => verdicts[cell]);
+  assert.ok(lost.includes("unfinished") && !lost.includes("failed"), `${lost}`);
+  for (const cell of await cellsOf(await newestRun(), other)) {
+    assert.equal(verdicts[cell], "passed");
+  }
+  await assertRealOver();
+});
+
+Deno.test("real kernels: a node that dies with its guest costs nothing but time", async () => {
+  const { end, newestRun, first } = await realShards("dead");
+  await killNode(first);
+  const run = await end;
+  show(`${first.node} off, with its job ${first.id}, real kernels`, run);
+  assert.equal(run.code, 0, run.out);
+  const verdicts = await verdictsIn(await newestRun());
+  assert.deepEqual(verdicts, Object.fromEntries(CELLS.map((cell) => [cell, "passed"])));
+  await assertRealOver();
+});
+
+/** The node of a task, off. */
+async function killNode({ node }: Task): Promise<void> {
+  const daemon = node === "node1" ? "node1" : "node2";
+  await cluster.signal(daemon, "SIGKILL");
+  await killJobsOf(daemon);
+}
 
 Deno.test("a job that is cancelled is lost, the other is whole, and the code is 6", async () => {
   const { end } = await onSlurm();
@@ -172,12 +249,10 @@ Deno.test("a node that dies: its shard is queued again and runs on the other one
   const { end } = await onSlurm("--slurm-arg=--exclusive");
   const { first, other } = await running();
   assert.notEqual(first.node, other.node);
-  const daemon = first.node === "node1" ? "node1" : "node2";
-  await cluster.signal(daemon, "SIGKILL");
-  await killJobsOf(daemon);
+  await killNode(first);
   await go();
   const run = await end;
-  show(`${daemon} off, with its job ${first.id}`, run);
+  show(`${first.node} off, with its job ${first.id}`, run);
   assert.equal(run.code, 0, run.out);
   const newest = await project.newestRun();
   assert.deepEqual(new Set(Object.values(await verdictsIn(newest))), new Set(["passed"]));

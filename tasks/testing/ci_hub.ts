@@ -122,7 +122,8 @@ export class Hub {
 
 export const DENO_DIR = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
 
-async function commit(folder: string, message: string): Promise<string> {
+/** Makes a folder a repository with all that is in it; gives the commit. */
+export async function commit(folder: string, message: string): Promise<string> {
   const git = (...words: string[]) =>
     $`git -c user.name=a -c user.email=a@b -c init.defaultBranch=main ${words}`.cwd(folder);
   await git("init", "--quiet");

@@ -49,12 +49,16 @@ export interface WorkflowOptions {
   readonly github: Readonly<Record<string, string>>;
 }
 
+/** What a step writes for its runner, a file each: GITHUB_OUTPUT and so on. */
+const STEP_FILES = ["OUTPUT", "STEP_SUMMARY", "ENV", "PATH", "STATE"] as const;
+
 export interface StepEnd {
   readonly job: string;
   readonly step: string;
   readonly code: number;
   /** Both streams, as the log has them. */
   readonly log: string;
+  readonly seconds: number;
 }
 
 export interface JobEnd {
@@ -67,6 +71,9 @@ interface Machine {
   readonly workspace: string;
   readonly home: string;
   readonly temp: string;
+  /** What steps have written to GITHUB_ENV and GITHUB_PATH, for those behind them. */
+  readonly env: Record<string, string>;
+  readonly path: string[];
 }
 
 export class WorkflowRun {
@@ -137,10 +144,10 @@ export class WorkflowRun {
     const root = `${this.#dir}/machine`;
     await Deno.mkdir(`${this.#dir}/former`, { recursive: true });
     await Deno.rename(root, `${this.#dir}/former/${this.#machines++}`).catch(() => {});
-    const machine = { workspace: `${root}/work`, home: `${root}/home`, temp: `${root}/temp` };
-    for (const folder of Object.values(machine)) await Deno.mkdir(folder, { recursive: true });
-    await this.#options.prepare(machine.home);
-    return machine;
+    const folders = { workspace: `${root}/work`, home: `${root}/home`, temp: `${root}/temp` };
+    for (const folder of Object.values(folders)) await Deno.mkdir(folder, { recursive: true });
+    await this.#options.prepare(folders.home);
+    return { ...folders, env: {}, path: [] };
   }
 
   /** @returns Whether each of them did well. */
@@ -171,14 +178,15 @@ export class WorkflowRun {
     job: string,
     name: string,
     step: Step,
-    { workspace, home, temp }: Machine,
+    machine: Machine,
     contexts: Values,
     outputs: Record<string, string>,
     action?: string,
   ): Promise<boolean> {
+    const { workspace, home, temp } = machine;
     const files = `${temp}/_runner_file_commands`;
     await Deno.mkdir(files, { recursive: true });
-    for (const file of ["output", "summary"]) await Deno.writeTextFile(`${files}/${file}`, "");
+    for (const file of STEP_FILES) await Deno.writeTextFile(`${files}/${file}`, "");
     const script = `${temp}/step`;
     await Deno.writeTextFile(script, filled(step.run!, contexts));
     // docs.github.com, "jobs.<job_id>.steps[*].shell"; in a container the default is sh.
@@ -189,20 +197,25 @@ export class WorkflowRun {
     const names = Object.entries(github).map((
       [key, value],
     ) => [`GITHUB_${key.toUpperCase()}`, value]);
+    const startedAt = performance.now();
     const { code, combined } = await $`${argv}`.cwd(workspace).noThrow().captureCombined()
       .clearEnv().env({
         ...env,
+        ...machine.env,
         ...Object.fromEntries(names),
-        ...{ CI: "true", GITHUB_ACTIONS: "true", PATH: path, HOME: home, RUNNER_TEMP: temp },
-        ...{ GITHUB_WORKSPACE: workspace, GITHUB_OUTPUT: `${files}/output` },
-        ...{ GITHUB_STEP_SUMMARY: `${files}/summary` },
+        ...Object.fromEntries(STEP_FILES.map((file) => [`GITHUB_${file}`, `${files}/${file}`])),
+        ...{ CI: "true", GITHUB_ACTIONS: "true", HOME: home, RUNNER_TEMP: temp },
+        ...{ PATH: [...machine.path, path].join(":"), GITHUB_WORKSPACE: workspace },
         ...(action ? { GITHUB_ACTION_PATH: action } : {}),
         ...filledAll(step.env ?? {}, contexts),
       });
-    Object.assign(outputs, readOutputs(await Deno.readTextFile(`${files}/output`)));
-    const summary = await Deno.readTextFile(`${files}/summary`);
-    this.summaries[job] = (this.summaries[job] ?? "") + summary;
-    this.steps.push({ job, step: name, code, log: combined });
+    const written = (file: typeof STEP_FILES[number]) => Deno.readTextFile(`${files}/${file}`);
+    Object.assign(outputs, readOutputs(await written("OUTPUT")));
+    Object.assign(machine.env, readOutputs(await written("ENV")));
+    machine.path.unshift(...(await written("PATH")).split("\n").filter(Boolean).reverse());
+    this.summaries[job] = (this.summaries[job] ?? "") + await written("STEP_SUMMARY");
+    const seconds = (performance.now() - startedAt) / 1000;
+    this.steps.push({ job, step: name, code, log: combined, seconds });
     return code === 0;
   }
 
