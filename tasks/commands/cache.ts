@@ -155,8 +155,9 @@ async function prune(options: CacheValues, context: Context): Promise<void> {
       bytes += sizes.get(build.dir) ?? 0;
       count++;
     };
-    const lock = buildLock(build.dir);
-    await withLock(lock, host, () => changing(build.dir, host, remove));
+    // Half a copy belongs to the folder that it is to be.
+    const dir = build.dir.replace(/\.partial$/, "");
+    await withLock(buildLock(dir), host, () => changing(dir, host, remove));
   }
   for (const id of await broughtKernels(paths, host)) {
     await withLock(

@@ -46,7 +46,7 @@ is_question() {
     [ "$output" ] && [ "$output" != - ]
 }
 
-is_question "$@" && mkdir -p "$kept" 2>/dev/null || exec "$name" "$@"
+is_question "$@" && { [ -d "$kept" ] || mkdir -p "$kept" 2>/dev/null; } || exec "$name" "$@"
 text=
 if [ "$input" = - ]; then
   text=$(cat; echo .)
@@ -55,7 +55,9 @@ if [ "$input" = - ]; then
     *include* | *incbin* | *embed*) printf %s "$text" | "$name" "$@"; exit ;;
   esac
 fi
-digest=$(printf '%s\\n' "$name$asked" "$([ "$output" = /dev/null ] && echo none)" "$text" | sha256sum)
+kind=file
+[ "$output" = /dev/null ] && kind=none
+digest=$(printf '%s\\n' "$name$asked" "$kind" "$text" | sha256sum)
 answer=$kept/\${digest%% *}
 if [ -s "$answer" ] && read -r code <"$answer"; then
   if [ "$code" = 1 ]; then exit 1; fi
