@@ -105,14 +105,23 @@ export async function configure(
   const { request, identity, make, key, inputs } = place;
   const { buildDir } = make;
   const fresh = { buildDir, inputs, arch: archOf(cell.toolchain).folder };
-  if (plan.settings.freshBuild) await beginAnew(fresh, host);
-  else await beginBuild(fresh, paths, host);
+  const isCopy = plan.settings.freshBuild
+    ? await beginAnew(fresh, host)
+    : await beginBuild(fresh, paths, host);
   await dropOtherToolchain(buildDir, inputs, host);
   const cache = await compilerCache({ ...make, source }, paths, host);
   // What is counted for a build begins here.
   if (cache) await host.fs.remove(cache.log);
   const made = await keptConfig(make, identity, host) ??
-    await changing(buildDir, host, () => configured(place, cell, cache, paths, host));
+    await changing(buildDir, host, async () => {
+      try {
+        return await configured(place, cell, cache, paths, host);
+      } catch (error) {
+        // As large as a build, and of no use.
+        if (isCopy) await host.fs.remove(buildDir);
+        throw error;
+      }
+    });
   const values = parseDotConfig(made.dotConfig);
   for (const line of made.notices) host.log("notice", `${cell.id}: ${line}`);
   return {

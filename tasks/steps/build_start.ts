@@ -47,21 +47,23 @@ export interface NewBuild {
   readonly arch: string;
 }
 
-/** Empties a build folder, for all in it is to be made again. */
+/** Empties a build folder, for all in it is to be made again: it is no copy (false). */
 export async function beginAnew(
   { buildDir }: Pick<NewBuild, "buildDir">,
   host: Host,
-): Promise<void> {
-  if (!await host.fs.exists(buildDir)) return;
-  await changing(buildDir, host, () => host.fs.remove(buildDir));
+): Promise<boolean> {
+  if (await host.fs.exists(buildDir)) {
+    await changing(buildDir, host, () => host.fs.remove(buildDir));
+  }
+  return false;
 }
 
 /**
  * Makes a folder that is not there yet as a copy of the nearest build, where one is near enough; with
- * none, nothing is made. Broken off at any time, it leaves no folder of that name.
+ * none, nothing is made; gives whether it was. Broken off at any time, it leaves no folder of that name.
  */
-export async function beginBuild(wanted: NewBuild, paths: Paths, host: Host): Promise<void> {
-  if (await host.fs.exists(wanted.buildDir)) return;
+export async function beginBuild(wanted: NewBuild, paths: Paths, host: Host): Promise<boolean> {
+  if (await host.fs.exists(wanted.buildDir)) return false;
   for (const { key, dir } of await nearest(wanted, paths, host)) {
     const held = await host.fs.tryLock({ path: bootLock(dir).path, shared: true });
     // Somebody is changing it.
@@ -74,11 +76,12 @@ export async function beginBuild(wanted: NewBuild, paths: Paths, host: Host): Pr
       const start = { key, name: `${inputs.kernel}/${inputs.config}` };
       if (!await copied(start, dir, wanted.buildDir, host)) continue;
       host.log("info", `${wanted.buildDir} begins as a copy of ${start.name} (${key})`);
-      return;
+      return true;
     } finally {
       held.release();
     }
   }
+  return false;
 }
 
 /** Builds that may be copied and are worth it, the one first of which least is made again. */

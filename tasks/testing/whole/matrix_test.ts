@@ -51,6 +51,34 @@ cases("matrix over a fake project", "nothing built", [
     },
   ],
 
+  [
+    "begins a new build as a copy of the nearest, says so, and leaves none that is not configured",
+    async (project) => {
+      const build = (...words: readonly string[]) => project.run("build", "fake/kcov", ...words);
+      const folders = () =>
+        [...Deno.readDirSync(`${project.cache}/builds`)].map(({ name }) => name).sort();
+      assert.equal((await build()).code, 0);
+      const [donor] = folders();
+      // What kbuild leaves since 6.1.
+      await project.write(`cache/builds/${donor}/vmlinux.a`, "");
+      const add = (name: string) => ["--kconfig-add", `CONFIG_${name}=y`];
+      const { code, out, err } = await build(...add("FOO"));
+      assert.equal(code, 0, out + err);
+      assert.match(err, new RegExp(`begins as a copy of fake/kcov \\(${donor}\\)`));
+      const start = async () =>
+        JSON.parse(await project.read("run.json")).cells[0].facts.build.start ?? null;
+      assert.deepEqual(await start(), { key: donor, name: "fake/kcov" });
+      assert.equal((await build(...add("FOO"))).code, 0);
+      assert.deepEqual(await start(), { key: donor, name: "fake/kcov" }, "nothing was compiled");
+      assert.equal((await build(...add("FOO"), "--fresh-build")).code, 0);
+      assert.equal(await start(), null);
+      const before = folders();
+      await project.turnOn("drop-option");
+      assert.equal((await build(...add("BAR"))).code, 5);
+      assert.deepEqual(folders(), before);
+    },
+  ],
+
   ["looks into a kernel once, and again when it has changed", async (project) => {
     assert.equal((await project.run("inspect", "fake/kcov")).code, 0);
     // Of another kernel; its size and time are the first one's.
