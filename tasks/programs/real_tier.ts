@@ -133,7 +133,7 @@ Deno.test("a build that began as a copy of another one is what it is from nothin
     assert.equal((await build(...option, "--fresh-build")).build!.start, undefined);
     const { same, different } = await compareBuilds(dir, kept);
     assert.deepEqual(different, []);
-    assert.ok(same > 600, `${same} files`);
+    assert.ok(same > 600, `compared: ${same}`);
   } finally {
     await Deno.remove(kept, { recursive: true });
   }
