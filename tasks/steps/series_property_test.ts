@@ -133,6 +133,8 @@ function perform(tree: Tree, change: Change): void {
         mode: there.mode === "100755" ? "100644" : "100755",
       });
     case "rename":
+      // To itself: nothing changes, and the order of a map's entries would.
+      if (change.to === change.name) return;
       tree.delete(change.name);
       return put(tree, change.to, there);
     case "copy":
