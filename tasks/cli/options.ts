@@ -6,7 +6,7 @@
 import { InvalidArgumentError } from "commander";
 import { MATRIX_FILE } from "../steps/caller.ts";
 import type { ShardCount } from "../core/shards/shard_plan.ts";
-import type { AccelChoice, SandboxChoice, Shard } from "../core/model/model.ts";
+import type { AccelChoice, LateChoice, SandboxChoice, Shard } from "../core/model/model.ts";
 
 /** The shared groups of help pages, in their order; a command's own stand in front of them. */
 export const HEADINGS: readonly string[] = [
@@ -209,6 +209,12 @@ export const KCONFIG = group("Build", {
 
 export const JOBS = group("Build", {
   jobs: read("-j, --jobs <n>", "use n cores for builds and boots (default: all)", positive),
+  lateInstrumentation: choice<LateChoice>(
+    "--late-instrumentation <when>",
+    "compile what coverage variants share once",
+    ["on", "off"],
+    "on",
+  ),
 });
 
 export const FRESH = group("Build", {

@@ -138,6 +138,7 @@ export function settingsOf(options: RunValues): Settings {
     jobs: options.jobs ?? usual.jobs,
     accel: options.kvm === false ? "tcg" : options.accel ?? usual.accel,
     sandbox: options.sandbox ?? usual.sandbox,
+    lateInstrumentation: options.lateInstrumentation ?? usual.lateInstrumentation,
     failFast: options.failFast ?? usual.failFast,
     freshBuild: options.freshBuild ?? false,
     requireAll: options.requireAll ?? false,
@@ -255,6 +256,7 @@ export function repeatCommand(
   more: readonly string[] = [],
 ): string {
   const { accel = "auto", kvm = true, sandbox = "auto", timeout } = options;
+  const late = options.lateInstrumentation ?? "on";
   const { test = [], ...others } = options;
   const flags = [
     ...selectingFlags({ test }),
@@ -263,6 +265,7 @@ export function repeatCommand(
     ...(accel === "auto" ? [] : ["--accel", accel]),
     ...(kvm ? [] : ["--no-kvm"]),
     ...(sandbox === "auto" ? [] : ["--sandbox", sandbox]),
+    ...(late === "on" ? [] : ["--late-instrumentation", late]),
     ...(timeout === undefined ? [] : ["--timeout", `${timeout}`]),
   ];
   return formatCommand({ argv: [...calledAs.argv, command, cell, ...flags] });

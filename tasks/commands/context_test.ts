@@ -39,10 +39,11 @@ Deno.test("repeatCommand() repeats what decides the result, and nothing else", (
   const line = repeatCommand("build", "a/b", {
     ...{ matrix: "m.yaml", kconfigAdd: ["CONFIG_A=y"], tree: "t t", fuzz: true, jobs: 3 },
     ...{ accel: "tcg", kvm: false, sandbox: "off", timeout: 7, verbose: true, outputDir: "o" },
+    lateInstrumentation: "off",
   }, typed);
   assert.equal(
     line,
     "npx --yes deno task build a/b --kconfig-add CONFIG_A=y --tree 't t' --fuzz --matrix m.yaml " +
-      "--accel tcg --no-kvm --sandbox off --timeout 7",
+      "--accel tcg --no-kvm --sandbox off --late-instrumentation off --timeout 7",
   );
 });

@@ -22,13 +22,14 @@ import { reportCommand } from "./report.ts";
 import { repro } from "./repro.ts";
 import { series } from "./series.ts";
 import { tests } from "./tests.ts";
+import { verifyVariants } from "./verify_variants.ts";
 import { version } from "./version.ts";
 
 const COMPLETED: readonly Command[] = [
   ...[matrix, repro, replay, plan, ...stages, parseCommand, reportCommand, merge],
   ...[compare, history],
   ...[explain, tests],
-  ...[bisect, bisectConfig, series, cover, quality, doctor, cache, completion],
+  ...[bisect, bisectConfig, series, cover, quality, verifyVariants, doctor, cache, completion],
   ...[init, install, uninstall, version],
 ];
 

@@ -30,17 +30,21 @@ export class JobBook {
   async announce(until: Stage): Promise<void> {
     const cores = this.#plan.settings.jobs;
     const boots = comesTo("boot", until);
+    const families = new Set<string>();
     for (const group of groupByBuild(this.#plan.cells)) {
+      const name = familyName(group[0]!);
       const times = await recallTimes(group[0]!, cores, this.#paths, this.#host);
       const job: Build = {
         kind: "build",
         expectedMs: times.buildMs,
+        family: { name, leads: !families.has(name) },
         boots: group.map(({ machine }) => ({
           kind: "boot",
           expectedMs: boots ? times.bootMs : 0,
           cpus: Math.min(machine.cpus, cores),
         })),
       };
+      families.add(name);
       this.#jobs.set(group[0]!.id, job);
       this.#schedule.announce(job);
     }
@@ -70,4 +74,12 @@ export class JobBook {
   async remember(cell: Cell, times: Parameters<typeof rememberTimes>[1]): Promise<void> {
     await rememberTimes(cell, times, this.#paths, this.#host).catch(() => {});
   }
+}
+
+/**
+ * Cells of one source and toolchain, with or without a series, share what late instrumentation shares,
+ * if their fragments allow it; which of these do is for the compiler to find out.
+ */
+function familyName({ kernel, toolchain }: Cell): string {
+  return JSON.stringify([kernel.source, toolchain.id]);
 }

@@ -32,6 +32,7 @@ import { parseCcacheLog } from "../core/build/ccache_log.ts";
 import { dropOutdated } from "../steps/outdated.ts";
 import { stalledMs } from "../steps/cpu_stall.ts";
 import { type CompilerCache, compilerCache } from "../steps/compiler_cache.ts";
+import { lateUse, withLateInstrumentation } from "../steps/late_instrumentation.ts";
 import { counted } from "../core/text/counted.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { checkInside, type Job, type Made, perform, readLog, statOf } from "../steps/make_job.ts";
@@ -70,16 +71,12 @@ export async function build(
   const log = `${buildDir}/${BUILD_LOG}`;
   const request = makeRequest(config, settings);
   const confine = buildConfinement(request);
-  const dotConfig = await sha256(await host.fs.readText(`${buildDir}/.config`));
-  const content = kernelContent(config, dotConfig);
+  const dotConfig = await host.fs.readText(`${buildDir}/.config`);
+  const content = kernelContent(config, await sha256(dotConfig));
   const before = await previousBuild(config.inputs, paths, host);
   const reasons = before ? explainChanges(before.inputs, config.inputs) : [];
   if (reasons.length > 0) host.log("info", `building again: ${reasons.join("; ")}`);
-  const cache = await compilerCache(config, paths, host);
-  for (const kind of cache?.remote.leftOut ?? []) {
-    const text = `CCACHE_REMOTE_STORAGE: ${kind} is out of reach of confined builds`;
-    host.log("notice", `${text}, which have no network; --sandbox off lets them use it`);
-  }
+  const cache = await cacheFor(config, dotConfig, settings, paths, host);
   let { compiled } = await perform(
     {
       stamp: KERNEL_STAMP,
@@ -130,6 +127,7 @@ export async function build(
     reasons: compiled ? reasons : [],
     cacheUse: await cacheUseOf(cache, compiled, host),
     ...await startOf(buildDir, host),
+    ...compiled ? await lateUse(buildDir, host) : {},
     ...stalledShare(stalledBefore, await stalledMs(host), host.now() - startedAt),
     durationMs: host.now() - startedAt,
   };
@@ -149,6 +147,23 @@ async function keepInputs(
 async function startOf(buildDir: string, host: Host): Promise<Pick<KernelBuild, "start">> {
   const start = await buildStart(buildDir, host);
   return start === null ? {} : { start };
+}
+
+/** The compiler cache of a build, and behind it late instrumentation. */
+async function cacheFor(
+  config: KernelConfig,
+  dotConfig: string,
+  { lateInstrumentation }: RunSettings,
+  paths: Paths,
+  host: Host,
+): Promise<CompilerCache | null> {
+  const cache = await compilerCache(config, paths, host);
+  for (const kind of cache?.remote.leftOut ?? []) {
+    const text = `CCACHE_REMOTE_STORAGE: ${kind} is out of reach of confined builds`;
+    host.log("notice", `${text}, which have no network; --sandbox off lets them use it`);
+  }
+  const how = [config, dotConfig, lateInstrumentation] as const;
+  return await withLateInstrumentation(cache, ...how, paths, host);
 }
 
 /** What ccache was good for; that its remote storage has failed costs time, and is said. */

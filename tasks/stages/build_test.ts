@@ -40,6 +40,7 @@ const SETTINGS: RunSettings = {
   jobs: 1,
   accel: "tcg",
   sandbox: "off",
+  lateInstrumentation: "on",
   failFast: false,
   install: false,
   timeoutSeconds: null,

@@ -182,6 +182,8 @@ export async function identifyBuild(
     compiler,
     ...(files === null ? {} : { toolchainFiles: files }),
     variables,
+    // What is compiled without it is kept apart, for whoever compares the two.
+    ...(plan.settings.lateInstrumentation === "off" ? { late: "off" } : {}),
   };
   const identity = buildIdentityText({
     sourcePath: path,
@@ -190,6 +192,7 @@ export async function identifyBuild(
     toolchain: compiler,
     variables,
     arch: cell.toolchain.arch,
+    late: inputs.late,
     // Which image boots follows from the rest.
     targets: kernelTargets({ target: "vmlinux" }, true),
   });

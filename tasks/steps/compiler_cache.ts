@@ -51,7 +51,7 @@ export async function compilerCache(
   for (const name of new Set(names)) {
     const link = `${scripts}/links/${name}`;
     if (!await host.fs.exists(link)) await host.fs.link(ccache, link);
-    await writeScript(`${scripts}/${name}`, host);
+    await writeScript(`${scripts}/${name}`, CCACHE_SCRIPT, host);
   }
   const versions = await Promise.all(
     names.map(async (name) => (await probeProgram([name, "--version"], paths.cache, host)).stdout),
@@ -135,10 +135,10 @@ export function throughCache(
 }
 
 /** In one step, for another run may be compiling with it. */
-async function writeScript(path: string, host: Host): Promise<void> {
-  if (await host.fs.readTextIfAny(path) === CCACHE_SCRIPT) return;
+export async function writeScript(path: string, text: string, host: Host): Promise<void> {
+  if (await host.fs.readTextIfAny(path) === text) return;
   const fresh = `${path}.${crypto.randomUUID()}`;
-  await host.fs.writeText(fresh, CCACHE_SCRIPT);
+  await host.fs.writeText(fresh, text);
   await host.run({ argv: ["chmod", "755", fresh] });
   await host.fs.rename(fresh, path);
 }

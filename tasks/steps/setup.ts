@@ -24,13 +24,17 @@ const INSTALL_VERB: Readonly<Record<PackageManager, readonly string[]>> = {
   zypper: ["zypper", "install"],
 };
 
+/** What is installed where something else is, and done without where nothing else is missing. */
+const ALONGSIDE: readonly string[] = ["bwrap", "ccache"];
+
 /** The one package that a release may lack and that needs no installation. */
 const QUICKJS = "libquickjs";
 
 /**
  * Gives the findings once nothing that blocks the run is missing.
  * @param settings `install` false refuses instead of installing (--no-install). `sandbox` "auto"
- *   takes bubblewrap along where something is installed anyway, and else goes on without, aloud.
+ *   takes bubblewrap along where something is installed anyway, and else goes on without, aloud; as
+ *   does every run with ccache, in silence.
  * @throws KmatrixError (infra, "missing-tool") naming each missing thing and its package.
  */
 export async function ensureReady(
@@ -60,7 +64,9 @@ export async function ensureReady(
       if (manager !== "apt") return findings;
       const sudo = await sudoWords(host);
       if (sudo === null) return await withoutRoot(missing, requirements, paths, host);
-      const alongside = findings.filter((one) => !one.ok && one.requirement.id === "bwrap");
+      const alongside = findings.filter(({ ok, requirement }) =>
+        !ok && ALONGSIDE.includes(requirement.id)
+      );
       const tools = missing.length === 0 ? [] : [...packaged, ...alongside];
       const wanted = new Set(tools.map((one) => one.requirement));
       if (wanted.size > 0) await installTools([...wanted], sudo, paths, host);

@@ -23,7 +23,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["tasks/core/kconfig", "tasks/core/arch"],
   ["tasks/core/model"],
   ["tasks/core/text"],
-  ["tasks/core/source", "tasks/core/build"],
+  ["tasks/core/source", "tasks/core/build", "tasks/core/late"],
   ["tasks/core/inspect"],
   ["tasks/core/matrix", "tasks/core/boot"],
   ["tasks/core/console"],

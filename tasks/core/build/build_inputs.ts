@@ -70,6 +70,7 @@ const buildInputsShape: Shape<BuildInputs> = objectOf<BuildInputs>()({
   compiler: v.string(),
   toolchainFiles: v.exactOptional(texts),
   variables: texts,
+  late: v.exactOptional(v.literal("off")),
 });
 
 /** null for anything that is no such file. */

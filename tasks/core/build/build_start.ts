@@ -23,7 +23,7 @@ export function parseBuildStart(text: string | null): BuildStart | null {
  * the same variables of make. Where the compiler's files are not known, nothing is the same.
  */
 export function mayBegin(one: BuildInputs, other: BuildInputs): boolean {
-  const ground = ({ source, base, compiler, toolchainFiles, variables }: BuildInputs) =>
+  const ground = ({ source, base, compiler, toolchainFiles, variables, late }: BuildInputs) =>
     JSON.stringify([
       source.path,
       source.digest,
@@ -31,6 +31,7 @@ export function mayBegin(one: BuildInputs, other: BuildInputs): boolean {
       compiler,
       sorted(toolchainFiles ?? {}),
       sorted(variables),
+      late ?? null,
     ]);
   return one.toolchainFiles !== undefined && ground(one) === ground(other);
 }

@@ -21,6 +21,7 @@ Deno.test("mayBegin() asks for the same ground, in whatever order it is told", (
   assert.equal(mayBegin(INPUTS, asking("CONFIG_Q=m\n")), true);
   assert.equal(mayBegin(INPUTS, { ...INPUTS, variables: { A: "1" } }), false);
   assert.equal(mayBegin(INPUTS, { ...INPUTS, base: "x" }), false);
+  assert.equal(mayBegin(INPUTS, { ...INPUTS, late: "off" }), false);
 });
 
 Deno.test("differingOptions() names options by lines that only one build asks for", () => {

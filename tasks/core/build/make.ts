@@ -109,6 +109,7 @@ export function buildConfinement({ source, buildDir, toolchain }: MakeRequest): 
       clangOf(toolchain),
       llvmTool(toolchain.llvm, "clang"),
       llvmTool(toolchain.llvm, "ld.lld"),
+      llvmTool(toolchain.llvm, "opt"),
     ],
   };
 }
@@ -160,6 +161,8 @@ export interface BuildIdentity {
   /** What it is built for. */
   readonly arch?: Toolchain["arch"];
   readonly targets: readonly string[];
+  /** Of a build whose objects the compiler has made in one step, where others are instrumented late. */
+  readonly late?: "off" | undefined;
 }
 
 /** A canonical text of the identity; its SHA-256 is the build key. */
@@ -177,5 +180,6 @@ export function buildIdentityText(identity: BuildIdentity): string {
     toolchain: identity.toolchain,
     variables: sorted,
     targets: identity.targets,
+    late: identity.late,
   });
 }

@@ -46,7 +46,7 @@ export interface Requirement {
   readonly packages: Packages | null;
   /**
    * False for a compiler feature: the cells that need it fail in configure with its name, the
-   * others go on. False for a sandbox that may be missing, and for a kernel's source.
+   * others go on. False for a sandbox that may be missing, for ccache and for a kernel's source.
    */
   readonly blocksRun: boolean;
 }
@@ -100,6 +100,7 @@ export function requirementsFor(
   return unique([
     ...toolchains.flatMap((toolchain) => toolchainRequirements(toolchain, cells)),
     ...BUILD_TOOLS,
+    COMPILER_CACHE,
     ...(real.length === 0 ? [] : unique(real.map(([cell]) => keyRequirement(cell!.toolchain)))),
     ...(sandbox === "off" ? [] : [sandboxRequirement(sandbox)]),
     ...kernels.flatMap(sourceRequirements),
@@ -219,6 +220,16 @@ const BUILD_TOOLS: readonly Requirement[] = [
   tool("bison", "Kconfig's parser", same("bison"), "2.0"),
   tool("bc", "timeconst.h", same("bc"), "1.06"),
 ];
+
+/** Each build comes out the same without it. */
+const COMPILER_CACHE: Requirement = {
+  ...tool(
+    "ccache",
+    "cells share what they have in common (docs/late-instrumentation.md)",
+    same("ccache"),
+  ),
+  blocksRun: false,
+};
 
 /** Real configurations have keyrings: defconfig by its wireless drivers. */
 function keyRequirement(toolchain: Toolchain): Requirement {

@@ -10,6 +10,14 @@ export interface Build {
   readonly expectedMs: number;
   /** What is booted when it is built. */
   readonly boots: readonly Boot[];
+  /** The builds that share compilations with it, if any. */
+  readonly family?: Family;
+}
+
+/** Of builds that share, the first pays (docs/late-instrumentation.md): the others wait for it. */
+export interface Family {
+  readonly name: string;
+  readonly leads: boolean;
 }
 
 export interface Boot {
@@ -42,7 +50,8 @@ export function buildSlots({ cores, oneByOne }: Budget, builds: number) {
 
 /**
  * Which of the waiting jobs may start beside the running ones. Builds with nothing to compile come
- * first, for their boots then go on beside the others; behind them the longest. While there are builds,
+ * first, for their boots then go on beside the others; behind them the longest, but none before or
+ * beside the one that compiles what it shares. While there are builds,
  * boots get half of the cores: an emulated CPU keeps a whole one busy.
  * @param slots How many builds go on at once.
  */
@@ -67,7 +76,17 @@ export function startable<J extends Job>(
     const fits = boots.length === 0 || used + job.cpus <= cpus;
     if (budget.oneByOne ? now.length === 0 : fits) start(job);
   }
-  const builds = waiting.filter(({ kind }) => kind === "build");
+  const all: readonly Job[] = [...running, ...waiting];
+  const leaders = new Set(
+    all.flatMap((job) =>
+      job.kind === "build" && job.family?.leads && job.expectedMs > 0 ? [job.family.name] : []
+    ),
+  );
+  const follows = (job: Job) =>
+    job.kind === "build" && job.family?.leads === false && leaders.has(job.family.name);
+  const builds = waiting.filter((job) =>
+    job.kind === "build" && (job.expectedMs === 0 || !follows(job))
+  );
   const quickFirst = (ms: number) => ms === 0 ? Infinity : ms;
   for (
     const job of builds.sort((a, b) => order(quickFirst(b.expectedMs), quickFirst(a.expectedMs)))

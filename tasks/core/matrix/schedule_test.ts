@@ -39,6 +39,25 @@ Deno.test("startable() boots beside a build with half of the cores, and with all
   assert.deepEqual(startable([a, wide, b], [], TWO, 1), [a, b]);
 });
 
+Deno.test("startable() lets builds that share wait for the one that compiles it, and then go at once", () => {
+  const eight = { cores: 16, oneByOne: false };
+  const of = (ms: number, name: string, leads: boolean) => ({
+    ...build(ms),
+    family: { name, leads },
+  });
+  const [first, second, third] = [of(10, "a", true), of(90, "a", false), of(50, "a", false)];
+  const other = of(20, "b", true);
+  assert.deepEqual(startable([second, first, other, third], [], eight, 4), [other, first]);
+  assert.deepEqual(startable([second, third], [first], eight, 4), []);
+  assert.deepEqual(startable([second, third], [other], eight, 4), [second, third]);
+  // What is built already waits for nobody, and nobody for it.
+  const built = { ...first, expectedMs: 0 };
+  assert.deepEqual(startable([second, built], [], eight, 4), [built, second]);
+  assert.deepEqual(startable([{ ...second, expectedMs: 0 }], [first], eight, 4).length, 1);
+  // None is ever without end.
+  assert.equal(remainingMs([second, first, third], [], eight, 4), 100);
+});
+
 Deno.test("startable() one by one boots what is built before it builds the next", () => {
   const one = { cores: 16, oneByOne: true };
   const [a, next] = [boot(5), build(9)];

@@ -63,6 +63,8 @@ export interface KernelBuild {
   readonly reasons: readonly string[];
   /** What ccache did in this run; null without it. */
   readonly cacheUse: CacheUse | null;
+  /** What was instrumented late in this run; missing for nothing. */
+  readonly lateUse?: LateUse;
   /** How much of the time, 0 to 1, the machine was overloaded; missing where the host does not tell. */
   readonly stalledShare?: number;
   /** The build that its folder began as a copy of; missing where it began with nothing. */
@@ -119,6 +121,8 @@ export interface BuildInputs {
   readonly toolchainFiles?: Readonly<Record<string, string>>;
   /** The caller's variables that decide about a build. */
   readonly variables: Readonly<Record<string, string>>;
+  /** Where late instrumentation was turned off (docs/late-instrumentation.md). */
+  readonly late?: "off";
 }
 
 export interface CacheUse {
@@ -129,6 +133,14 @@ export interface CacheUse {
   readonly remoteHits: number;
   /** Compilations in which it did not answer, or did not take what it was given; missing for none. */
   readonly remoteFailures?: number;
+}
+
+/** What late instrumentation came to (docs/late-instrumentation.md). */
+export interface LateUse {
+  /** C objects that were made of what all coverage variants share. */
+  readonly objects: number;
+  /** How many of them found it in the compiler cache, and cost no compilation. */
+  readonly shared: number;
 }
 
 /** How this run's builds are confined. */

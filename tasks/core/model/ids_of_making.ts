@@ -189,6 +189,11 @@ export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
     means: "the kernel is not instrumented as its configuration promises",
     todo: "look at the objects below: flags, Makefiles, attributes",
   },
+  "variant-differs": {
+    kinds: ["inspect"],
+    means: "an object that was instrumented late is not the one that clang makes in one step",
+    todo: "use `--late-instrumentation off`, and report it with the object's name",
+  },
   "no-elf": {
     kinds: ["inspect"],
     means: "what make built is no ELF file of this architecture",

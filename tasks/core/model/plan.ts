@@ -249,12 +249,16 @@ export type Accel = "kvm" | "tcg";
 /** Whether builds must be, may be or are not confined (core/build/sandbox.ts). */
 export type SandboxChoice = "auto" | "require" | "off";
 
+/** Whether objects may be instrumented late (docs/late-instrumentation.md). */
+export type LateChoice = "on" | "off";
+
 /** What is asked of a run, whoever asks: the command line, a benchmark or a test. */
 export interface Settings {
   /** Cores for builds and boots; null for all of the machine. */
   readonly jobs: number | null;
   readonly accel: AccelChoice;
   readonly sandbox: SandboxChoice;
+  readonly lateInstrumentation: LateChoice;
   readonly failFast: boolean;
   /** Builds everything, in folders that are empty at first. */
   readonly freshBuild?: boolean;
@@ -281,6 +285,7 @@ export const DEFAULT_SETTINGS: Settings = {
   jobs: null,
   accel: "auto",
   sandbox: "auto",
+  lateInstrumentation: "on",
   failFast: false,
   freshBuild: false,
   requireAll: false,

@@ -51,7 +51,7 @@ export interface CellFacts {
     readonly features: readonly Feature[];
   } | null;
   readonly build:
-    | Pick<KernelBuild, "objects" | "compiled" | "reasons" | "cacheUse"> & {
+    | Pick<KernelBuild, "objects" | "compiled" | "reasons" | "cacheUse" | "lateUse"> & {
       /** How much of its time, 0 to 1, the machine was overloaded; older runs do not tell. */
       readonly stalledShare?: number;
       /** The build that its folder began as a copy of. */

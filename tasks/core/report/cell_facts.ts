@@ -18,7 +18,7 @@ import {
 } from "../model/model.ts";
 import { baseTitle, isTiny } from "../build/config_base.ts";
 import { bootPhases, overBudget, stalledShares } from "../boot/boot_phases.ts";
-import type { CacheUse, OverBudget, SandboxUse } from "../model/model.ts";
+import type { CacheUse, LateUse, OverBudget, SandboxUse } from "../model/model.ts";
 import { BOOT_PHASES } from "../model/model.ts";
 import { comparisonOf, comparisonShape } from "../judge/c_programs.ts";
 import { promiseReportShape } from "../judge/promises.ts";
@@ -90,12 +90,13 @@ function configFacts(
 
 /** @param listedWarnings How many of its warnings the matrix lists for the cell. */
 function buildFacts(
-  { objects, compiled, reasons, cacheUse, stalledShare, start }: KernelBuild,
+  { objects, compiled, reasons, cacheUse, lateUse, stalledShare, start }: KernelBuild,
   listedWarnings: number,
 ): CellFacts["build"] {
   const stalled = stalledShare === undefined ? {} : { stalledShare };
+  const late = lateUse === undefined ? {} : { lateUse };
   const begun = start === undefined ? {} : { start };
-  return { objects, compiled, reasons, cacheUse, ...begun, ...stalled, listedWarnings };
+  return { objects, compiled, reasons, cacheUse, ...late, ...begun, ...stalled, listedWarnings };
 }
 
 /** What was left out is a list of its own in a cell's report. */
@@ -158,6 +159,7 @@ const buildShape = objectOf<NonNullable<CellFacts["build"]>>()({
       ...{ hits: count, calls: count, remoteHits: count, remoteFailures: v.exactOptional(count) },
     }),
   ),
+  lateUse: v.exactOptional(objectOf<LateUse>()({ objects: count, shared: count })),
   stalledShare: v.exactOptional(v.number()),
   start: v.exactOptional(buildStartShape),
   listedWarnings: count,

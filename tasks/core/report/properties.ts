@@ -112,6 +112,10 @@ function inspectedProperties(
       "build.start": `a copy of ${build.start.name} (${build.start.key})`,
     }),
     ...ccacheProperties(build),
+    ...(build.lateUse && build.lateUse.objects > 0 && {
+      "build.late":
+        `${build.lateUse.shared} of ${build.lateUse.objects} objects took what they share`,
+    }),
     "inspect.text.bytes": `${textBytes}`,
     ...named(Object.entries(calls), (name) => `inspect.calls.${name}`),
     ...(guardBytes !== null && { "inspect.guard.bytes": `${guardBytes}` }),

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+/** `deno task verify-variants`: are objects that were instrumented late those of plain clang? */
+import { counted } from "../core/text/counted.ts";
+import type { Cell, KernelBuild, Plan } from "../core/model/model.ts";
+import { type Failure, KmatrixError } from "../core/model/errors.ts";
+import { OneCell } from "../run/one_cell.ts";
+import { tellPlanned } from "../run/telling.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
+import { ensureReady } from "../steps/setup.ts";
+import { compareBuilds, compareSample, TEXT, type VariantProof } from "../steps/variant_proof.ts";
+import {
+  group,
+  KERNEL,
+  MAKING,
+  MATRIX,
+  positive,
+  read,
+  text,
+  type Values,
+  WATCHING,
+} from "../cli/options.ts";
+import { defineCommand } from "./command.ts";
+import { type Context, planOf } from "./context.ts";
+
+const OPTIONS = {
+  ...group("Comparison", {
+    sample: read(
+      "--sample <n>",
+      "compile n objects of each build again instead of building all of it plainly",
+      positive,
+    ),
+    seed: text("--seed <word>", "take the sample that this word took before"),
+  }),
+  ...{ ...MATRIX, ...KERNEL, ...MAKING },
+  ...group("Output", {
+    json: text("--json <file>", "write what was compared to this file"),
+  }),
+  ...WATCHING,
+};
+type VerifyValues = Values<typeof OPTIONS>;
+
+export const verifyVariants = defineCommand({
+  name: "verify-variants",
+  group: "Search",
+  help: "compare late instrumentation with what plain clang makes, object by object",
+  example: "deno task verify-variants linux-6.12-unique/kcov-unique",
+  arguments: "<cells...>",
+  options: OPTIONS,
+  writes: () => "cache",
+  perform: verify,
+});
+
+/** What came of one build, which cells can share. */
+interface Verified {
+  readonly cells: readonly string[];
+  readonly proof: VariantProof;
+}
+
+async function verify(
+  globs: readonly string[],
+  options: VerifyValues,
+  context: Context,
+): Promise<readonly Failure[]> {
+  const { paths, host, terminal, absolute } = context;
+  const plan = await planOf(globs, options, context);
+  if (plan.settings.lateInstrumentation === "off") {
+    const text =
+      "verify-variants compares late instrumentation, which --late-instrumentation off " +
+      "turns off";
+    throw new KmatrixError("usage", "bad-usage", text);
+  }
+  await declaredTests();
+  await ensureReady(plan.cells, plan.settings, paths, host);
+  tellPlanned(plan.cells, host);
+  const seed = options.seed ?? crypto.randomUUID().slice(0, 8);
+  const found: Verified[] = [];
+  for (const cells of Map.groupBy(plan.cells, buildOf).values()) {
+    const [cell] = cells as [Cell];
+    const proof = await proofOf(cell, plan, options.sample, seed, context);
+    const one = { cells: cells.map(({ id }) => id), proof };
+    for (const line of proofLines(one)) terminal.print(line);
+    found.push(one);
+  }
+  if (options.sample !== undefined) terminal.print(`the same sample again: --seed ${seed}`);
+  if (options.json !== undefined) {
+    await host.fs.writeText(
+      absolute(options.json),
+      `${JSON.stringify({ seed, builds: found }, null, 2)}\n`,
+    );
+  }
+  const failures = found.flatMap(failuresOf);
+  for (const { message } of failures) terminal.print(`FAILED ${message}`);
+  return failures;
+}
+
+/** Cells of one kernel and config share a build. */
+function buildOf({ kernel, config, toolchain }: Cell): string {
+  return `${kernel.id}/${config.id}/${toolchain.id}`;
+}
+
+/** Both builds are held until they are compared. */
+async function proofOf(
+  cell: Cell,
+  plan: Plan,
+  sample: number | undefined,
+  seed: string,
+  { paths, host }: Context,
+): Promise<VariantProof> {
+  return await OneCell.run(plan, paths, host, async (runner) => {
+    const late = await builtBy(runner, cell);
+    if (sample !== undefined) return await compareSample(late, sample, seed, host);
+    const settings = { ...plan.settings, lateInstrumentation: "off" as const };
+    return await OneCell.run(
+      { ...plan, settings },
+      paths,
+      host,
+      async (other) => await compareBuilds(late, await builtBy(other, cell), host),
+    );
+  });
+}
+
+async function builtBy(runner: OneCell, cell: Cell): Promise<KernelBuild> {
+  return (await runner.ready(cell, await runner.source(cell))).kernel;
+}
+
+function proofLines({ cells, proof }: Verified): string[] {
+  const { compared, sameBytes, different, alone, vmlinux } = proof;
+  const equal = compared - different.length;
+  const image = vmlinux === null
+    ? ""
+    : `; vmlinux: text ${
+      isTextSame(proof) ? "identical" : "DIFFERENT"
+    } (${vmlinux.textBytes} bytes)`;
+  const others = (vmlinux?.parts ?? []).filter((part) => part !== TEXT);
+  return [
+    `${cells.join(" ")}: ${counted(compared, "object")} compared, ${equal} identical ` +
+    `(${sameBytes} byte for byte), ${different.length} different${image}`,
+    ...different.map(({ path, parts }) => `  ${path}: ${parts.join(", ")}`),
+    ...alone.flat().map((path) => `  ${path}: of one build alone`),
+    ...(others.length === 0 ? [] : [`  vmlinux, beside its text: ${others.join(", ")}`]),
+  ];
+}
+
+function isTextSame({ vmlinux }: VariantProof): boolean {
+  return !(vmlinux?.parts ?? []).includes(TEXT);
+}
+
+/** Nothing that was compared is no proof either. */
+function failuresOf({ cells, proof }: Verified): Failure[] {
+  const { compared, different, alone } = proof;
+  const wrong = different.length + alone.flat().length + (isTextSame(proof) ? 0 : 1);
+  if (wrong === 0 && compared > 0) return [];
+  const message = compared === 0
+    ? `${cells[0]}: no object to compare`
+    : `${cells[0]}: ${counted(wrong, "part")} of the build not as plain clang makes them`;
+  return [new KmatrixError("inspect", "variant-differs", message).toFailure()];
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/** Whether two object files say the same to a linker: sections, relocations, symbols. */
+import { type Elf, type Section, SHT_RELA, SHT_SYMTAB } from "./elf.ts";
+
+/** Debug information names folders, and a build in another one has others; nobody runs it. */
+const DEBUG = /^\.(rela\.)?debug/;
+const SHT_STRTAB = 3;
+
+/**
+ * LLVM tells tables of switch values apart by a number behind their local names: how many names it had
+ * made unique in this module before, which it does not write into IR. Nothing refers to them by name.
+ */
+const SWITCH_TABLE = /^(__sancov_gen_cov_switch_values)\.\d+$/;
+
+/**
+ * What differs, by name: sections with other content, "relocations of <section>", "symbols"; none
+ * where nothing does. Debug information, the places of sections in the file and the numbers of switch
+ * tables are left aside.
+ */
+export function differenceOf(one: Elf, other: Elf): string[] {
+  const [mine, theirs] = [comparable(one), comparable(other)];
+  const names = new Set([...mine, ...theirs].map(({ key }) => key));
+  const found: string[] = [];
+  for (const name of names) {
+    const [a, b] = [mine, theirs].map((all) => all.filter(({ key }) => key === name)) as [
+      Comparable[],
+      Comparable[],
+    ];
+    const differs = a.length !== b.length ||
+      a.some((section, at) => !sameBytes(section.content(), b[at]!.content()));
+    if (differs) found.push(name);
+  }
+  return found;
+}
+
+/** A part of an object under a name that more than one can have (section groups bring them). */
+interface Comparable {
+  readonly key: string;
+  content(): Uint8Array;
+}
+
+function comparable(elf: Elf): Comparable[] {
+  const parts: Comparable[] = [];
+  elf.sections.forEach((section) => {
+    const { name, type, flags, size } = section;
+    if (DEBUG.test(name) || type === SHT_STRTAB) return;
+    if (type === SHT_SYMTAB) {
+      return parts.push({ key: "symbols", content: () => encoded(symbolsOf(elf, section)) });
+    }
+    if (type === SHT_RELA) {
+      const target = elf.sections[section.info]?.name ?? "?";
+      const key = `relocations of ${target}`;
+      return parts.push({ key, content: () => encoded(relocationsOf(elf, section.info)) });
+    }
+    const shape = encoded([`${type} ${flags} ${size}`]);
+    parts.push({ key: name, content: () => joined(shape, contentOf(elf, section)) });
+  });
+  return parts;
+}
+
+/** Of a section group (SHT_GROUP), the names of its members: their numbers are others with no debug information. */
+function contentOf(elf: Elf, section: Section): Uint8Array {
+  const bytes = elf.content(section);
+  if (section.type !== SHT_GROUP) return bytes;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const words = Array.from({ length: bytes.length / 4 }, (_, at) => view.getUint32(at * 4, true));
+  return encoded(words.map((word, at) => at === 0 ? `${word}` : elf.sections[word]?.name ?? "?"));
+}
+
+const SHT_GROUP = 17;
+
+function symbolsOf(elf: Elf, table: Section): string[] {
+  const bytes = elf.content(table);
+  return elf.symbolTable.map(({ name, value, size, section }, at) => {
+    const place = elf.sections[section]?.name ?? section;
+    // Type, binding and visibility, as they stand there (st_info, st_other).
+    const kind = `${bytes[at * SYMBOL_BYTES + 4]} ${bytes[at * SYMBOL_BYTES + 5]}`;
+    return DEBUG.test(`${place}`) ? "" : `${unnumbered(name)} ${kind} ${value} ${size} ${place}`;
+  }).filter(Boolean);
+}
+
+const SYMBOL_BYTES = 24;
+
+/** A relocation against a section is named by the section: its symbol has no name of its own. */
+function relocationsOf(elf: Elf, target: number): string[] {
+  return elf.relocations(target).map(({ offset, type, symbol, addend }) => {
+    const found = elf.symbolTable[symbol];
+    const name = unnumbered(found?.name ?? "") || (elf.sections[found?.section ?? 0]?.name ?? "?");
+    return `${offset} ${type} ${name} ${addend}`;
+  });
+}
+
+function unnumbered(name: string): string {
+  return name.replace(SWITCH_TABLE, "$1");
+}
+
+function encoded(lines: readonly string[]): Uint8Array {
+  return new TextEncoder().encode(lines.join("\n"));
+}
+
+function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
+}
+
+export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+}

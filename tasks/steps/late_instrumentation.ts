@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/** Late instrumentation of a build: core/late/late_script.ts behind the compiler cache. */
+import type { Host } from "../host/host.ts";
+import type { KernelBuild, KernelConfig, LateChoice } from "../core/model/model.ts";
+import type { Paths } from "../core/model/paths.ts";
+import { clangOf, llvmTool } from "../core/build/make.ts";
+import { sha256 } from "../core/text/digest.ts";
+import { LATE_SCRIPT } from "../core/late/late_script.ts";
+import { isInstrumented, variantOptions } from "../core/late/variant_options.ts";
+import { parseLateLog } from "../core/late/late_log.ts";
+import { type CompilerCache, writeScript } from "./compiler_cache.ts";
+import { probeProgram } from "./probe_cache.ts";
+import { toolchainFiles } from "./toolchain_files.ts";
+
+/** What its script and the ccache beneath it append, below the build folder. */
+const LOG = "kmatrix-late.log";
+
+/**
+ * The compiler cache with the script behind it; as it was where nothing is instrumented, LLVM's opt
+ * is not there or not of the compiler's version, or it is turned off.
+ * @param dotConfig The text of the build's .config.
+ */
+export async function withLateInstrumentation(
+  cache: CompilerCache | null,
+  { toolchain, buildDir }: Pick<KernelConfig, "toolchain" | "buildDir">,
+  dotConfig: string,
+  choice: LateChoice,
+  paths: Paths,
+  host: Host,
+): Promise<CompilerCache | null> {
+  // Its log is of one build.
+  await host.fs.remove(`${buildDir}/${LOG}`);
+  if (cache === null || choice === "off" || !isInstrumented(dotConfig)) return cache;
+  const [compiler, opt] = [clangOf(toolchain), llvmTool(toolchain.llvm, "opt")];
+  const files = await host.fs.which(opt) === null
+    ? null
+    : await toolchainFiles([opt], paths.cache, host);
+  if (
+    files === null || await versionOf(compiler, paths, host) !== await versionOf(opt, paths, host)
+  ) {
+    host.log("notice", `no late instrumentation: there is no ${opt} of ${compiler}'s version`);
+    return cache;
+  }
+  const script = `${paths.cache}/toolchain/ccache/late`;
+  await writeScript(script, LATE_SCRIPT, host);
+  const made = await sha256([LATE_SCRIPT, ...Object.values(files).sort()].join("\n"));
+  return {
+    ...cache,
+    env: {
+      ...cache.env,
+      CCACHE_PREFIX: script,
+      // What is made by other steps is another object until somebody has compared them.
+      CCACHE_COMPILERCHECK: `${cache.env["CCACHE_COMPILERCHECK"]} ${made}`,
+      KMATRIX_LATE_OPT: opt,
+      KMATRIX_LATE_OPTIONS: variantOptions(dotConfig).join(" "),
+      KMATRIX_LATE_LOG: `${buildDir}/${LOG}`,
+    },
+  };
+}
+
+/** What the build that has just ended made of it. */
+export async function lateUse(
+  buildDir: string,
+  host: Host,
+): Promise<Pick<KernelBuild, "lateUse">> {
+  const text = await host.fs.readTextIfAny(`${buildDir}/${LOG}`);
+  return text === null ? {} : { lateUse: parseLateLog(text) };
+}
+
+/** "22.1.8" of "Debian clang version 22.1.8 (1)", and of what opt says of LLVM; null for neither. */
+async function versionOf(program: string, paths: Paths, host: Host): Promise<string | null> {
+  const { stdout } = await probeProgram([program, "--version"], paths.cache, host);
+  return /\bversion (\d+\.\S+)/.exec(stdout)?.[1] ?? null;
+}

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { FakeHost, withTempDir } from "../testing/fake_host.ts";
+import { pathsFor } from "../core/model/paths.ts";
+import type { LateChoice } from "../core/model/model.ts";
+import { compilerCache } from "./compiler_cache.ts";
+import { lateUse, withLateInstrumentation } from "./late_instrumentation.ts";
+
+const TOOLCHAIN = { id: "clang-22", llvm: "-22" };
+const PROGRAMS = ["ccache", "clang-22", "opt-22"];
+const CAN_COMPILE = PROGRAMS.every((program) =>
+  (Deno.env.get("PATH") ?? "").split(":").some((folder) => existsSync(`${folder}/${program}`))
+);
+const TEXT = new TextDecoder();
+
+/** By the names of their cells: what kbuild gives the compiler for a file that is instrumented. */
+const VARIANTS = {
+  "kcov": ["-fsanitize-coverage=trace-pc"],
+  "kcov-cmp": ["-fsanitize-coverage=trace-pc", "-fsanitize-coverage=trace-cmp"],
+  "kcov-unique": ["-fsanitize-coverage=trace-pc-guard", "-mllvm", "-sanitizer-coverage-drop-ctors"],
+  "kcov-unique-cmp": [
+    "-fsanitize-coverage=trace-pc-guard,trace-cmp",
+    "-mllvm",
+    "-sanitizer-coverage-drop-ctors",
+  ],
+} as const;
+type Variant = keyof typeof VARIANTS;
+
+const FILES = {
+  "include/linux/kconfig.h": "#include <generated/autoconf.h>\n",
+  "include/linux/twice.h": `static inline int twice(int a)
+{
+	return a > 3 ? a * 2 : a + a;
+}
+`,
+  "kernel/a.c": `#include <linux/twice.h>
+int outer(const char *name);
+__attribute__((no_sanitize("coverage"))) int quiet(int a)
+{
+	return a > 5 ? twice(a) : 7;
+}
+int loop(int n, unsigned long wide)
+{
+	int sum = 0;
+	for (int at = 0; at < n; at++)
+		sum += wide == 0x1234567812345678UL ? twice(at) : outer("loop");
+	switch (n) {
+	case 1: return sum;
+	case 77: return -sum;
+	case 1000: return quiet(sum);
+	}
+	return sum > quiet(n);
+}
+`,
+  "kernel/looks.c": `#ifdef CONFIG_KCOV_UNIQUE
+int unique(int a) { return a ? 1 : 2; }
+#else
+int classic(int a) { return a ? 3 : 4; }
+#endif
+`,
+  "kernel/size.c": `#ifdef CONFIG_BIG
+int size(int a) { return a > 1000 ? 1 : 0; }
+#else
+int size(int a) { return a > 10 ? 1 : 0; }
+#endif
+`,
+  "kernel/warns.c": "int warns(int a)\n{\n\tint unused = a;\n\treturn a ? 1 : 2;\n}\n",
+  "kernel/frame.c": `void fill(char *);
+void frame(void)
+{
+	char big[9000];
+	fill(big);
+}
+`,
+  "kernel/broken.c": "int broken(int a)\n{\n\treturn b;\n}\n",
+};
+
+/** A source, and build folders of its variants beside each other. */
+class Tree {
+  readonly dir: string;
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  static async make(dir: string): Promise<Tree> {
+    const tree = new Tree(dir);
+    for (const [name, text] of Object.entries(FILES)) await tree.write(name, text);
+    return tree;
+  }
+
+  get source(): string {
+    return `${this.dir}/.cache/sources/linux`;
+  }
+
+  build(variant: string): string {
+    return `${this.dir}/.cache/builds/${variant}`;
+  }
+
+  /** Older than any compilation: ccache does not trust headers that come with it. */
+  async write(name: string, text: string): Promise<void> {
+    await this.#put(`${this.source}/${name}`, text);
+  }
+
+  /** As syncconfig leaves it. */
+  async configure(variant: Variant, more = ""): Promise<void> {
+    const options = [
+      "#define CONFIG_KCOV 1",
+      ...(/unique/.test(variant) ? ["#define CONFIG_KCOV_UNIQUE 1"] : []),
+      ...(/cmp/.test(variant) ? ["#define CONFIG_KCOV_ENABLE_COMPARISONS 1"] : []),
+    ];
+    const text = `${options.join("\n")}\n${more}`;
+    await this.#put(`${this.build(variant)}/include/generated/autoconf.h`, text);
+    await Deno.mkdir(`${this.build(variant)}/kernel`, { recursive: true });
+    await Deno.symlink(this.source, `${this.build(variant)}/source`).catch(() => {});
+  }
+
+  async #put(path: string, text: string): Promise<void> {
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.writeTextFile(path, text);
+    await Deno.utime(path, 1_700_000_000, 1_700_000_000);
+  }
+
+  /** As kbuild and core/build/make.ts give them. */
+  words(variant: Variant, file: string, flags: readonly string[]): string[] {
+    const object = file.replace(/\.c$/, ".o");
+    return [
+      ...[`-Wp,-MMD,${object.replace("/", "/.")}.d`, "-nostdinc", `-I${this.source}/include`],
+      ...["-I./include", "-include", `${this.source}/include/linux/kconfig.h`, "-D__KERNEL__"],
+      ...["-std=gnu11", "-fno-PIE", "-mcmodel=kernel", "-mno-red-zone", "-Os", "-Wall"],
+      ...["-Wframe-larger-than=2048", "-Werror=unused-command-line-argument"],
+      ...["-gline-tables-only", `-ffile-prefix-map=${this.source}/=`],
+      ...[`-ffile-prefix-map=${this.build(variant)}=.`, ...flags],
+      ...[`-DKBUILD_MODNAME="a"`, "-c", "-o", object, `${this.source}/${file}`],
+    ];
+  }
+
+  /** What the environment of make is for a variant. */
+  async env(variant: Variant, choice: LateChoice = "on"): Promise<Record<string, string>> {
+    const paths = pathsFor(this.dir, null, null);
+    const run = async ({ argv: [program, ...args] }: { readonly argv: readonly string[] }) => {
+      const { code, stdout, stderr } = await new Deno.Command(program!, { args }).output();
+      const [out, err] = [stdout, stderr].map((bytes) => TEXT.decode(bytes)) as [string, string];
+      return { code, stdout: out, stderr: err, endless: false };
+    };
+    const variables: Record<string, string> = { PATH: Deno.env.get("PATH")! };
+    const host = Object.assign(new FakeHost(), { run, env: (name: string) => variables[name] });
+    const config = {
+      toolchain: TOOLCHAIN,
+      buildDir: this.build(variant),
+      source: { kernelId: "linux", path: this.source },
+    };
+    const late = await withLateInstrumentation(
+      await compilerCache(config, paths, host),
+      ...[config, "CONFIG_KCOV=y\n", choice, paths, host] as const,
+    );
+    return { ...late!.env };
+  }
+
+  /** Compiles as make does in the variant's build folder. */
+  async compile(
+    variant: Variant,
+    file: string,
+    { flags = VARIANTS[variant], env = {} }: {
+      readonly flags?: readonly string[];
+      readonly env?: Record<string, string>;
+    } = {},
+  ): Promise<Compiled> {
+    return await this.#run(variant, file, flags, { ...await this.env(variant), ...env });
+  }
+
+  /** What clang alone makes of it, in a folder that is just like the variant's. */
+  async plain(variant: Variant, file: string, flags: readonly string[] = VARIANTS[variant]) {
+    const aside = `${this.dir}/.cache/builds/plain`;
+    await Deno.remove(aside, { recursive: true }).catch(() => {});
+    await Deno.rename(this.build(variant), aside);
+    try {
+      await new Deno.Command("cp", { args: ["-a", aside, this.build(variant)] }).output();
+      return await this.#run(variant, file, flags, {});
+    } finally {
+      await Deno.remove(this.build(variant), { recursive: true });
+      await Deno.rename(aside, this.build(variant));
+    }
+  }
+
+  async #run(
+    variant: Variant,
+    file: string,
+    flags: readonly string[],
+    env: Record<string, string>,
+  ): Promise<Compiled> {
+    const build = this.build(variant);
+    const object = `${build}/${file.replace(/\.c$/, ".o")}`;
+    const list = object.replace(/([^/]*)$/, ".$1.d");
+    for (const one of [object, list]) await Deno.remove(one).catch(() => {});
+    const { code, stderr } = await new Deno.Command("sh", {
+      args: ["-c", 'exec clang-22 "$@"', "sh", ...this.words(variant, file, flags)],
+      ...{ cwd: build, env },
+    }).output();
+    const depends = await Deno.readTextFile(list).catch(() => "");
+    return {
+      code,
+      stderr: TEXT.decode(stderr).replaceAll(`${this.source}/`, "source/"),
+      object: await Deno.readFile(object).catch(() => null),
+      // What is named may be the link or what it leads to: make follows either.
+      depends: depends.replaceAll(`${this.source}/`, "source/").split(/[\s\\]+/).filter(Boolean),
+    };
+  }
+
+  async use(variant: Variant) {
+    return (await lateUse(this.build(variant), new FakeHost())).lateUse;
+  }
+}
+
+interface Compiled {
+  readonly code: number;
+  readonly stderr: string;
+  readonly object: Uint8Array | null;
+  readonly depends: readonly string[];
+}
+
+/** Compares without printing two objects. */
+function assertSame(late: Compiled, plain: Compiled, what: string): void {
+  assert.deepEqual([late.code, late.stderr], [plain.code, plain.stderr], what);
+  assert.deepEqual(late.depends, plain.depends, what);
+  const same = late.object === null || plain.object === null
+    ? late.object === plain.object
+    : late.object.length === plain.object.length &&
+      late.object.every((byte, at) => byte === plain.object![at]);
+  assert.ok(same, `${what}: another object`);
+}
+
+function testLate(name: string, body: (tree: Tree) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: !CAN_COMPILE,
+    fn: () => withTempDir(async (dir) => await body(await Tree.make(dir))),
+  });
+}
+
+const ALL = Object.keys(VARIANTS) as Variant[];
+
+testLate("every variant gets the object of plain clang, and one of them pays", async (tree) => {
+  for (const [at, variant] of ALL.entries()) {
+    await tree.configure(variant);
+    const late = await tree.compile(variant, "kernel/a.c");
+    assert.deepEqual(await tree.use(variant), { objects: 1, shared: at === 0 ? 0 : 1 }, variant);
+    const plain = await tree.plain(variant, "kernel/a.c");
+    assertSame(late, plain, variant);
+    assert.equal(late.code, 0);
+    assert.ok(late.depends.includes("include/generated/autoconf.h"));
+  }
+});
+
+testLate("a file without coverage is compiled once for all variants", async (tree) => {
+  for (const [at, variant] of ALL.entries()) {
+    await tree.configure(variant);
+    const late = await tree.compile(variant, "kernel/a.c", { flags: [] });
+    assert.deepEqual(await tree.use(variant), { objects: 1, shared: at === 0 ? 0 : 1 }, variant);
+    assertSame(late, await tree.plain(variant, "kernel/a.c", []), variant);
+  }
+});
+
+testLate("a file that looks at a variant's option is compiled for each", async (tree) => {
+  for (const variant of ALL) {
+    await tree.configure(variant);
+    const late = await tree.compile(variant, "kernel/looks.c");
+    assert.equal((await tree.use(variant))?.objects, 0, variant);
+    assertSame(late, await tree.plain(variant, "kernel/looks.c"), variant);
+  }
+});
+
+testLate("warnings and errors read as they do without", async (tree) => {
+  await tree.configure("kcov-unique");
+  for (const file of ["kernel/warns.c", "kernel/frame.c", "kernel/broken.c"]) {
+    const late = await tree.compile("kcov-unique", file);
+    assert.match(late.stderr, /(warning|error): /, file);
+    assertSame(late, await tree.plain("kcov-unique", file), file);
+  }
+});
+
+testLate(
+  "an edit, an option and other words make the object that clang makes of them",
+  async (tree) => {
+    const [one, other] = ["kcov", "kcov-unique"] as const;
+    for (const variant of [one, other]) await tree.configure(variant);
+    const same = async (file: string, what: string, flags?: readonly string[]) => {
+      for (const variant of [one, other]) {
+        const words = flags === undefined ? VARIANTS[variant] : [...VARIANTS[variant], ...flags];
+        const late = await tree.compile(variant, file, { flags: words });
+        const plain = await tree.plain(variant, file, words);
+        assert.equal(plain.code, 0, plain.stderr);
+        assertSame(late, plain, `${what}, ${variant}`);
+      }
+    };
+    await same("kernel/a.c", "as it was");
+    await tree.write("include/linux/twice.h", FILES["include/linux/twice.h"].replace("3", "4"));
+    await same("kernel/a.c", "a header");
+    await tree.write("kernel/a.c", FILES["kernel/a.c"].replace("77", "78"));
+    await same("kernel/a.c", "the file");
+    await same("kernel/size.c", "an option is off");
+    for (const variant of [one, other]) await tree.configure(variant, "#define CONFIG_BIG 1\n");
+    await same("kernel/size.c", "the option is on");
+    // One variant alone.
+    await tree.configure(one);
+    await same("kernel/size.c", "of one it is off");
+    for (
+      const flag of ["-O2", "-DKBUILD_MODNAME2", "-fno-omit-frame-pointer", "-march=x86-64-v2"]
+    ) {
+      await same("kernel/a.c", flag, [flag]);
+    }
+  },
+);
+
+testLate("words of real configurations make the objects that clang makes of them", async (tree) => {
+  // Function tracing, stack protection, mitigations, sections of their own.
+  const configurations = [
+    ["-pg", "-mfentry"],
+    ["-fpatchable-function-entry=16,16"],
+    ["-fstack-protector-strong", "-mstack-protector-guard=global"],
+    ["-mretpoline-external-thunk", "-mfunction-return=thunk-extern", "-fcf-protection=branch"],
+    ["-ffunction-sections", "-fdata-sections", "-O2", "-fno-strict-aliasing"],
+    ["-g", "-gdwarf-5"],
+    ["-fzero-call-used-regs=used-gpr", "-ftrivial-auto-var-init=pattern", "-fwrapv"],
+  ];
+  for (const variant of ["kcov", "kcov-unique-cmp"] as const) {
+    await tree.configure(variant);
+    for (const more of configurations) {
+      const flags = [...VARIANTS[variant], ...more];
+      const late = await tree.compile(variant, "kernel/a.c", { flags });
+      assert.equal((await tree.use(variant))?.objects, 1, late.stderr || more.join(" "));
+      assertSame(late, await tree.plain(variant, "kernel/a.c", flags), more.join(" "));
+      assert.equal(late.code, 0);
+    }
+  }
+});
+
+testLate("words that are not known to come out right go to clang as they are", async (tree) => {
+  const flags = [
+    ...["-fsanitize=bounds", "-flto", "-S", "-E", "-fprofile-arcs", "-gsplit-dwarf"],
+    ...["-finstrument-functions", "-fsanitize-coverage=inline-8bit-counters", "-save-temps=obj"],
+  ];
+  await tree.configure("kcov");
+  for (const flag of flags) {
+    const words = [...VARIANTS["kcov"], flag];
+    const late = await tree.compile("kcov", "kernel/a.c", { flags: words });
+    assert.equal((await tree.use("kcov"))?.objects ?? 0, 0, flag);
+    const env = await tree.env("kcov", "off");
+    env["CCACHE_DISABLE"] = "1";
+    assertSame(late, await tree.compile("kcov", "kernel/a.c", { flags: words, env }), flag);
+  }
+});
+
+testLate("a step that fails leaves it to clang", async (tree) => {
+  await tree.configure("kcov");
+  const plain = await tree.plain("kcov", "kernel/a.c");
+  for (const program of ["false", "true", "no-such-opt"]) {
+    const env = { KMATRIX_LATE_OPT: program };
+    assertSame(await tree.compile("kcov", "kernel/a.c", { env }), plain, program);
+  }
+  // Nothing of the steps is left.
+  const left = [...Deno.readDirSync(`${tree.build("kcov")}/kernel`)].map(({ name }) => name);
+  assert.deepEqual(left.sort(), [".a.o.d", "a.o"]);
+});
+
+testLate("a cache that was cut short or has a wrong bit gives no wrong object", async (tree) => {
+  for (const variant of ALL) await tree.configure(variant);
+  const plain = await tree.plain("kcov-unique", "kernel/a.c");
+  const cache = `${tree.dir}/.cache`;
+  const damages: Record<string, (bytes: Uint8Array) => Uint8Array> = {
+    cut: (bytes) => bytes.subarray(0, bytes.length / 2),
+    empty: () => new Uint8Array(),
+    flipped: (bytes) => {
+      bytes[bytes.length >> 1]! ^= 4;
+      return bytes;
+    },
+    "flipped at the end": (bytes) => {
+      bytes[bytes.length - 9]! ^= 1;
+      return bytes;
+    },
+  };
+  for (const [what, damage] of Object.entries(damages)) {
+    for (const dir of ["ccache", "ccache-shared"]) {
+      await Deno.remove(`${cache}/${dir}`, { recursive: true }).catch(() => {});
+    }
+    await tree.compile("kcov", "kernel/a.c");
+    let damaged = 0;
+    for (const dir of ["ccache", "ccache-shared"]) {
+      for (const file of await filesBelow(`${cache}/${dir}`)) {
+        const name = file.slice(file.lastIndexOf("/") + 1);
+        if (/^(stats|ccache\.conf|CACHEDIR)/.test(name)) continue;
+        await Deno.writeFile(file, damage(await Deno.readFile(file)));
+        damaged++;
+      }
+    }
+    assert.ok(damaged >= 4, `${damaged} files`);
+    assertSame(await tree.compile("kcov-unique", "kernel/a.c"), plain, what);
+  }
+});
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) found.push(...await filesBelow(`${folder}/${name}`));
+    else found.push(`${folder}/${name}`);
+  }
+  return found;
+}
+
+testLate("a compilation that is killed leaves nothing that the next one takes", async (tree) => {
+  await tree.configure("kcov-unique");
+  const plain = await tree.plain("kcov-unique", "kernel/a.c");
+  const env = await tree.env("kcov-unique");
+  for (const afterMs of [5, 15, 30, 45, 60, 80, 100, 130, 160, 200]) {
+    const words = tree.words("kcov-unique", "kernel/a.c", VARIANTS["kcov-unique"]);
+    await Deno.remove(`${tree.build("kcov-unique")}/kernel/a.o`).catch(() => {});
+    // A group of its own, all of which is killed, as a machine that loses power does.
+    const child = new Deno.Command("timeout", {
+      args: ["-s", "KILL", `${afterMs / 1000}`, "clang-22", ...words],
+      ...{ cwd: tree.build("kcov-unique"), env, stdout: "null", stderr: "null" },
+    }).spawn();
+    await child.status;
+    const object = await Deno.readFile(`${tree.build("kcov-unique")}/kernel/a.o`).catch(() => null);
+    if (object !== null) assertSame({ ...plain, object }, plain, `killed after ${afterMs} ms`);
+    assertSame(await tree.compile("kcov-unique", "kernel/a.c"), plain, `after ${afterMs} ms`);
+  }
+});
+
+testLate(
+  "where files cannot become longer, as on a full disk, there is the object or none",
+  async (tree) => {
+    await tree.configure("kcov-unique");
+    const plain = await tree.plain("kcov-unique", "kernel/a.c");
+    const ends = { object: 0, none: 0 };
+    for (const blocks of [0, 1, 2, 4, 6, 8, 10, 12, 16, 24, 64]) {
+      for (const folder of ["ccache", "ccache-shared"]) {
+        await Deno.remove(`${tree.dir}/.cache/${folder}`, { recursive: true }).catch(() => {});
+      }
+      const env = await tree.env("kcov-unique");
+      const object = `${tree.build("kcov-unique")}/kernel/a.o`;
+      await Deno.remove(object).catch(() => {});
+      // Blocks of 512 bytes; without the signal, which would end whoever writes.
+      const limited = `trap "" XFSZ; ulimit -f ${blocks}; exec clang-22 "$@"`;
+      const { code } = await new Deno.Command("sh", {
+        args: [
+          "-c",
+          limited,
+          "sh",
+          ...tree.words("kcov-unique", "kernel/a.c", VARIANTS["kcov-unique"]),
+        ],
+        ...{ cwd: tree.build("kcov-unique"), env, stdout: "null", stderr: "null" },
+      }).output();
+      const made = await Deno.readFile(object).catch(() => null);
+      if (code === 0 || made !== null) {
+        assertSame({ ...plain, code, object: made }, plain, `${blocks} blocks`);
+        ends.object++;
+      } else ends.none++;
+      assertSame(await tree.compile("kcov-unique", "kernel/a.c"), plain, `after ${blocks} blocks`);
+    }
+    assert.ok(ends.object > 1 && ends.none > 1, JSON.stringify(ends));
+  },
+);
+
+testLate("several at once share what the first has made", async (tree) => {
+  await Promise.all(ALL.map((variant) => tree.configure(variant)));
+  const plain = new Map<Variant, Compiled>();
+  for (const variant of ALL) plain.set(variant, await tree.plain(variant, "kernel/a.c"));
+  const late = await Promise.all(ALL.map((variant) => tree.compile(variant, "kernel/a.c")));
+  ALL.forEach((variant, at) => assertSame(late[at]!, plain.get(variant)!, variant));
+});
+
+Deno.test("without KCOV, without opt of the same version and where it is turned off, nothing is late", () =>
+  withTempDir(async (dir) => {
+    const paths = pathsFor(dir, null, null);
+    const config = { toolchain: TOOLCHAIN, buildDir: `${paths.builds}/k` };
+    const cacheOf = (opt: string, dotConfig: string, choice: "on" | "off") => {
+      const host = Object.assign(
+        new FakeHost({
+          fs: {
+            which: (name) =>
+              Promise.resolve(name === "opt-22" && opt === "" ? null : `/bin/${name}`),
+          },
+          answer: ({ argv }) => ({
+            stdout: argv[0] === "opt-22" ? opt : "Debian clang version 22.1.8 (1~deb12u1)\n",
+          }),
+        }),
+        { env: () => undefined },
+      );
+      const source = { kernelId: "linux", path: `${paths.sources}/linux` };
+      return compilerCache({ ...config, source }, paths, host).then(async (cache) => [
+        cache,
+        await withLateInstrumentation(cache, config, dotConfig, choice, paths, host),
+      ]);
+    };
+    const version = "Debian LLVM version 22.1.8\n";
+    const asked = ["CONFIG_KCOV=y\n", "on"] as const;
+    for (
+      const [opt, dotConfig, choice] of [
+        ["", ...asked],
+        ["Debian LLVM version 22.1.9\n", ...asked],
+        [version, "# CONFIG_KCOV is not set\n", "on"],
+        [version, asked[0], "off"],
+      ] as const
+    ) {
+      const [before, after] = await cacheOf(opt, dotConfig, choice);
+      assert.deepEqual(after, before);
+      await Deno.remove(`${paths.cache}/probes`, { recursive: true }).catch(() => {});
+    }
+    const [before, after] = await cacheOf(version, ...asked);
+    assert.ok(after?.env["CCACHE_PREFIX"]);
+    assert.notEqual(after.env["CCACHE_COMPILERCHECK"], before?.env["CCACHE_COMPILERCHECK"]);
+  }));

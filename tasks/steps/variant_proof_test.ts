@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import type { Command } from "../host/host.ts";
+import type { KernelBuild } from "../core/model/model.ts";
+import { FakeHost, withTempDir } from "../testing/fake_host.ts";
+import { tinyElf } from "../testing/tiny_elf.ts";
+import { compareBuilds, compareSample } from "./variant_proof.ts";
+
+const TEXT = new TextDecoder();
+const CAN_COMPILE = (Deno.env.get("PATH") ?? "").split(":").some((folder) =>
+  existsSync(`${folder}/clang-22`)
+);
+
+/** Runs what it is given, where it is to run. */
+function runningHost(): FakeHost {
+  const run = async ({ argv: [program, ...args], cwd, env }: Command) => {
+    const { code, stdout, stderr } = await new Deno.Command(program!, {
+      args,
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(env === undefined ? {} : { env: { ...env } }),
+    }).output();
+    const [out, err] = [stdout, stderr].map((bytes) => TEXT.decode(bytes)) as [string, string];
+    return { code, stdout: out, stderr: err, endless: false };
+  };
+  return Object.assign(new FakeHost(), { run });
+}
+
+function buildIn(buildDir: string): KernelBuild {
+  return {
+    vmlinux: `${buildDir}/vmlinux`,
+    config: { buildDir, source: { path: buildDir }, toolchain: { id: "clang-22", llvm: "-22" } },
+  } as unknown as KernelBuild;
+}
+
+function objectWith(text: readonly number[], debug: string): Uint8Array {
+  return tinyElf([
+    { name: ".text", type: 1, flags: 6, content: Uint8Array.from(text) },
+    { name: ".debug_str", type: 1, flags: 0, content: new TextEncoder().encode(debug) },
+  ]);
+}
+
+async function lay(dir: string, files: Readonly<Record<string, Uint8Array>>): Promise<void> {
+  for (const [name, bytes] of Object.entries(files)) {
+    const path = `${dir}/${name}`;
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.writeFile(path, bytes);
+  }
+}
+
+Deno.test("compareBuilds() compares objects, modules and the text of vmlinux, and no host program", () =>
+  withTempDir(async (dir) => {
+    const [one, other] = [`${dir}/one`, `${dir}/other`];
+    const common = { "kernel/a.o": objectWith([1, 2], ""), vmlinux: objectWith([1, 2, 3], "") };
+    await lay(one, {
+      ...common,
+      "kernel/debug.o": objectWith([5], "/one"),
+      "drivers/b.ko": objectWith([7], ""),
+      "scripts/host.o": objectWith([1], ""),
+      "tools/objtool/check.o": objectWith([1], ""),
+    });
+    await lay(other, {
+      ...common,
+      "kernel/debug.o": objectWith([5], "/the/other"),
+      "drivers/b.ko": objectWith([7], ""),
+      "scripts/host.o": objectWith([2], ""),
+    });
+    const host = runningHost();
+    assert.deepEqual(await compareBuilds(buildIn(one), buildIn(other), host), {
+      ...{ compared: 3, sameBytes: 2, different: [], alone: [[], []] },
+      vmlinux: { parts: [], textBytes: 3 },
+    });
+    await lay(other, {
+      "drivers/b.ko": objectWith([8], ""),
+      "kernel/c.o": objectWith([1], ""),
+      vmlinux: objectWith([1, 2, 4], ""),
+    });
+    await Deno.remove(`${other}/kernel/a.o`);
+    assert.deepEqual(await compareBuilds(buildIn(one), buildIn(other), host), {
+      ...{ compared: 2, sameBytes: 0 },
+      different: [{ path: "drivers/b.ko", parts: [".text"] }],
+      alone: [["kernel/a.o"], ["kernel/c.o"]],
+      vmlinux: { parts: [".text"], textBytes: 3 },
+    });
+  }));
+
+Deno.test({
+  name:
+    "compareSample() compiles objects again as kbuild recorded, and finds the one that is another",
+  ignore: !CAN_COMPILE,
+  fn: () =>
+    withTempDir(async (dir) => {
+      const host = runningHost();
+      const names = ["a", "b", "c", "d", "wide", "short"];
+      await Deno.mkdir(`${dir}/kernel`);
+      for (const name of names) {
+        const object = `kernel/${name}.o`;
+        // x86's boot code of 16 bits, with debug information that names folders.
+        const more = name === "short" ? ["-m16", "-g"] : [];
+        const words = [
+          ...["-O2", "-Wp,-MMD,kernel/.x.d", `-DNAME=f_${name}`, ...more, "-c", "-o", object],
+        ];
+        await Deno.writeTextFile(
+          `${dir}/kernel/${name}.c`,
+          "int NAME(int a) { return a ? 1 : 2; }\n",
+        );
+        const command = `clang-22 ${words.join(" ")} kernel/${name}.c`;
+        const { code } = await host.run({ argv: ["sh", "-c", command], cwd: dir });
+        assert.equal(code, 0);
+        const recorded = `savedcmd_${object} := ${command}\n\nsource_${object} := x\n`;
+        await Deno.writeTextFile(`${dir}/kernel/.${name}.o.cmd`, recorded);
+      }
+      // What no compiler has made is not compiled again.
+      await Deno.copyFile(`${dir}/kernel/a.o`, `${dir}/kernel/linked.o`);
+      const recorded = "savedcmd_kernel/linked.o := ld.lld -r -o kernel/linked.o kernel/a.o\n";
+      await Deno.writeTextFile(`${dir}/kernel/.linked.o.cmd`, recorded);
+      const whole = await compareSample(buildIn(dir), 99, "seed", host);
+      const none = { different: [], alone: [[], []], vmlinux: null };
+      assert.deepEqual(whole, { compared: 6, sameBytes: 6, ...none });
+      assert.equal((await compareSample(buildIn(dir), 2, "seed", host)).compared, 2);
+
+      const elsewhere = ["-O2", "-DNAME=f_short", "-m16", "-g", "-ffile-prefix-map=kernel=x"];
+      const short = ["-c", "-o", "kernel/short.o", "kernel/short.c"];
+      await host.run({ argv: ["clang-22", ...elsewhere, ...short], cwd: dir });
+      const apart = await compareSample(buildIn(dir), 99, "seed", host);
+      assert.deepEqual(apart, { compared: 6, sameBytes: 5, ...none });
+      await host.run({ argv: ["clang-22", ...elsewhere, "-DNAME=g", ...short], cwd: dir });
+
+      await Deno.copyFile(`${dir}/kernel/a.o`, `${dir}/kernel/b.o`);
+      await Deno.writeTextFile(`${dir}/kernel/c.c`, "int NAME(int a) { return; }\n");
+      const found = await compareSample(buildIn(dir), 99, "seed", host);
+      assert.deepEqual(found.different.toSorted((a, b) => a.path < b.path ? -1 : 1), [
+        { path: "kernel/b.o", parts: ["symbols"] },
+        { path: "kernel/c.o", parts: ["does not compile again"] },
+        { path: "kernel/short.o", parts: ["more than debug information"] },
+      ]);
+      const left = [...Deno.readDirSync(`${dir}/kernel`)].map(({ name }) => name);
+      assert.deepEqual(left.filter((name) => /plain/.test(name)), []);
+    }),
+});
