@@ -73,7 +73,7 @@ Deno.test("series shows each patch and names the first that breaks a cell", asyn
   const lines = await readStream(await Deno.readTextFile(file));
   assertWhole(lines, { command: "series", cells: ["fake/kcov"], code });
   // Only the first patch changes Kconfig.
-  assert.equal(err.match(/\$ make .* olddefconfig$/gm)?.length, 1);
+  assert.equal(err.match(/\$ (?:.* )?make .* olddefconfig$/gm)?.length, 1);
   const table = out.split("\n\n")[0];
   assert.equal(
     table,

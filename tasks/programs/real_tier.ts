@@ -142,7 +142,7 @@ Deno.test("a build that began as a copy of another one is what it is from nothin
     const { compared, different, alone, vmlinux } = await compareBuilds(fromNothing, copy, HOST);
     // What is left over in the copy is linked nowhere.
     assert.deepEqual([different, alone[0], vmlinux?.parts], [[], [], []]);
-    assert.ok(compared > 600, `${compared} objects`);
+    assert.ok(compared > 600, `compared: ${compared}`);
   } finally {
     await Deno.remove(kept, { recursive: true });
   }
