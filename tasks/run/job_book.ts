@@ -6,7 +6,9 @@ import type { Cell, Plan, SourceTree, Stage } from "../core/model/model.ts";
 import { comesTo } from "../core/model/stage_table.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import type { Build } from "../core/matrix/schedule.ts";
-import { identifyBuild } from "../stages/configure.ts";
+import { familyOf } from "../core/late/variant_options.ts";
+import { renderFragment } from "../core/kconfig/kconfig.ts";
+import { identifyBuild, requestOf } from "../stages/configure.ts";
 import { isBuilt } from "../steps/build_store.ts";
 import { recallTimes, rememberTimes } from "../steps/job_times.ts";
 import type { Schedule } from "./schedule.ts";
@@ -30,23 +32,45 @@ export class JobBook {
   async announce(until: Stage): Promise<void> {
     const cores = this.#plan.settings.jobs;
     const boots = comesTo("boot", until);
-    const families = new Set<string>();
+    const groups = [];
     for (const group of groupByBuild(this.#plan.cells)) {
-      const name = familyName(group[0]!);
       const times = await recallTimes(group[0]!, cores, this.#paths, this.#host);
+      groups.push({ group, times, family: await this.#familyOf(group[0]!) });
+    }
+    // Of a family, the longest pays: it would be the first anyway.
+    groups.sort((one, other) => other.times.buildMs - one.times.buildMs);
+    const families = new Set<string>();
+    for (const { group, times, family } of groups) {
       const job: Build = {
         kind: "build",
         expectedMs: times.buildMs,
-        family: { name, leads: !families.has(name) },
+        ...(family === null ? {} : { family: { name: family, leads: !families.has(family) } }),
         boots: group.map(({ machine }) => ({
           kind: "boot",
           expectedMs: boots ? times.bootMs : 0,
           cpus: Math.min(machine.cpus, cores),
         })),
       };
-      families.add(name);
+      if (family !== null) families.add(family);
       this.#jobs.set(group[0]!.id, job);
       this.#schedule.announce(job);
+    }
+  }
+
+  /**
+   * Cells that share a name share what late instrumentation shares, with or without a series; null for
+   * a cell that shares nothing.
+   */
+  async #familyOf(cell: Cell): Promise<string | null> {
+    const { config, kernel, toolchain } = cell;
+    try {
+      const request = await requestOf(cell, this.#plan.kconfigAdd, this.#paths, this.#host);
+      const family = familyOf(renderFragment(request));
+      const common = [kernel.source, toolchain.id, config.base ?? null, family];
+      return family === null ? null : JSON.stringify(common);
+    } catch {
+      // Configuring it will say what is wrong.
+      return null;
     }
   }
 
@@ -74,12 +98,4 @@ export class JobBook {
   async remember(cell: Cell, times: Parameters<typeof rememberTimes>[1]): Promise<void> {
     await rememberTimes(cell, times, this.#paths, this.#host).catch(() => {});
   }
-}
-
-/**
- * Cells of one source and toolchain, with or without a series, share what late instrumentation shares,
- * if their fragments allow it; which of these do is for the compiler to find out.
- */
-function familyName({ kernel, toolchain }: Cell): string {
-  return JSON.stringify([kernel.source, toolchain.id]);
 }

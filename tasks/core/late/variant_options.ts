@@ -25,6 +25,19 @@ export function variantOptions(dotConfig: string): string[] {
   return [...new Set([...OURS, ...[...named].map((match) => match[1]!)])].sort();
 }
 
+/**
+ * What builds of one source have to have in common to share: what is asked of Kconfig beside the
+ * options above, as it is asked. null for a kernel without KCOV.
+ * @param request Lines of Kconfig, as configure puts them over a base.
+ */
+export function familyOf(request: string): string | null {
+  if (!isInstrumented(request)) return null;
+  const lines = request.split("\n").filter((line) => !VARIANT_LINE.test(line));
+  return lines.sort().join("\n");
+}
+
+const VARIANT_LINE = /^(?:# )?CONFIG_(?:ARCH_HAS_)?KCOV_\w+[ =]/;
+
 /** Whether any file of this configuration is instrumented by clang for KCOV. */
 export function isInstrumented(dotConfig: string): boolean {
   return /^CONFIG_KCOV=y$/m.test(dotConfig);

@@ -82,8 +82,10 @@ export function startable<J extends Job>(
       job.kind === "build" && job.family?.leads && job.expectedMs > 0 ? [job.family.name] : []
     ),
   );
+  // One at a time, any of them may be the first.
   const follows = (job: Job) =>
-    job.kind === "build" && job.family?.leads === false && leaders.has(job.family.name);
+    slots > 1 && job.kind === "build" && job.family?.leads === false &&
+    leaders.has(job.family.name);
   const builds = waiting.filter((job) =>
     job.kind === "build" && (job.expectedMs === 0 || !follows(job))
   );
