@@ -52,6 +52,7 @@ export async function withLateInstrumentation(
       // What is made by other steps is another object until somebody has compared them.
       CCACHE_COMPILERCHECK: `${cache.env["CCACHE_COMPILERCHECK"]} ${made}`,
       KMATRIX_LATE_OPT: opt,
+      KMATRIX_LATE_NM: llvmTool(toolchain.llvm, "llvm-nm"),
       KMATRIX_LATE_OPTIONS: variantOptions(dotConfig).join(" "),
       KMATRIX_LATE_LOG: `${buildDir}/${LOG}`,
     },

@@ -53,6 +53,29 @@ int loop(int n, unsigned long wide)
 	return sum > quiet(n);
 }
 `,
+  // Without the inliner nobody knows that slow() is not called; guards keep it all the same.
+  "kernel/dead.c": `int ext(int);
+static __attribute__((noinline)) int slow(unsigned long n)
+{
+	return n > 100 ? ext(5) : ext((int)n);
+}
+static inline __attribute__((always_inline)) int order(unsigned long n)
+{
+	if (__builtin_constant_p(n)) {
+		if (n == 3)
+			return slow(n);
+	}
+	return (int)n >> 12;
+}
+int dead(unsigned long n)
+{
+	return order(n);
+}
+`,
+  "kernel/blob.c": `asm(".section .rodata\\n.incbin \\"blob\\"\\n.text\\n");
+int blob(int a) { return a ? 1 : 2; }
+`,
+  "kernel/macro.c": "int macro(int a) { return a ? HAS : 2; }\n",
   "kernel/looks.c": `#ifdef CONFIG_KCOV_UNIQUE
 int unique(int a) { return a ? 1 : 2; }
 #else
@@ -269,6 +292,52 @@ testLate("a file that looks at a variant's option is compiled for each", async (
     assert.equal((await tree.use(variant))?.objects, 0, variant);
     assertSame(late, await tree.plain(variant, "kernel/looks.c"), variant);
   }
+});
+
+testLate(
+  "a function that is gone before the code is generated is kept where clang keeps it",
+  async (tree) => {
+    for (const variant of ALL) {
+      await tree.configure(variant);
+      const late = await tree.compile(variant, "kernel/dead.c");
+      const plain = await tree.plain(variant, "kernel/dead.c");
+      assertSame(late, plain, variant);
+      assert.equal((await tree.use(variant))?.objects, 0, variant);
+    }
+  },
+);
+
+testLate("what no list of dependencies names is not taken from another variant", async (tree) => {
+  for (const variant of ALL) {
+    await tree.configure(variant);
+    await Deno.writeTextFile(`${tree.build(variant)}/blob`, `of ${variant.padEnd(16)}`);
+    for (const flags of [[], VARIANTS[variant]]) {
+      const late = await tree.compile(variant, "kernel/blob.c", { flags });
+      assertSame(late, await tree.plain(variant, "kernel/blob.c", flags), variant);
+      assert.equal(late.code, 0, late.stderr);
+    }
+    // Nothing that is poisoned hides in a macro of the command line.
+    const flags = [...VARIANTS[variant], `-DHAS=defined_${variant.length}(CONFIG_KCOV_UNIQUE)`];
+    const macro = [...flags, `-Ddefined_${variant.length}(x)=3`];
+    const late = await tree.compile(variant, "kernel/macro.c", { flags: macro });
+    assertSame(late, await tree.plain(variant, "kernel/macro.c", macro), variant);
+    assert.equal((await tree.use(variant))?.objects ?? 0, 0, variant);
+  }
+});
+
+testLate("a reduced autoconf.h whose making was broken off is made again", async (tree) => {
+  await tree.configure("kcov");
+  await tree.compile("kcov", "kernel/size.c");
+  const folder = `${tree.build("kcov")}/kmatrix-late`;
+  const reference = await Deno.readTextFile(`${folder}/autoconf.h`);
+  await tree.configure("kcov", "#define CONFIG_BIG 1\n");
+  // As it is where it was killed in front of its last step.
+  await tree.compile("kcov", "kernel/size.c");
+  assert.notEqual(await Deno.readTextFile(`${folder}/autoconf.h`), reference);
+  await Deno.remove(`${folder}/autoconf.h`);
+  await tree.configure("kcov");
+  const late = await tree.compile("kcov", "kernel/size.c");
+  assertSame(late, await tree.plain("kcov", "kernel/size.c"), "back again");
 });
 
 testLate("warnings and errors read as they do without", async (tree) => {

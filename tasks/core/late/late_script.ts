@@ -2,11 +2,14 @@
 /**
  * The shell script that ccache starts in place of the compiler where it has no object for its words
  * (CCACHE_PREFIX), and which instruments late: it takes what all coverage variants of a file have in
- * common, LLVM's IR at the end of clang's pipeline, from ccache too, runs the pass of SanitizerCoverage
- * for this variant, and generates the code.
+ * common, LLVM's IR in front of the pass of SanitizerCoverage, from ccache too, runs that pass for this
+ * variant and those behind it in clang's pipeline, and generates the code.
  *
  * The IR is compiled with coverage asked for and an allow list that no file is on: what says of
- * functions that they must not be instrumented reaches the IR, and no call does. The options that
+ * functions that they must not be instrumented reaches the IR, and no call does. The passes behind it
+ * are left out, for they depend on it: guards keep a function alive that nobody calls any more. One of
+ * them (globaldce) has an earlier turn, which is left out with it; so where it would remove a function
+ * at either, it is not known at which, and the file goes to the compiler. The options that
  * tell variants apart are poisoned for the preprocessor and left out of autoconf.h, so a file that
  * looks at one of them does not compile this way.
  *
@@ -37,6 +40,8 @@ is_known() {
       -c) compiles=1 ;;
       -o | -mllvm | -include | -isystem) before=$word ;;
       -D__KERNEL__) kernel=1 ;;
+      # A macro of the command line is expanded without a look at what is poisoned.
+      -D*CONFIG_*) return 1 ;;
       -Wp,-MMD,* | -Wp,-MD,*) depends=\${word#-Wp,-M*D,} ;;
       -fsanitize-coverage=*) coverage "\${word#*=}" || return 1 ;;
       -gsplit* | -save* | -Wp,* | -Wl,*) return 1 ;;
@@ -49,6 +54,8 @@ is_known() {
       *) return 1 ;;
     esac
   done
+  # What it has in its object beside its text, no list of dependencies names.
+  [ "$input" ] && ! grep -q incbin "$input" || return 1
   case $object in *[!A-Za-z0-9_./+-]* | "") return 1 ;; *.o) ;; *) return 1 ;; esac
   [ "$compiles" ] && [ "$kernel" ] && [ "$input" ] && [ "$depends" ] || return 1
   case $pc$guard$cmp$drop in
@@ -74,6 +81,7 @@ coverage() {
 # autoconf.h as all variants have it, made anew where the one of the build is another than it was.
 header() {
   cmp -s include/generated/autoconf.h $late/autoconf.h && return
+  rm -f $late/autoconf.h
   mkdir -p $late/include/generated &&
     cp include/generated/autoconf.h $late/autoconf.h.$$ && {
       printf '#pragma GCC poison'
@@ -111,12 +119,35 @@ share() {
   # The words of options stay apart from the compiler, whatever its name is.
   compiler=$1
   shift
-  [ "$to" = "$object" ] || set -- "$@" -fsanitize-coverage=trace-pc \\
-    -fsanitize-coverage-allowlist=$late/none -emit-llvm
+  check=
+  if [ "$to" != "$object" ]; then
+    check=$0
+    # ccache would take the word behind -mllvm for an -o.
+    set -- "$@" -fsanitize-coverage=trace-pc -fsanitize-coverage-allowlist=$late/none -emit-llvm \\
+      -Xclang -mllvm -Xclang "-opt-disable=$behind"
+  fi
   (
     unset CCACHE_DISABLE CCACHE_PREFIX
+    # What ccache is to keep is looked at before it does.
+    [ "$check" ] && export CCACHE_PREFIX="$check" KMATRIX_LATE_CHECK="$to"
     CCACHE_STATSLOG=$KMATRIX_LATE_LOG exec ccache "$compiler" -I$late/include "$@"
   )
+}
+
+# Compiles what is to be shared, to the file $1, and looks whether it has a function that would go.
+check() {
+  file=$1
+  shift
+  "$@" && "$KMATRIX_LATE_OPT" -passes=globaldce "$file" -o "$file.check" || return
+  functions=$("$KMATRIX_LATE_NM" "$file") && left=$("$KMATRIX_LATE_NM" "$file.check")
+  status=$?
+  rm -f "$file.check"
+  [ $status = 0 ] && [ "$(functions "$functions")" = "$(functions "$left")" ]
+}
+
+# Of what nm lists, the names of functions.
+functions() {
+  echo "$1" | sed -n 's/^-* *[tTwWiV] //p'
 }
 
 # Makes the object of the IR in the file $1: the words that say how code is generated.
@@ -144,7 +175,7 @@ generate() {
 compile() {
   if [ "$pc$guard" ]; then
     share $bitcode.bc "$@" &&
-      "$KMATRIX_LATE_OPT" -passes=sancov-module -sanitizer-coverage-level=3 \\
+      "$KMATRIX_LATE_OPT" "-passes=sancov-module,$behind" -sanitizer-coverage-level=3 \\
         \${pc:+-sanitizer-coverage-trace-pc} \${guard:+-sanitizer-coverage-trace-pc-guard} \\
         \${cmp:+-sanitizer-coverage-trace-compares} \${drop:+-sanitizer-coverage-drop-ctors} \\
         $bitcode.bc -o $bitcode.late.bc &&
@@ -155,6 +186,13 @@ compile() {
 }
 
 late=${LATE_FOLDER}
+behind=globaldce,constmerge,cg-profile,rel-lookup-table-converter
+if [ "$KMATRIX_LATE_CHECK" ]; then
+  to=$KMATRIX_LATE_CHECK
+  unset KMATRIX_LATE_CHECK
+  check "$to" "$@"
+  exit
+fi
 if [ . -ef "$KMATRIX_BUILD" ] && is_known "$@" && header; then
   case $object in */*) bitcode=\${object%/*}/ ;; *) bitcode= ;; esac
   bitcode=$bitcode.\${object##*/}
