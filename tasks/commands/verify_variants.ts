@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** `deno task verify-variants`: are objects that were instrumented late those of plain clang? */
 import { counted } from "../core/text/counted.ts";
-import type { Cell, KernelBuild, Plan } from "../core/model/model.ts";
+import type { Cell, Plan } from "../core/model/model.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { OneCell } from "../run/one_cell.ts";
 import { tellPlanned } from "../run/telling.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { ensureReady } from "../steps/setup.ts";
-import { compareBuilds, compareSample, TEXT, type VariantProof } from "../steps/variant_proof.ts";
+import { isLate } from "../steps/late_instrumentation.ts";
+import { compareBuilds, compareSample, type VariantProof } from "../steps/variant_proof.ts";
 import {
   group,
   KERNEL,
@@ -98,7 +99,7 @@ function buildOf({ kernel, config, toolchain }: Cell): string {
   return `${kernel.id}/${config.id}/${toolchain.id}`;
 }
 
-/** Both builds are held until they are compared. */
+/** Both builds are of one source, and are held until they are compared. */
 async function proofOf(
   cell: Cell,
   plan: Plan,
@@ -107,20 +108,22 @@ async function proofOf(
   { paths, host }: Context,
 ): Promise<VariantProof> {
   return await OneCell.run(plan, paths, host, async (runner) => {
-    const late = await builtBy(runner, cell);
+    const source = await runner.source(cell);
+    const { kernel: late } = await runner.ready(cell, source);
+    if (!await isLate(late.config.buildDir, host)) {
+      const text = `${cell.id}: nothing of it is instrumented late`;
+      const why = "It has no KCOV, or there is no ccache, or no `opt` of the compiler's version.";
+      throw new KmatrixError("no-match", "nothing-late", text, why);
+    }
     if (sample !== undefined) return await compareSample(late, sample, seed, host);
     const settings = { ...plan.settings, lateInstrumentation: "off" as const };
     return await OneCell.run(
       { ...plan, settings },
       paths,
       host,
-      async (other) => await compareBuilds(late, await builtBy(other, cell), host),
+      async (other) => await compareBuilds(late, (await other.ready(cell, source)).kernel, host),
     );
   });
-}
-
-async function builtBy(runner: OneCell, cell: Cell): Promise<KernelBuild> {
-  return (await runner.ready(cell, await runner.source(cell))).kernel;
 }
 
 function proofLines({ cells, proof }: Verified): string[] {
@@ -128,30 +131,26 @@ function proofLines({ cells, proof }: Verified): string[] {
   const equal = compared - different.length;
   const image = vmlinux === null
     ? ""
-    : `; vmlinux: text ${
-      isTextSame(proof) ? "identical" : "DIFFERENT"
-    } (${vmlinux.textBytes} bytes)`;
-  const others = (vmlinux?.parts ?? []).filter((part) => part !== TEXT);
+    : `; vmlinux ${vmlinux.parts.length === 0 ? "identical" : "DIFFERENT"}, ` +
+      `${vmlinux.textBytes} bytes of text`;
   return [
     `${cells.join(" ")}: ${counted(compared, "object")} compared, ${equal} identical ` +
     `(${sameBytes} byte for byte), ${different.length} different${image}`,
     ...different.map(({ path, parts }) => `  ${path}: ${parts.join(", ")}`),
     ...alone.flat().map((path) => `  ${path}: of one build alone`),
-    ...(others.length === 0 ? [] : [`  vmlinux, beside its text: ${others.join(", ")}`]),
+    ...(vmlinux?.parts ?? []).map((part) => `  vmlinux: ${part}`),
   ];
-}
-
-function isTextSame({ vmlinux }: VariantProof): boolean {
-  return !(vmlinux?.parts ?? []).includes(TEXT);
 }
 
 /** Nothing that was compared is no proof either. */
 function failuresOf({ cells, proof }: Verified): Failure[] {
-  const { compared, different, alone } = proof;
-  const wrong = different.length + alone.flat().length + (isTextSame(proof) ? 0 : 1);
-  if (wrong === 0 && compared > 0) return [];
-  const message = compared === 0
-    ? `${cells[0]}: no object to compare`
-    : `${cells[0]}: ${counted(wrong, "part")} of the build not as plain clang makes them`;
-  return [new KmatrixError("inspect", "variant-differs", message).toFailure()];
+  const { compared, different, alone, vmlinux } = proof;
+  const wrong = different.length + alone.flat().length + (vmlinux?.parts.length ?? 0);
+  const text = wrong > 0
+    ? `${counted(wrong, "part")} of the build not as plain clang makes them`
+    : compared === 0 || vmlinux?.textBytes === 0
+    ? "nothing to compare"
+    : null;
+  if (text === null) return [];
+  return [new KmatrixError("inspect", "variant-differs", `${cells[0]}: ${text}`).toFailure()];
 }

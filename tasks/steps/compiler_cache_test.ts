@@ -375,3 +375,23 @@ Deno.test({
       assert.ok((await compileIn(dir, copy, true)).includes("remote_storage_hit"));
     }),
 });
+
+Deno.test({
+  name: "a file that takes another one into its object is compiled each time",
+  ignore: !HAS_CCACHE,
+  fn: () =>
+    withTempDir(async (dir) => {
+      const own = `${dir}/.cache/sources/own`;
+      await Deno.mkdir(`${own}/include`, { recursive: true });
+      const text = 'asm(".incbin \\"blob\\"");\nint a;\n';
+      await Deno.writeTextFile(`${own}/a.c`, text);
+      const build = `${pathsFor(dir, null, null).builds}/own`;
+      await Deno.mkdir(build, { recursive: true });
+      for (const blob of ["first", "other"]) {
+        await Deno.writeTextFile(`${build}/blob`, blob);
+        await compileIn(dir, own, false).catch(() => []);
+        const object = new TextDecoder("latin1").decode(await Deno.readFile(`${build}/a.o`));
+        assert.ok(object.includes(blob), blob);
+      }
+    }),
+});

@@ -15,6 +15,9 @@ import { toolchainFiles } from "./toolchain_files.ts";
 /** What its script and the ccache beneath it append, below the build folder. */
 const LOG = "kmatrix-late.log";
 
+/** There as long as a build is made with it. */
+const MARK = "kmatrix-late.on";
+
 /**
  * The compiler cache with the script behind it; as it was where nothing is instrumented, LLVM's opt
  * is not there or not of the compiler's version, or it is turned off.
@@ -29,7 +32,7 @@ export async function withLateInstrumentation(
   host: Host,
 ): Promise<CompilerCache | null> {
   // Its log is of one build.
-  await host.fs.remove(`${buildDir}/${LOG}`);
+  for (const name of [LOG, MARK]) await host.fs.remove(`${buildDir}/${name}`);
   if (cache === null || choice === "off" || !isInstrumented(dotConfig)) return cache;
   const [compiler, opt] = [clangOf(toolchain), llvmTool(toolchain.llvm, "opt")];
   const files = await host.fs.which(opt) === null
@@ -43,6 +46,7 @@ export async function withLateInstrumentation(
   }
   const script = `${paths.cache}/toolchain/ccache/late`;
   await writeScript(script, LATE_SCRIPT, host);
+  await host.fs.writeText(`${buildDir}/${MARK}`, "");
   const made = await sha256([LATE_SCRIPT, ...Object.values(files).sort()].join("\n"));
   return {
     ...cache,
@@ -57,6 +61,11 @@ export async function withLateInstrumentation(
       KMATRIX_LATE_LOG: `${buildDir}/${LOG}`,
     },
   };
+}
+
+/** Whether what a folder was built from last may have been instrumented late. */
+export async function isLate(buildDir: string, host: Host): Promise<boolean> {
+  return await host.fs.exists(`${buildDir}/${MARK}`);
 }
 
 /** What the build that has just ended made of it. */

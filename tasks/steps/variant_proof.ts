@@ -9,7 +9,12 @@ import type { KernelBuild, KernelConfig } from "../core/model/model.ts";
 import { Elf } from "../core/inspect/elf.ts";
 import { differenceOf, sameBytes } from "../core/inspect/object_difference.ts";
 import { buildConfinement, llvmTool } from "../core/build/make.ts";
-import { commandFile, readOrigin, simpleCommands } from "../core/build/kbuild_command.ts";
+import {
+  commandFile,
+  coverageOf,
+  readOrigin,
+  simpleCommands,
+} from "../core/build/kbuild_command.ts";
 import { partsOf } from "../core/text/lines.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { checkInside } from "./make_job.ts";
@@ -61,8 +66,8 @@ export async function compareBuilds(
 }
 
 /**
- * Compiles some objects of a build once more, by the command that kbuild has recorded, without
- * ccache, and compares. The same seed takes the same objects.
+ * Compiles some instrumented objects of a build once more, by the command that kbuild has recorded,
+ * without ccache, and compares. The same seed takes the same objects.
  */
 export async function compareSample(
   { config }: KernelBuild,
@@ -73,7 +78,8 @@ export async function compareSample(
   const { buildDir } = config;
   const compiled: string[] = [];
   for (const path of await objectsBelow(buildDir, host)) {
-    if ((await commandsOf(path, buildDir, host)) !== null) compiled.push(path);
+    const [argv] = await commandsOf(path, buildDir, host) ?? [];
+    if (argv && coverageOf(argv).kinds.size > 0) compiled.push(path);
   }
   const order = await Promise.all(
     compiled.map(async (path) => ({ path, at: await sha256(`${seed} ${path}`) })),
@@ -117,7 +123,7 @@ async function objectsBelow(dir: string, host: Host): Promise<string[]> {
   const argv = ["find", ".", "-name", "*.o", "-type", "f", "-o", "-name", "*.ko", "-type", "f"];
   const { stdout } = await host.run({ argv, cwd: dir });
   return stdout.split("\n").filter(Boolean).map((name) => name.replace(/^\.\//, ""))
-    .filter((name) => !/(^|\/)(tools|scripts)\//.test(name)).sort();
+    .filter((name) => !/(^|\/)((tools|scripts)\/|kmatrix-plain-)/.test(name)).sort();
 }
 
 async function compareFiles(
@@ -180,7 +186,7 @@ async function compareImages(
 }
 
 /** The section of vmlinux and of objects that has the kernel's code. */
-export const TEXT = ".text";
+const TEXT = ".text";
 
 /** The compiler's call for an object and objtool's behind it; null for what no compiler made of C. */
 async function commandsOf(
@@ -205,7 +211,8 @@ async function compilePlainly(
   host: Host,
 ): Promise<string | null> {
   const { buildDir } = config;
-  const fresh = `${dirname(path)}/kmatrix-plain-${basename(path)}`;
+  // Another comparison may be at work in this folder.
+  const fresh = `${dirname(path)}/kmatrix-plain-${crypto.randomUUID()}-${basename(path)}`;
   for (const argv of await commandsOf(path, buildDir, host) ?? []) {
     const words = argv.filter((word) => !/^-Wp,-MM?D,/.test(word))
       .map((word) => word === path ? fresh : word);

@@ -98,7 +98,8 @@ Deno.test({
         // x86's boot code of 16 bits, with debug information that names folders.
         const more = name === "short" ? ["-m16", "-g"] : [];
         const words = [
-          ...["-O2", "-Wp,-MMD,kernel/.x.d", `-DNAME=f_${name}`, ...more, "-c", "-o", object],
+          ...["-O2", "-Wp,-MMD,kernel/.x.d", `-DNAME=f_${name}`, ...more],
+          ...["-fsanitize-coverage=trace-pc", "-c", "-o", object],
         ];
         await Deno.writeTextFile(
           `${dir}/kernel/${name}.c`,
@@ -110,7 +111,12 @@ Deno.test({
         const recorded = `savedcmd_${object} := ${command}\n\nsource_${object} := x\n`;
         await Deno.writeTextFile(`${dir}/kernel/.${name}.o.cmd`, recorded);
       }
-      // What no compiler has made is not compiled again.
+      // What is not instrumented, or no compiler has made, is not compiled again.
+      await Deno.writeTextFile(
+        `${dir}/kernel/.bare.o.cmd`,
+        "savedcmd_kernel/bare.o := clang-22 -c -o kernel/bare.o kernel/a.c\n",
+      );
+      await Deno.copyFile(`${dir}/kernel/a.o`, `${dir}/kernel/bare.o`);
       await Deno.copyFile(`${dir}/kernel/a.o`, `${dir}/kernel/linked.o`);
       const recorded = "savedcmd_kernel/linked.o := ld.lld -r -o kernel/linked.o kernel/a.o\n";
       await Deno.writeTextFile(`${dir}/kernel/.linked.o.cmd`, recorded);
@@ -119,7 +125,10 @@ Deno.test({
       assert.deepEqual(whole, { compared: 6, sameBytes: 6, ...none });
       assert.equal((await compareSample(buildIn(dir), 2, "seed", host)).compared, 2);
 
-      const elsewhere = ["-O2", "-DNAME=f_short", "-m16", "-g", "-ffile-prefix-map=kernel=x"];
+      const elsewhere = [
+        ...["-O2", "-DNAME=f_short", "-m16", "-g", "-ffile-prefix-map=kernel=x"],
+        "-fsanitize-coverage=trace-pc",
+      ];
       const short = ["-c", "-o", "kernel/short.o", "kernel/short.c"];
       await host.run({ argv: ["clang-22", ...elsewhere, ...short], cwd: dir });
       const apart = await compareSample(buildIn(dir), 99, "seed", host);

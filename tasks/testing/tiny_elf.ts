@@ -24,6 +24,7 @@ export interface TinySection {
   readonly size?: number;
   readonly link?: number;
   readonly info?: number;
+  readonly alignment?: number;
 }
 
 /** One section table entry each, in this order, behind the obligatory empty one. */
@@ -55,6 +56,7 @@ export function tinyElf(sections: readonly TinySection[]): Uint8Array<ArrayBuffe
     view.setBigUint64(at + 32, BigInt(section.size ?? content.length), true);
     view.setUint32(at + 40, section.link ?? 0, true);
     view.setUint32(at + 44, section.info ?? 0, true);
+    view.setBigUint64(at + 48, BigInt(section.alignment ?? 0), true);
     offset += content.length;
     nameOffset += section.name.length + 1;
   }

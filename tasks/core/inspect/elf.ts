@@ -15,6 +15,8 @@ export interface Section {
   readonly size: number;
   readonly link: number;
   readonly info: number;
+  /** Its address is a multiple of this. */
+  readonly alignment: number;
   readonly entrySize: number;
 }
 
@@ -197,6 +199,7 @@ function readSection(view: DataView, at: number) {
     size: wide(32),
     link: word(40),
     info: word(44),
+    alignment: wide(48),
     entrySize: wide(56),
   };
 }

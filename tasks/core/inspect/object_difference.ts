@@ -13,8 +13,8 @@ const SHT_STRTAB = 3;
 const SWITCH_TABLE = /^(__sancov_gen_cov_switch_values)\.\d+$/;
 
 /**
- * What differs, by name: sections with other content, "relocations of <section>", "symbols"; none
- * where nothing does. Debug information, the places of sections in the file and the numbers of switch
+ * What differs, by name: sections with other content, "relocations of <section>", "symbols", "order of
+ * sections"; none where nothing does. Debug information, the places of sections in the file and the numbers of switch
  * tables are left aside.
  */
 export function differenceOf(one: Elf, other: Elf): string[] {
@@ -30,6 +30,8 @@ export function differenceOf(one: Elf, other: Elf): string[] {
       a.some((section, at) => !sameBytes(section.content(), b[at]!.content()));
     if (differs) found.push(name);
   }
+  const order = (parts: readonly Comparable[]) => parts.map(({ key }) => key).join("\n");
+  if (found.length === 0 && order(mine) !== order(theirs)) found.push("order of sections");
   return found;
 }
 
@@ -42,7 +44,7 @@ interface Comparable {
 function comparable(elf: Elf): Comparable[] {
   const parts: Comparable[] = [];
   elf.sections.forEach((section) => {
-    const { name, type, flags, size } = section;
+    const { name, type, flags, size, alignment, entrySize, link } = section;
     if (DEBUG.test(name) || type === SHT_STRTAB) return;
     if (type === SHT_SYMTAB) {
       return parts.push({ key: "symbols", content: () => encoded(symbolsOf(elf, section)) });
@@ -52,7 +54,9 @@ function comparable(elf: Elf): Comparable[] {
       const key = `relocations of ${target}`;
       return parts.push({ key, content: () => encoded(relocationsOf(elf, section.info)) });
     }
-    const shape = encoded([`${type} ${flags} ${size}`]);
+    // A section that goes where another one goes (SHF_LINK_ORDER) names it.
+    const linked = elf.sections[link]?.name ?? "";
+    const shape = encoded([`${type} ${flags} ${size} ${alignment} ${entrySize} ${linked}`]);
     parts.push({ key: name, content: () => joined(shape, contentOf(elf, section)) });
   });
   return parts;

@@ -116,3 +116,13 @@ Deno.test("differenceOf() takes tables of switch values for the same whatever nu
   assert.deepEqual(differenceOf(table("a.12"), table("a.5")).sort(), both);
   assert.deepEqual(differenceOf(twelfth!, table("__sancov_gen_cov_switch.5")).sort(), both);
 });
+
+Deno.test("differenceOf() sees alignment and the order of sections, by which a linker lays them out", () => {
+  const data = (name: string) => ({ name, type: 1, flags: 3, content: Uint8Array.of(1) });
+  const [a, b] = [data(".data.a"), data(".data.b")];
+  assert.deepEqual(differenceOf(object({ more: [a, b] }), object({ more: [b, a] })), [
+    "order of sections",
+  ]);
+  const wide = { ...a, alignment: 64 };
+  assert.deepEqual(differenceOf(object({ more: [a] }), object({ more: [wide] })), [".data.a"]);
+});

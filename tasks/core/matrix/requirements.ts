@@ -49,6 +49,8 @@ export interface Requirement {
    * others go on. False for a sandbox that may be missing, for ccache and for a kernel's source.
    */
   readonly blocksRun: boolean;
+  /** Everything comes out the same without it, later. */
+  readonly isOptional?: true;
 }
 
 /** An unpacked 6.12 takes 1.5 GB; a build folder took 142 MiB, and a bigger config may take twice that. */
@@ -229,6 +231,7 @@ const COMPILER_CACHE: Requirement = {
     same("ccache"),
   ),
   blocksRun: false,
+  isOptional: true,
 };
 
 /** Real configurations have keyrings: defconfig by its wireless drivers. */

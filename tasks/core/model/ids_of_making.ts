@@ -189,6 +189,11 @@ export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
     means: "the kernel is not instrumented as its configuration promises",
     todo: "look at the objects below: flags, Makefiles, attributes",
   },
+  "nothing-late": {
+    kinds: ["no-match"],
+    means: "a cell that is to be compared is not instrumented late",
+    todo: "name a cell with KCOV; install ccache, and `opt` of the compiler's version",
+  },
   "variant-differs": {
     kinds: ["inspect"],
     means: "an object that was instrumented late is not the one that clang makes in one step",

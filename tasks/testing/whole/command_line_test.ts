@@ -55,6 +55,9 @@ cases("the command line", "nothing built", [
     assert.equal(doctor.code, 6);
     assert.match(doctor.out, /^MISSING {2}bison +missing +Kconfig's parser$/m);
     assert.match(doctor.out, /^ok {7}clang-22 +22\.1\.8 /m);
+    // Everything comes out the same without it.
+    assert.match(doctor.out, /^none {5}ccache +missing /m);
+    assert.doesNotMatch(doctor.out + doctor.err, /missing-tool.*ccache|ccache: missing/);
   }],
 
   ["stage commands stop behind their stage", async (project) => {
