@@ -32,7 +32,7 @@ cases("a merged run", "built", [
     const merged = await mergedRun(project);
     const cell = `${merged}/fake/kcov`;
     const path = `${project.dir}/bin:${Deno.env.get("PATH")}`;
-    const script = await $`${cell}/repro.sh ${project.dir}/work/fake/kcov`.env({ PATH: path })
+    const script = await $`${cell}/repro.sh ${project.dir}/again/fake/kcov`.env({ PATH: path })
       .noThrow()
       .captureCombined();
     assert.equal(script.code, 1, script.combined);
