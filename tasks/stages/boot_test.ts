@@ -169,6 +169,35 @@ Deno.test("boot() measures the phases, for the limits of later boots", async () 
   });
 });
 
+Deno.test("boot() tells of a test whose word comes while QEMU ends", async () => {
+  let told = false;
+  const stat: FileSystem["stat"] = async (path) => {
+    const found = await denoFileSystem.stat(path);
+    if (path.endsWith("/results.log") && found !== null && !told) {
+      told = true;
+      // Behind the look that has seen the beginning of the test.
+      const frame = encodeFrame({ kind: "K", payload: "ok 1 a.b", seq: 1 });
+      Deno.writeFileSync(path, frame, { append: true });
+    }
+    return found;
+  };
+  // It is looked at for the first time when QEMU has ended.
+  const script: Script = {
+    reports: [5],
+    ktap: { 5: "# RUN a.b" },
+    ends: { atMs: 10, code: 33 },
+  };
+  await bootWith(
+    script,
+    ({ events }) => {
+      const said = events.filter(({ event }) => event === "test-ended");
+      assert.deepEqual(said.map((one) => "said" in one && one.said), ["ok"]);
+    },
+    {},
+    { stat },
+  );
+});
+
 Deno.test("boot() gives QEMU the shared initramfs with the cell's own archive behind it", async () => {
   await bootWith({ ends: { atMs: 100, code: 33 } }, async ({ record, dir }) => {
     const path = record.argv[record.argv.indexOf("-initrd") + 1]!;

@@ -68,6 +68,8 @@ export async function watchBoot(
   if (code === null) child.kill();
   await exit;
   await copying;
+  // It may have written and ended while it was looked at for the last time.
+  if (!host.signal.aborted) await results.look(host.now());
   await console.close();
   const stalled = await stall.end();
   // Also where the guest has ended before it could be stopped: what is left out may be a complaint.
