@@ -421,6 +421,22 @@ testLate("words that are not known to come out right go to clang as they are", a
   }
 });
 
+testLate("coverage without PCs, or with two ways to count them, goes to clang", async (tree) => {
+  await tree.configure("kcov");
+  for (
+    const words of [
+      ["-fsanitize-coverage=trace-cmp"],
+      ["-mllvm", "-sanitizer-coverage-drop-ctors"],
+      ["-fsanitize-coverage=trace-cmp", "-mllvm", "-sanitizer-coverage-drop-ctors"],
+      ["-fsanitize-coverage=trace-pc", "-fsanitize-coverage=trace-pc-guard"],
+    ]
+  ) {
+    const late = await tree.compile("kcov", "kernel/a.c", { flags: words });
+    assert.equal((await tree.use("kcov"))?.objects ?? 0, 0, words.join(" "));
+    assertSame(late, await tree.plain("kcov", "kernel/a.c", words), words.join(" "));
+  }
+});
+
 testLate("a step that fails leaves it to clang", async (tree) => {
   await tree.configure("kcov");
   const plain = await tree.plain("kcov", "kernel/a.c");

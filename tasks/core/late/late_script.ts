@@ -58,9 +58,11 @@ is_known() {
   [ "$input" ] && ! grep -q incbin "$input" || return 1
   case $object in *[!A-Za-z0-9_./+-]* | "") return 1 ;; *.o) ;; *) return 1 ;; esac
   [ "$compiles" ] && [ "$kernel" ] && [ "$input" ] && [ "$depends" ] || return 1
-  case $pc$guard$cmp$drop in
-    "" | 1) ;;
-    *) [ "$pc$guard" = 1 ] || return 1 ;;
+  # One way to count PCs, and what goes with it; or nothing at all.
+  case $pc$guard in
+    1) ;;
+    "") [ ! "$cmp$drop" ] || return 1 ;;
+    *) return 1 ;;
   esac
 }
 
