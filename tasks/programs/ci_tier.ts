@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import $ from "dax";
 import { parseRunReport } from "../core/report/run_report.ts";
+import { BROKEN_TEST } from "../testing/broken_selftest.ts";
 import { commit, DENO_DIR, plainJunit } from "../testing/ci_hub.ts";
 import { WorkflowRun } from "../testing/github_runner.ts";
 import { assertValidJunit } from "../testing/junit.ts";
@@ -19,17 +20,6 @@ const CELLS = [
   ...["linux-6.12-unique/kcov-unique", "linux-7.3/kcov"],
 ];
 const RED = "linux-6.12/kcov";
-/** Appended to the port: a test more for each of its variants, all but one of which skip in RED. */
-const BROKEN_TEST = `
-kcov.test("expects_no_pcs", (_t, device, variant) => {
-  const batch = new Batch();
-  device.resetIn(batch, variant.reset);
-  readNothing(batch);
-  const count = device.countIn(batch);
-  batch.run();
-  assertEquals(batch.result(count), 0n, "entries of one read(-1)");
-});
-`;
 
 const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "kmatrix-ci-" }));
 Deno.test.afterAll(() => Deno.remove(dir, { recursive: true }));

@@ -12,6 +12,7 @@ import { parseRunReport } from "../core/report/run_report.ts";
 import { decodeFrames } from "../core/judge/frames.ts";
 import { KASLR_ATTACHMENT, readKaslr } from "../../selftests/contract/kaslr.ts";
 import { compareBuilds, type ComparedBuild } from "../steps/variant_proof.ts";
+import { BROKEN_TEST } from "../testing/broken_selftest.ts";
 import { CACHE, copyProject, kmatrix, ROOT, withTempDir } from "../testing/project_copy.ts";
 
 const HOST = denoHost({ emit: () => {}, signal: new AbortController().signal });
@@ -327,16 +328,7 @@ Deno.test("a .config of 3000 options is configured, and what is lost of it is to
 });
 
 /** Appended to the port: two tests more for each variant, all but one of which skip here. */
-const BROKEN_TESTS = `
-kcov.test("expects_no_pcs", (_t, device, variant) => {
-  const batch = new Batch();
-  device.resetIn(batch, variant.reset);
-  readNothing(batch);
-  const count = device.countIn(batch);
-  batch.run();
-  assertEquals(batch.result(count), 0n, "entries of one read(-1)");
-});
-
+const BROKEN_TESTS = `${BROKEN_TEST}
 kcov.test("skips_without_leave", (t) => t.skip("no reason at all"));
 `;
 
