@@ -127,7 +127,7 @@ async function proofOf(
 }
 
 function proofLines({ cells, proof }: Verified): string[] {
-  const { compared, sameBytes, different, alone, vmlinux } = proof;
+  const { compared, sameBytes, byBuildId, different, alone, vmlinux } = proof;
   const equal = compared - different.length;
   const image = vmlinux === null
     ? ""
@@ -135,7 +135,9 @@ function proofLines({ cells, proof }: Verified): string[] {
       `${vmlinux.textBytes} bytes of text`;
   return [
     `${cells.join(" ")}: ${counted(compared, "object")} compared, ${equal} identical ` +
-    `(${sameBytes} byte for byte), ${different.length} different${image}`,
+    `(${sameBytes} byte for byte${
+      byBuildId.length === 0 ? "" : `, ${byBuildId.length} but for vmlinux' build ID`
+    }), ${different.length} different${image}`,
     ...different.map(({ path, parts }) => `  ${path}: ${parts.join(", ")}`),
     ...alone.flat().map((path) => `  ${path}: of one build alone`),
     ...(vmlinux?.parts ?? []).map((part) => `  vmlinux: ${part}`),

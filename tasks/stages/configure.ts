@@ -43,6 +43,7 @@ import { featureProbeArgv } from "../core/matrix/requirements.ts";
 import { ioctlFeatures, optionFeatures } from "../core/model/features.ts";
 import { checkSource } from "../steps/cache_guard.ts";
 import { loadBase, type LoadedBase } from "../steps/base_config.ts";
+import { lateFiles } from "../steps/late_instrumentation.ts";
 import { changing } from "../steps/locks.ts";
 import { type MadeConfig, makeConfig } from "../steps/make_config.ts";
 import { beginAnew, beginBuild } from "../steps/build_start.ts";
@@ -166,7 +167,7 @@ export async function identifyBuild(
 ): Promise<BuildPlace> {
   const request = await requestOf(cell, plan.kconfigAdd, paths, host);
   const base = await loadBase(cell.config, cell.toolchain, host);
-  const { makeVariables, keyedVariables } = plan.settings;
+  const { makeVariables, keyedVariables, lateInstrumentation: lateness } = plan.settings;
   const variables = { ...makeVariables, ...keyedVariables };
   const fragment = renderFragment(request);
   const compiler = await toolchainVersion(cell.toolchain, paths, host);
@@ -180,10 +181,10 @@ export async function identifyBuild(
     ...(isTiny(cell.config) ? {} : { base: base.identity }),
     fragment,
     compiler,
-    ...(files === null ? {} : { toolchainFiles: files }),
+    ...(files === null ? {} : { toolchainFiles: { ...files, ...await lateFiles(lateness) } }),
     variables,
     // What is compiled without it is kept apart, for whoever compares the two.
-    ...(plan.settings.lateInstrumentation === "off" ? { late: "off" } : {}),
+    ...(lateness === "off" ? { late: "off" } : {}),
   };
   const identity = buildIdentityText({
     sourcePath: path,

@@ -184,7 +184,8 @@ Deno.test("a program on standard input is part of the question, one that include
     assert.ok(first.output!.endsWith(`|${text.replace(/\n+$/, "")}`));
     assert.deepEqual(await ask(words, text), { ...first, calls: 0 });
     assert.equal((await ask(words, `${text}\n`)).calls, 1);
-    for (const other of ["#include <a.h>\n", '.incbin "x"\n', "# embed <x>\n"]) {
+    const reading = ["#include <a.h>\n", '.incbin "x"\n', "# embed <x>\n", "#inc\\\nlude <a.h>\n"];
+    for (const other of reading) {
       for (let turn = 0; turn < 2; turn++) {
         const { output, calls } = await ask(words, other);
         assert.equal(calls, 1, other);

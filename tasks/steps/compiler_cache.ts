@@ -8,6 +8,7 @@ import { relative } from "node:path/posix";
 import type { Command, Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type { KernelConfig, SourceTree } from "../core/model/model.ts";
+import { archOf } from "../core/arch/table.ts";
 import { sha256 } from "../core/text/digest.ts";
 import type { Confinement } from "../core/build/sandbox.ts";
 import { clangOf, llvmTool } from "../core/build/make.ts";
@@ -101,10 +102,37 @@ export async function compilerCache(
       // of running the preprocessor once more for each miss.
       CCACHE_DEPEND: "1",
       // By default ccache looks at clang alone, which is a small program over shared libraries.
-      CCACHE_COMPILERCHECK: `string:${await sha256([...versions, ...digests].join("\n"))}`,
+      CCACHE_COMPILERCHECK: `string:${await sha256(
+        [...versions, ...digests, ...await hidingHeaders(source, toolchain, host)].join("\n"),
+      )}`,
       CCACHE_STATSLOG: log,
     },
   };
+}
+
+/**
+ * Headers that one include path of the kernel has and a later one, too, each with the paths. ccache holds
+ * the headers that were read against what is there now, and would not see that a new one is in front.
+ */
+async function hidingHeaders(
+  { path }: Pick<SourceTree, "path">,
+  toolchain: KernelConfig["toolchain"],
+  host: Host,
+): Promise<string[]> {
+  const folders = [`${archOf(toolchain).folder}/include`, "include"];
+  // LINUXINCLUDE of the top Makefile.
+  const roots = folders.flatMap((folder) => [`${folder}/uapi/`, `${folder}/`]);
+  const argv = ["find", ...folders, "-name", "*.h"];
+  const { stdout } = await host.run({ argv, cwd: path });
+  const rootsOf = new Map<string, string[]>();
+  for (const file of stdout.split("\n")) {
+    const root = roots.find((one) => file.startsWith(one));
+    if (root === undefined) continue;
+    const name = file.slice(root.length);
+    rootsOf.set(name, [...rootsOf.get(name) ?? [], root]);
+  }
+  return [...rootsOf].filter(([, found]) => found.length > 1)
+    .map(([name, found]) => `${name} ${found.sort().join(" ")}`).sort();
 }
 
 /** What the user has of storage elsewhere, and a build of this run can reach. */

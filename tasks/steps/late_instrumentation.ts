@@ -5,7 +5,7 @@ import type { KernelBuild, KernelConfig, LateChoice } from "../core/model/model.
 import type { Paths } from "../core/model/paths.ts";
 import { clangOf, llvmTool } from "../core/build/make.ts";
 import { sha256 } from "../core/text/digest.ts";
-import { LATE_SCRIPT } from "../core/late/late_script.ts";
+import { LATE_FOLDER, LATE_SCRIPT } from "../core/late/late_script.ts";
 import { isInstrumented, variantOptions } from "../core/late/variant_options.ts";
 import { parseLateLog } from "../core/late/late_log.ts";
 import { type CompilerCache, writeScript } from "./compiler_cache.ts";
@@ -14,6 +14,29 @@ import { toolchainFiles } from "./toolchain_files.ts";
 
 /** What its script and the ccache beneath it append, below the build folder. */
 const LOG = "kmatrix-late.log";
+
+/** What the script leaves beside objects and in its own folder where it is killed. */
+const LEFTOVERS = [
+  "-name",
+  ".*.o.bc",
+  "-o",
+  "-name",
+  ".*.o.bc.check",
+  "-o",
+  "-name",
+  ".*.o.late.bc",
+]
+  .concat(["-o", "-name", ".*.o.err", "-o", "-path", `*/${LATE_FOLDER}/*.[0-9]*`]);
+
+/**
+ * The script as a part of the toolchain: what another version of it has made is made again. As
+ * BuildInputs.toolchainFiles has it.
+ */
+export async function lateFiles(choice: LateChoice): Promise<Readonly<Record<string, string>>> {
+  return choice === "off"
+    ? {}
+    : { "late instrumentation": (await sha256(LATE_SCRIPT)).slice(0, 32) };
+}
 
 /** There as long as a build is made with it. */
 const MARK = "kmatrix-late.on";
@@ -33,6 +56,7 @@ export async function withLateInstrumentation(
 ): Promise<CompilerCache | null> {
   // Its log is of one build.
   for (const name of [LOG, MARK]) await host.fs.remove(`${buildDir}/${name}`);
+  await host.run({ argv: ["find", buildDir, "-type", "f", "(", ...LEFTOVERS, ")", "-delete"] });
   if (cache === null || choice === "off" || !isInstrumented(dotConfig)) return cache;
   const [compiler, opt] = [clangOf(toolchain), llvmTool(toolchain.llvm, "opt")];
   const files = await host.fs.which(opt) === null

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import type { Command } from "../host/host.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import type { LateChoice } from "../core/model/model.ts";
@@ -82,6 +83,8 @@ int unique(int a) { return a ? 1 : 2; }
 int classic(int a) { return a ? 3 : 4; }
 #endif
 `,
+  "include/uapi/linux/hidden.h": "#define LIMIT 10\n",
+  "kernel/hidden.c": "#include <linux/hidden.h>\nint hidden(int a) { return a > LIMIT ? 1 : 0; }\n",
   "kernel/size.c": `#ifdef CONFIG_BIG
 int size(int a) { return a > 1000 ? 1 : 0; }
 #else
@@ -150,7 +153,13 @@ class Tree {
     const object = file.replace(/\.c$/, ".o");
     return [
       ...[`-Wp,-MMD,${object.replace("/", "/.")}.d`, "-nostdinc", `-I${this.source}/include`],
-      ...["-I./include", "-include", `${this.source}/include/linux/kconfig.h`, "-D__KERNEL__"],
+      ...[
+        `-I${this.source}/include/uapi`,
+        "-I./include",
+        "-include",
+        `${this.source}/include/linux/kconfig.h`,
+        "-D__KERNEL__",
+      ],
       ...["-std=gnu11", "-fno-PIE", "-mcmodel=kernel", "-mno-red-zone", "-Os", "-Wall"],
       ...["-Wframe-larger-than=2048", "-Werror=unused-command-line-argument"],
       ...["-gline-tables-only", `-ffile-prefix-map=${this.source}/=`],
@@ -162,8 +171,8 @@ class Tree {
   /** What the environment of make is for a variant. */
   async env(variant: Variant, choice: LateChoice = "on"): Promise<Record<string, string>> {
     const paths = pathsFor(this.dir, null, null);
-    const run = async ({ argv: [program, ...args] }: { readonly argv: readonly string[] }) => {
-      const { code, stdout, stderr } = await new Deno.Command(program!, { args }).output();
+    const run = async ({ argv: [program, ...args], cwd = this.dir }: Command) => {
+      const { code, stdout, stderr } = await new Deno.Command(program!, { args, cwd }).output();
       const [out, err] = [stdout, stderr].map((bytes) => TEXT.decode(bytes)) as [string, string];
       return { code, stdout: out, stderr: err, endless: false };
     };
@@ -379,6 +388,41 @@ testLate(
     ) {
       await same("kernel/a.c", flag, [flag]);
     }
+  },
+);
+
+testLate("a new header in front of one that was read is seen", async (tree) => {
+  for (const late of [true, false]) {
+    await tree.configure("kcov");
+    const flags = late ? VARIANTS["kcov"] : [];
+    const one = await tree.compile("kcov", "kernel/hidden.c", { flags });
+    await tree.write("include/linux/hidden.h", "#define LIMIT 1000\n");
+    const other = await tree.compile("kcov", "kernel/hidden.c", { flags });
+    assertSame(other, await tree.plain("kcov", "kernel/hidden.c", flags), `late: ${late}`);
+    assert.notDeepEqual(other.object, one.object);
+    await Deno.remove(`${tree.source}/include/linux/hidden.h`);
+  }
+});
+
+testLate(
+  "what a killed build has left of its steps goes when the next one begins",
+  async (tree) => {
+    await tree.configure("kcov");
+    await tree.compile("kcov", "kernel/a.c");
+    const build = tree.build("kcov");
+    const before = (await filesBelow(build)).filter((path) => !path.endsWith(".log"));
+    const steps = [
+      "kernel/.a.o.bc",
+      "kernel/.a.o.bc.check",
+      "kernel/.a.o.late.bc",
+      "kernel/.a.o.err",
+    ];
+    for (const name of [...steps, "kmatrix-late/autoconf.h.123", "kmatrix-late/none.9"]) {
+      await Deno.writeTextFile(`${build}/${name}`, "");
+    }
+    await tree.env("kcov");
+    const left = (await filesBelow(build)).filter((path) => !path.endsWith(".log"));
+    assert.deepEqual(left.sort(), before.sort());
   },
 );
 

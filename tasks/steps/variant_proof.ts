@@ -6,7 +6,7 @@
 import { basename, dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { KernelBuild, KernelConfig } from "../core/model/model.ts";
-import { Elf } from "../core/inspect/elf.ts";
+import { EI_CLASS, Elf, ELFCLASS32 } from "../core/inspect/elf.ts";
 import { differenceOf, sameBytes } from "../core/inspect/object_difference.ts";
 import { buildConfinement, llvmTool } from "../core/build/make.ts";
 import {
@@ -18,10 +18,11 @@ import {
 import { partsOf } from "../core/text/lines.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { checkInside } from "./make_job.ts";
+import { assembledWithOthersHeaders, type Pair, samePacked } from "./packed_kernel.ts";
 
 /** As much as a comparison asks of a build. */
 export interface ComparedBuild extends Pick<KernelBuild, "vmlinux"> {
-  readonly config: Pick<KernelConfig, "buildDir" | "toolchain">;
+  readonly config: Pick<KernelConfig, "buildDir" | "source" | "toolchain">;
 }
 
 /** What a comparison has found. Paths are below the build folder. */
@@ -30,6 +31,8 @@ export interface VariantProof {
   readonly compared: number;
   /** How many of them are the same byte for byte, debug information included. */
   readonly sameBytes: number;
+  /** Others that are made of vmlinux, and differ as its build ID does. */
+  readonly byBuildId: readonly string[];
   /** Those that are another object, and in what. */
   readonly different: readonly { readonly path: string; readonly parts: readonly string[] }[];
   /** Objects of the one build alone, then of the other alone. */
@@ -62,7 +65,43 @@ export async function compareBuilds(
     });
   }
   const vmlinux = await compareImages(one.vmlinux, other.vmlinux, host);
-  return { ...proofOf(found), alone: alone as [string[], string[]], vmlinux };
+  const { different, ...proof } = proofOf(found);
+  const byBuildId: string[] = [];
+  for (const { path } of vmlinux.parts.length === 0 ? different : []) {
+    const pair = { path, buildDirs: dirs, images: [one.vmlinux, other.vmlinux] as const };
+    if (await differsByBuildId(pair, one.config, host)) byBuildId.push(path);
+  }
+  return {
+    ...proof,
+    byBuildId,
+    different: different.filter(({ path }) => !byBuildId.includes(path)),
+    alone: alone as [string[], string[]],
+    vmlinux,
+  };
+}
+
+/** Whether an object is the other one but for what follows from the build ID of vmlinux. */
+async function differsByBuildId(
+  pair: Pair,
+  config: ComparedBuild["config"],
+  host: Host,
+): Promise<boolean> {
+  const [buildDir, other] = pair.buildDirs;
+  const name = `kmatrix-plain-${crypto.randomUUID()}`;
+  const dir = `${buildDir}/${name}`;
+  await host.fs.makeDir(dir);
+  try {
+    const confine = buildConfinement({ ...config, jobs: 1, variables: {} });
+    const fresh = await assembledWithOthersHeaders(pair, confine, { dir: name, host });
+    if (fresh !== null) {
+      await checkInside(buildDir, [fresh], host);
+      const files = [`${buildDir}/${fresh}`, `${other}/${pair.path}`] as const;
+      if ((await compareFiles(...files, config, host)).parts.length === 0) return true;
+    }
+    return await samePacked(pair, { dir, host });
+  } finally {
+    await host.fs.remove(dir);
+  }
 }
 
 /**
@@ -98,7 +137,7 @@ export async function compareSample(
       await host.fs.remove(plain);
     }
   }
-  return { ...proofOf(found), alone: [[], []], vmlinux: null };
+  return { ...proofOf(found), byBuildId: [], alone: [[], []], vmlinux: null };
 }
 
 interface Same {
@@ -137,6 +176,7 @@ async function compareFiles(
     Uint8Array,
   ];
   if (sameBytes(mine, theirs)) return { bytes: true, parts: [] };
+  // x86's boot code, of 16 bits, is in such files.
   if (mine[EI_CLASS] === ELFCLASS32 && theirs[EI_CLASS] === ELFCLASS32) {
     const same = await sameStripped(one, other, config, host);
     return { bytes: false, parts: same ? [] : ["more than debug information"] };
@@ -144,10 +184,6 @@ async function compareFiles(
   const parts = differenceOf(new Elf(partsOf(mine), one), new Elf(partsOf(theirs), other));
   return { bytes: false, parts };
 }
-
-/** System V ABI, "ELF Identification". x86's boot code, of 16 bits, is in such files. */
-const EI_CLASS = 4;
-const ELFCLASS32 = 1;
 
 /** Whether two objects are the same without debug information. */
 async function sameStripped(

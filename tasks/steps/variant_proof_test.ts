@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import type { Command } from "../host/host.ts";
 import type { KernelBuild } from "../core/model/model.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
-import { tinyElf } from "../testing/tiny_elf.ts";
+import { symbolSections, tinyElf } from "../testing/tiny_elf.ts";
 import { compareBuilds, compareSample } from "./variant_proof.ts";
 
 const TEXT = new TextDecoder();
@@ -67,7 +67,7 @@ Deno.test("compareBuilds() compares objects, modules and the text of vmlinux, an
     });
     const host = runningHost();
     assert.deepEqual(await compareBuilds(buildIn(one), buildIn(other), host), {
-      ...{ compared: 3, sameBytes: 2, different: [], alone: [[], []] },
+      ...{ compared: 3, sameBytes: 2, byBuildId: [], different: [], alone: [[], []] },
       vmlinux: { parts: [], textBytes: 3 },
     });
     await lay(other, {
@@ -77,12 +77,95 @@ Deno.test("compareBuilds() compares objects, modules and the text of vmlinux, an
     });
     await Deno.remove(`${other}/kernel/a.o`);
     assert.deepEqual(await compareBuilds(buildIn(one), buildIn(other), host), {
-      ...{ compared: 2, sameBytes: 0 },
+      ...{ compared: 2, sameBytes: 0, byBuildId: [] },
       different: [{ path: "drivers/b.ko", parts: [".text"] }],
       alone: [["kernel/a.o"], ["kernel/c.o"]],
       vmlinux: { parts: [".text"], textBytes: 3 },
     });
   }));
+
+/** A vmlinux, and the object with all of it packed, as kbuild makes them. */
+async function packedKernel(
+  dir: string,
+  { id, text = [1, 2, 3], packer = ["gzip"] }: {
+    id: number;
+    text?: readonly number[];
+    packer?: readonly string[];
+  },
+): Promise<void> {
+  const note = new Uint8Array(12 + 4 + 20).fill(id, 16);
+  note.set([4, 0, 0, 0, 20, 0, 0, 0, 3, 0, 0, 0, ...new TextEncoder().encode("GNU\0")]);
+  const vmlinux = tinyElf([
+    { name: ".text", type: 1, flags: 6, content: Uint8Array.from([1, 2, 3]) },
+    { name: ".notes", type: 7, flags: 2, content: note },
+  ]);
+  const image = Uint8Array.of(...text, ...note, ...text);
+  await lay(dir, { vmlinux, image });
+  const [program, ...words] = packer;
+  const { stdout } = await new Deno.Command(program!, {
+    args: [...words, "-c", `${dir}/image`],
+  }).output();
+  // Of other packers than gzip, kbuild writes the size behind it.
+  const size = program === "gzip" ? [] : [image.length, 0, 0, 0];
+  const piggy = tinyElf([
+    ...symbolSections([{ name: "z_output_len", value: BigInt(image.length) }]),
+    { name: ".rodata..compressed", type: 1, flags: 2, content: Uint8Array.of(...stdout, ...size) },
+  ]);
+  await lay(dir, { "arch/x86/boot/compressed/piggy.o": piggy });
+}
+
+Deno.test("compareBuilds() tells a packed kernel that differs by the build ID from another one", () =>
+  withTempDir(async (dir) => {
+    const path = "arch/x86/boot/compressed/piggy.o";
+    const builds = [buildIn(`${dir}/one`), buildIn(`${dir}/other`)] as const;
+    const host = runningHost();
+    const plain = { compared: 1, sameBytes: 0, alone: [[], []] };
+    const vmlinux = { parts: [], textBytes: 3 };
+    for (const packer of [["gzip"], ["xz", "--check=crc32"]]) {
+      await packedKernel(`${dir}/one`, { id: 0xaa, packer });
+      await packedKernel(`${dir}/other`, { id: 0xbb, packer });
+      const same = await compareBuilds(...builds, host);
+      assert.deepEqual(same, { ...plain, byBuildId: [path], different: [], vmlinux });
+    }
+    await packedKernel(`${dir}/other`, { id: 0xbb, text: [1, 2, 4] });
+    const { byBuildId, different } = await compareBuilds(...builds, host);
+    assert.deepEqual([byBuildId, different.map((one) => one.path)], [[], [path]]);
+    const left = [...Deno.readDirSync(`${dir}/one`)].map(({ name }) => name);
+    assert.deepEqual(left.filter((name) => /plain/.test(name)), []);
+  }));
+
+Deno.test({
+  name: "compareBuilds() tells what is assembled with the sizes of a packed kernel",
+  ignore: !CAN_COMPILE,
+  fn: () =>
+    withTempDir(async (dir) => {
+      const builds = [buildIn(`${dir}/one`), buildIn(`${dir}/other`)] as const;
+      const host = runningHost();
+      await lay(dir, {
+        "source/header.S": new TextEncoder().encode('#include "zoffset.h"\n.long ZO_end, MORE\n'),
+      });
+      const assemble = async ({ config: { buildDir } }: KernelBuild, size: number, more = 1) => {
+        await packedKernel(buildDir, { id: size });
+        const zoffset = new TextEncoder().encode(`#define ZO_end ${size}\n`);
+        await lay(buildDir, { "arch/x86/boot/zoffset.h": zoffset });
+        const words = `clang-22 -m16 -DMORE=${more} -Iarch/x86/boot -c -o arch/x86/boot/header.o`;
+        const command = `${words} ../source/header.S`;
+        await host.run({ argv: ["sh", "-c", command], cwd: buildDir });
+        await Deno.writeTextFile(
+          `${buildDir}/arch/x86/boot/.header.o.cmd`,
+          `savedcmd_arch/x86/boot/header.o := ${command}\n`,
+        );
+      };
+      await assemble(builds[0], 1);
+      await assemble(builds[1], 2);
+      const packed = ["arch/x86/boot/compressed/piggy.o", "arch/x86/boot/header.o"];
+      const same = await compareBuilds(...builds, host);
+      assert.deepEqual([same.byBuildId, same.different], [packed, []]);
+      await assemble(builds[1], 2, 5);
+      const { different } = await compareBuilds(...builds, host);
+      assert.deepEqual(different.map(({ path }) => path), ["arch/x86/boot/header.o"]);
+    }),
+});
 
 Deno.test({
   name:
@@ -121,7 +204,7 @@ Deno.test({
       const recorded = "savedcmd_kernel/linked.o := ld.lld -r -o kernel/linked.o kernel/a.o\n";
       await Deno.writeTextFile(`${dir}/kernel/.linked.o.cmd`, recorded);
       const whole = await compareSample(buildIn(dir), 99, "seed", host);
-      const none = { different: [], alone: [[], []], vmlinux: null };
+      const none = { byBuildId: [], different: [], alone: [[], []], vmlinux: null };
       assert.deepEqual(whole, { compared: 6, sameBytes: 6, ...none });
       assert.equal((await compareSample(buildIn(dir), 2, "seed", host)).compared, 2);
 

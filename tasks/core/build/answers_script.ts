@@ -51,8 +51,9 @@ text=
 if [ "$input" = - ]; then
   text=$(cat; echo .)
   text=\${text%.}
+  # A line that is continued, or an argument of a macro, can be the rest of such a word.
   case $text in
-    *include* | *incbin* | *embed*) printf %s "$text" | "$name" "$@"; exit ;;
+    *include* | *incbin* | *embed* | *\\\\*) printf %s "$text" | "$name" "$@"; exit ;;
   esac
 fi
 kind=file

@@ -45,6 +45,10 @@ export const SHF_ALLOC = 2;
 export const STT_FUNC = 2;
 export const SHF_EXECINSTR = 4;
 
+/** Place of the width of addresses in a file, and that of 32 bits (System V ABI, "ELF Identification"). */
+export const EI_CLASS = 4;
+export const ELFCLASS32 = 1;
+
 /** An ELF file. Addresses are numbers without their upper 32 sign bits where negative. */
 export class Elf {
   readonly #file: Parts;

@@ -14,8 +14,8 @@ const SWITCH_TABLE = /^(__sancov_gen_cov_switch_values)\.\d+$/;
 
 /**
  * What differs, by name: sections with other content, "relocations of <section>", "symbols", "order of
- * sections"; none where nothing does. Debug information, the places of sections in the file and the numbers of switch
- * tables are left aside.
+ * sections"; none where nothing does. Debug information, the places of sections in the file, the numbers
+ * of switch tables and the build ID are left aside.
  */
 export function differenceOf(one: Elf, other: Elf): string[] {
   const [mine, theirs] = [comparable(one), comparable(other)];
@@ -62,9 +62,13 @@ function comparable(elf: Elf): Comparable[] {
   return parts;
 }
 
-/** Of a section group (SHT_GROUP), the names of its members: their numbers are others with no debug information. */
+/**
+ * Of a section group (SHT_GROUP), the names of its members: their numbers are others with no debug
+ * information. Of notes, all but the build ID, which counts the names of local symbols.
+ */
 function contentOf(elf: Elf, section: Section): Uint8Array {
   const bytes = elf.content(section);
+  if (section.type === SHT_NOTE) return withoutBuildId(bytes);
   if (section.type !== SHT_GROUP) return bytes;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const words = Array.from({ length: bytes.length / 4 }, (_, at) => view.getUint32(at * 4, true));
@@ -72,6 +76,46 @@ function contentOf(elf: Elf, section: Section): Uint8Array {
 }
 
 const SHT_GROUP = 17;
+const SHT_NOTE = 7;
+
+/** The build ID of a linked file; null where it has none. */
+export function buildIdOf(elf: Elf): Uint8Array | null {
+  for (const section of elf.sections.filter(({ type }) => type === SHT_NOTE)) {
+    const bytes = elf.content(section);
+    const place = placeOfBuildId(bytes);
+    if (place !== null) return bytes.slice(place.from, place.to);
+  }
+  return null;
+}
+
+function withoutBuildId(notes: Uint8Array): Uint8Array {
+  const place = placeOfBuildId(notes);
+  return place === null ? notes : notes.slice().fill(0, place.from, place.to);
+}
+
+/** Name and type of the note of the linker's --build-id (NT_GNU_BUILD_ID of glibc's elf.h). */
+const BUILD_ID_NAME = "GNU\0";
+const NT_GNU_BUILD_ID = 3;
+
+/** System V ABI, "Note Section": sizes of name and content, type; both are padded to four bytes. */
+function placeOfBuildId(notes: Uint8Array): { from: number; to: number } | null {
+  const view = new DataView(notes.buffer, notes.byteOffset, notes.byteLength);
+  const padded = (size: number) => Math.ceil(size / 4) * 4;
+  for (let at = 0; at + 12 <= notes.length;) {
+    const [nameSize, size, type] = [0, 4, 8].map((word) => view.getUint32(at + word, true)) as [
+      number,
+      number,
+      number,
+    ];
+    const from = at + 12 + padded(nameSize);
+    const name = new TextDecoder().decode(notes.subarray(at + 12, at + 12 + nameSize));
+    if (type === NT_GNU_BUILD_ID && name === BUILD_ID_NAME && from + size <= notes.length) {
+      return { from, to: from + size };
+    }
+    at = from + padded(size);
+  }
+  return null;
+}
 
 function symbolsOf(elf: Elf, table: Section): string[] {
   const bytes = elf.content(table);
