@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 /**
- * What a compiler has answered Kconfig and the Makefiles, kept in the build folder, which is emptied for
- * another compiler (steps/build_store.ts). It holds for configurations alone: nothing of a kernel is
- * compiled through it.
+ * What a compiler has answered Kconfig and the Makefiles, kept for all kernels of the project, apart for
+ * each compiler. It holds for configurations alone: nothing of a kernel is compiled through it.
  */
 import type { Command, Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
+import type { SourceTree } from "../core/model/model.ts";
+import { sha256 } from "../core/text/digest.ts";
 import { ANSWERS_SCRIPT } from "../core/build/answers_script.ts";
 import { clangOf, llvmTool, type MakeRequest } from "../core/build/make.ts";
 import { toolchainFiles } from "./toolchain_files.ts";
 
-/** Below the build folder. */
+/** Below the build folder, which is emptied for another compiler: of a kernel that was brought. */
 export const ANSWERS_FOLDER = "kmatrix-answers";
 
 /**
@@ -19,28 +20,41 @@ export const ANSWERS_FOLDER = "kmatrix-answers";
  */
 export async function withAnswers(
   command: Pick<Command, "confine" | "env">,
-  { toolchain, buildDir }: Pick<MakeRequest, "toolchain" | "buildDir">,
+  { toolchain, buildDir, source }: Pick<MakeRequest, "toolchain" | "buildDir"> & {
+    readonly source: Pick<SourceTree, "brought">;
+  },
   paths: Paths,
   host: Host,
 ): Promise<Pick<Command, "confine" | "env">> {
+  const { confine } = command;
   // kbuild's HOSTCC is LLVM's clang, whatever CC= says.
   const names = [...new Set([clangOf(toolchain), llvmTool(toolchain.llvm, "clang")])];
   if (!names.every((name) => /^[\w.+-]+$/.test(name))) return command;
   // Its linker is none of the names, and is never asked through the script.
   const programs = [clangOf(toolchain), llvmTool(toolchain.llvm, "ld.lld")];
-  if (await toolchainFiles(programs, paths.cache, host) === null) return command;
+  const files = await toolchainFiles([...names, ...programs], paths.cache, host);
+  if (files === null) return command;
+  // What a stranger's Makefile puts there must not become a part of any other kernel.
+  const kept = source.brought
+    ? `${buildDir}/${ANSWERS_FOLDER}`
+    : `${paths.cache}/probes/answers-${await digestOf(files)}`;
+  await host.fs.makeDir(kept);
   const scripts = `${paths.cache}/toolchain/answers`;
   for (const name of names) await writeScript(`${scripts}/${name}`, host);
   const path = command.env?.PATH ?? host.env("PATH") ?? "";
   return {
-    ...command,
+    ...confine ? { confine: { ...confine, writable: [...confine.writable, kept] } } : {},
     env: {
       ...command.env,
       PATH: `${scripts}:${path}`,
-      KMATRIX_ANSWERS: `${buildDir}/${ANSWERS_FOLDER}`,
+      KMATRIX_ANSWERS: kept,
       KMATRIX_ANSWERS_PATH: path,
     },
   };
+}
+
+async function digestOf(files: Readonly<Record<string, string>>): Promise<string> {
+  return (await sha256(JSON.stringify(Object.entries(files).sort()))).slice(0, 16);
 }
 
 /** In one step, for another run may be asking by it. */

@@ -5,7 +5,7 @@ import type { MakeRequest } from "../core/build/make.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import { denoHost } from "../host/deno_host.ts";
 import { withTempDir } from "../testing/fake_host.ts";
-import { ANSWERS_FOLDER, withAnswers } from "./compiler_answers.ts";
+import { withAnswers } from "./compiler_answers.ts";
 
 /** Refuses -mbad, warns of -mwarn, dies of -mdie, and breaks where the file `broken` is. */
 const COMPILER = `#!/bin/sh
@@ -30,13 +30,20 @@ exit 0
 
 interface Asked {
   /** Calls the script; gives its exit code and output, and how often the compiler ran. */
-  readonly ask: (words: readonly string[], input?: string, name?: string) => Promise<{
+  readonly ask: (
+    words: readonly string[],
+    input?: string,
+    name?: string,
+    env?: Readonly<Record<string, string>>,
+  ) => Promise<{
     code: number;
     said: string;
     output: string | null;
     calls: number;
   }>;
   readonly kept: string;
+  /** The environment of another build. */
+  readonly envOf: (more: Partial<MakeRequest>) => Promise<Readonly<Record<string, string>>>;
   readonly bin: string;
 }
 
@@ -55,13 +62,20 @@ async function withCompiler(body: (asked: Asked) => Promise<void>): Promise<void
     const make = {
       toolchain: { id: "t", llvm: "1", cc: "mycc" },
       buildDir,
+      source: {},
     } as unknown as MakeRequest;
     const confine = { writable: [], readable: [], programs: [] };
     const paths = pathsFor(dir, `${dir}/cache`, null);
-    const { env } = await withAnswers({ confine, env: { PATH: path } }, make, paths, host);
+    const envOf = async (build: MakeRequest) => {
+      const made = await withAnswers({ confine, env: { PATH: path } }, build, paths, host);
+      // A confined compiler has to be able to write there.
+      assert.ok(made.confine!.writable.includes(made.env!["KMATRIX_ANSWERS"]!));
+      return made.env!;
+    };
+    const own = await envOf(make);
     const calls = async () =>
       (await Deno.readTextFile(`${bin}/calls`).catch(() => "")).split("\n").length - 1;
-    const ask: Asked["ask"] = async (words, input = "", name = "mycc") => {
+    const ask: Asked["ask"] = async (words, input = "", name = "mycc", env = own) => {
       const before = await calls();
       await Deno.remove(`${buildDir}/out`).catch(() => {});
       const child = new Deno.Command("sh", {
@@ -84,7 +98,8 @@ async function withCompiler(body: (asked: Asked) => Promise<void>): Promise<void
         calls: await calls() - before,
       };
     };
-    await body({ ask, bin, kept: `${buildDir}/${ANSWERS_FOLDER}` });
+    const kept = own["KMATRIX_ANSWERS"]!;
+    await body({ ask, bin, kept, envOf: (more) => envOf({ ...make, ...more }) });
   });
 }
 
@@ -105,6 +120,27 @@ Deno.test("a question is asked once, whatever its output is called", async () =>
     assert.equal((await ask([...words, "-o", "/dev/null"])).calls, 0);
     assert.equal((await ask([...words, "-mtune=x", "-o", "out"])).calls, 1);
     assert.equal((await ask([...words, "-o", "out"], "", "clang")).calls, 1, "another compiler");
+  });
+});
+
+Deno.test("another kernel is answered what one was, and one that was brought keeps its own", async () => {
+  await withCompiler(async ({ ask, envOf }) => {
+    const words = ["-c", ...EMPTY, "-o", "out"];
+    const first = await ask(words);
+    const other = await envOf({ buildDir: "/other/build" });
+    assert.deepEqual(await ask(words, "", "mycc", other), { ...first, calls: 0 });
+    const dir = await Deno.makeTempDir();
+    try {
+      const source = { brought: true } as MakeRequest["source"];
+      const brought = await envOf({ buildDir: dir, source });
+      assert.equal((await ask(words, "", "mycc", brought)).calls, 1);
+      assert.equal((await ask(words, "", "mycc", brought)).calls, 0);
+      const more = ["-O2", ...words];
+      await ask(more, "", "mycc", brought);
+      assert.equal((await ask(more)).calls, 1, "nothing of it is anybody else's");
+    } finally {
+      await Deno.remove(dir, { recursive: true });
+    }
   });
 });
 

@@ -70,18 +70,18 @@ fi
 said=$(printf %s "$text" | "$name" "$@" 2>&1)
 code=$?
 [ "$said" ] && printf '%s\\n' "$said" >&2
-fresh=$answer.$$
 case $code in
   0)
     # A warning is to be heard again.
     [ "$said" ] && exit 0
     if [ "$output" != /dev/null ]; then
-      cp "$output" "$fresh" && mv "$fresh" "$answer.out" || exit 0
+      cp "$output" "$answer.out.$$" && mv "$answer.out.$$" "$answer.out" || exit 0
     fi 2>/dev/null ;;
   1) printf '' | "$name" -x c -c - -o "$output" >/dev/null 2>&1 || exit 1
     [ "$output" = /dev/null ] || rm -f "$output" ;;
   *) exit $code ;;
 esac
-{ echo $code >"$fresh" && mv "$fresh" "$answer"; } 2>/dev/null
+# Another build may write the same answer under the same number, which is one of its own namespace.
+{ echo $code >"$answer.code.$$" && mv "$answer.code.$$" "$answer"; } 2>/dev/null
 exit $code
 `;

@@ -35,7 +35,7 @@ export function kernelTargets(image: Pick<BootImage, "target">, modules: boolean
 export interface MakeRequest {
   readonly source: Pick<
     SourceTree,
-    "path" | "viewOf" | "digest" | "stamp" | "kconfigTimes" | "linked"
+    "path" | "viewOf" | "digest" | "stamp" | "kconfigTimes" | "linked" | "brought"
   >;
   readonly buildDir: string;
   readonly toolchain: Toolchain;
