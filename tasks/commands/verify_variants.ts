@@ -7,6 +7,7 @@ import { OneCell } from "../run/one_cell.ts";
 import { tellPlanned } from "../run/telling.ts";
 import { declaredTests } from "../steps/declared_tests.ts";
 import { ensureReady } from "../steps/setup.ts";
+import { buildStart } from "../steps/build_start.ts";
 import { isLate } from "../steps/late_instrumentation.ts";
 import { compareBuilds, compareSample, type VariantProof } from "../steps/variant_proof.ts";
 import {
@@ -117,12 +118,15 @@ async function proofOf(
     }
     if (sample !== undefined) return await compareSample(late, sample, seed, host);
     const settings = { ...plan.settings, lateInstrumentation: "off" as const };
-    return await OneCell.run(
-      { ...plan, settings },
-      paths,
-      host,
-      async (other) => await compareBuilds(late, (await other.ready(cell, source)).kernel, host),
-    );
+    const compared = async (other: OneCell) => {
+      const { kernel: plain } = await other.ready(cell, source);
+      // A copy is no witness for a copy.
+      const isCopy = await buildStart(plain.config.buildDir, host) !== null;
+      return isCopy ? null : await compareBuilds(late, plain, host);
+    };
+    const plainly = (freshBuild: boolean) =>
+      OneCell.run({ ...plan, settings: { ...settings, freshBuild } }, paths, host, compared);
+    return await plainly(plan.settings.freshBuild ?? false) ?? (await plainly(true))!;
   });
 }
 

@@ -16,6 +16,7 @@ import {
   optionsOfMakefile,
   parseBuildStart,
 } from "../core/build/build_start.ts";
+import { familyOf } from "../core/late/variant_options.ts";
 import { isBuilt, type KeptBuild, keptBuilds } from "./build_store.ts";
 import { ANSWERS_FOLDER } from "./compiler_answers.ts";
 import { dropUnfinished } from "./cache_guard.ts";
@@ -30,6 +31,13 @@ const KEPT_FILES = ["kmatrix-tree.list", "kmatrix-toolchain.json", ANSWERS_FOLDE
 
 /** More than this share of its objects are not worth a copy. */
 const MOST_REMADE = 0.7;
+
+/**
+ * As good as this share is a build that differs in KCOV's options alone, where both are instrumented late:
+ * all of its objects are made again of what is kept of them, and what no option is asked for stays
+ * (host programs, generated files, objects without instrumentation).
+ */
+const VARIANT_REMADE = 0.5;
 
 /** So many builds are looked at closely, those first whose options differ least. */
 const LOOKED_AT = 5;
@@ -101,11 +109,17 @@ async function nearest(
   const rated = [];
   for (const { build, options } of near.slice(0, LOOKED_AT)) {
     const share = options.some((one) => everywhere.has(one))
-      ? 1
+      ? areVariants(build.inputs!, inputs) ? VARIANT_REMADE : 1
       : await shareRemade(build.dir, options, host);
     if (share <= MOST_REMADE) rated.push({ build, share });
   }
   return rated.sort((a, b) => a.share - b.share).map(({ build }) => build);
+}
+
+/** Whether two builds of one source, of which mayBegin() holds, compile the same for all but KCOV. */
+function areVariants(one: BuildInputs, other: BuildInputs): boolean {
+  const family = familyOf(one.fragment);
+  return one.late !== "off" && family !== null && family === familyOf(other.fragment);
 }
 
 /** Options by which the flags of all objects are chosen, and which kbuild records for none of them. */

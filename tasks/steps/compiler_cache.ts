@@ -98,6 +98,8 @@ export async function compilerCache(
       // Paths below the cache become relative to where the compiler runs, for what the script leaves.
       CCACHE_BASEDIR: paths.cache,
       CCACHE_NOHASHDIR: "1",
+      // objtool writes into objects, which must not be files of the cache, whatever the user's ccache.conf says.
+      CCACHE_NOHARDLINK: "1",
       // Takes the headers from clang's own dependency file, which kbuild asks for anyway, instead
       // of running the preprocessor once more for each miss.
       CCACHE_DEPEND: "1",

@@ -15,7 +15,7 @@ import { toolchainFiles } from "./toolchain_files.ts";
 /** What its script and the ccache beneath it append, below the build folder. */
 const LOG = "kmatrix-late.log";
 
-/** What the script leaves beside objects and in its own folder where it is killed. */
+/** What the script leaves beside objects, and in its own folder where it is killed. */
 const LEFTOVERS = [
   "-name",
   ".*.o.bc",
@@ -55,8 +55,9 @@ export async function withLateInstrumentation(
   host: Host,
 ): Promise<CompilerCache | null> {
   // Its log is of one build.
-  for (const name of [LOG, MARK]) await host.fs.remove(`${buildDir}/${name}`);
-  await host.run({ argv: ["find", buildDir, "-type", "f", "(", ...LEFTOVERS, ")", "-delete"] });
+  const ofBuild = [LOG, MARK, `${LATE_FOLDER}/autoconf.h`];
+  for (const name of ofBuild) await host.fs.remove(`${buildDir}/${name}`);
+  await sweep(buildDir, host);
   if (cache === null || choice === "off" || !isInstrumented(dotConfig)) return cache;
   const [compiler, opt] = [clangOf(toolchain), llvmTool(toolchain.llvm, "opt")];
   const files = await host.fs.which(opt) === null
@@ -97,8 +98,13 @@ export async function lateUse(
   buildDir: string,
   host: Host,
 ): Promise<Pick<KernelBuild, "lateUse">> {
+  await sweep(buildDir, host);
   const text = await host.fs.readTextIfAny(`${buildDir}/${LOG}`);
   return text === null ? {} : { lateUse: parseLateLog(text) };
+}
+
+async function sweep(buildDir: string, host: Host): Promise<void> {
+  await host.run({ argv: ["find", buildDir, "-type", "f", "(", ...LEFTOVERS, ")", "-delete"] });
 }
 
 /** "22.1.8" of "Debian clang version 22.1.8 (1)", and of what opt says of LLVM; null for neither. */

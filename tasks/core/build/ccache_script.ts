@@ -71,7 +71,7 @@ PATH=$KMATRIX_PATH
 # The file that .incbin takes into an object is in no list of dependencies, and ccache goes by these.
 for word; do
   case $word in
-    *.[cS]) grep -q incbin "$word" 2>/dev/null && export CCACHE_DISABLE=1 ;;
+    *.[cS]) grep -q incbin "$word" 2>/dev/null && export CCACHE_DISABLE=1 KMATRIX_INCBIN=1 ;;
   esac
 done
 if [ . -ef "$KMATRIX_BUILD" ] && [ source -ef "$KMATRIX_SOURCE" ]; then

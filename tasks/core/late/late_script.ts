@@ -54,8 +54,8 @@ is_known() {
       *) return 1 ;;
     esac
   done
-  # What it has in its object beside its text, no list of dependencies names.
-  [ "$input" ] && ! grep -q incbin "$input" || return 1
+  # What a file with .incbin takes into its object, no list of dependencies names.
+  [ "$input" ] && [ ! "$KMATRIX_INCBIN" ] || return 1
   case $object in *[!A-Za-z0-9_./+-]* | "") return 1 ;; *.o) ;; *) return 1 ;; esac
   [ "$compiles" ] && [ "$kernel" ] && [ "$input" ] && [ "$depends" ] || return 1
   # One way to count PCs, and what goes with it; or nothing at all.
@@ -80,9 +80,9 @@ coverage() {
   done
 }
 
-# autoconf.h as all variants have it, made anew where the one of the build is another than it was.
+# autoconf.h as all variants have it; a build begins without, and is configured before it compiles.
 header() {
-  cmp -s include/generated/autoconf.h $late/autoconf.h && return
+  [ -e $late/autoconf.h ] && [ ! include/generated/autoconf.h -nt $late/autoconf.h ] && return
   rm -f $late/autoconf.h
   mkdir -p $late/include/generated &&
     cp include/generated/autoconf.h $late/autoconf.h.$$ && {
@@ -141,15 +141,18 @@ check() {
   file=$1
   shift
   "$@" && "$KMATRIX_LATE_OPT" -passes=globaldce "$file" -o "$file.check" || return
-  functions=$("$KMATRIX_LATE_NM" "$file") && left=$("$KMATRIX_LATE_NM" "$file.check")
+  same_functions "$file" "$file.check"
   status=$?
   rm -f "$file.check"
-  [ $status = 0 ] && [ "$(functions "$functions")" = "$(functions "$left")" ]
+  return $status
 }
 
-# Of what nm lists, the names of functions.
-functions() {
-  echo "$1" | sed -n 's/^-* *[tTwWiV] //p'
+# Whether two files of IR have the same functions; nm has a line with its name and a colon in front of each.
+same_functions() {
+  "$KMATRIX_LATE_NM" "$@" | awk '
+    / [tTwWiV] / { functions[files] = functions[files] " " $NF; next }
+    /:$/ { files++ }
+    END { exit !(files == 2 && functions[1] == functions[2]) }'
 }
 
 # Makes the object of the IR in the file $1: the words that say how code is generated.
@@ -201,7 +204,8 @@ if [ . -ef "$KMATRIX_BUILD" ] && is_known "$@" && header; then
   compile "$@" 2>$bitcode.err && [ ! -s $bitcode.err ] &&
     sed -i -e "1s|^[^:]*:|$object:|" -e "s|$late/include/generated/|include/generated/|" "$depends"
   status=$?
-  rm -f $bitcode.bc $bitcode.late.bc $bitcode.err
+  # They stay empty until the build ends, for one process less.
+  { [ "$pc$guard" ] && true >$bitcode.bc >$bitcode.late.bc; true >$bitcode.err; } 2>/dev/null
   [ $status = 0 ] && echo late >>"$KMATRIX_LATE_LOG" && exit 0
 fi
 exec "$@"
