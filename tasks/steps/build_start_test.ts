@@ -57,7 +57,10 @@ async function withDonor(body: (folders: Folders) => Promise<void>): Promise<voi
       await Deno.writeTextFile(path, text);
     };
     await write(`${source}/Makefile`, "ifdef CONFIG_FLAG\nendif\n# CONFIG_B\n");
-    await write(`${source}/scripts/Makefile.lib`, "x := $(CONFIG_KIND)\n");
+    await write(
+      `${source}/scripts/Makefile.lib`,
+      "x := $(CONFIG_KIND)\ny := $(CONFIG_KCOV_UNIQUE)\n",
+    );
     await write(`${source}/arch/x86/Makefile`, "y-$(CONFIG_CPU) := 1\n");
     const told: string[] = [];
     const host = denoHost({
@@ -278,6 +281,26 @@ Deno.test("the start is the build of which least is made again, if not nearly al
     assert.equal(await begin(asks("CONFIG_A=y", "CONFIG_B=y")), near);
     assert.equal(await begin(asks("CONFIG_A=y")), DONOR);
     assert.equal(source.length > 0, true);
+  });
+});
+
+Deno.test("another variant of KCOV is a start where both are instrumented late", async () => {
+  await withDonor(async ({ built, wanted, begin }) => {
+    const classic = "CONFIG_A=y\nCONFIG_KCOV=y\n";
+    const unique = `${classic}CONFIG_KCOV_UNIQUE=y\n`;
+    const near = "cccccccccccccccc";
+    await built(near, { fragment: classic });
+    assert.equal(await begin({ ...wanted, fragment: unique }), near);
+    assert.equal(await begin({ ...wanted, fragment: `${unique}CONFIG_FLAG=y\n` }), null, "flags");
+    // Nearer than a variant is a build of which fewer objects are made again.
+    const nearest = "dddddddddddddddd";
+    await built(nearest, { fragment: `${unique}CONFIG_B=y\n` });
+    assert.equal(await begin({ ...wanted, fragment: unique }), nearest);
+    // Compiled plainly, all of it costs what it costs from nothing.
+    const plain = { fragment: classic, late: "off" } as const;
+    await built(near, plain);
+    await built(nearest, plain);
+    assert.equal(await begin({ ...wanted, fragment: unique, late: "off" }), null);
   });
 });
 
