@@ -28,14 +28,17 @@ export function variantOptions(dotConfig: string): string[] {
 /**
  * What builds of one source have to have in common to share: what is asked of Kconfig beside the
  * options above, as it is asked. null for a kernel without KCOV.
- * @param request Lines of Kconfig, as configure puts them over a base.
+ * @param request Lines of Kconfig, as configure puts them over a base; comments between them say nothing.
  */
 export function familyOf(request: string): string | null {
   if (!isInstrumented(request)) return null;
-  const lines = request.split("\n").filter((line) => !VARIANT_LINE.test(line));
+  const lines = request.split("\n").filter((line) =>
+    OPTION_LINE.test(line) && !VARIANT_LINE.test(line)
+  );
   return lines.sort().join("\n");
 }
 
+const OPTION_LINE = /^(?:# )?CONFIG_\w+(?:=| is not set)/;
 const VARIANT_LINE = /^(?:# )?CONFIG_(?:ARCH_HAS_)?KCOV_\w+[ =]/;
 
 /** Whether any file of this configuration is instrumented by clang for KCOV. */

@@ -22,6 +22,8 @@ Deno.test("familyOf() puts together what differs in options of KCOV alone", () =
   assert.notEqual(kcov, null);
   assert.equal(familyOf("CONFIG_KCOV=y\nCONFIG_KCOV_UNIQUE=y\nCONFIG_A=y\n"), kcov);
   assert.equal(familyOf("# CONFIG_KCOV_UNIQUE is not set\nCONFIG_A=y\nCONFIG_KCOV=y\n"), kcov);
+  // As fragments are put together: with what each line comes from.
+  assert.equal(familyOf("# kcov.config\nCONFIG_KCOV=y\n# base: CONFIG_A\nCONFIG_A=y\n"), kcov);
   for (const other of ["CONFIG_A=m", "CONFIG_A=y\nCONFIG_MODULES=y", ""]) {
     assert.notEqual(familyOf(`${other}\nCONFIG_KCOV=y\n`), kcov);
   }
