@@ -171,7 +171,8 @@ class DenoHost implements Host {
     );
     const sandbox = await this.#sandboxFor(command, environment);
     this.log("debug", `$ ${formatCommand(command)}`);
-    const argv = wrappedArgv(containment, [...sandbox, ...command.argv], streams);
+    const first = command.givesWay ? ["nice", "-n", "10"] : [];
+    const argv = wrappedArgv(containment, [...sandbox, ...first, ...command.argv], streams);
     let builder = $`${argv}`.noThrow().quiet().stdin("null").clearEnv().env(environment);
     if (command.cwd !== undefined) builder = builder.cwd(command.cwd);
     return { builder, mark };

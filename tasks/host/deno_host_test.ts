@@ -24,6 +24,13 @@ Deno.test("run() gives code and both streams of a command", async () => {
   assert.equal(result.timedOut, false);
 });
 
+Deno.test("run() lets what gives way run behind everything else", async () => {
+  const niceness = async (givesWay: boolean) =>
+    Number((await host.run({ argv: ["nice"], givesWay })).stdout);
+  const own = await niceness(false);
+  assert.equal(await niceness(true), Math.min(own + 10, 19));
+});
+
 Deno.test("run() tells a signal as 128 + n, and a missing program as 127", async () => {
   assert.equal((await host.run(sh("kill -9 $$"))).code, 137);
   assert.equal((await host.run(sh("kill -11 $$"))).code, 139);

@@ -35,6 +35,8 @@ export interface Command {
   readonly leavesChildren?: boolean;
   /** Runs also when the run was broken off, and to its end: what takes back what was begun. */
   readonly evenIfInterrupted?: boolean;
+  /** Whatever else wants the processor comes first: guests, which are timed, of this run and others. */
+  readonly givesWay?: boolean;
   /** Set where it runs what strangers wrote; without a sandbox on this machine it has no effect. */
   readonly confine?: Confinement;
 }

@@ -119,7 +119,7 @@ async function mustMake(
 ): Promise<void> {
   const compiling = throughCache(buildConfinement(make), cache);
   const asking = await withAnswers(compiling, make, paths, host);
-  const result = await host.run({ argv: makeArgv(make, targets), ...asking });
+  const result = await host.run({ argv: makeArgv(make, targets), givesWay: true, ...asking });
   if (result.code === 0) return;
   await checkRoom("make", make.buildDir, host);
   const what = `make ${targets.join(" ")} ended with code ${result.code}`;

@@ -152,6 +152,7 @@ export async function runMake(
   const result = await host.run({
     argv,
     log,
+    givesWay: true,
     ...(onOutput ? { onOutput } : {}),
     ...throughCache(confine, cache),
   });
