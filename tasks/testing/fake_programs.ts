@@ -48,6 +48,7 @@ export const SYSTEM_PROGRAMS = [
     "cmp",
     "git",
     "wc",
+    "nice",
   ],
   ...["mkdir", "rm", "sed", "grep", "sleep", "dirname", "true", "id", "unshare", "setpriv"],
   ...["setsid", "du", "xargs", "cut", "rmdir", "chmod"],
