@@ -26,7 +26,17 @@ const LEFTOVERS = [
   "-name",
   ".*.o.late.bc",
 ]
-  .concat(["-o", "-name", ".*.o.err", "-o", "-path", `*/${LATE_FOLDER}/*.[0-9]*`]);
+  .concat([
+    "-o",
+    "-name",
+    ".*.o.err",
+    "-o",
+    "-name",
+    ".*.o.said",
+    "-o",
+    "-path",
+    `*/${LATE_FOLDER}/*.[0-9]*`,
+  ]);
 
 /**
  * The script as a part of the toolchain: what another version of it has made is made again. As
@@ -77,7 +87,7 @@ export async function withLateInstrumentation(
     ...cache,
     env: {
       ...cache.env,
-      CCACHE_PREFIX: script,
+      KMATRIX_LATE: script,
       // What is made by other steps is another object until somebody has compared them.
       CCACHE_COMPILERCHECK: `${cache.env["CCACHE_COMPILERCHECK"]} ${made}`,
       KMATRIX_LATE_OPT: opt,

@@ -5,6 +5,7 @@ import type { Command } from "../host/host.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import type { LateChoice } from "../core/model/model.ts";
+import { parseCcacheLog } from "../core/build/ccache_log.ts";
 import { compilerCache } from "./compiler_cache.ts";
 import { lateUse, withLateInstrumentation } from "./late_instrumentation.ts";
 
@@ -245,6 +246,14 @@ class Tree {
     };
   }
 
+  /** How many objects ccache has had, of what was compiled last. */
+  async hits(variant: Variant): Promise<number> {
+    const log = `${this.build(variant)}/kmatrix-ccache.log`;
+    const { hits } = parseCcacheLog(await Deno.readTextFile(log).catch(() => ""));
+    await Deno.remove(log).catch(() => {});
+    return hits;
+  }
+
   async use(variant: Variant) {
     return (await lateUse(this.build(variant), this.host())).lateUse;
   }
@@ -294,8 +303,26 @@ testLate("a file without coverage is compiled once for all variants", async (tre
   for (const [at, variant] of ALL.entries()) {
     await tree.configure(variant);
     const late = await tree.compile(variant, "kernel/a.c", { flags: [] });
-    assert.deepEqual(await tree.use(variant), { objects: 1, shared: at === 0 ? 0 : 1 }, variant);
+    assert.deepEqual(await tree.hits(variant), at === 0 ? 0 : 1, variant);
     assertSame(late, await tree.plain(variant, "kernel/a.c", []), variant);
+  }
+});
+
+testLate("the same variant of another kernel gets the objects of the first", async (tree) => {
+  for (const variant of ALL) {
+    for (const [at, options] of ["", "#define CONFIG_ARCH_HAS_KCOV_UNIQUE 1\n"].entries()) {
+      await tree.configure(variant, options);
+      const late = await tree.compile(variant, "kernel/a.c");
+      assert.equal(await tree.hits(variant), at, variant);
+      assertSame(late, await tree.plain(variant, "kernel/a.c"), variant);
+    }
+    // One that looks at the option does not.
+    await tree.write(
+      "kernel/looks.c",
+      FILES["kernel/looks.c"].replace("KCOV_UNIQUE", "ARCH_HAS_KCOV_UNIQUE"),
+    );
+    const late = await tree.compile(variant, "kernel/looks.c");
+    assertSame(late, await tree.plain(variant, "kernel/looks.c"), variant);
   }
 });
 
@@ -642,6 +669,6 @@ Deno.test("without KCOV, without opt of the same version and where it is turned 
       await Deno.remove(`${paths.cache}/probes`, { recursive: true }).catch(() => {});
     }
     const [before, after] = await cacheOf(version, ...asked);
-    assert.ok(after?.env["CCACHE_PREFIX"]);
+    assert.ok(after?.env["KMATRIX_LATE"]);
     assert.notEqual(after.env["CCACHE_COMPILERCHECK"], before?.env["CCACHE_COMPILERCHECK"]);
   }));

@@ -71,7 +71,7 @@ PATH=$KMATRIX_PATH
 # The file that .incbin takes into an object is in no list of dependencies, and ccache goes by these.
 for word; do
   case $word in
-    *.[cS]) grep -q incbin "$word" 2>/dev/null && export CCACHE_DISABLE=1 KMATRIX_INCBIN=1 ;;
+    *.[cS]) grep -q incbin "$word" 2>/dev/null && export CCACHE_DISABLE=1 ;;
   esac
 done
 if [ . -ef "$KMATRIX_BUILD" ] && [ source -ef "$KMATRIX_SOURCE" ]; then
@@ -84,6 +84,9 @@ if [ . -ef "$KMATRIX_BUILD" ] && [ source -ef "$KMATRIX_SOURCE" ]; then
     esac
     set -- "$@" "$word"
   done
+  # core/late/late_script.ts
+  [ "$KMATRIX_LATE" ] && [ ! "$CCACHE_DISABLE" ] &&
+    exec "$KMATRIX_LATE" "\${0%/*}/links/\${0##*/}" "$@"
 elif [ "$KMATRIX_BUILD/source" -ef "$KMATRIX_SOURCE" ] && cd -P . &&
   place=\${PWD#"$KMATRIX_SOURCE/"} && [ "$place" != "\${place#tools/}" ] &&
   build=$(cd -P "$KMATRIX_BUILD" && pwd) && is_plain "$@"; then

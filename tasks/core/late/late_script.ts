@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /**
- * The shell script that ccache starts in place of the compiler where it has no object for its words
- * (CCACHE_PREFIX), and which instruments late: it takes what all coverage variants of a file have in
- * common, LLVM's IR in front of the pass of SanitizerCoverage, from ccache too, runs that pass for this
- * variant and those behind it in clang's pipeline, and generates the code.
+ * The shell script that stands in front of ccache and behind it. In front, it asks ccache for the object
+ * of a reduced autoconf.h, which other kernels and configurations may have, too. Behind it, where there
+ * is none, ccache starts it in place of the compiler (CCACHE_PREFIX), and it instruments late: it takes
+ * what all coverage variants of a file have in common, LLVM's IR in front of the pass of
+ * SanitizerCoverage, from ccache too, runs that pass for this variant and those behind it in clang's
+ * pipeline, and generates the code.
  *
  * The IR is compiled with coverage asked for and an allow list that no file is on: what says of
  * functions that they must not be instrumented reaches the IR, and no call does. The passes behind it
@@ -21,7 +23,7 @@
 export const LATE_FOLDER = "kmatrix-late";
 
 export const LATE_SCRIPT = `#!/bin/sh
-# Usage: <script> <compiler> <word>...
+# Usage: <script> <compiler> <word>..., with ccache for a compiler where KMATRIX_LATE_STEP is empty.
 
 # Whether the words compile one C file of the kernel, and none is unknown here. Sets object and
 # depends, and of instrumentation: pc, guard, cmp, drop.
@@ -54,10 +56,10 @@ is_known() {
       *) return 1 ;;
     esac
   done
-  # What a file with .incbin takes into its object, no list of dependencies names.
-  [ "$input" ] && [ ! "$KMATRIX_INCBIN" ] || return 1
   case $object in *[!A-Za-z0-9_./+-]* | "") return 1 ;; *.o) ;; *) return 1 ;; esac
   [ "$compiles" ] && [ "$kernel" ] && [ "$input" ] && [ "$depends" ] || return 1
+  case $object in */*) beside=\${object%/*}/ ;; *) beside= ;; esac
+  beside=$beside.\${object##*/}
   # One way to count PCs, and what goes with it; or nothing at all.
   case $pc$guard in
     1) ;;
@@ -121,18 +123,14 @@ share() {
   # The words of options stay apart from the compiler, whatever its name is.
   compiler=$1
   shift
-  check=
-  if [ "$to" != "$object" ]; then
-    check=$0
-    # ccache would take the word behind -mllvm for an -o.
-    set -- "$@" -fsanitize-coverage=trace-pc -fsanitize-coverage-allowlist=$late/none -emit-llvm \\
-      -Xclang -mllvm -Xclang "-opt-disable=$behind"
-  fi
+  # ccache would take the word behind -mllvm for an -o.
+  set -- "$@" -fsanitize-coverage=trace-pc -fsanitize-coverage-allowlist=$late/none -emit-llvm \\
+    -MT "$object" -Xclang -mllvm -Xclang "-opt-disable=$behind"
   (
-    unset CCACHE_DISABLE CCACHE_PREFIX
+    unset CCACHE_DISABLE
     # What ccache is to keep is looked at before it does.
-    [ "$check" ] && export CCACHE_PREFIX="$check" KMATRIX_LATE_CHECK="$to"
-    CCACHE_STATSLOG=$KMATRIX_LATE_LOG exec ccache "$compiler" -I$late/include "$@"
+    export CCACHE_PREFIX="$0" KMATRIX_LATE_STEP=check KMATRIX_LATE_IR="$to"
+    CCACHE_STATSLOG=$KMATRIX_LATE_LOG exec ccache "$compiler" "$@"
   )
 }
 
@@ -178,35 +176,42 @@ generate() {
 
 # Compiles in steps. Fails with no object, or a step that had something to say.
 compile() {
-  if [ "$pc$guard" ]; then
-    share $bitcode.bc "$@" &&
-      "$KMATRIX_LATE_OPT" "-passes=sancov-module,$behind" -sanitizer-coverage-level=3 \\
-        \${pc:+-sanitizer-coverage-trace-pc} \${guard:+-sanitizer-coverage-trace-pc-guard} \\
-        \${cmp:+-sanitizer-coverage-trace-compares} \${drop:+-sanitizer-coverage-drop-ctors} \\
-        $bitcode.bc -o $bitcode.late.bc &&
-      generate $bitcode.late.bc "$@"
-  else
-    share $object "$@"
-  fi
+  share $beside.bc "$@" &&
+    "$KMATRIX_LATE_OPT" "-passes=sancov-module,$behind" -sanitizer-coverage-level=3 \\
+      \${pc:+-sanitizer-coverage-trace-pc} \${guard:+-sanitizer-coverage-trace-pc-guard} \\
+      \${cmp:+-sanitizer-coverage-trace-compares} \${drop:+-sanitizer-coverage-drop-ctors} \\
+      $beside.bc -o $beside.late.bc &&
+    generate $beside.late.bc "$@"
 }
 
 late=${LATE_FOLDER}
 behind=globaldce,constmerge,cg-profile,rel-lookup-table-converter
-if [ "$KMATRIX_LATE_CHECK" ]; then
-  to=$KMATRIX_LATE_CHECK
-  unset KMATRIX_LATE_CHECK
-  check "$to" "$@"
-  exit
-fi
-if [ . -ef "$KMATRIX_BUILD" ] && is_known "$@" && header; then
-  case $object in */*) bitcode=\${object%/*}/ ;; *) bitcode= ;; esac
-  bitcode=$bitcode.\${object##*/}
-  compile "$@" 2>$bitcode.err && [ ! -s $bitcode.err ] &&
-    sed -i -e "1s|^[^:]*:|$object:|" -e "s|$late/include/generated/|include/generated/|" "$depends"
-  status=$?
-  # They stay empty until the build ends, for one process less.
-  { [ "$pc$guard" ] && true >$bitcode.bc >$bitcode.late.bc; true >$bitcode.err; } 2>/dev/null
-  [ $status = 0 ] && echo late >>"$KMATRIX_LATE_LOG" && exit 0
-fi
+case $KMATRIX_LATE_STEP in
+  check)
+    check "$KMATRIX_LATE_IR" "$@"
+    exit ;;
+  object)
+    if is_known "$@" && [ "$pc$guard" ]; then
+      compile "$@" 2>$beside.err
+      status=$?
+      [ -s $beside.err ] && status=said
+      # They stay empty until the build ends, for one process less.
+      { true >$beside.bc >$beside.late.bc >$beside.err; } 2>/dev/null
+      case $status in
+        0) echo late >>"$KMATRIX_LATE_LOG" && exit 0 ;;
+        # It is to be heard as the compiler says it.
+        said) exit 1 ;;
+      esac
+    fi ;;
+  *)
+    if is_known "$@" && header; then
+      ccache=$1
+      shift
+      KMATRIX_LATE_STEP=object CCACHE_PREFIX=$0 "$ccache" -I$late/include "$@" 2>$beside.said &&
+        [ ! -s $beside.said ] &&
+        sed -i "s|$late/include/generated/|include/generated/|" "$depends" && exit 0
+      set -- "$ccache" "$@"
+    fi ;;
+esac
 exec "$@"
 `;
