@@ -309,7 +309,9 @@ async function configured(
   await host.fs.makeDir(buildDir);
   await host.fs.remove(`${buildDir}/${STAMP}`);
   const { version } = place.inputs.source;
-  const asked = { make, config: cell.config, base, request, version };
+  const { toolchainFiles: files, compiler, variables } = place.inputs;
+  const ground = files && JSON.stringify([source.digest, compiler, files, variables]);
+  const asked = { make, config: cell.config, base, request, version, ground: ground ?? null };
   const made = await makeConfig(asked, cache, paths, host);
   const stamp: ConfigStamp = {
     identity,

@@ -29,6 +29,8 @@ export interface ConfigRequest {
   readonly request: MergedRequest;
   /** Of the kernel, for people. */
   readonly version: string;
+  /** What decides about the base's .config besides its targets; null where nobody knows all of it. */
+  readonly ground: string | null;
 }
 
 /** @throws KmatrixError "usage" (bad-base) for a file that cannot be one. */

@@ -241,8 +241,10 @@ class Tree {
       code,
       stderr: TEXT.decode(stderr).replaceAll(`${this.source}/`, "source/"),
       object: await Deno.readFile(object).catch(() => null),
-      // What is named may be the link or what it leads to: make follows either.
-      depends: depends.replaceAll(`${this.source}/`, "source/").split(/[\s\\]+/).filter(Boolean),
+      // What is named may be the link or what it leads to: make follows either. Of the reduced
+      // autoconf.h, fixdep looks at the end of the path.
+      depends: depends.replaceAll(`${this.source}/`, "source/").replaceAll("kmatrix-late/", "")
+        .split(/[\s\\]+/).filter(Boolean),
     };
   }
 

@@ -14,10 +14,11 @@ import {
 import { isTiny } from "../core/build/config_base.ts";
 import { baseFileText } from "../core/build/base_file.ts";
 import { findDropped, overlayDotConfig, parseDotConfig } from "../core/kconfig/kconfig.ts";
+import { sha256 } from "../core/text/digest.ts";
 import { toldPaths } from "../core/build/told_paths.ts";
 import { buildConfinement, makeArgv, type MakeRequest } from "../core/build/make.ts";
 import { findBuildFailure, isNoFaultOfSource, makeError } from "../core/build/build_log.ts";
-import { checkTargets, type ConfigRequest, type LoadedBase } from "./base_config.ts";
+import { checkTargets, type ConfigRequest } from "./base_config.ts";
 import { tellBase } from "./base_report.ts";
 import { formatUnknownOffs, gateError, unknownOffs } from "./config_gate.ts";
 import { withAnswers } from "./compiler_answers.ts";
@@ -49,7 +50,7 @@ export async function makeConfig(
   const file = `${buildDir}/.config`;
   await host.fs.remove(`${buildDir}/${START_CONFIG}`);
   await checkTargets(base, make, config.id, version, host);
-  await makeBase(base, make, cache, paths, host);
+  await makeBase(asked, cache, paths, host);
   const made = await host.fs.readText(file);
   const real = !isTiny(config);
   const given = parseDotConfig(made);
@@ -77,21 +78,28 @@ export async function makeConfig(
   return { dotConfig, notices: await tellBase(asked, told, paths, host) };
 }
 
+/** Makes the base's .config in the build folder, or takes it from what was made of the same before. */
 async function makeBase(
-  { steps, file }: LoadedBase,
-  make: MakeRequest,
+  { make, base: { steps, file, identity }, ground }: ConfigRequest,
   cache: CompilerCache | null,
   paths: Paths,
   host: Host,
 ): Promise<void> {
+  const dotConfig = `${make.buildDir}/.config`;
+  const kept = ground === null || file !== null
+    ? null
+    : `${paths.cache}/probes/base-${(await sha256(`${identity} ${ground}`)).slice(0, 24)}.config`;
+  const before = kept === null ? null : await host.fs.readTextIfAny(kept);
+  if (before !== null) return await host.fs.writeText(dotConfig, before);
   for (const step of steps) {
     if (step.kind === "target") {
       await mustMake(make, [step.name], cache, paths, host);
       continue;
     }
-    await host.fs.writeText(`${make.buildDir}/.config`, baseFileText(file!));
+    await host.fs.writeText(dotConfig, baseFileText(file!));
     await mustMake(make, ["olddefconfig"], cache, paths, host);
   }
+  if (kept !== null) await host.fs.writeText(kept, await host.fs.readText(dotConfig));
 }
 
 /** Those files of a base that the source tree has. */

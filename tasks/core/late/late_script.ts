@@ -16,7 +16,8 @@
  * looks at one of them does not compile this way.
  *
  * Whatever is not known to come out as without it, whatever fails and whatever says a word goes to
- * the compiler as it came. Objects and lists of dependencies appear whole or not at all.
+ * the compiler as it came. Objects and lists of dependencies appear whole or not at all. The lists name
+ * the reduced autoconf.h, which fixdep leaves out by the end of its path, as it does with the other.
  */
 
 /** Below the build folder: what the script keeps there. */
@@ -208,8 +209,7 @@ case $KMATRIX_LATE_STEP in
       ccache=$1
       shift
       KMATRIX_LATE_STEP=object CCACHE_PREFIX=$0 "$ccache" -I$late/include "$@" 2>$beside.said &&
-        [ ! -s $beside.said ] &&
-        sed -i "s|$late/include/generated/|include/generated/|" "$depends" && exit 0
+        [ ! -s $beside.said ] && exit 0
       set -- "$ccache" "$@"
     fi ;;
 esac
