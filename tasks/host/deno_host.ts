@@ -32,6 +32,17 @@ const NOT_STARTED = 130;
 /** Variable in the environment of a child, and so of all that it starts, where no namespace is. */
 const MARK = "KMATRIX_CHILD";
 
+/**
+ * The words in front of a command that gives way. Where the kernel shares the processor out between
+ * sessions (sched(7), "The autogroup feature"), nice counts among the processes of one session alone; so
+ * it gets a session of its own, and the session the niceness.
+ */
+const GIVING_WAY = [
+  ...["setsid", "sh", "-c"],
+  '{ echo 10 >/proc/self/autogroup; } 2>/dev/null; exec nice -n 10 "$@"',
+  "sh",
+];
+
 export interface DenoHostOptions {
   readonly emit: (event: RunEvent) => void;
   readonly signal: AbortSignal;
@@ -171,8 +182,8 @@ class DenoHost implements Host {
     );
     const sandbox = await this.#sandboxFor(command, environment);
     this.log("debug", `$ ${formatCommand(command)}`);
-    const first = command.givesWay ? ["nice", "-n", "10"] : [];
-    const argv = wrappedArgv(containment, [...sandbox, ...first, ...command.argv], streams);
+    const first = command.givesWay ? GIVING_WAY : [];
+    const argv = wrappedArgv(containment, [...first, ...sandbox, ...command.argv], streams);
     let builder = $`${argv}`.noThrow().quiet().stdin("null").clearEnv().env(environment);
     if (command.cwd !== undefined) builder = builder.cwd(command.cwd);
     return { builder, mark };
