@@ -35,7 +35,7 @@ const MARK = "KMATRIX_CHILD";
 /**
  * The words in front of a command that gives way. Where the kernel shares the processor out between
  * sessions (sched(7), "The autogroup feature"), nice counts among the processes of one session alone; so
- * it gets a session of its own, and the session the niceness.
+ * it gets a session of its own, inside of a sandbox that has one, and the session the niceness.
  */
 const GIVING_WAY = [
   ...["setsid", "sh", "-c"],
@@ -183,7 +183,7 @@ class DenoHost implements Host {
     const sandbox = await this.#sandboxFor(command, environment);
     this.log("debug", `$ ${formatCommand(command)}`);
     const first = command.givesWay ? GIVING_WAY : [];
-    const argv = wrappedArgv(containment, [...first, ...sandbox, ...command.argv], streams);
+    const argv = wrappedArgv(containment, [...sandbox, ...first, ...command.argv], streams);
     let builder = $`${argv}`.noThrow().quiet().stdin("null").clearEnv().env(environment);
     if (command.cwd !== undefined) builder = builder.cwd(command.cwd);
     return { builder, mark };
