@@ -38,6 +38,17 @@ export const CONTAINMENTS: Readonly<Record<"namespace" | "user-namespace" | "non
 };
 
 /**
+ * The words in front of a command that gives way. Where the kernel shares the processor out between
+ * sessions (sched(7), "The autogroup feature"), nice counts among the processes of one session alone; so
+ * it gets a session of its own, inside of a sandbox that has one, and the session the niceness.
+ */
+export const GIVING_WAY: readonly string[] = [
+  ...["setsid", "sh", "-c"],
+  '{ echo 10 >/proc/self/autogroup; } 2>/dev/null; exec nice -n 10 "$@"',
+  "sh",
+];
+
+/**
  * The argv that runs `argv` inside a containment and tells its status in a way dax passes on.
  * @param streams Whether standard error joins standard output, or the log that it goes to.
  */

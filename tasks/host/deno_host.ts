@@ -5,7 +5,7 @@ import $ from "dax";
 import type { Child, Command, CommandResult, Host, Level } from "./host.ts";
 import type { SandboxChoice, SandboxUse, Usage } from "../core/model/model.ts";
 import { CappedLog, ENDLESS_BYTES } from "./capped_log.ts";
-import { CONTAINMENTS, unwrapCode, wrappedArgv } from "./containment.ts";
+import { CONTAINMENTS, GIVING_WAY, unwrapCode, wrappedArgv } from "./containment.ts";
 import { inPieces } from "./pieces.ts";
 import { Tail } from "./tail.ts";
 import { denoFileSystem, searchablePath } from "./deno_fs.ts";
@@ -31,17 +31,6 @@ const NOT_STARTED = 130;
 
 /** Variable in the environment of a child, and so of all that it starts, where no namespace is. */
 const MARK = "KMATRIX_CHILD";
-
-/**
- * The words in front of a command that gives way. Where the kernel shares the processor out between
- * sessions (sched(7), "The autogroup feature"), nice counts among the processes of one session alone; so
- * it gets a session of its own, inside of a sandbox that has one, and the session the niceness.
- */
-const GIVING_WAY = [
-  ...["setsid", "sh", "-c"],
-  '{ echo 10 >/proc/self/autogroup; } 2>/dev/null; exec nice -n 10 "$@"',
-  "sh",
-];
 
 export interface DenoHostOptions {
   readonly emit: (event: RunEvent) => void;

@@ -53,6 +53,17 @@ export const makeStampShape: Shape<MakeStamp> = objectOf<MakeStamp>()({
   ),
 });
 
+/** The .config of a base (steps/make_config.ts), and its digest: a damaged one is another kernel. */
+export interface KeptBase {
+  readonly dotConfig: string;
+  readonly digest: string;
+}
+
+export const keptBaseShape: Shape<KeptBase> = objectOf<KeptBase>()({
+  dotConfig: v.string(),
+  digest: v.string(),
+});
+
 /** What was found in a kernel (stages/inspect.ts). */
 export interface KeptInspection {
   readonly key: string;

@@ -15,6 +15,8 @@ import { isTiny } from "../core/build/config_base.ts";
 import { baseFileText } from "../core/build/base_file.ts";
 import { findDropped, overlayDotConfig, parseDotConfig } from "../core/kconfig/kconfig.ts";
 import { sha256 } from "../core/text/digest.ts";
+import { cachedJson } from "../core/text/shape.ts";
+import { type KeptBase, keptBaseShape } from "./cache_files.ts";
 import { toldPaths } from "../core/build/told_paths.ts";
 import { buildConfinement, makeArgv, type MakeRequest } from "../core/build/make.ts";
 import { findBuildFailure, isNoFaultOfSource, makeError } from "../core/build/build_log.ts";
@@ -88,9 +90,12 @@ async function makeBase(
   const dotConfig = `${make.buildDir}/.config`;
   const kept = ground === null || file !== null
     ? null
-    : `${paths.cache}/probes/base-${(await sha256(`${identity} ${ground}`)).slice(0, 24)}.config`;
-  const before = kept === null ? null : await host.fs.readTextIfAny(kept);
-  if (before !== null) return await host.fs.writeText(dotConfig, before);
+    : `${paths.cache}/probes/base-${(await sha256(`${identity} ${ground}`)).slice(0, 24)}.json`;
+  const text = kept === null ? null : await host.fs.readTextIfAny(kept);
+  const before = cachedJson(keptBaseShape, text);
+  if (before !== null && before.digest === await sha256(before.dotConfig)) {
+    return await host.fs.writeText(dotConfig, before.dotConfig);
+  }
   for (const step of steps) {
     if (step.kind === "target") {
       await mustMake(make, [step.name], cache, paths, host);
@@ -99,7 +104,10 @@ async function makeBase(
     await host.fs.writeText(dotConfig, baseFileText(file!));
     await mustMake(make, ["olddefconfig"], cache, paths, host);
   }
-  if (kept !== null) await host.fs.writeText(kept, await host.fs.readText(dotConfig));
+  if (kept === null) return;
+  const made = await host.fs.readText(dotConfig);
+  const whole: KeptBase = { dotConfig: made, digest: await sha256(made) };
+  await host.fs.writeText(kept, JSON.stringify(whole));
 }
 
 /** Those files of a base that the source tree has. */

@@ -39,4 +39,12 @@ Deno.test("makeConfig() makes a base once for all folders of the same tree, comp
     assert.equal(await configured("c", "another"), 2);
     assert.equal(await configured("d", null), 3);
     assert.equal(await configured("e", null), 4);
+    // One that is damaged is made again, whatever it says.
+    let calls = 4;
+    for (const damage of ["null", "", '{"dotConfig":"CONFIG_BASE=n\\n","digest":"0"}', "x"]) {
+      for (const { name, isFile } of Deno.readDirSync(`${paths.cache}/probes`)) {
+        if (isFile) await Deno.writeTextFile(`${paths.cache}/probes/${name}`, damage);
+      }
+      assert.equal(await configured(`damaged-${calls}`, "one"), ++calls);
+    }
   }));
