@@ -9,6 +9,7 @@ import type { SourceTree } from "../core/model/model.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { ANSWERS_SCRIPT } from "../core/build/answers_script.ts";
 import { clangOf, llvmTool, type MakeRequest } from "../core/build/make.ts";
+import { writeScript } from "./compiler_cache.ts";
 import { toolchainFiles } from "./toolchain_files.ts";
 
 /** Below the build folder, which is emptied for another compiler: of a kernel that was brought. */
@@ -40,7 +41,7 @@ export async function withAnswers(
     : `${paths.cache}/probes/answers-${await digestOf(files)}`;
   await host.fs.makeDir(kept);
   const scripts = `${paths.cache}/toolchain/answers`;
-  for (const name of names) await writeScript(`${scripts}/${name}`, host);
+  for (const name of names) await writeScript(`${scripts}/${name}`, ANSWERS_SCRIPT, host);
   const path = command.env?.PATH ?? host.env("PATH") ?? "";
   return {
     ...confine ? { confine: { ...confine, writable: [...confine.writable, kept] } } : {},
@@ -55,13 +56,4 @@ export async function withAnswers(
 
 async function digestOf(files: Readonly<Record<string, string>>): Promise<string> {
   return (await sha256(JSON.stringify(Object.entries(files).sort()))).slice(0, 16);
-}
-
-/** In one step, for another run may be asking by it. */
-async function writeScript(path: string, host: Host): Promise<void> {
-  if (await host.fs.readTextIfAny(path) === ANSWERS_SCRIPT) return;
-  const fresh = `${path}.${crypto.randomUUID()}`;
-  await host.fs.writeText(fresh, ANSWERS_SCRIPT);
-  await host.run({ argv: ["chmod", "755", fresh] });
-  await host.fs.rename(fresh, path);
 }

@@ -17,26 +17,9 @@ const LOG = "kmatrix-late.log";
 
 /** What the script leaves beside objects, and in its own folder where it is killed. */
 const LEFTOVERS = [
-  "-name",
-  ".*.o.bc",
-  "-o",
-  "-name",
-  ".*.o.bc.check",
-  "-o",
-  "-name",
-  ".*.o.late.bc",
-]
-  .concat([
-    "-o",
-    "-name",
-    ".*.o.err",
-    "-o",
-    "-name",
-    ".*.o.said",
-    "-o",
-    "-path",
-    `*/${LATE_FOLDER}/*.[0-9]*`,
-  ]);
+  ...["bc", "bc.check", "late.bc", "err", "said"].flatMap((end) => ["-name", `.*.o.${end}`, "-o"]),
+  ...["-path", `*/${LATE_FOLDER}/*.[0-9]*`],
+];
 
 /**
  * The script as a part of the toolchain: what another version of it has made is made again. As
