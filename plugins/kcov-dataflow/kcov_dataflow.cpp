@@ -204,13 +204,26 @@ Registers findRegisters(Function &F, const Note &N) {
   return Found;
 }
 
-/// A caller in this file passes nothing in particular: what the register holds is not the argument.
-bool mayBeUndefined(const Argument &A) {
+/// Whether a caller in this file, who knows the function, passes an operand like this.
+bool isPassed(const Argument &A, function_ref<bool(const Value *)> IsSuch) {
   return any_of(A.getParent()->uses(), [&](const Use &U) {
     const auto *Call = dyn_cast<CallBase>(U.getUser());
     return Call && Call->isCallee(&U) && A.getArgNo() < Call->arg_size() &&
-           isa<UndefValue>(Call->getArgOperand(A.getArgNo()));
+           IsSuch(Call->getArgOperand(A.getArgNo()));
   });
+}
+
+/// A caller passes nothing in particular: what the register holds is not the argument.
+bool mayBeUndefined(const Argument &A) {
+  return isPassed(A, [](const Value *V) { return isa<UndefValue>(V); });
+}
+
+/// A caller who knows that nothing is read behind this pointer may have written nothing there.
+bool mayBeUnwritten(const Argument &A) {
+  bool IsRead = isRefSet(A.getParent()->getMemoryEffects().getModRef(IRMemLocation::ArgMem)) &&
+                !A.hasAttribute(Attribute::ReadNone) && !A.hasAttribute(Attribute::WriteOnly) &&
+                !A.hasAttribute(Attribute::Initializes);
+  return !IsRead && isPassed(A, [](const Value *) { return true; });
 }
 
 // ── Which functions ─────────────────────────────────────────────────────────────────────────────
@@ -364,10 +377,12 @@ private:
         Report R;
         if (A && !mayBeUndefined(*A)) {
           const DIType *Source = sourceType(1 + Index);
+          if (P.Registers != 1 || (A->getType()->isPointerTy() && mayBeUnwritten(*A)))
+            Source = nullptr;
           if (P.IsObject)
             reportObject(R, A, Source);
           else
-            reportValue(B, R, A, P.Registers == 1 ? Source : nullptr);
+            reportValue(B, R, A, Source);
         }
         ++(R.Size ? Count.Args : Count.Lost);
         call(B, "__sanitizer_cov_trace_args", R, B.getInt32(Index));

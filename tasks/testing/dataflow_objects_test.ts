@@ -73,7 +73,7 @@ testPlugin(
     const ir = await programs.write(
       "module.ll",
       `define available_externally i32 @elsewhere(i32 %a) { ret i32 %a }
-define i32 @here(i32 %a) { ret i32 %a }
+define i32 @here(i32 %a) memory(none) { ret i32 %a }
 define void @nobody(i32 %a) { unreachable }
 declare i32 @declared(i32)
 `,
@@ -89,6 +89,8 @@ declare i32 @declared(i32)
       text.includes("call void @__sanitizer_cov_trace_args")
     );
     assert.deepEqual(called.map(([, name]) => name), ["here"]);
+    // What calls something is no longer without effects.
+    assert.doesNotMatch(out, /memory\(none\)/);
     // The notes are for the plugin alone.
     assert.doesNotMatch(out, /"kcov-dataflow"/);
   },
@@ -100,7 +102,7 @@ int other(int a);
 int jump(int a) { if (a) __attribute__((musttail)) return other(a + 1); return 7; }
 int only(int a) { __attribute__((musttail)) return other(a - 1); }
 int tail(int a) { return other(a * 2); }
-void *last(void *p) { return p; }
+void last(int *p) { *p = 5; }
 `;
   const assembly = await programs.assembly(subject);
   assert.match(assembly, /\tjmp\tother\b/);
@@ -311,6 +313,17 @@ int of(struct one *a, struct same *b, struct other *c, const struct one *d) { re
     ...{ functions: 1, args: 4, lost: 0, rets: 1, tables: 2, fields: 4 },
   });
 });
+
+testPlugin(
+  "KASAN leaves tables as they are, wherever it stands in the pipeline",
+  async (programs) => {
+    for (const early of [true, false]) {
+      const flags = ["-fsanitize=kernel-address", "-mllvm", `-sanitizer-early-opt-ep=${early}`];
+      const assembly = await programs.assembly(MANY, [...BOTH, ...flags]);
+      assert.match(assembly, /\.size\t\.L__kcov_dataflow_table, 64$/m, `${early}`);
+    }
+  },
+);
 
 testPlugin("-kcov-dataflow-stats prints what .comment says", async (programs) => {
   const { code, err } = await programs.compile(MANY, [...BOTH, "-mllvm", "-kcov-dataflow-stats"]);

@@ -120,6 +120,53 @@ long run(long a)
   },
 );
 
+testPlugin("what a caller in the file need not write is not reported", async (programs) => {
+  const told = await programs.told({
+    subject: `
+struct big { long a, b, c; int d; };
+struct pair { int a, b; };
+__attribute__((noinline)) int ignore(struct big b, int x) { asm volatile(""); return x * 2; }
+__attribute__((noinline)) int use(struct big b, int x) { return x + b.d; }
+__attribute__((noinline)) int same(struct pair *p, struct pair *q) { return p == q; }
+__attribute__((noinline)) int set(struct pair *p, int a) { p->a = a; return 1; }
+__attribute__((noinline)) int sum(const struct pair *p) { return p->a + p->b; }
+int run(int a)
+{
+	struct big b = { a, a + 1, a + 2, a + 3 };
+	struct pair p = { a, a }, q = { 7, 8 }, r = { a + 1, a + 2 };
+	return ignore(b, 5) + use(b, 6) + same(&p, &q) + set(&q, 9) + q.a + q.b + sum(&r);
+}
+`,
+    main: "int run(int); int main(void) { return run(0x10) == 0; }",
+  });
+  const shown = told.map((line) => line.replace(/0x[0-9a-f]{6,}/, "an address"));
+  assert.deepEqual(shown.filter((line) => line.includes("(")), [
+    ...["run(0) 4: 0x10", "ignore(0) ?", "ignore(1) 4: 0x5"],
+    ...["use(0) 32: {0x10 0x11 0x12 0x13}", "use(1) 4: 0x6"],
+    ...["same(0) 8: an address", "same(1) 8: an address"],
+    ...["set(0) 8: an address", "set(1) 4: 0x9", "sum(0) 8: {0x11 0x12}"],
+  ]);
+});
+
+testPlugin(
+  "members that the function does not read are reported where nobody knows that",
+  async (programs) => {
+    const told = await programs.told({
+      subject: `
+struct pair { int a, b; };
+int same(struct pair *p, struct pair *q) { return p == q; }
+int set(struct pair *p, int a) { p->a = a; return 1; }
+`,
+      main: `int same(int *, int *), set(int *, int);
+int main(void) { int p[] = { 1, 2 }; same(p, p); set(p, 5); return 0; }`,
+    });
+    assert.deepEqual(told, [
+      ...["same(0) 8: {0x1 0x2}", "same(1) 8: {0x1 0x2}", "same = 4: 0x1"],
+      ...["set(0) 8: {0x1 0x2}", "set(1) 4: 0x5", "set = 4: 0x1"],
+    ]);
+  },
+);
+
 testPlugin("what is not initialised is unknown", async (programs) => {
   const told = await programs.told({
     subject: `

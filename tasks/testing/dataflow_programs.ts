@@ -16,7 +16,13 @@ const PROGRAMS = ["g++", "clang-22", "opt-22", "llc-22", "llvm-config-22"];
 export const CAN_TEST_PLUGIN =
   PROGRAMS.every((program) =>
     (Deno.env.get("PATH") ?? "").split(":").some((folder) => existsSync(`${folder}/${program}`))
-  ) && existsSync("/usr/lib/llvm-22/include/llvm/IR/Module.h");
+  ) && existsSync(`${headers()}/llvm/IR/Module.h`);
+
+/** Where LLVM's headers are once llvm-22-dev is installed. */
+function headers(): string {
+  const { stdout } = new Deno.Command("llvm-config-22", { args: ["--includedir"] }).outputSync();
+  return new TextDecoder().decode(stdout).trim();
+}
 
 /** Both kinds of calls, with debug information; and what a kernel passes beside the plugin. */
 export const BOTH = [
@@ -52,8 +58,7 @@ let plugin: Promise<string> | undefined;
 export function pluginPath(): Promise<string> {
   return plugin ??= (async () => {
     const source = `${FOLDER}/kcov_dataflow.cpp`;
-    const [version, includes] = (await answerOf(["llvm-config-22", "--version", "--includedir"]))
-      .trim().split("\n");
+    const version = await answerOf(["llvm-config-22", "--version"]);
     const text = new TextEncoder().encode(version + await Deno.readTextFile(source));
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text)).toHex();
     const folder = `${ROOT}/out/test/plugins/${digest}`;
@@ -64,7 +69,7 @@ export function pluginPath(): Promise<string> {
     await answerOf([
       ...["g++", "-std=c++17", "-O1", "-fPIC", "-shared", "-fno-rtti", "-fno-exceptions"],
       // LLVM's headers are not ours to mend.
-      ...["-Wall", "-Wextra", "-Werror", "-isystem", includes!, source, "-o", draft],
+      ...["-Wall", "-Wextra", "-Werror", "-isystem", headers(), source, "-o", draft],
     ]);
     await Deno.rename(draft, path);
     return path;
