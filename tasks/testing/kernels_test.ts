@@ -35,7 +35,10 @@ Deno.test("kernels/: a series names the patches of its folder, all of them", () 
   for (const folder of FOLDERS) {
     const text = Deno.readTextFileSync(`${KERNELS}/${folder}/series`);
     const named = parseSeriesFile(text, folder).map(({ file }) => file);
-    assert.deepEqual(named.toSorted(), patchesOf(folder).map(({ name }) => `${folder}/${name}`).sort());
+    assert.deepEqual(
+      named.toSorted(),
+      patchesOf(folder).map(({ name }) => `${folder}/${name}`).sort(),
+    );
     // In the order of their numbers; a series that is on top of another one counts for itself.
     const homes = named.map((file) => dirname(Deno.realPathSync(`${KERNELS}/${file}`)));
     for (const home of new Set(homes)) {
