@@ -94,7 +94,16 @@ export class Expected {
       : this.#text(type, index ?? 0, 8, [address], 0n);
   }
 
-  /** The same where nothing can be read at the address. */
+  /**
+   * A structure by value that lies in memory: an argument, or with index null what is returned. It is no
+   * value of a register, so nothing is known of it where there are no fields.
+   */
+  inMemory(index: number | null, size: number, fields: readonly bigint[], address: bigint): string {
+    if (this.#mode.fields) return this.object(index, size, fields, address);
+    return index === null ? this.returnsNothing() : this.unknown(index);
+  }
+
+  /** An {@link object} where nothing can be read at the address. */
   unreadable(index: number | null, size: number, fields: number, address: bigint): string {
     return this.object(index, size, Array.from({ length: fields }, () => DATAFLOW_BAD), address);
   }
