@@ -24,38 +24,54 @@ import {
   uninterrupted,
 } from "../../harness/guest.ts";
 import {
+  type Dataflow,
   DATAFLOW_MODES,
   DATAFLOW_REQUIRES,
   type DataflowMode,
   kernelFunctionsIn,
   openMappedDataflow,
 } from "../dataflow.ts";
-import { Expected, loadDataflowModule } from "../dataflow_module.ts";
+import { type DataflowModule, Expected, loadDataflowModule } from "../dataflow_module.ts";
 
 const RING_WORDS = 1 << 20;
+
+interface Context {
+  readonly module: DataflowModule;
+  readonly device: Dataflow;
+}
 
 export const dataflowContexts = fixture("dataflow_contexts", {
   file: "selftests/kcov/tests/dataflow_contexts.ts",
   requires: [...DATAFLOW_REQUIRES, "modules"],
   variants: DATAFLOW_MODES,
-  setup(t, _mode: DataflowMode) {
+  setup(t, _mode: DataflowMode): Context {
     const module = loadDataflowModule(t);
     return { module, device: openMappedDataflow(t, RING_WORDS).enable() };
   },
   teardown: ({ device }) => device.disable(),
 });
 
-for (const where of ["hardirq", "softirq"] as const) {
-  dataflowContexts.test(`a_${where}_over_the_task_leaves_no_record`, (_t, context, mode) => {
-    const { module, device } = context;
-    const TIMES = 20;
-    const { texts, result } = module.call(device, where, TIMES);
-    const step = new Expected("df_step", mode);
-    assertEquals(result, BigInt(TIMES), `runs of df_in_${where}`);
-    const what = `records of the module beside those of df_in_${where}`;
-    assertEquals(texts, [step.entry(0, 4, TIMES), step.returns(4, 3 * TIMES + 1)], what);
-  });
+/** Runs a function of the module over the task, again and again, and then one in it. */
+function assertOverTheTask(
+  { module, device }: Context,
+  mode: DataflowMode,
+  where: "hardirq" | "softirq",
+): void {
+  const TIMES = 20;
+  const { texts, result } = module.call(device, where, TIMES);
+  const step = new Expected("df_step", mode);
+  assertEquals(result, BigInt(TIMES), `runs of df_in_${where}`);
+  const what = `records of the module beside those of df_in_${where}`;
+  assertEquals(texts, [step.entry(0, 4, TIMES), step.returns(4, 3 * TIMES + 1)], what);
 }
+
+dataflowContexts.test("a_hard_interrupt_over_the_task_leaves_no_record", (_t, context, mode) => {
+  assertOverTheTask(context, mode, "hardirq");
+});
+
+dataflowContexts.test("a_softirq_over_the_task_leaves_no_record", (_t, context, mode) => {
+  assertOverTheTask(context, mode, "softirq");
+});
 
 dataflowContexts.test("a_timer_lands_in_no_record", (t, { module, device }, mode) => {
   // It comes at any instruction, those that write a record included.

@@ -30,11 +30,16 @@ import {
 const { EBUSY, EINVAL } = ERRNO;
 const RING_WORDS = 128 * 1024;
 
+interface Context {
+  readonly module: DataflowModule;
+  readonly device: Dataflow;
+}
+
 export const dataflowLifetime = fixture("dataflow_lifetime", {
   file: "selftests/kcov/tests/dataflow_lifetime.ts",
   requires: [...DATAFLOW_REQUIRES, "modules"],
   variants: DATAFLOW_MODES,
-  setup(t, _mode: DataflowMode) {
+  setup(t, _mode: DataflowMode): Context {
     const module = loadDataflowModule(t);
     return { module, device: openMappedDataflow(t, RING_WORDS) };
   },
@@ -107,27 +112,37 @@ dataflowLifetime.test("a_child_may_enable_what_the_parent_disabled", (_t, contex
   assertEquals(module.call(device, "loop", 1, 6).texts, stepTexts(mode, 6), "the parent's own");
 });
 
-for (const end of ["exit", "death"] as const) {
-  dataflowLifetime.test(`${end}_of_a_recorded_child_frees_the_descriptor`, (_t, context, mode) => {
-    const { module, device } = context;
-    for (let round = 0; round < 5; round++) {
-      const child = forkChild<"enabled">((send) => {
-        device.enable();
-        send("enabled");
-        if (end === "death") guest().call(SYS.kill, guest().call(SYS.getpid), SIGKILL);
-      });
-      let enabled = false;
-      const how = child.wait({ timeoutMs: 10_000, onMessage: () => void (enabled = true) });
-      assert(enabled, `the child of round ${round} could not enable`);
-      assertEquals(how.kind, end === "exit" ? "exited" : "signalled", "end of the child");
-      assertErrno(disable(device), EINVAL, "DISABLE after the child's end");
-      assertErrno(enable(device), 0, "ENABLE after the child's end");
-      const { texts } = module.call(device, "loop", 1, round);
-      assertEquals(texts, stepTexts(mode, round), "records after the child's end");
-      device.disable();
-    }
-  });
+/** Lets children that are recorded come to an end, one after the other. */
+function assertEndFrees(
+  { module, device }: Context,
+  mode: DataflowMode,
+  end: "exit" | "kill",
+): void {
+  for (let round = 0; round < 5; round++) {
+    const child = forkChild<"enabled">((send) => {
+      device.enable();
+      send("enabled");
+      if (end === "kill") guest().call(SYS.kill, guest().call(SYS.getpid), SIGKILL);
+    });
+    let enabled = false;
+    const how = child.wait({ timeoutMs: 10_000, onMessage: () => void (enabled = true) });
+    assert(enabled, `the child of round ${round} could not enable`);
+    assertEquals(how.kind, end === "exit" ? "exited" : "signalled", "end of the child");
+    assertErrno(disable(device), EINVAL, "DISABLE after the child's end");
+    assertErrno(enable(device), 0, "ENABLE after the child's end");
+    const { texts } = module.call(device, "loop", 1, round);
+    assertEquals(texts, stepTexts(mode, round), "records after the child's end");
+    device.disable();
+  }
 }
+
+dataflowLifetime.test("exit_of_a_recorded_child_frees_the_descriptor", (_t, context, mode) => {
+  assertEndFrees(context, mode, "exit");
+});
+
+dataflowLifetime.test("death_of_a_recorded_child_frees_the_descriptor", (_t, context, mode) => {
+  assertEndFrees(context, mode, "kill");
+});
 
 dataflowLifetime.test("close_while_enabled_takes_nothing_away", (t, { module, device }, mode) => {
   device.enable();

@@ -6,7 +6,7 @@
  */
 
 import { assertEquals } from "../../harness/asserts.ts";
-import { fixture } from "../../harness/fixtures.ts";
+import { fixture, type TestContext } from "../../harness/fixtures.ts";
 import {
   DATAFLOW_MODES,
   DATAFLOW_REQUIRES,
@@ -15,16 +15,19 @@ import {
 } from "../dataflow.ts";
 import { cut, Expected, loadDataflowModule } from "../dataflow_module.ts";
 
+const FILE = "selftests/kcov/tests/dataflow_values.ts";
 const RING_WORDS = 128 * 1024;
 
+function prepare(t: TestContext) {
+  const module = loadDataflowModule(t);
+  return { module, device: openMappedDataflow(t, RING_WORDS).enable() };
+}
+
 export const dataflowValues = fixture("dataflow_values", {
-  file: "selftests/kcov/tests/dataflow_values.ts",
+  file: FILE,
   requires: [...DATAFLOW_REQUIRES, "modules"],
   variants: DATAFLOW_MODES,
-  setup(t, _mode: DataflowMode) {
-    const module = loadDataflowModule(t);
-    return { module, device: openMappedDataflow(t, RING_WORDS).enable() };
-  },
+  setup: (t, _mode: DataflowMode) => prepare(t),
   teardown: ({ device }) => device.disable(),
 });
 
@@ -46,26 +49,44 @@ const NUMBERS: readonly (readonly bigint[])[] = [
 const sumOf = (numbers: readonly bigint[], bytes: number) =>
   cut(numbers.reduce((sum, number) => sum + cut(number, bytes), 0n), bytes);
 
-const WIDTHS = { u8: 1, s8: 1, u16: 2, s16: 2, u32: 4, s32: 4, u64: 8, s64: 8 };
+const WIDTHS = { u8: 1, s8: 1, u16: 2, s16: 2, u32: 4, s32: 4, u64: 8, s64: 8 } as const;
 
-for (const [type, bytes] of Object.entries(WIDTHS)) {
-  dataflowValues.test(`one_to_eight_arguments_of_${type}`, (_t, { module, device }, mode) => {
-    for (const numbers of NUMBERS) {
-      for (let count = 1; count <= numbers.length; count++) {
-        const given = numbers.slice(0, count);
-        const expected = new Expected(`df_${type}_${count}`, mode);
-        const sum = sumOf(given, bytes);
-        const { texts, result } = module.call(device, type, ...given);
-        const what = `records of ${count} arguments of ${type}`;
-        assertEquals(texts, [
-          ...given.map((number, index) => expected.entry(index, bytes, number)),
-          expected.returns(bytes, sum),
-        ], what);
-        assertEquals(cut(result, bytes), sum, `what the function returned for ${count} of ${type}`);
-      }
-    }
-  });
+interface WidthVariant extends DataflowMode {
+  readonly type: keyof typeof WIDTHS;
 }
+
+/** Each type in each kind of kernel. */
+const widthVariants = Object.fromEntries(
+  Object.entries(DATAFLOW_MODES).flatMap(([name, mode]) =>
+    Object.keys(WIDTHS).map((type) => [`${name}_${type}`, { ...mode, type }])
+  ),
+) as Readonly<Record<string, WidthVariant>>;
+
+export const dataflowWidths = fixture("dataflow_widths", {
+  file: FILE,
+  requires: [...DATAFLOW_REQUIRES, "modules"],
+  variants: widthVariants,
+  setup: (t, _variant: WidthVariant) => prepare(t),
+  teardown: ({ device }) => device.disable(),
+});
+
+dataflowWidths.test("one_to_eight_arguments", (_t, { module, device }, variant) => {
+  const { type } = variant;
+  const bytes = WIDTHS[type];
+  for (const numbers of NUMBERS) {
+    for (let count = 1; count <= numbers.length; count++) {
+      const given = numbers.slice(0, count);
+      const expected = new Expected(`df_${type}_${count}`, variant);
+      const sum = sumOf(given, bytes);
+      const { texts, result } = module.call(device, type, ...given);
+      assertEquals(texts, [
+        ...given.map((number, index) => expected.entry(index, bytes, number)),
+        expected.returns(bytes, sum),
+      ], `records of ${count} arguments`);
+      assertEquals(cut(result, bytes), sum, `what the function returned for ${count} arguments`);
+    }
+  }
+});
 
 dataflowValues.test("the_published_sums_of_two_to_eight_arguments", (_t, context) => {
   const { module, device } = context;

@@ -18,7 +18,7 @@ import { dataflowModules } from "./dataflow_modules.ts";
 import { dataflowRing } from "./dataflow_ring.ts";
 import { dataflowSmp } from "./dataflow_smp.ts";
 import { dataflowStructs } from "./dataflow_structs.ts";
-import { dataflowValues } from "./dataflow_values.ts";
+import { dataflowValues, dataflowWidths } from "./dataflow_values.ts";
 import { kcovC } from "./kcov_c.ts";
 import { kcovBounds } from "./kcov_bounds.ts";
 import { kcovCmp } from "./kcov_cmp.ts";
@@ -82,6 +82,7 @@ export const fixtures = [
   dataflowIoctl,
   dataflowFiles,
   dataflowKaslr,
+  dataflowWidths,
   dataflowValues,
   dataflowFields,
   dataflowStructs,
