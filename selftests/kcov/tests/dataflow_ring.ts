@@ -9,6 +9,7 @@ import {
   brokenNumber,
   DATAFLOW_NUMBER_BITS,
   dataflowFaultText,
+  type DataflowRecord,
   dataflowRecordAt,
   walkDataflow,
 } from "../../contract/dataflow.ts";
@@ -233,6 +234,24 @@ dataflowRing.test("the_smallest_ring_that_can_be_mapped_takes_what_fits", (t, co
     const pieces = Array.from({ length: 2 * steps + 2 }, (_, at) => STEP[at % 2]!);
     assertFits(context, device, ["ring", steps + 1], 0n, pieces);
   });
+});
+
+dataflowRing.test("what_is_left_out_takes_a_number", (t, context) => {
+  const device = context.open(PAGE_WORDS);
+  const before = BigInt(PAGE_WORDS - 1) - ONE_VALUE;
+  for (const steps of [1, 10, 1000]) {
+    undisturbed(t, () => {
+      const after = countAfter(context, device, "ring_gap", before, steps);
+      assertEquals(after, 2n * ONE_VALUE, "count after one step from an empty ring");
+      // The one that had room, and the first of the step behind all those that had none.
+      const [last, next] = [Number(before) + 1, 1].map((word) =>
+        dataflowRecordAt(device.ring, word)
+      ) as [DataflowRecord, DataflowRecord];
+      assertEquals([last.values, next.values], [[0n], [BigInt(steps)]], "steps of the records");
+      const gap = next.number - last.number & 0xffffff;
+      assertEquals(gap, 2 * steps, `how many numbers ${steps} steps have taken`);
+    });
+  }
 });
 
 /** Runs so many steps from an empty ring, until it is full, and gives the texts of the module's records. */

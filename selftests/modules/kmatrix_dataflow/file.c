@@ -490,7 +490,25 @@ static int ring(const u64 *n, int count, u64 *out)
 	return 0;
 }
 
-/* The same around one call with a structure of ten fields. */
+/* The same, and once more from an empty ring before the result is taken. */
+static int ring_gap(const u64 *n, int count, u64 *out)
+{
+	u64 __user *word = (u64 __user *)(unsigned long)n[0];
+	u64 step;
+
+	if (put_user(n[1], word))
+		return -EFAULT;
+	for (step = 0; step < n[3]; step++)
+		df_step(step);
+	if (put_user(0, word))
+		return -EFAULT;
+	df_step(n[3]);
+	if (get_user(*out, word) || put_user(n[2], word))
+		return -EFAULT;
+	return 0;
+}
+
+/* The same as ring around one call with a structure of ten fields. */
 static int ring_widths(const u64 *n, int count, u64 *out)
 {
 	static const u64 numbers[] = { 1, 2, 3, 4, 5, 6, 7, 8, 1, 10 };
@@ -557,6 +575,7 @@ static const struct command commands[] = {
 	{ "atomic", 1, atomic },
 	{ "loop", 2, loop },
 	{ "ring", 4, ring },
+	{ "ring_gap", 4, ring_gap },
 	{ "ring_widths", 3, ring_widths },
 };
 
