@@ -158,7 +158,7 @@ export class ProgramFolder {
     },
   ): Promise<string[]> {
     const words = form === "own" ? flags : [...flags, "-mllvm", `-kcov-dataflow-form=${form}`];
-    assert.equal((await this.object(subject, words)).sections.length > 0, true);
+    await this.object(subject, words);
     const caller = await this.write("main.c", main);
     await answerOf([
       ...["clang-22", "-O1", "-no-pie", "-fno-pie", `-DFORM=${FORMS.indexOf(form)}`, "-w"],
