@@ -42,9 +42,11 @@ export async function dataflowCosts(
   dir: string,
 ): Promise<DataflowCosts> {
   const env = { KMATRIX_CACHE: `${dir}/cache`, CCACHE_DISABLE: "1" };
+  // Apart, for `latest` stays with runs of the matrix.
+  const outOf = (variant: DataflowVariant, command: string) => `${dir}/${variant}-${command}`;
   const run = (variant: DataflowVariant, command: string, ...more: readonly string[]) => {
     const adds = ADDS[variant].flatMap((one) => ["--kconfig-add", `CONFIG_KCOV_DATAFLOW_${one}`]);
-    const out = ["--output-dir", `${dir}/${variant}`, "--matrix", DATAFLOW_MATRIX];
+    const out = ["--output-dir", outOf(variant, command), "--matrix", DATAFLOW_MATRIX];
     return time(kmatrix(command, cell, ...out, ...adds, "--sandbox", "off", ...more), { env });
   };
   for (const name of ["probes", "toolchain"]) {
@@ -58,7 +60,7 @@ export async function dataflowCosts(
     await run(variant, "configure", "--quiet");
     const { cpuSeconds } = await run(variant, "build", "--quiet");
     await run(variant, "inspect", "--quiet");
-    const { facts } = (await readRun(`${dir}/${variant}`)).cells[0]!;
+    const { facts } = (await readRun(outOf(variant, "inspect"))).cells[0]!;
     const sizes = await sizesOf(facts, env.KMATRIX_CACHE);
     built[variant] = { ...sizes, buildCpuSeconds: cpuSeconds };
   }
@@ -67,11 +69,11 @@ export async function dataflowCosts(
     say(`boot ${boot + 1} of ${counted(runs, "boot")}, each kernel`);
     for (const [variant, found] of boots) {
       await run(variant, "boot", "--quiet", "--test", TEST);
-      const { facts } = (await readRun(`${dir}/${variant}`)).cells[0]!;
+      const { facts } = (await readRun(outOf(variant, "boot"))).cells[0]!;
       found.bootMs.push(facts.boot?.phasesMs.kernel ?? NaN);
       await run(variant, "repro", "--", LATENCY_SOURCE);
-      const log = await Deno.readTextFile(`${dir}/${variant}/latest/${cell}/console.log`);
-      const { idle, collecting } = parseLatency(log);
+      const log = `${outOf(variant, "repro")}/latest/${cell}/console.log`;
+      const { idle, collecting } = parseLatency(await Deno.readTextFile(log));
       found.callNs.push(idle);
       if (collecting !== null) found.collectingNs.push(collecting);
     }

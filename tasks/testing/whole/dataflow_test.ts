@@ -36,7 +36,12 @@ esac
   await project.write("project/traced.yaml", requires);
   const makefile = await Deno.readTextFile(`${dir}/tree/Makefile`);
   const told = "\t@echo '$(KCOV_DATAFLOW_PLUGIN)' > $(O)/plugin.txt\n\nscripts_gdb:";
-  await project.write("tree/Makefile", makefile.replace("\nscripts_gdb:", told));
+  const compiling = "\t@set -e; mkdir -p $(@D); ";
+  await project.write(
+    "tree/Makefile",
+    makefile.replace("\nscripts_gdb:", told)
+      .replace(compiling, `${compiling}echo '$(KCOV_DATAFLOW_PLUGIN)' > $(O)/compiling.txt; `),
+  );
   const restore = await project.replaceProgram(
     "clang-22",
     `case " $* " in *" -fpass-plugin="*" -S "*)
@@ -98,8 +103,14 @@ cases("the plugin of dataflow", "nothing built", [
     const after = await keys(project);
     assert.equal(await compiled(project), 1, "two cells, one build");
     const [digest] = await plugins(project);
-    const told = async (key: string) =>
-      (await Deno.readTextFile(`${project.cache}/builds/${key}/plugin.txt`)).trim();
+    const told = async (key: string) => {
+      const files = ["plugin.txt", "compiling.txt"].map((name) =>
+        Deno.readTextFile(`${project.cache}/builds/${key}/${name}`)
+      );
+      const [configuring, compiling] = await Promise.all(files);
+      assert.equal(configuring, compiling);
+      return compiling!.trim();
+    };
     const file = `${project.cache}/plugins/${digest}/kcov-dataflow.so`;
     assert.equal(await told(after["fake/kcov"]!), file);
     assert.equal(await told(after["fake/nokcov"]!), "");
