@@ -313,7 +313,7 @@ private:
     GlobalVariable *&Table = Known[Content];
     if (Table) return Table;
     Table = new GlobalVariable(M, Content->getType(), /*isConstant=*/true,
-                               GlobalValue::PrivateLinkage, Content, "__kcov_dataflow_table");
+                               GlobalValue::PrivateLinkage, Content, "kcov_dataflow_table");
     Table->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
     Table->setAlignment(Align(8));
     // No sanitizer puts redzones around it.

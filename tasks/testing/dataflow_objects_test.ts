@@ -78,11 +78,15 @@ define void @nobody(i32 %a) { unreachable }
 declare i32 @declared(i32)
 `,
     );
-    const { code, out, err } = await run([
-      ...["opt-22", `-load-pass-plugin=${await pluginPath()}`, "-S", "-kcov-dataflow-args"],
-      ...["-passes=kcov-dataflow-note,kcov-dataflow-insert", ir],
-    ]);
-    assert.equal(code, 0, err);
+    const optimized = async (passes: string) => {
+      const { code, out, err } = await run([
+        ...["opt-22", `-load-pass-plugin=${await pluginPath()}`, `-passes=${passes}`],
+        ...["-kcov-dataflow-args", "-kcov-dataflow-ret", "-S", ir],
+      ]);
+      assert.equal(code, 0, err);
+      return out;
+    };
+    const out = await optimized("kcov-dataflow-note,kcov-dataflow-insert");
     const bodies = [...out.matchAll(/^define .*@(\w+)\([^]*?^}/mg)];
     assert.deepEqual(bodies.map(([, name]) => name), ["elsewhere", "here", "nobody"]);
     const called = bodies.filter(([text]) =>
@@ -93,6 +97,8 @@ declare i32 @declared(i32)
     assert.doesNotMatch(out, /memory\(none\)/);
     // The notes are for the plugin alone.
     assert.doesNotMatch(out, /"kcov-dataflow"/);
+    // What was not there at first is the making of a pass.
+    assert.doesNotMatch(await optimized("kcov-dataflow-insert"), /__sanitizer_cov/);
   },
 );
 
@@ -254,6 +260,17 @@ testPlugin(".comment counts the calls of the object", async (programs) => {
   assert.deepEqual(args, { ...whole, functions: 6, rets: 0 });
   const rets = notedIn(await programs.object(MANY, ["-g", ...RET]));
   assert.deepEqual(rets, { ...whole, functions: 7, args: 0, lost: 0 });
+  const some = notedIn(
+    await programs.object(
+      `
+struct none { };
+int two(struct none a, int b) { return b; }
+int back(void) { int nothing; return nothing; }
+`,
+      [...BOTH, "-w"],
+    ),
+  );
+  assert.deepEqual([some.functions, some.args, some.lost, some.rets], [2, 1, 1, 2]);
   const none = notedIn(await programs.object("int nothing;\n"));
   assert.deepEqual(Object.values(none), [0, 0, 0, 0, 0, 0]);
 });
@@ -320,7 +337,7 @@ testPlugin(
     for (const early of [true, false]) {
       const flags = ["-fsanitize=kernel-address", "-mllvm", `-sanitizer-early-opt-ep=${early}`];
       const assembly = await programs.assembly(MANY, [...BOTH, ...flags]);
-      assert.match(assembly, /\.size\t\.L__kcov_dataflow_table, 64$/m, `${early}`);
+      assert.match(assembly, /\.size\t\.Lkcov_dataflow_table, 64$/m, `${early}`);
     }
   },
 );
