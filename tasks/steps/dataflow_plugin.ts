@@ -213,6 +213,9 @@ async function compilePlugin(
   }
 }
 
+/** A second of work, of which a busy machine has made one minute; only a pass without end takes longer. */
+const PROBE_MS = 600_000;
+
 /** @throws KmatrixError "config" (plugin-not-loaded) where the compiler does not, or adds no call. */
 async function checkLoads(
   file: string,
@@ -223,7 +226,7 @@ async function checkLoads(
   await host.fs.writeText(`${dir}/probe.c`, PLUGIN_PROBE);
   const probed = await host.run({
     argv: pluginProbeArgv(toolchain, file, `${dir}/probe.c`),
-    timeoutMs: 60_000,
+    timeoutMs: PROBE_MS,
   });
   stopIfBrokenOff(host);
   if (probed.code === 0 && isProbed(probed.stdout)) return;
