@@ -33,6 +33,7 @@ asmlinkage long sys_read(unsigned int fd, char __user *buf, size_t count);
 asmlinkage long sys_ioctl(unsigned int fd, unsigned int cmd,
 				unsigned long arg);
 asmlinkage long sys_sync(void);
+asmlinkage long sys_fork_like(unsigned long, int __user *, unsigned long);
 asmlinkage long sys_io_submit(aio_context_t, long,
 			struct iocb __user * __user *);
 `);
@@ -116,6 +117,7 @@ Deno.test("parseCallParameters() reads names and types, and lists without names"
   assert.deepEqual(PARAMETERS.get("sync"), []);
   assert.deepEqual(PARAMETERS.get("ioctl")?.map(({ name }) => name), ["fd", "cmd", "arg"]);
   assert.deepEqual(PARAMETERS.get("io_submit")?.map(({ name }) => name), ["", "", ""]);
+  assert.deepEqual(PARAMETERS.get("fork_like")?.map(({ name }) => name), ["", "", ""]);
   const [fd, buffer, size] = PARAMETERS.get("read")!;
   assert.deepEqual(buffer, { name: "buf", type: "char __user *" });
   assert.deepEqual([fd!, buffer!, size!].map(isNumber), [true, false, true]);
