@@ -47,7 +47,7 @@ function Call({ call, errno }: { call: DataflowCall; errno: string | null }) {
   return (
     <details open>
       <summary>{line}</summary>
-      {objects.map(([name, { fields }]) => (
+      {objects.map(([name, { fields, moreFields }]) => (
         <details key={name} class="fields">
           <summary>
             <code>{name}</code>
@@ -60,6 +60,7 @@ function Call({ call, errno }: { call: DataflowCall; errno: string | null }) {
               </div>
             ))}
           </dl>
+          {moreFields > 0 && <p class="quiet">and {moreFields} more</p>}
         </details>
       ))}
       {call.calls.length > 0 && <Calls calls={call.calls} errno={errno} />}
