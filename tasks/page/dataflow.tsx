@@ -33,16 +33,23 @@ function Calls({ calls, errno }: { calls: readonly DataflowCall[]; errno: string
       {calls.map((call, index) => (
         <li key={index}>
           {call.lostBefore > 0 && <p class="note">{call.lostBefore} records missing</p>}
-          <Call call={call} errno={errno} />
+          <Call call={call} isFirst={index === 0} errno={errno} />
         </li>
       ))}
     </ul>
   );
 }
 
-function Call({ call, errno }: { call: DataflowCall; errno: string | null }) {
+interface CallProps {
+  call: DataflowCall;
+  /** Nothing stands before it within the same call. */
+  isFirst: boolean;
+  errno: string | null;
+}
+
+function Call({ call, isFirst, errno }: CallProps) {
   const objects = objectsOf(call);
-  const line = <Line call={call} errno={errno} />;
+  const line = <Line call={call} isFirst={isFirst} errno={errno} />;
   if (objects.length === 0 && call.calls.length === 0) return line;
   return (
     <details open>
@@ -77,8 +84,8 @@ function objectsOf({ arguments: list, returned }: DataflowCall): [string, Datafl
   return named.filter(([, { fields }]) => fields !== null);
 }
 
-function Line({ call, errno }: { call: DataflowCall; errno: string | null }) {
-  const note = noteText(call);
+function Line({ call, isFirst, errno }: CallProps) {
+  const note = noteText(call, isFirst);
   return (
     <span class={call.bornHere ? "call born" : "call"}>
       <code>{signature(call)}</code> <span class="quiet">{placeText(call)}</span>

@@ -139,7 +139,7 @@ function describeCall(
     function: name,
     ...found.placeOf(first.pc),
     ...{ pc: hexText(first.pc), recorded },
-    arguments: entries.length === 0 ? null : argumentsOf(entries, type, found.names),
+    arguments: argumentsOf(entries, type, found.names),
     returned: returnOf(returns, type, found),
     returnsNothing: type !== null && type.returns === null,
     ...{ bornHere: call === born, lostBefore },
@@ -151,9 +151,10 @@ function argumentsOf(
   entries: readonly DataflowRecord[],
   type: FunctionType | null,
   names: ValueNames,
-): DataflowArgument[] {
-  // A function without parameters may have an entry that says nothing.
+): DataflowArgument[] | null {
+  // A function without parameters has no entry to record, or one that says nothing.
   if (type?.parameters.length === 0 && entries.every(({ size }) => size === 0)) return [];
+  if (entries.length === 0) return null;
   const parts = Map.groupBy(entries, ({ index }) => index);
   return [...parts].map(([index, records]) => {
     const parameter = type?.parameters[index];

@@ -117,6 +117,13 @@ Deno.test("dataflowReport() says of what it does not know nothing but what was r
   assert.equal(nothing.calls[0]!.returnsNothing, true);
   const empty = described(typed("f", INT), [{ size: 0 }, { type: "return", size: 4 }]);
   assert.equal(linesOf(empty), "f() = 0  f.c:7");
+  const out = { type: "return" as const, size: 4 };
+  const twice = described(typed("f", INT), [out, out]);
+  assert.equal(linesOf(twice), "f() = 0  f.c:7\nf() = 0  f.c:7  [calls above may be its own]");
+  assert.equal(
+    linesOf(described(functionOf("f", null), [out])),
+    "f(…) = 0  f.c:7  [no entry recorded]",
+  );
 });
 
 Deno.test("treeLines() breaks fields where the terminal ends", () => {

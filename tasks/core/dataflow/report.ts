@@ -52,7 +52,7 @@ export interface DataflowCall {
   readonly pc: string;
   /** See {@linkcode TracedCall}: what of the call was recorded. */
   readonly recorded: "whole" | "no-entry" | "no-return" | "open";
-  /** null where its entry was not recorded. */
+  /** null where its entry was not recorded; a function without parameters has none to record. */
   readonly arguments: readonly DataflowArgument[] | null;
   /** null where its return was not recorded, or it is known to return nothing. */
   readonly returned: DataflowReturn | null;

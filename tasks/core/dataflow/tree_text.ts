@@ -66,17 +66,22 @@ function listed(
     const born = hidden.some((way) => way.at(-1)!.bornHere) ? `, ${errno} is born in one` : "";
     return [`${indent}… ${counted(hidden.length, "call")}${born}`];
   }
-  return calls.flatMap((call) => [
+  return calls.flatMap((call, index) => [
     ...(call.lostBefore > 0 ? [`${indent}… ${counted(call.lostBefore, "record")} missing`] : []),
-    `${indent}${callLine(call, errno, options)}`,
+    `${indent}${callLine(call, index === 0, errno, options)}`,
     ...(options.fields ? fieldLines(call, indent + INDENT + INDENT, options.width) : []),
     ...listed(call.calls, depth + 1, errno, options),
   ]);
 }
 
-function callLine(call: DataflowCall, errno: string | null, { mark }: TreeOptions): string {
+function callLine(
+  call: DataflowCall,
+  isFirst: boolean,
+  errno: string | null,
+  { mark }: TreeOptions,
+): string {
   const place = placeText(call);
-  const note = noteText(call);
+  const note = noteText(call, isFirst);
   const born = call.bornHere ? `  ${mark(`<- ${errno} is born here${bornPlace(call)}`)}` : "";
   return `${signature(call)}${place === "" ? "" : `  ${place}`}${
     note === "" ? "" : `  [${note}]`
@@ -115,13 +120,24 @@ function declared({ name, index, type }: DataflowArgument): string {
   return /[*(]$/.test(type) ? `${type}${shown}` : `${type} ${shown}`;
 }
 
-/** What of a call is not recorded, for people; "" where all is. */
-export function noteText({ recorded }: DataflowCall): string {
+/**
+ * What of a call is not recorded, for people; "" where nothing is left open.
+ * @param isFirst Nothing was recorded before it within the same call.
+ */
+export function noteText(
+  { recorded, arguments: list }: DataflowCall,
+  isFirst: boolean,
+): string {
   switch (recorded) {
     case "whole":
       return "";
-    case "no-entry":
-      return "no entry recorded: calls above may be its own";
+    case "no-entry": {
+      const texts = [
+        ...(list === null ? ["no entry recorded"] : []),
+        ...(isFirst ? [] : ["calls above may be its own"]),
+      ];
+      return texts.join(": ");
+    }
     case "no-return":
       return "no return recorded: calls at its end may be its caller's";
     case "open":
