@@ -256,7 +256,7 @@ export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
   },
   "symbolizer-failed": {
     kinds: ["infra"],
-    means: "llvm-symbolizer failed, so that stacks have no source lines",
+    means: "llvm-symbolizer or llvm-dwarfdump failed, so that lines or types are missing",
     todo: "look at the toolchain; the verdict is the same",
   },
   "report-unwritten": {
