@@ -13,6 +13,7 @@ import { type AnyFixture, collectTests, Fixture, type RunnableTest } from "./har
 import { runTests } from "./harness/runner.ts";
 import { fixtures as crashFixtures } from "./crash/mod.ts";
 import { coverTests } from "./kcov/cover.ts";
+import { dataflowCallTests } from "./kcov/dataflow_call.ts";
 import { qualityTests } from "./kcov/quality.ts";
 import { fixtures as kcovFixtures } from "./kcov/tests/mod.ts";
 import { fixtures as ownFixtures } from "./own.ts";
@@ -22,12 +23,13 @@ import { runSession } from "./session/session.ts";
 /** Every fixture of ours, in the order in which it runs; those of a project of one's own follow. */
 const fixtures = [...kcovFixtures, ...crashFixtures];
 
-/** What a boot runs: the selftests, or what `deno task cover` or `deno task quality` asks for. */
+/** What a boot runs: the selftests, or what `deno task cover`, `dataflow` or `quality` asks for. */
 function testsOf(
   request: TraceRequest | undefined,
   own: readonly AnyFixture[],
 ): readonly RunnableTest[] {
   if (request?.kind === "quality") return qualityTests(request);
+  if (request?.kind === "dataflow") return dataflowCallTests(request);
   const tests = collectTests([...fixtures, ...own]);
   return request === undefined ? tests : coverTests(request, tests);
 }

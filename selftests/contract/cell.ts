@@ -30,7 +30,7 @@ export interface GuestCell {
   readonly filter: readonly string[];
   /** Factor on each test's own time limit. */
   readonly timeScale: number;
-  /** Only in a boot of `deno task cover` or `deno task quality`. */
+  /** Only in a boot of `deno task cover`, `deno task dataflow` or `deno task quality`. */
   readonly cover?: TraceRequest | undefined;
   /** Only in a boot of `deno task repro` with --shell or a command. */
   readonly session?: Session | undefined;

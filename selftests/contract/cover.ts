@@ -10,7 +10,9 @@ export type CoverArgument =
   /** Memory of that many bytes, zeroed. */
   | { readonly kind: "buffer"; readonly bytes: number }
   /** Memory that holds these 64-bit words, such as a struct timespec. */
-  | { readonly kind: "words"; readonly values: readonly string[] };
+  | { readonly kind: "words"; readonly values: readonly string[] }
+  /** A descriptor of an open file: of a new one with a page of text, or of one that is there. */
+  | { readonly kind: "file"; readonly path: string | null };
 
 /** What cell.json may hold as `cover` in a boot of `deno task cover`. */
 export type CoverRequest =

@@ -33,6 +33,20 @@ export const FEATURE_TABLE = {
   unique: { promised: option("CONFIG_KCOV_UNIQUE"), lacking: "skips" },
   "unique-ioctl": { promised: { by: "header", ioctl: "KCOV_UNIQUE_ENABLE" }, lacking: "skips" },
   "reset-ioctl": { promised: { by: "header", ioctl: "KCOV_RESET_TRACE" }, lacking: "skips" },
+  // Of a series of ours, and of tests for kernels with it alone: whose device it has is told by the
+  // option, so that other kernels have nothing to skip.
+  dataflow: { promised: option("CONFIG_KCOV_DATAFLOW"), lacking: "absent" },
+  "dataflow-args": { promised: option("CONFIG_KCOV_DATAFLOW_ARGS"), lacking: "absent" },
+  "dataflow-ret": { promised: option("CONFIG_KCOV_DATAFLOW_RET"), lacking: "absent" },
+  // What a pointer to a structure is recorded as: its fields, or the pointer.
+  "dataflow-fields": { promised: option("CONFIG_KCOV_DATAFLOW_FIELDS"), lacking: "absent" },
+  "dataflow-values": { promised: option("CONFIG_KCOV_DATAFLOW_FIELDS", "n"), lacking: "absent" },
+  // Which files of the kernel itself are instrumented: all that may be, or those that were chosen.
+  "dataflow-all": { promised: option("CONFIG_KCOV_DATAFLOW_INSTRUMENT_ALL"), lacking: "absent" },
+  "dataflow-chosen": {
+    promised: option("CONFIG_KCOV_DATAFLOW_INSTRUMENT_ALL", "n"),
+    lacking: "absent",
+  },
   kasan: { promised: option("CONFIG_KASAN"), lacking: "absent" },
   modules: { promised: option("CONFIG_MODULES"), lacking: "absent" },
   // Test modules of the tree, which a real configuration need not have (configs/modules.config).

@@ -6,6 +6,7 @@
  */
 
 import { type CoverArgument, type CoverRequest, packPcs, unpackPcs, unpackWords } from "./cover.ts";
+import type { DataflowRequest } from "./dataflow_call.ts";
 
 /** What is run and traced. */
 export type QualitySubject =
@@ -27,7 +28,7 @@ export interface QualityRequest {
 }
 
 /** All that cell.json may hold as `cover`. */
-export type TraceRequest = CoverRequest | QualityRequest;
+export type TraceRequest = CoverRequest | QualityRequest | DataflowRequest;
 
 /**
  * What goes on beside a run:

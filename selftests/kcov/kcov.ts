@@ -23,9 +23,12 @@ import {
 
 export const KCOV_PATH = "/sys/kernel/debug/kcov";
 
-// _IO, _IOR and _IOW of the generic <asm/ioctl.h>: direction, size of the argument, type, number.
-const ioctlNumber = (direction: number, number: number, size: number): number =>
-  (direction << 30 | size << 16 | "c".charCodeAt(0) << 8 | number) >>> 0;
+/**
+ * _IO, _IOW and _IOR (directions 0, 1 and 2) of the generic <asm/ioctl.h>: direction, size of the
+ * argument, type, number.
+ */
+export const ioctlNumber = (direction: number, number: number, size: number, type = "c"): number =>
+  (direction << 30 | size << 16 | type.charCodeAt(0) << 8 | number) >>> 0;
 /** `_IO('c', number)` */
 export const io = (number: number): number => ioctlNumber(0, number, 0);
 /** `_IOW('c', number, size)` */

@@ -221,6 +221,9 @@ Deno.test("ModuleFile.callsOf() counts calls of both PC callbacks, by function a
   assert.deepEqual(init, [2, 2, 1, 0, 0]);
   assert.equal(file.callsOf(".text", "early"), 1);
   assert.equal(file.callsOf(".data", "early"), 0);
+  assert.deepEqual(file.returnsTo(".init.text", "__sanitizer_cov_trace_pc_guard"), [11, 12]);
+  assert.deepEqual(file.returnsTo(".text", "__sanitizer_cov_trace_pc"), []);
+  assert.deepEqual(file.returnsTo(".data", "__sanitizer_cov_trace_pc"), []);
 });
 
 Deno.test("ModuleFile throws for what is no ELF64 file", () => {

@@ -17,6 +17,10 @@ const SYMBOL_BYTES = 24;
 const RELOCATION_BYTES = 24;
 /** What instrumented code calls at an edge. */
 const PC_CALLBACKS = ["__sanitizer_cov_trace_pc", "__sanitizer_cov_trace_pc_guard"];
+/** Of all callbacks; other references are not kept. */
+const CALLBACK_PREFIX = "__sanitizer_cov_";
+/** Bytes of the operand of a call of x86-64, where its relocation is. */
+const OPERAND_BYTES = 4;
 
 export interface ModuleSection {
   readonly name: string;
@@ -38,8 +42,12 @@ export interface ModuleFunction {
 export class ModuleFile {
   readonly sections: readonly ModuleSection[];
   readonly functions: readonly ModuleFunction[];
-  /** Where a callback is called that reports a PC. */
-  readonly #calls: readonly { readonly section: string; readonly offset: number }[];
+  /** Where the code refers to a callback, which it does by calling it. */
+  readonly #calls: readonly {
+    readonly section: string;
+    readonly offset: number;
+    readonly symbol: string;
+  }[];
 
   /** Throws a RangeError for bytes that are no such file. */
   constructor(bytes: Uint8Array) {
@@ -95,8 +103,12 @@ export class ModuleFile {
       if (!section?.code) return [];
       const count = Math.floor(table.size / RELOCATION_BYTES);
       return Array.from({ length: count }, (_, index) => table.offset + index * RELOCATION_BYTES)
-        .filter((at) => PC_CALLBACKS.includes(nameOf(table.link, view.getUint32(at + 12, true))))
-        .map((at) => ({ section: section.name, offset: word(at) }));
+        .map((at) => ({
+          section: section.name,
+          offset: word(at),
+          symbol: nameOf(table.link, view.getUint32(at + 12, true)),
+        }))
+        .filter(({ symbol }) => symbol.startsWith(CALLBACK_PREFIX));
     });
   }
 
@@ -104,9 +116,15 @@ export class ModuleFile {
   callsOf(section: string, name: string): number {
     const places = this.functions.filter((each) => each.section === section && each.name === name);
     return this.#calls.filter((call) =>
-      call.section === section &&
+      call.section === section && PC_CALLBACKS.includes(call.symbol) &&
       places.some(({ start, size }) => call.offset >= start && call.offset < start + size)
     ).length;
+  }
+
+  /** Offsets that the calls of a callback in a section return to. */
+  returnsTo(section: string, callback: string): number[] {
+    return this.#calls.filter((call) => call.section === section && call.symbol === callback)
+      .map(({ offset }) => offset + OPERAND_BYTES);
   }
 
   /** Names of the function that holds an offset of a section: more than one where it has aliases. */

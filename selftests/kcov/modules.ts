@@ -173,10 +173,15 @@ export interface LoadedModule {
   readonly file: number;
   /** Name of the function of the module that an entry lies in; "" for one outside of it. */
   readonly functionOf: (pc: bigint) => string;
+  readonly content: ModuleFile;
+  readonly ranges: readonly CodeRange[];
 }
 
-/** Loads it until the end of the test; SKIP on a kernel without modules. */
-export function loadWithFile(t: TestContext, name: string): LoadedModule {
+/**
+ * Loads it until the end of the test; SKIP on a kernel without modules.
+ * @param path Of the file, below debugfs.
+ */
+export function loadWithFile(t: TestContext, name: string, path = name): LoadedModule {
   needModules(t);
   // A test before may have died.
   guest().tryCall(SYS.deleteModule, name, 0);
@@ -184,16 +189,25 @@ export function loadWithFile(t: TestContext, name: string): LoadedModule {
   guest().call(SYS.finitModule, fd, "", 0);
   unloadAtEnd(t, name);
   const ranges = codeRanges(name, content);
-  const file = open(`/sys/kernel/debug/${name}`, O_WRONLY);
+  const file = open(`/sys/kernel/debug/${path}`, O_WRONLY);
   t.cleanup(() => close(file));
-  return {
-    file,
-    functionOf(pc) {
-      // The entry is the address behind the call; all code of modules lies in the topmost 2 GiB.
-      const call = Number(pc & 0xffffffffn) - 1;
-      const range = ranges.find(({ start, end }) => call >= start && call < end);
-      if (pc >> 32n !== 0xffffffffn || range === undefined) return "";
-      return content.functionsAt(range.section, call - range.start)[0] ?? "";
-    },
+  const functionOf = (pc: bigint) => {
+    const place = placeIn(ranges, pc);
+    return place === null ? "" : content.functionsAt(place.section, place.offset)[0] ?? "";
   };
+  return { file, functionOf, content, ranges };
+}
+
+/**
+ * The section of a module that a PC lies in, and the offset of the call in it; null outside of it.
+ * @param pc The address behind the call; all code of modules lies in the topmost 2 GiB.
+ */
+export function placeIn(
+  ranges: readonly CodeRange[],
+  pc: bigint,
+): { readonly section: string; readonly offset: number } | null {
+  const call = Number(pc & 0xffffffffn) - 1;
+  const range = ranges.find(({ start, end }) => call >= start && call < end);
+  if (pc >> 32n !== 0xffffffffn || range === undefined) return null;
+  return { section: range.section, offset: call - range.start };
 }

@@ -53,7 +53,11 @@ export const flag = (flags: string, help: string): Unplaced<boolean> => ({
 });
 
 /** A switch that turns something off: `--no-install`. */
-const off = (flags: string, help: string): Unplaced<boolean> => ({ flags, help, initial: true });
+export const off = (flags: string, help: string): Unplaced<boolean> => ({
+  flags,
+  help,
+  initial: true,
+});
 
 export const text = (flags: string, help: string): Unplaced<string | undefined> => ({
   ...{ flags, help, initial: undefined },

@@ -5,6 +5,7 @@ import type { Paths } from "../core/model/paths.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { formatBuildReason } from "../core/build/build_inputs.ts";
 import { type KeptBuild, keptBuilds } from "../steps/build_store.ts";
+import { keptPlugins, pluginLock } from "../steps/dataflow_plugin.ts";
 import { buildLock, changing, kernelLock, removeLocks, withLock } from "../steps/locks.ts";
 import { counted } from "../core/text/counted.ts";
 import type { Context } from "./context.ts";
@@ -91,6 +92,7 @@ const CONTENTS: Readonly<Record<string, string>> = {
   "ccache-brought": "objects of kernels that were named on the command line, a folder each",
   "ccache-shared": "the same objects, as kernels named on the command line may read them",
   "guests": "initramfs files",
+  "plugins": "compiler plugins that kernels are instrumented by",
   "toolchain": "libquickjs, and the scripts in front of ccache",
 };
 
@@ -187,9 +189,39 @@ async function prune(options: CacheValues, context: Context): Promise<void> {
       },
     );
   }
+  bytes += await prunePlugins(limitMs, sizes, options, context);
   bytes += await pruneShared(limitMs, options, context);
   const verb = options.dryRun ? "would be freed" : "freed";
   terminal.print(`${counted(count, "build")}, ${mib(bytes).trim()} ${verb}`);
+}
+
+/**
+ * Compiler plugins that no configuration has asked for since, and what a killed run has left of one. A
+ * build that was made with one stays as it is: the next run compiles the same plugin again.
+ * @returns How many bytes they take.
+ */
+async function prunePlugins(
+  limitMs: number,
+  sizes: ReadonlyMap<string, number>,
+  { dryRun }: CacheValues,
+  { terminal, paths, host }: Context,
+): Promise<number> {
+  let bytes = 0;
+  for (const { digest } of await keptPlugins(paths, host)) {
+    const lock = pluginLock(digest, paths);
+    await withLock(lock, host, async () => {
+      // Somebody may have used or finished it while this waited.
+      const now = (await keptPlugins(paths, host)).find((one) => one.digest === digest);
+      if (now === undefined || now.usedMs > limitMs) return;
+      terminal.print(`${dryRun ? "would remove" : "removed"} plugins/${digest}`);
+      if (!dryRun) {
+        await host.fs.remove(now.dir);
+        await host.fs.remove(lock.path);
+      }
+      bytes += sizes.get(now.dir) ?? 0;
+    });
+  }
+  return bytes;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Command } from "./command.ts";
 import { compare } from "./compare.ts";
 import { completeFor, completion } from "./completion.ts";
 import { cover } from "./cover.ts";
+import { dataflow } from "./dataflow.ts";
 import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
@@ -29,7 +30,18 @@ const COMPLETED: readonly Command[] = [
   ...[matrix, repro, replay, plan, ...stages, parseCommand, reportCommand, merge],
   ...[compare, history],
   ...[explain, tests],
-  ...[bisect, bisectConfig, series, cover, quality, verifyVariants, doctor, cache, completion],
+  ...[
+    bisect,
+    bisectConfig,
+    series,
+    cover,
+    dataflow,
+    quality,
+    verifyVariants,
+    doctor,
+    cache,
+    completion,
+  ],
   ...[init, install, uninstall, version],
 ];
 

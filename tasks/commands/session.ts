@@ -154,10 +154,11 @@ async function gdbLine(
   port: number,
   { host }: Context,
 ): Promise<string> {
-  const { source, buildDir, toolchain } = kernel.config;
+  const { source, buildDir, toolchain, plugin } = kernel.config;
   const { jobs, makeVariables } = plan.settings;
   if (!(await host.fs.exists(`${buildDir}/vmlinux-gdb.py`))) {
-    const request: MakeRequest = { source, buildDir, toolchain, jobs, variables: makeVariables };
+    const made = { source, buildDir, toolchain, plugin };
+    const request: MakeRequest = { ...made, jobs, variables: makeVariables };
     const argv = makeArgv(request, ["scripts_gdb"]);
     const { code, stderr } = await host.run({ argv, confine: buildConfinement(request) });
     if (code !== 0) {

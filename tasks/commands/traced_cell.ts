@@ -5,6 +5,7 @@ import { archOf } from "../core/arch/table.ts";
 import type { SourceFrame } from "../core/inspect/symbolizer.ts";
 import { type Failure, failure } from "../core/model/errors.ts";
 import type { Cell, CellResult, CoverRequest, SourceTree } from "../core/model/model.ts";
+import { parseCallParameters, SYSTEM_CALL_HEADER } from "../core/report/call_parameters.ts";
 import { parseCall, parseSyscallTable } from "../core/report/cover.ts";
 import type { Host } from "../host/host.ts";
 import type { ReadyCell } from "../run/cell_stages.ts";
@@ -18,8 +19,12 @@ export async function callOf(
   host: Host,
 ): Promise<Extract<CoverRequest, { kind: "call" }>> {
   const { systemCalls } = archOf(cell.machine);
-  const table = await host.fs.readTextIfAny(`${source.path}/${systemCalls.file}`) ?? "";
-  return parseCall(words, parseSyscallTable(table, systemCalls));
+  const textOf = async (file: string) =>
+    await host.fs.readTextIfAny(`${source.path}/${file}`) ?? "";
+  return parseCall(words, {
+    numbers: parseSyscallTable(await textOf(systemCalls.file), systemCalls),
+    parameters: parseCallParameters(await textOf(SYSTEM_CALL_HEADER)),
+  });
 }
 
 /**

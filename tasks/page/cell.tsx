@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { LineRange } from "../core/page/log_excerpt.ts";
 import type { PageCell, PageFailure, PageSplat, PageTest } from "../core/page/page_model.ts";
 import { Console } from "./console.tsx";
+import { Dataflow } from "./dataflow.tsx";
 import { testFilter } from "./filter.ts";
 import { tally } from "./grid.tsx";
 import { overviewOf, usePage } from "./page_state.tsx";
@@ -53,6 +54,7 @@ export function CellView({ id }: { id: string }) {
       {failure && <Cause cell={cell} failure={failure} test={test} />}
       {!failure && test && <TestCause test={test} />}
       <CommandLine command={cell.repeat} label={`the command that repeats ${cell.id}`} />
+      {cell.dataflow && <Dataflow found={cell.dataflow} />}
       <Logs {...{ cell, failure, test }} />
       <OtherFailures cell={cell} />
       <Tests cell={cell} />

@@ -80,6 +80,42 @@ function Instrumentation({ rows }: { rows: Figures["instrumentation"] }) {
   );
 }
 
+function Dataflow({ rows }: { rows: Figures["instrumentation"] }) {
+  const traced = rows.flatMap(({ cell, dataflow }) => dataflow ? [{ cell, ...dataflow }] : []);
+  const max = most(traced.map(({ args, rets }) => args + rets));
+  // Few runs have a kernel with it.
+  if (traced.length === 0) return null;
+  return (
+    <Chart
+      id="dataflow"
+      title="Dataflow"
+      about="Calls in each vmlinux that tell of an argument and, behind them, of what a function returns; tables name the fields of structures that arguments and results point to."
+      head={["cell", ">argument calls", ">return calls", "calls", ">tables", ">of them"]}
+      empty={null}
+    >
+      {traced.map(({ cell, args, rets, tables, tableBytes }) => (
+        <tr key={cell}>
+          <th scope="row">
+            <CellLink id={cell} />
+          </th>
+          <td class="figure">{countText(args)}</td>
+          <td class="figure">{countText(rets)}</td>
+          <td class="wide">
+            <Share
+              parts={[
+                { share: args / max, kind: "a" },
+                { share: rets / max, kind: "b" },
+              ]}
+            />
+          </td>
+          <td class="figure">{countText(tables)}</td>
+          <td class="figure">{bytesText(tableBytes)}</td>
+        </tr>
+      ))}
+    </Chart>
+  );
+}
+
 function Deduplication({ rows }: { rows: Figures["dedup"] }) {
   const max = most(rows.flatMap(({ figures }) => [figures.pc.nsPerCall, figures.unique.nsPerCall]));
   const [first] = rows;
@@ -215,6 +251,7 @@ export function KernelsView({ ids }: { readonly ids: ReadonlySet<string> }) {
   return (
     <>
       <Instrumentation rows={figures.instrumentation.filter(({ cell }) => ids.has(cell))} />
+      <Dataflow rows={figures.instrumentation.filter(({ cell }) => ids.has(cell))} />
       <Deduplication rows={figures.dedup.filter(({ cell }) => ids.has(cell))} />
     </>
   );

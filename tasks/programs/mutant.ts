@@ -4,6 +4,7 @@
  * is run. The header is the text in front of the diff:
  *
  *     Cell: linux-6.12-unique/kcov-unique
+ *     Matrix: matrix-dataflow.yaml      only where the cell is of another matrix than matrix.yaml
  *     Catcher: stage inspect            or: test GLOB [GLOB…]
  *     Also: GLOB [GLOB…]                only where other tests may, but need not, notice too
  *     Rebuilds: everything              only where the whole kernel is compiled anew
@@ -22,6 +23,8 @@ export interface Mutant {
   readonly name: string;
   /** The cell that the unmutated kernel passes. */
   readonly cell: string;
+  /** The matrix file that knows the cell, relative to the project. */
+  readonly matrix: string;
   readonly catcher: { kind: "stage"; stage: Stage } | { kind: "tests"; globs: readonly string[] };
   /** Tests that may be red beside those of the catcher: what the mutant does to them is chance. */
   readonly also: readonly string[];
@@ -31,6 +34,9 @@ export interface Mutant {
   /** Paths below the kernel's source that it changes. */
   readonly files: readonly string[];
 }
+
+/** Of cells where nothing else is said. */
+export const MUTANTS_MATRIX = "matrix.yaml";
 
 /** @throws KmatrixError (usage) naming the file and the header that is missing or wrong. */
 export function parseMutant(name: string, text: string): Mutant {
@@ -55,6 +61,7 @@ export function parseMutant(name: string, text: string): Mutant {
   return {
     name,
     cell: field("Cell"),
+    matrix: optional("Matrix") ?? MUTANTS_MATRIX,
     catcher: catcherOf(field("Catcher"), wrong),
     also: optional("Also")?.split(/\s+/) ?? [],
     why: field("Why"),

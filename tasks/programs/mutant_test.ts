@@ -59,6 +59,7 @@ Deno.test("parseMutant() reads stage and test catchers, the files and the cost",
     {
       name: "m",
       cell: "k/c",
+      matrix: "matrix.yaml",
       catcher: { kind: "tests", globs: ["f.*", "g.*"] },
       also: ["h.*", "i.*"],
       why: "it is wrong",
@@ -66,6 +67,11 @@ Deno.test("parseMutant() reads stage and test catchers, the files and the cost",
       files: ["x/y.c"],
     },
   );
+});
+
+Deno.test("parseMutant() reads which matrix has the cell", () => {
+  const mutant = parseMutant("m", text("stage boot", "Matrix: matrix-other.yaml\n"));
+  assert.equal(mutant.matrix, "matrix-other.yaml");
 });
 
 Deno.test("parseMutant() names what is wrong with a header", () => {

@@ -22,6 +22,7 @@ import {
   judgeMutant,
   type Mutant,
   type MutantRow,
+  MUTANTS_MATRIX,
   mutantSummary,
   mutantTable,
   type MutantVerdict,
@@ -40,11 +41,17 @@ const program = new Command("mutants")
   .argument("[mutants...]", "globs over the files of mutants/, without .patch; all")
   .option("--clean-boots <n>", "boots of the unchanged cell; 30 where no mutant is named", count)
   .option("--clean-cell <id>", "the unchanged cell", "linux-6.12-unique/kcov-unique")
+  .option(
+    "--matrix <file>",
+    "a matrix of the project: of the clean cell, and only mutants of its cells",
+    MUTANTS_MATRIX,
+  )
   .option("--events <file>", "what happens, as a JSON text a line (docs/events.md); - for stdout")
   .addHelpText(
     "after",
     "\nExample: deno task mutants 'reset-*'\n" +
-      "         deno task mutants none --clean-boots 30 --clean-cell linux-6.12/kcov\n",
+      "         deno task mutants none --clean-boots 30 --clean-cell linux-6.12/kcov\n" +
+      "         deno task mutants --matrix matrix-dataflow.yaml 'dataflow-*'\n",
   )
   .exitOverride((error) => Deno.exit(exitCodeOfCommander(error)))
   .parse(Deno.args, { from: "user" });
@@ -80,7 +87,9 @@ const rows: MutantRow[] = [];
 let falseAlarms = 0;
 const mutants = await readMutants(globMatcher(program.args));
 if (mutants.length === 0 && cleanBoots === 0) {
-  console.error(`kmatrix: no mutant matches ${program.args.join(" ")}`);
+  console.error(
+    `kmatrix: no mutant of cells of ${options.matrix} matches ${program.args.join(" ") || "*"}`,
+  );
   Deno.exit(EXIT.nothing);
 }
 const stream = new EventStream(readers);
@@ -247,7 +256,11 @@ async function kmatrix(
 ): Promise<number> {
   const log = logIn(dir);
   await on.fs.remove(log);
-  const argv = [Deno.execPath(), "run", "--allow-all", `${root}/tasks/main.ts`, ...args];
+  const matrix = options.matrix === MUTANTS_MATRIX ? [] : ["--matrix", `${root}/${options.matrix}`];
+  const argv = [
+    ...[Deno.execPath(), "run", "--allow-all", `${root}/tasks/main.ts`],
+    ...[...args, ...matrix],
+  ];
   return await toldRun(
     { argv, cwd: root, env: { KMATRIX_CACHE: CACHE, O: "", INIT_CWD: "" }, log },
     on,
@@ -258,11 +271,10 @@ async function readMutants(wanted: (name: string) => boolean): Promise<Mutant[]>
   const names = [...Deno.readDirSync(`${ROOT}/mutants`)].map((entry) => entry.name)
     .filter((name) => name.endsWith(".patch")).map((name) => name.replace(/\.patch$/, ""))
     .filter(wanted);
-  return orderMutants(
-    await Promise.all(
-      names.map(async (name) =>
-        parseMutant(name, await Deno.readTextFile(`${ROOT}/mutants/${name}.patch`))
-      ),
+  const all = await Promise.all(
+    names.map(async (name) =>
+      parseMutant(name, await Deno.readTextFile(`${ROOT}/mutants/${name}.patch`))
     ),
   );
+  return orderMutants(all.filter(({ matrix }) => matrix === options.matrix));
 }

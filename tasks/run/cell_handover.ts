@@ -7,7 +7,7 @@ import { failureFrom } from "../core/model/errors.ts";
 import { isRepeatable } from "../core/model/failure_kinds.ts";
 import { isShownByMake } from "../core/model/stage_table.ts";
 import { type HandoverInput, leaveBundle, leaveScript } from "../steps/handover.ts";
-import { identifyBuild, requestOf } from "../stages/configure.ts";
+import { identifyBuild, pluginOf, requestOf } from "../stages/configure.ts";
 import { START_CONFIG } from "../steps/make_config.ts";
 import { copyLog } from "../steps/make_job.ts";
 import { baseOf, isTiny } from "../core/build/config_base.ts";
@@ -74,6 +74,7 @@ async function handoverInput(
     runDir,
     toolchain: cell.toolchain,
     makeVariables: settings.makeVariables,
+    plugin: await pluginOf(cell, paths, host),
     targets: config === undefined ? [] : buildTargets(config),
     dotConfig: config === undefined ? null : `${config.buildDir}/.config`,
     request: stage === "configure" ? await requestLines(cell, plan, paths, host) : [],

@@ -4,7 +4,7 @@ import { counted } from "../core/text/counted.ts";
 import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { cellFolder, moduleFolder } from "../core/model/paths.ts";
-import type { KernelSpec, Plan, SourceSpec, Stage } from "../core/model/model.ts";
+import type { KernelSpec, Plan, SourceSpec, Stage, Toolchain } from "../core/model/model.ts";
 import { comesTo } from "../core/model/stage_table.ts";
 import {
   clangOf,
@@ -14,6 +14,7 @@ import {
   moduleArgv,
   selftestArgv,
 } from "../core/build/make.ts";
+import { modulesFor, pluginCompileCommand, pluginSources } from "../core/build/dataflow_plugin.ts";
 import { archOf } from "../core/arch/table.ts";
 import { groupByBuild } from "../core/matrix/plan.ts";
 import { qemuArgv } from "../core/boot/qemu.ts";
@@ -28,11 +29,12 @@ import {
   packageTar,
   suiteOf,
 } from "../steps/debian_source.ts";
+import type { PluginPlace } from "../steps/dataflow_plugin.ts";
 import { lookForSource } from "../steps/look_for_source.ts";
 import { kernelTree } from "../steps/kernel_tree.ts";
 import { viewPath } from "../steps/tree_view.ts";
 import { findQuickjs } from "../steps/quickjs.ts";
-import { requestOf } from "../stages/configure.ts";
+import { pluginOf, requestOf } from "../stages/configure.ts";
 import { baseOf } from "../core/build/config_base.ts";
 import { renderFragment } from "../core/kconfig/kconfig.ts";
 import { C_SELFTEST_SOURCE } from "../../selftests/contract/c_programs.ts";
@@ -56,16 +58,12 @@ export async function dryRun(
     lines.push(`# ${cells.map((cell) => cell.id).join(", ")}`, `# source: ${note}`);
     if (reached("patch")) { for (const argv of commands) command(...argv); }
     const buildDir = `${paths.builds}/<key>`;
-    const request: MakeRequest = {
-      source: { path: source, digest: "" },
-      buildDir,
-      toolchain,
-      jobs: plan.settings.jobs,
-      variables: plan.settings.makeVariables,
-    };
+    const plugin = await pluginOf(cells[0]!, paths, host);
+    const request = makeRequest(source, buildDir, toolchain, plan, plugin);
     const make = (...targets: string[]) => command(...makeArgv(request, targets));
     const options = await requestOf(cells[0]!, plan.kconfigAdd, paths, host);
     if (reached("configure")) {
+      for (const argv of pluginCommands(plugin, toolchain)) command(...argv);
       for (const step of baseOf(config)) {
         if (step.kind === "target") make(step.name);
         else command("cp", step.path, `${buildDir}/.config`);
@@ -91,7 +89,7 @@ export async function dryRun(
         const output = `${buildDir}/kmatrix-selftests`;
         command(...selftestArgv(request, C_SELFTEST_SOURCE, output, []));
       }
-      for (const name of modules ? await host.fs.list(paths.testModules) : []) {
+      for (const name of modules ? await testModules(plugin, paths, host) : []) {
         const folder = `${buildDir}/${moduleFolder(name)}`;
         command("cp", "-r", `${paths.testModules}/${name}`, folder);
         command(...moduleArgv(request, folder));
@@ -119,6 +117,40 @@ export async function dryRun(
     }
   }
   return lines;
+}
+
+function makeRequest(
+  source: string,
+  buildDir: string,
+  toolchain: Toolchain,
+  { settings }: Plan,
+  plugin: PluginPlace | null,
+): MakeRequest {
+  return {
+    source: { path: source, digest: "" },
+    buildDir,
+    toolchain,
+    jobs: settings.jobs,
+    variables: settings.makeVariables,
+    plugin: plugin?.file,
+  };
+}
+
+function pluginCommands(
+  plugin: PluginPlace | null,
+  toolchain: Toolchain,
+): readonly (readonly string[])[] {
+  if (plugin === null) return [];
+  const { source: { folder, names }, file } = plugin;
+  return [pluginCompileCommand(toolchain, folder, pluginSources(names).compiled, file)];
+}
+
+async function testModules(
+  plugin: PluginPlace | null,
+  paths: Paths,
+  host: Host,
+): Promise<string[]> {
+  return modulesFor(await host.fs.list(paths.testModules), plugin?.file);
 }
 
 /** Whether a kernel has a KCOV selftest in C, as far as that can be seen before it is unpacked. */

@@ -24,6 +24,7 @@ import {
   INPUTS_FILE,
   WHY_FILE,
 } from "../core/build/build_inputs.ts";
+import { modulesFor } from "../core/build/dataflow_plugin.ts";
 import { BUILD_LOG } from "../core/build/build_start.ts";
 import { toldPaths, type ToldSource } from "../core/build/told_paths.ts";
 import { KERNEL_STAMP, kernelContent, nearestBuild, previousBuild } from "../steps/build_store.ts";
@@ -50,6 +51,7 @@ function makeRequest(config: KernelConfig, settings: RunSettings): MakeRequest {
     toolchain: config.toolchain,
     jobs: settings.jobs,
     variables: settings.makeVariables,
+    plugin: config.plugin,
   };
 }
 
@@ -260,13 +262,14 @@ interface OwnModule {
 
 /** The modules of ours that this kernel gets, with the folders of their sources. */
 async function ownModules(
-  { features }: KernelConfig,
+  { features, plugin }: KernelConfig,
   paths: Paths,
   host: Host,
 ): Promise<OwnModule[]> {
   const folders = [paths.testModules, ...features.includes("crash") ? [paths.crashModules] : []];
   const lists = folders.map(async (folder) =>
-    (await host.fs.list(folder)).map((name) => ({ name, source: `${folder}/${name}` }))
+    modulesFor(await host.fs.list(folder), plugin)
+      .map((name) => ({ name, source: `${folder}/${name}` }))
   );
   return (await Promise.all(lists)).flat();
 }

@@ -46,6 +46,7 @@ import { loadBase, type LoadedBase } from "../steps/base_config.ts";
 import { lateFiles } from "../steps/late_instrumentation.ts";
 import { changing } from "../steps/locks.ts";
 import { type MadeConfig, makeConfig } from "../steps/make_config.ts";
+import { ensurePlugin, type PluginPlace, pluginPlace } from "../steps/dataflow_plugin.ts";
 import { beginAnew, beginBuild } from "../steps/build_start.ts";
 import { dropOtherToolchain } from "../steps/build_store.ts";
 import { type CompilerCache, compilerCache } from "../steps/compiler_cache.ts";
@@ -130,6 +131,7 @@ export async function configure(
     key,
     buildDir,
     toolchain: cell.toolchain,
+    ...(make.plugin === undefined ? {} : { plugin: make.plugin }),
     features: [
       ...optionFeatures(values),
       ...ioctlFeatures(
@@ -172,6 +174,7 @@ export async function identifyBuild(
   const fragment = renderFragment(request);
   const compiler = await toolchainVersion(cell.toolchain, paths, host);
   const files = await toolchainFiles(programsOf(cell.toolchain), paths.cache, host);
+  const plugin = await pluginOf(cell, paths, host);
   const { path, version, digest, patches } = source;
   const inputs: BuildInputs = {
     kernel: cell.kernel.id,
@@ -185,6 +188,7 @@ export async function identifyBuild(
     variables,
     // What is compiled without it is kept apart, for whoever compares the two.
     ...(lateness === "off" ? { late: "off" } : {}),
+    ...(plugin === null ? {} : { plugin: plugin.digest }),
   };
   const identity = buildIdentityText({
     sourcePath: path,
@@ -194,6 +198,7 @@ export async function identifyBuild(
     variables,
     arch: cell.toolchain.arch,
     late: inputs.late,
+    plugin: inputs.plugin,
     // Which image boots follows from the rest.
     targets: kernelTargets({ target: "vmlinux" }, true),
   });
@@ -204,12 +209,27 @@ export async function identifyBuild(
     toolchain: cell.toolchain,
     jobs: plan.settings.jobs,
     variables: makeVariables,
+    ...(plugin === null ? {} : { plugin: plugin.file }),
   };
   return { request, base, identity, key, make, inputs };
 }
 
+/** The compiler plugin of a cell; null for all but those that require one. */
+export async function pluginOf(
+  { config, toolchain }: Pick<Cell, "config" | "toolchain">,
+  paths: Paths,
+  host: Host,
+): Promise<PluginPlace | null> {
+  return config.requires.includes("dataflow") ? await pluginPlace(toolchain, paths, host) : null;
+}
+
+/** Makes the compiler plugin, too, where the cell requires one. */
 async function checkToolchain(cell: Cell, paths: Paths, host: Host): Promise<void> {
   for (const feature of cell.config.requires) {
+    if (feature === "dataflow") {
+      await ensurePlugin(cell.toolchain, paths, host);
+      continue;
+    }
     const argv = featureProbeArgv(cell.toolchain, feature);
     const answer = await probeProgram(argv, paths.cache, host);
     if (answer.code === 0) continue;
@@ -309,18 +329,19 @@ async function configured(
   await host.fs.makeDir(buildDir);
   await host.fs.remove(`${buildDir}/${STAMP}`);
   const { version } = place.inputs.source;
-  const { toolchainFiles: files, compiler, variables } = place.inputs;
-  const ground = files && JSON.stringify([source.digest, compiler, files, variables]);
+  const { toolchainFiles: files, compiler, variables, plugin } = place.inputs;
+  const made = [source.digest, compiler, files, variables, ...plugin ? [plugin] : []];
+  const ground = files && JSON.stringify(made);
   const asked = { make, config: cell.config, base, request, version, ground: ground ?? null };
-  const made = await makeConfig(asked, cache, paths, host);
+  const config = await makeConfig(asked, cache, paths, host);
   const stamp: ConfigStamp = {
     identity,
     source: source.digest,
-    dotConfig: await sha256(made.dotConfig),
+    dotConfig: await sha256(config.dotConfig),
     kconfig: await kconfigState(source, toolchain, host),
     kconfigTimes: source.kconfigTimes,
-    notices: made.notices,
+    notices: config.notices,
   };
   await host.fs.writeText(`${buildDir}/${STAMP}`, JSON.stringify(stamp));
-  return made;
+  return config;
 }

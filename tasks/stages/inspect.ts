@@ -5,11 +5,23 @@ import { dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import { ARCH_NAMES } from "../core/arch/table.ts";
 import { callTables, type Paths } from "../core/model/paths.ts";
-import type { Inspection, KernelBuild, KernelSpec, ModuleInspection } from "../core/model/model.ts";
+import type {
+  DataflowFigures,
+  Inspection,
+  KernelBuild,
+  KernelSpec,
+  ModuleInspection,
+} from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { keptInspectionShape } from "../steps/cache_files.ts";
 import { cachedJson } from "../core/text/shape.ts";
 import { sha256 } from "../core/text/digest.ts";
+import {
+  dataflowFigures,
+  dataflowImageProblems,
+  dataflowOptions,
+  dataflowProblems,
+} from "../core/inspect/dataflow.ts";
 import {
   type ImageKind,
   inspectImage,
@@ -18,6 +30,7 @@ import {
   type ReturnAddresses,
 } from "../core/inspect/instrumentation.ts";
 import {
+  callsAny,
   isSilent,
   lackOfComparisons,
   leftOutBeyond,
@@ -32,6 +45,8 @@ import { type KernelObject, KernelObjects } from "../steps/kernel_objects.ts";
 /** The files that decide what is found; a change of one of them makes every kernel unknown. */
 export const RULES = [
   ...ARCH_NAMES.map((name) => `core/arch/${name}.ts`),
+  "core/build/dataflow_plugin.ts",
+  "core/inspect/dataflow.ts",
   "core/inspect/elf.ts",
   "core/inspect/instrumentation.ts",
   "core/inspect/instrumented_objects.ts",
@@ -117,19 +132,22 @@ async function lookInside(
 ): Promise<Inspection> {
   const { features, buildDir } = kernel.config;
   const config = await host.fs.readTextIfAny(`${buildDir}/include/config/auto.conf`);
+  const dataflow = dataflowOptions(config ?? "");
   const instrumentsAll = config === null || /^CONFIG_KCOV_INSTRUMENT_ALL=y$/m.test(config);
   const image = await withElf(
     kernel.vmlinux,
     host,
-    (elf) =>
-      inspectImage(elf, features, {
+    (elf) => {
+      const found = inspectImage(elf, features, {
         instrumentsAll,
         mayHaveDeadGuards: spec.mayHaveDeadGuards ?? false,
-      }),
+      });
+      return { ...found, problems: [...found.problems, ...dataflowImageProblems(elf, dataflow)] };
+    },
   );
   if (features.includes("kcov")) await writeTables(buildDir, image.returns, host);
-  const { problems, leftOut, isKnown } = features.includes("kcov")
-    ? await objectsOf(kernel, spec, host)
+  const { problems, leftOut, isKnown, figures } = features.includes("kcov")
+    ? await objectsOf(kernel, spec, dataflow !== null, host)
     : NO_OBJECTS;
   const modules: ModuleInspection[] = [];
   const inModules: Problem[] = [];
@@ -149,7 +167,8 @@ async function lookInside(
     });
   }
   const { calls, textBytes, guardBytes } = image;
-  return { calls, textBytes, guardBytes, modules, leftOut };
+  const noted = figures === null ? {} : { dataflow: figures };
+  return { calls, textBytes, guardBytes, modules, ...noted, leftOut };
 }
 
 /** What the objects of a kernel and its modules tell. */
@@ -158,13 +177,25 @@ interface Objects {
   readonly leftOut: Inspection["leftOut"];
   /** Whether each object of a module was judged by itself, so that none is due of the whole. */
   isKnown(module: string): boolean;
+  /** Of a kernel with dataflow. */
+  readonly figures: DataflowFigures | null;
 }
 
-const NO_OBJECTS: Objects = { problems: [], leftOut: null, isKnown: () => false };
+const NO_OBJECTS: Objects = {
+  problems: [],
+  leftOut: null,
+  isKnown: () => false,
+  figures: null,
+};
 
-async function objectsOf(kernel: KernelBuild, spec: Allowed, host: Host): Promise<Objects> {
+async function objectsOf(
+  kernel: KernelBuild,
+  spec: Allowed,
+  withDataflow: boolean,
+  host: Host,
+): Promise<Objects> {
   const { uninstrumented, incomplete = false, brought = false } = spec;
-  const reader = new KernelObjects(kernel.config, host);
+  const reader = new KernelObjects(kernel.config, host, withDataflow);
   const byPath = new Map((await reader.ofKernel()).map((object) => [object.path, object]));
   if (byPath.size === 0 && !brought && uninstrumented !== null) {
     const text =
@@ -183,6 +214,8 @@ async function objectsOf(kernel: KernelBuild, spec: Allowed, host: Host): Promis
   if (!brought && kernel.config.features.includes("cmp")) {
     problems.push(...objects.flatMap(lackOfComparisons));
   }
+  const traced = withDataflow ? objects.map((one) => ({ ...one, isCovered: callsAny(one) })) : [];
+  problems.push(...traced.flatMap((one) => dataflowProblems(one, uninstrumented ?? [])));
   const silent = await silentObjects(objects, reader);
   problems.push(...silent.problems);
   if (!brought && uninstrumented !== null) {
@@ -191,7 +224,8 @@ async function objectsOf(kernel: KernelBuild, spec: Allowed, host: Host): Promis
   const leftOut = brought && uninstrumented
     ? leftOutBeyond(objects, uninstrumented, silent.unexplained)
     : null;
-  return { problems, leftOut, isKnown: (module) => known.has(module) };
+  const figures = withDataflow ? dataflowFigures(traced) : null;
+  return { problems, leftOut, isKnown: (module) => known.has(module), figures };
 }
 
 /** Compilers that are asked at the same time. */

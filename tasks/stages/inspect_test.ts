@@ -6,6 +6,7 @@ import type { KernelBuild, KernelSpec } from "../core/model/model.ts";
 import { pathsFor } from "../core/model/paths.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
+import { Elf } from "../core/inspect/elf.ts";
 import { tinyKernel, tinyModule } from "../testing/tiny_elf.ts";
 import { inspect, RULES } from "./inspect.ts";
 
@@ -237,6 +238,70 @@ Deno.test("inspect() wants few calls of a kernel that instruments chosen folders
   await look({ spec: BROUGHT, files, calls });
   const all = { ...files, "include/config/auto.conf": "CONFIG_KCOV_INSTRUMENT_ALL=y\n" };
   await rejectionOf(look({ spec: BROUGHT, files: all, calls }));
+});
+
+const ARGS = "__sanitizer_cov_trace_args";
+const RET = "__sanitizer_cov_trace_ret";
+const DATAFLOW_CONFIG = "CONFIG_KCOV=y\nCONFIG_KCOV_DATAFLOW_ARGS=y\nCONFIG_KCOV_DATAFLOW_RET=y\n";
+const PLUGIN = `${WITH} -fpass-plugin=/p.so -mllvm -kcov-dataflow-args -mllvm -kcov-dataflow-ret`;
+
+/** An object that tells of so many arguments by calls of its code, and notes what it is told. */
+function tracing(args: number, note: string): Uint8Array<ArrayBuffer> {
+  const content = new TextEncoder().encode(`\0${note}\0`);
+  const calls = { ...COMMENT, content };
+  const bytes = tinyModule({
+    ...{ calls: Array.from({ length: args }, () => null), callback: ARGS, symbols: [FUNCTION] },
+    sections: [calls],
+  });
+  // tinyModule() has no opcodes, and each call has its operand eight bytes in.
+  const code = new Elf(bytes, "x").sections[3]!.offset;
+  for (let at = 0; at < args; at++) bytes[code + 12 * at + 7] = 0xe8;
+  return bytes;
+}
+
+const noteOf = (args: number) =>
+  `kcov-dataflow 1: functions=1 args=${args} lost=0 rets=0 tables=1 fields=4`;
+
+Deno.test("inspect() counts dataflow's calls, and holds each object against the plugin's word", async () => {
+  const built = (args: number, noted: number, more: Files = {}): Built => ({
+    spec: { uninstrumented: null },
+    calls: { [PC]: 1000, [ARGS]: 2, [RET]: 1 },
+    files: {
+      "calls.o": CALLING,
+      "include/config/auto.conf": DATAFLOW_CONFIG,
+      "fs/traced.o": tracing(args, noteOf(noted)),
+      "fs/.traced.o.cmd": command("fs/traced.o", PLUGIN),
+      ...more,
+    },
+    ir: EXCUSED,
+  });
+  const { inspection } = await look(built(2, 2));
+  assert.deepEqual(inspection.calls, { [PC]: 1000, [ARGS]: 2, [RET]: 1 });
+  assert.deepEqual(inspection.dataflow, {
+    ...{ objects: 1, functions: 1, args: 2, lost: 0, rets: 0, tables: 1, tableBytes: 64 },
+  });
+  const fewer = await rejectionOf(look(built(2, 3)));
+  assert.equal(fewer.id, "not-as-asked");
+  assert.match(fewer.message, /^fs\/traced\.o calls \S+_args 2 times, and the plugin .* added 3$/);
+  const declared = { ...built(2, 2), spec: { uninstrumented: ["fs/traced.o"] } };
+  assert.match((await rejectionOf(look(declared))).message, /2 calls for dataflow, although the/);
+  const plain = built(2, 2, { "fs/.traced.o.cmd": command("fs/traced.o", WITH) });
+  assert.match((await rejectionOf(look(plain))).message, /its compiler was not told to add that$/);
+  const none = { ...built(2, 2), calls: { [PC]: 1000, [ARGS]: 0, [RET]: 1 } };
+  assert.match(
+    (await rejectionOf(look(none))).message,
+    /^vmlinux calls \S+_args 0 times; at least 1/,
+  );
+});
+
+Deno.test("inspect() wants no call for dataflow in a kernel without it, and has no figures of it", async () => {
+  const plain = await look({ spec: OWN });
+  assert.equal("dataflow" in plain.inspection, false);
+  const traced = { spec: OWN, calls: { [PC]: 1000, [RET]: 3 } };
+  assert.match(
+    (await rejectionOf(look(traced))).message,
+    /^vmlinux calls __sanitizer_cov_trace_ret 3 times, but must not at all$/,
+  );
 });
 
 Deno.test("inspect() finds the objects of a tree from before 6.1, or says that there are none", async () => {

@@ -13,6 +13,7 @@ import type {
 } from "../core/model/model.ts";
 import type { JobTimes } from "../core/matrix/schedule.ts";
 import { count, ms, objectOf, type Shape, strings } from "../core/text/shape.ts";
+import { dataflowFiguresShape } from "../core/report/cell_facts.ts";
 
 /** How a .config was made (stages/configure.ts). */
 export interface ConfigStamp {
@@ -88,6 +89,7 @@ export const keptInspectionShape: Shape<KeptInspection> = objectOf<KeptInspectio
         guards: count,
       }),
     ),
+    dataflow: v.exactOptional(dataflowFiguresShape),
     leftOut: v.nullable(
       objectOf<LeftOut>()({ byFlags: strings, byAttributes: strings, unexplained: strings }),
     ),

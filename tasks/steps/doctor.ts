@@ -4,6 +4,7 @@ import type { Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { type Requirement, versionAtLeast } from "../core/matrix/requirements.ts";
 import { lookForSource } from "./look_for_source.ts";
+import { llvmHeaders, pluginLack, pluginPlace } from "./dataflow_plugin.ts";
 import { findQuickjs } from "./quickjs.ts";
 import { probeProgram } from "./probe_cache.ts";
 
@@ -63,6 +64,15 @@ async function probe(
     case "quickjs": {
       const found = await findQuickjs(probe.arch, paths, host);
       return found ? { ok: true, found: found.library } : { ok: false, found: "missing" };
+    }
+    case "llvm-headers":
+      return await llvmHeaders(probe.toolchain, paths, host);
+    case "plugin": {
+      const lack = await pluginLack(probe.toolchain, paths, host);
+      if (lack !== null) return { ok: false, found: lack.text };
+      const { file } = await pluginPlace(probe.toolchain, paths, host);
+      const found = await host.fs.exists(file) ? file : "compiled before the first configuration";
+      return { ok: true, found };
     }
     case "source": {
       const { source, isHere, text } = await lookForSource(probe.sources, ask, paths, host);

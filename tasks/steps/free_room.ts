@@ -13,6 +13,7 @@ interface Need {
 const NEEDS = {
   /** The log of a failed make may lack the line that says so. */
   make: { bytes: 1 << 20, text: (full) => `make failed, and ${full}` },
+  plugin: { bytes: 1 << 20, text: (full) => `g++ failed, and ${full}` },
   /** QEMU says nothing when it cannot write the results: they would look torn by the guest. */
   boot: {
     bytes: 64 << 10,

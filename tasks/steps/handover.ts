@@ -23,7 +23,9 @@ import type {
   Toolchain,
 } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
+import type { PluginPlace } from "./dataflow_plugin.ts";
 import { extractDiffs } from "./diffs.ts";
+import { llvmConfigOf } from "../core/build/dataflow_plugin.ts";
 import { BUNDLE_FORMAT, type BundleManifest, IMAGE, MANIFEST } from "../core/report/bundle.ts";
 import { limitsFor } from "../core/model/limits.ts";
 import { plainLine } from "../core/text/plain_text.ts";
@@ -51,6 +53,8 @@ export interface HandoverInput {
   readonly runDir: string;
   readonly toolchain: Toolchain;
   readonly makeVariables: Readonly<Record<string, string>>;
+  /** The compiler plugin of a kernel that is built with one. */
+  readonly plugin: PluginPlace | null;
   readonly targets: readonly string[];
   /** The .config that it was built with; null where it did not come to one. */
   readonly dotConfig: string | null;
@@ -103,6 +107,7 @@ export async function leaveScript(input: HandoverInput, host: Host): Promise<voi
     series,
     fuzz: input.kernel.fuzz ?? false,
     make: { toolchain: input.toolchain, variables: input.makeVariables },
+    plugin: await copyPlugin(input, host),
     targets: input.targets,
     config,
     request: input.request,
@@ -140,6 +145,22 @@ function limitsOf(boot: NonNullable<HandoverInput["boot"]>) {
     null,
     boot.record.slowness,
   );
+}
+
+/** The source of the compiler plugin as plugin/<name>, where the kernel is built with one. */
+async function copyPlugin(
+  { plugin, toolchain, dir }: HandoverInput,
+  host: Host,
+): Promise<ReproFacts["plugin"]> {
+  await host.fs.remove(`${dir}/plugin`);
+  if (plugin === null) return null;
+  await host.fs.makeDir(`${dir}/plugin`);
+  const files: Record<string, string> = {};
+  for (const name of plugin.source.names) {
+    await host.fs.copy(`${plugin.source.folder}/${name}`, `${dir}/plugin/${name}`);
+    files[name] = await fileSha256(`${dir}/plugin/${name}`, host);
+  }
+  return { llvmConfig: llvmConfigOf(toolchain), files };
 }
 
 /** The patches as series/NNNN-<name>, so that their names tell the order. */
@@ -217,9 +238,11 @@ export async function leaveBundle(
     for (const file of files) {
       if (await host.fs.exists(`${dir}/${file}`)) await put(`${dir}/${file}`, file);
     }
-    const series = await host.fs.list(`${dir}/series`);
-    if (series.length > 0) await host.fs.makeDir(`${root}/${folder}/series`);
-    for (const file of series) await put(`${dir}/series/${file}`, `series/${file}`);
+    for (const inner of ["series", "plugin"]) {
+      const names = await host.fs.list(`${dir}/${inner}`);
+      if (names.length > 0) await host.fs.makeDir(`${root}/${folder}/${inner}`);
+      for (const file of names) await put(`${dir}/${inner}/${file}`, `${inner}/${file}`);
+    }
     const manifest: BundleManifest = {
       format: BUNDLE_FORMAT,
       cell: report.cell,

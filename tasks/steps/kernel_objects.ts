@@ -4,6 +4,7 @@ import { dirname, normalize } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { KernelConfig } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
+import { type DataflowObject, dataflowOfObject } from "../core/inspect/dataflow.ts";
 import { Elf } from "../core/inspect/elf.ts";
 import { instrumentedFunctions } from "../core/inspect/llvm_ir.ts";
 import { buildConfinement, llvmTool } from "../core/build/make.ts";
@@ -25,16 +26,24 @@ import {
 /** One object, with the compiler's call where kbuild has recorded one. */
 export interface KernelObject extends ObjectFacts {
   readonly argv: readonly string[] | null;
+  /** null where its code cannot be seen, and where nobody looks. */
+  readonly dataflow: DataflowObject | null;
 }
+
+/** The kernel that objects are of, and what their compiler may read. */
+type ObjectsOf = Pick<KernelConfig, "buildDir" | "source" | "toolchain" | "plugin">;
 
 /** Objects are named by their paths below the build folder. */
 export class KernelObjects {
-  readonly #config: Pick<KernelConfig, "buildDir" | "source" | "toolchain">;
+  readonly #config: ObjectsOf;
   readonly #host: Host;
+  readonly #withDataflow: boolean;
   #asked = 0;
 
-  constructor(config: Pick<KernelConfig, "buildDir" | "source" | "toolchain">, host: Host) {
+  /** @param withDataflow Whether calls of dataflow are looked for, too. */
+  constructor(config: ObjectsOf, host: Host, withDataflow = false) {
     this.#config = config;
+    this.#withDataflow = withDataflow;
     this.#host = host;
   }
 
@@ -166,10 +175,11 @@ export class KernelObjects {
     const coverage = argv === null ? null : coverageOf(argv);
     const file = await this.#host.fs.openParts(this.#at(path));
     try {
-      const found = isBitcode(file)
-        ? { hasCode: true, calls: null }
-        : inspectObject(new Elf(file, path), language);
-      return { path, argv, language, coverage, ...found };
+      const known = { path, argv, language, coverage };
+      if (isBitcode(file)) return { ...known, hasCode: true, calls: null, dataflow: null };
+      const elf = new Elf(file, path);
+      const dataflow = this.#withDataflow ? dataflowOfObject(elf) : null;
+      return { ...known, ...inspectObject(elf, language), dataflow };
     } finally {
       file.close();
     }

@@ -13,7 +13,10 @@ import {
 import { consolePlaces, excerptOf, lineWith } from "../core/page/log_excerpt.ts";
 import { packLines } from "../core/page/packed.ts";
 import { type PageBundle, pageHtml } from "../core/page/page_html.ts";
-import type { PageLog } from "../core/page/page_model.ts";
+import type { PageDataflow, PageLog } from "../core/page/page_model.ts";
+import { type DataflowReport, dataflowShape } from "../core/dataflow/report.ts";
+import { plainLine } from "../core/text/plain_text.ts";
+import { readJson } from "../core/text/shape.ts";
 import type { RunFiles } from "./run_files.ts";
 
 /** What is kept of one log, and of all logs of a run, before it is packed. */
@@ -23,6 +26,10 @@ const ALL_LOGS_BYTES = 32 << 20;
 const BOOTS_SHOWN = 3;
 const BUILD_LOG = "build.log";
 const QEMU_LOG = "qemu.log";
+/** What `deno task dataflow` leaves in the folder of its cell. */
+export const DATAFLOW_FILE = "dataflow.json";
+/** A tree of more than some ten thousand calls is for programs. */
+const DATAFLOW_BYTES = 8 << 20;
 
 /** A log that a page wants. */
 interface Wanted {
@@ -52,7 +59,9 @@ export async function reportPage(
       const log = await readLog(one, left, bound, packed);
       if (log) logs.push(log);
     }
-    files.set(cell, { logs, files: await filesOf(cellFolder(cell), left) });
+    const folder = cellFolder(cell);
+    const dataflow = await readDataflow(`${folder}/${DATAFLOW_FILE}`, left);
+    files.set(cell, { logs, dataflow, files: await filesOf(folder, left) });
   }
   const model = pageModel(run, basename(left.place), files, surroundings);
   return await pageHtml(model, packed, await bundle());
@@ -132,6 +141,33 @@ async function readLog(
   } finally {
     file.close();
   }
+}
+
+/** null where there is none. */
+async function readDataflow(path: string, left: RunFiles): Promise<PageDataflow | null> {
+  if (await left.kind(path) !== "file") return null;
+  const missing = (why: string) => ({ path, report: null, missing: `${path} ${why}` });
+  let file;
+  try {
+    file = await left.open(path);
+  } catch (error) {
+    return missing(`cannot be shown: ${failureFrom(error).message}`);
+  }
+  try {
+    if (file.size > DATAFLOW_BYTES) return missing("is too long for a page");
+    const text = new TextDecoder().decode(file.read(0, file.size));
+    const read = readJson(dataflowShape, text);
+    if (read.kind === "wrong") return missing(`cannot be shown: ${read.why}`);
+    return { path, report: plainReport(read.value), missing: "" };
+  } finally {
+    file.close();
+  }
+}
+
+/** With texts that are of a kernel's debug information as a page may have them. */
+function plainReport(report: DataflowReport): DataflowReport {
+  const plain = (_: string, value: unknown) => typeof value === "string" ? plainLine(value) : value;
+  return JSON.parse(JSON.stringify(report), plain);
 }
 
 async function filesOf(folder: string, left: RunFiles): Promise<string[]> {

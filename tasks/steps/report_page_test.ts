@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { dirname } from "node:path/posix";
+import { dataflowJson, type DataflowReport } from "../core/dataflow/report.ts";
 import { type Failure, failure } from "../core/model/errors.ts";
 import { unpackLines } from "../core/page/packed.ts";
 import type { PageModel } from "../core/page/page_model.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { sampleCellReport, sampleRun } from "../testing/samples.ts";
 import { layDown, type PageRun, recordedRun } from "../testing/page_runs.ts";
-import { reportPage } from "./report_page.ts";
+import { DATAFLOW_FILE, reportPage } from "./report_page.ts";
 import { folderFiles } from "./run_files.ts";
 
 const CELLS = {
@@ -132,4 +134,35 @@ Deno.test("reportPage() of big consoles is a small file, and says what is left o
     assert.ok(1 << 20 < shown && shown < 4 << 20, `${shown}`);
     const first = failure!.place!.at;
     assert.ok(log!.kept.some(([from, to]) => from < first && first < to));
+  }));
+
+Deno.test("reportPage() takes the calls of a traced system call, or says why it cannot", () =>
+  withTempDir(async (dir) => {
+    const run = sampleRun([sampleCellReport({})]);
+    await layDown({ run, consoles: new Map() }, dir);
+    const file = `${dir}/${run.cells[0]!.cell}/${DATAFLOW_FILE}`;
+    await Deno.mkdir(dirname(file), { recursive: true });
+    const found = async () =>
+      modelIn(await reportPage(run, await folderFiles(dir, new FakeHost()))).cells[0]!.dataflow;
+    assert.equal(await found(), null);
+    const report: DataflowReport = {
+      ...{ format: 1, cell: "k/c", call: "read(-1)\x1b[31m", result: -9, errno: "EBADF" },
+      ...{ records: 0, remarks: [], calls: [] },
+    };
+    await Deno.writeTextFile(file, dataflowJson(report));
+    const path = `${run.cells[0]!.cell}/${DATAFLOW_FILE}`;
+    const plain = { ...report, call: "read(-1)" };
+    assert.deepEqual(await found(), { path, report: plain, missing: "" });
+    const why = async (text: string) => {
+      await Deno.writeTextFile(file, text);
+      const shown = await found();
+      assert.equal(shown!.report, null);
+      return shown!.missing;
+    };
+    assert.match(await why("{"), /dataflow\.json cannot be shown: /);
+    assert.match(
+      await why(JSON.stringify({ ...report, records: "x" })),
+      /records must be a number/,
+    );
+    assert.match(await why(" ".repeat(9 << 20)), /is too long for a page/);
   }));

@@ -4,12 +4,8 @@ import type { CommandResult, Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
 import type { Cell, RunSettings } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
-import {
-  type PackageManager,
-  packageManagerOf,
-  type Requirement,
-  requirementsFor,
-} from "../core/matrix/requirements.ts";
+import { type PackageManager, packageManagerOf } from "../core/matrix/package_manager.ts";
+import { type Requirement, requirementsFor } from "../core/matrix/requirements.ts";
 import { formatCommand } from "../core/text/shell.ts";
 import { examine, type Finding } from "./doctor.ts";
 import { withLock } from "./locks.ts";
@@ -51,7 +47,7 @@ export async function ensureReady(
     async () => {
       let findings = await examine(requirements, paths, host);
       let missing = blocking(findings);
-      const sources = await sourcesToInstall(findings, install, host);
+      const sources = await toInstallForCells(findings, install, host);
       if (missing.length + sources.length === 0) return findings;
       const manager = packageManagerOf(await host.fs.readTextIfAny("/etc/os-release") ?? "");
       const packaged = missing.filter((finding) => finding.requirement.packages !== null);
@@ -71,7 +67,7 @@ export async function ensureReady(
       const wanted = new Set(tools.map((one) => one.requirement));
       if (wanted.size > 0) await installTools([...wanted], sudo, paths, host);
       if (sources.length > 0) {
-        await installSources(sources.map((one) => one.requirement), sudo, host);
+        await installForCells(sources.map((one) => one.requirement), sudo, host);
       }
       findings = await examine(requirements, paths, host);
       missing = blocking(findings);
@@ -102,16 +98,17 @@ function blocking(findings: readonly Finding[]): Finding[] {
 }
 
 /**
- * Kernel sources that the system's apt is to install. Where nothing may be installed, those that it
- * could: what no release has is no reason to refuse the run.
+ * What some cells alone need and the system's apt is to install: kernel sources, and what a compiler
+ * plugin is made with. Where nothing may be installed, the sources that it could: what no release has
+ * is no reason to refuse the run.
  */
-async function sourcesToInstall(
+async function toInstallForCells(
   findings: readonly Finding[],
   install: boolean,
   host: Host,
 ): Promise<Finding[]> {
-  const lacking = findings.filter(({ ok, requirement: { probe, packages } }) =>
-    !ok && probe.kind === "source" && packages !== null
+  const lacking = findings.filter(({ ok, requirement: { probe, packages, ofCells } }) =>
+    !ok && (probe.kind === "source" || ofCells) && packages !== null
   );
   if (install) return lacking;
   const known = await Promise.all(lacking.map(async ({ requirement: { probe, packages } }) => {
@@ -251,8 +248,8 @@ async function installTools(
   }
 }
 
-/** Without a source only its kernel is left out, so what goes wrong is a warning. */
-async function installSources(
+/** Without them only some cells are left out or fail, so what goes wrong is a warning. */
+async function installForCells(
   requirements: readonly Requirement[],
   sudo: readonly string[],
   host: Host,

@@ -61,6 +61,7 @@ async function unpackAgain(
       base: [],
     },
     make: { toolchain: CLANG, variables: {} },
+    plugin: null,
     boot: null,
   });
   await Deno.mkdir(`${dir}/cell`, { recursive: true });

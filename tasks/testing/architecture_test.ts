@@ -28,6 +28,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["tasks/core/matrix", "tasks/core/boot"],
   ["tasks/core/console"],
   ["tasks/core/judge"],
+  ["tasks/core/dataflow"],
   ["tasks/core/report"],
   ["tasks/core/shards"],
   ["tasks/core/bisect", "tasks/core/compare", "tasks/core/cluster"],

@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * All KCOV fixtures, in the order in which they run. The first index of a boot comes first, the race
+ * All fixtures of KCOV and of dataflow, in the order in which they run. The first index of a boot comes first, the race
  * for fresh guards before the other tests of unique mode: only there are its places sure to have no
  * index yet.
  */
 
+import { dataflowBeside } from "./dataflow_beside.ts";
+import { dataflowCalls } from "./dataflow_calls.ts";
+import { dataflowContexts } from "./dataflow_contexts.ts";
+import { dataflowFields } from "./dataflow_fields.ts";
+import { dataflowFiles } from "./dataflow_files.ts";
+import { dataflowIoctl } from "./dataflow_ioctl.ts";
+import { dataflowKaslr } from "./dataflow_kaslr.ts";
+import { dataflowLifetime } from "./dataflow_lifetime.ts";
+import { dataflowModules } from "./dataflow_modules.ts";
+import { dataflowRing } from "./dataflow_ring.ts";
+import { dataflowSmp } from "./dataflow_smp.ts";
+import { dataflowStructs } from "./dataflow_structs.ts";
+import { dataflowValues, dataflowWidths } from "./dataflow_values.ts";
 import { kcovC } from "./kcov_c.ts";
 import { kcovBounds } from "./kcov_bounds.ts";
 import { kcovCmp } from "./kcov_cmp.ts";
@@ -66,5 +79,19 @@ export const fixtures = [
   kcovModulesUnique,
   kcovModuleSymbols,
   kcovModuleTarget,
+  dataflowIoctl,
+  dataflowFiles,
+  dataflowKaslr,
+  dataflowWidths,
+  dataflowValues,
+  dataflowFields,
+  dataflowStructs,
+  dataflowCalls,
+  dataflowRing,
+  dataflowContexts,
+  dataflowLifetime,
+  dataflowSmp,
+  dataflowBeside,
+  dataflowModules,
   kcovC,
 ];

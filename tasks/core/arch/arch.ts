@@ -110,6 +110,8 @@ export interface CodeFacts {
     address: number,
     found: (target: number, returnsTo: number | null) => void,
   ) => void;
+  /** Whether the operand at this place of a section of an object is that of a direct call. */
+  readonly isCall: (code: Uint8Array, operand: number) => boolean;
   /** Types of relocation that the kernel's loader of modules carries out (its module.c). */
   readonly moduleRelocations: ReadonlySet<number>;
   /**

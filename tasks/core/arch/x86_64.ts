@@ -76,6 +76,7 @@ const CODE: CodeFacts = {
       found(behind + view.getInt32(at + 1, true), opcode === CALL ? behind : null);
     }
   },
+  isCall: (code, operand) => code[operand - 1] === CALL,
   // apply_relocate_add() of arch/x86/kernel/module.c.
   moduleRelocations: new Set<number>(Object.values(R)),
   // An operand of four bytes is the last of its instruction.

@@ -71,6 +71,7 @@ const buildInputsShape: Shape<BuildInputs> = objectOf<BuildInputs>()({
   toolchainFiles: v.exactOptional(texts),
   variables: texts,
   late: v.exactOptional(v.literal("off")),
+  plugin: v.exactOptional(v.string()),
 });
 
 /** null for anything that is no such file. */
@@ -98,6 +99,9 @@ export function explainChanges(before: BuildInputs, after: BuildInputs): string[
   // Another version is made of other files anyway.
   const toolchain = compiler.length > 0 ? compiler : toolchainChanges(before, after);
   if (toolchain.length > 0) reasons.push(`the toolchain: ${shorten(toolchain)}`);
+  if (before.plugin !== after.plugin) {
+    reasons.push(`the dataflow plugin: ${before.plugin ?? "none"} → ${after.plugin ?? "none"}`);
+  }
   const names = new Set([...Object.keys(before.variables), ...Object.keys(after.variables)]);
   for (const name of [...names].sort()) {
     const [was, is] = [before.variables[name] ?? "", after.variables[name] ?? ""];

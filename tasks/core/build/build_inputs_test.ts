@@ -54,6 +54,7 @@ Deno.test("explainChanges() names what is different, and nothing where nothing i
     ],
   );
   assert.deepEqual(changed({}, { variables: { KCFLAGS: "-O1" } }), ['KCFLAGS: "" → "-O1"']);
+  assert.deepEqual(changed({}, { plugin: "ab" }), ["the dataflow plugin: none → ab"]);
 });
 
 Deno.test("explainChanges() names the patches of a series that are new, gone, changed or elsewhere", () => {
@@ -96,7 +97,9 @@ Deno.test("likeness() is the share of options that two builds have in common, on
 });
 
 Deno.test("parseBuildInputs() gives back what was written, and null for damage", () => {
-  assert.deepEqual(parseBuildInputs(JSON.stringify(INPUTS)), INPUTS);
+  for (const inputs of [INPUTS, { ...INPUTS, plugin: "ab" }]) {
+    assert.deepEqual(parseBuildInputs(JSON.stringify(inputs)), inputs);
+  }
   for (const text of [null, "", "{", "null", "[]", "{}", '{"kernel": 1}']) {
     assert.equal(parseBuildInputs(text), null, `${text}`);
   }

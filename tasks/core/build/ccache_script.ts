@@ -72,6 +72,9 @@ PATH=$KMATRIX_PATH
 for word; do
   case $word in
     *.[cS]) grep -q incbin "$word" 2>/dev/null && export CCACHE_DISABLE=1 ;;
+    # ccache goes by the name of a plugin (seen with 4.7), and not by what is in it.
+    -fpass-plugin=*)
+      export CCACHE_EXTRAFILES="\${CCACHE_EXTRAFILES:+$CCACHE_EXTRAFILES:}\${word#*=}" ;;
   esac
 done
 if [ . -ef "$KMATRIX_BUILD" ] && [ source -ef "$KMATRIX_SOURCE" ]; then

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The make command lines of a kernel build, and the key under which a build is kept. */
-import { relative } from "node:path/posix";
+import { dirname, relative } from "node:path/posix";
 import type { BootImage } from "../arch/arch.ts";
 import { archOf } from "../arch/table.ts";
 import type { SourceTree, Toolchain } from "../model/model.ts";
@@ -42,6 +42,8 @@ export interface MakeRequest {
   readonly jobs: number;
   /** The caller's, see core/model/environment.ts. */
   readonly variables: Readonly<Record<string, string>>;
+  /** The compiler plugin of KCOV dataflow, absolute; missing for a build without it. */
+  readonly plugin?: string | undefined;
 }
 
 /**
@@ -78,13 +80,14 @@ function compilerFlags(source: string, buildDir: string): string[] {
 
 /** `make` for one or more targets, out of tree. */
 export function makeArgv(request: MakeRequest, targets: readonly string[]): string[] {
-  const { source, buildDir, toolchain, jobs, variables } = request;
+  const { source, buildDir, toolchain, jobs, variables, plugin } = request;
   const { KCFLAGS = "", ...others } = variables;
   const all: Record<string, string> = {
     O: buildDir,
     LLVM: toolchain.llvm,
     ...(toolchain.cc === undefined ? {} : { CC: toolchain.cc }),
     ...stampVariables(toolchain),
+    ...(plugin === undefined ? {} : { KCOV_DATAFLOW_PLUGIN: plugin }),
     KCFLAGS: [...compilerFlags(source.path, buildDir), KCFLAGS].filter(Boolean).join(" "),
     ...others,
   };
@@ -101,10 +104,12 @@ export function makeArgv(request: MakeRequest, targets: readonly string[]): stri
 }
 
 /** What a build may touch: it runs the Makefiles and scripts of whoever wrote the tree. */
-export function buildConfinement({ source, buildDir, toolchain }: MakeRequest): Confinement {
+export function buildConfinement(
+  { source, buildDir, toolchain, plugin }: MakeRequest,
+): Confinement {
   return {
     writable: [buildDir],
-    readable: [source.path],
+    readable: [source.path, ...(plugin === undefined ? [] : [dirname(plugin)])],
     programs: [
       clangOf(toolchain),
       llvmTool(toolchain.llvm, "clang"),
@@ -163,6 +168,8 @@ export interface BuildIdentity {
   readonly targets: readonly string[];
   /** Of a build whose objects the compiler has made in one step, where others are instrumented late. */
   readonly late?: "off" | undefined;
+  /** Digest of the compiler plugin, of a build with one. */
+  readonly plugin?: string | undefined;
 }
 
 /** A canonical text of the identity; its SHA-256 is the build key. */
@@ -181,5 +188,7 @@ export function buildIdentityText(identity: BuildIdentity): string {
     variables: sorted,
     targets: identity.targets,
     late: identity.late,
+    // Missing for any other build, whose key is what it was before there was a plugin.
+    plugin: identity.plugin,
   });
 }

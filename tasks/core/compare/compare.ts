@@ -188,6 +188,7 @@ function figuresOf({ facts: { inspection }, tests }: CellReport): Map<string, nu
     for (const [name, count] of Object.entries(inspection.calls)) {
       all.set(`calls of ${name}`, count);
     }
+    for (const [name, figure] of dataflowFigures(inspection)) all.set(name, figure);
     for (const { name, textBytes, guards } of inspection.modules) {
       all.set(`${name}: text, bytes`, textBytes);
       all.set(`${name}: guards`, guards);
@@ -200,6 +201,20 @@ function figuresOf({ facts: { inspection }, tests }: CellReport): Map<string, nu
     for (const [name, , distinct] of rows) all.set(`PCs of program ${name}`, Number(distinct));
   }
   return all;
+}
+
+/** What the plugin of dataflow notes; its calls are told with all others. */
+function dataflowFigures(
+  { dataflow }: NonNullable<CellReport["facts"]["inspection"]>,
+): [string, number][] {
+  if (dataflow === undefined) return [];
+  const { functions, lost, tables, tableBytes } = dataflow;
+  return [
+    ["dataflow: functions", functions],
+    ["dataflow: unknown arguments", lost],
+    ["dataflow: tables", tables],
+    ["dataflow: tables, bytes", tableBytes],
+  ];
 }
 
 /** Functions that the same call of the same test has run, by test. */

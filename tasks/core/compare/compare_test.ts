@@ -142,6 +142,21 @@ Deno.test("compareRuns() has sizes to the byte, a program's PCs but for what var
   ]);
 });
 
+Deno.test("compareRuns() has what the plugin of dataflow has added", () => {
+  const traced = (args: number, tables: number) => {
+    const report = withFigures(1000, 100, ["read"]);
+    const noted = { objects: 1, functions: 5, args, lost: 2, rets: 6, tables, tableBytes: 96 };
+    const calls = { __sanitizer_cov_trace_args: args + 2 };
+    const inspection = { ...report.facts.inspection, calls, dataflow: noted };
+    return { ...report, facts: { ...report.facts, inspection } };
+  };
+  const { figures } = compared([traced(8, 3)], [traced(9, 4)]);
+  assert.deepEqual(figures.map(({ name, before, after }) => [name, before, after]), [
+    ["calls of __sanitizer_cov_trace_args", 10, 11],
+    ["dataflow: tables", 3, 4],
+  ]);
+});
+
 function booted(phasesMs: Readonly<Record<string, number>>, accel: "tcg" | "kvm" = "tcg") {
   const durationMs = Object.values(phasesMs).reduce((sum, ms) => sum + ms, 0);
   const boot = { accel, durationMs, phasesMs, overBudget: [], release: null };

@@ -6,10 +6,15 @@
 import { counted } from "../text/counted.ts";
 import type { Feature, ModuleInspection } from "../model/model.ts";
 import type { Finding } from "../model/evidence.ts";
+import { DATAFLOW_CALLBACKS } from "../build/dataflow_plugin.ts";
 import { type Elf, type Relocation, type Section, SHF_ALLOC, SHF_EXECINSTR } from "./elf.ts";
 
 /** The callbacks that clang calls (SanitizerCoverage: trace-pc, trace-pc-guard, trace-cmp). */
 export const CALLBACK = /^__sanitizer_cov_trace_(pc|pc_guard|(const_)?cmp[1248]|switch)$/;
+
+/** Those of KCOV dataflow, which are counted beside them. */
+const DATAFLOW: ReadonlySet<string> = new Set(Object.values(DATAFLOW_CALLBACKS));
+const isCounted = (name: string) => CALLBACK.test(name) || DATAFLOW.has(name);
 
 const PC = "__sanitizer_cov_trace_pc";
 const GUARD = "__sanitizer_cov_trace_pc_guard";
@@ -76,7 +81,7 @@ function sum(calls: Calls, wanted: (name: string) => boolean): number {
  */
 export function callsInImage(elf: Elf): { calls: Calls; returns: ReturnAddresses } {
   const callbacks = new Map<number, string>();
-  for (const symbol of elf.symbols((name) => CALLBACK.test(name))) {
+  for (const symbol of elf.symbols(isCounted)) {
     callbacks.set(symbol.value, symbol.name);
   }
   const calls: Record<string, number> = {};
@@ -87,7 +92,8 @@ export function callsInImage(elf: Elf): { calls: Calls; returns: ReturnAddresses
       const name = callbacks.get(target);
       if (name === undefined) return;
       calls[name]!++;
-      if (returnsTo !== null) (COMPARE.test(name) ? cmp : pc).push(returnsTo);
+      if (returnsTo === null || DATAFLOW.has(name)) return;
+      (COMPARE.test(name) ? cmp : pc).push(returnsTo);
     });
   }
   // The array takes the low halves.
@@ -255,7 +261,7 @@ export function inspectModule(
     if (!isCode(section)) continue;
     for (const [position, relocation] of relocations.entries()) {
       const target = elf.symbolTable[relocation.symbol];
-      if (!target || !CALLBACK.test(target.name)) continue;
+      if (!target || !isCounted(target.name)) continue;
       calls[target.name] = (calls[target.name] ?? 0) + 1;
       if (target.name !== GUARD) continue;
       const operand = guardOperand(elf, relocations, position, guardSections);

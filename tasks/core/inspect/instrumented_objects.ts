@@ -71,7 +71,8 @@ export function parseUninstrumentedList(text: string): string[] {
   return text.split("\n").map((line) => line.replace(/#.*/, "").trim()).filter(Boolean);
 }
 
-const callsAny = ({ calls }: ObjectFacts) =>
+/** Whether its code tells of coverage. */
+export const callsAny = ({ calls }: ObjectFacts) =>
   calls !== null && calls.pc + calls.guard + calls.cmp > 0;
 
 /** Whether nothing is told of its code: no call in it, or it cannot be seen and was compiled so. */

@@ -15,3 +15,12 @@ export function macroLines(symbol: KconfigSymbol, keyword: RegExp): string[] {
       : logicalLines(source).filter((line) => keyword.test(line) && line.includes("$("))
   );
 }
+
+/** What to do where probes failed, by the lines that made them. */
+export function probeAdvice(lines: readonly string[]): string {
+  if (lines.some((line) => line.includes("KCOV_DATAFLOW_PLUGIN"))) {
+    return "give the config `requires: [dataflow]` in the matrix: the plugin is compiled for such " +
+      "a cell, and make is told of it (docs/dataflow.md); or take the request out.";
+  }
+  return "use a compiler or tool that passes the probe, or take the request out.";
+}

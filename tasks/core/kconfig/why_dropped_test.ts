@@ -215,6 +215,24 @@ Deno.test("explainDropped() shows the macro and the compiler when a probe failed
   assert.match(text, /probed with clang-22 \(Debian clang version 22/);
 });
 
+/** As the parser dumps it where make was told of no plugin. */
+const NO_PLUGIN = String
+  .raw`{"symbolDump":1,"settled":true,"kernelVersion":"6.12.117","compiler":"clang-22","compilerVersion":"Debian clang version 22.1.8 (1~deb12u1)"}
+{"symbol":"KCOV_DATAFLOW_ARGS","defined":true,"type":"bool","value":"n","written":false,"visible":"n","definitions":[{"source":"config KCOV_DATAFLOW_ARGS\n\tbool \"Record arguments\"\n\tdepends on KCOV && CC_IS_CLANG\n\tdepends on $(cc-option,-fpass-plugin=$(KCOV_DATAFLOW_PLUGIN) -mllvm -kcov-dataflow-args)","file":"lib/Kconfig.debug","line":2200}],"prompts":[{"text":"Record arguments","file":"lib/Kconfig.debug","line":2201,"value":"n","condition":{"op":"const","value":"n"}}],"dependsValue":"n","depends":{"op":"const","value":"n"},"defaults":[],"ranges":[],"selectedBy":[],"impliedBy":[],"choice":null}
+{"symbol":"CC_HAS_KCOV_DATAFLOW","defined":true,"type":"bool","value":"n","written":false,"visible":"n","definitions":[{"source":"config CC_HAS_KCOV_DATAFLOW\n\tdef_bool $(cc-option,-fpass-plugin=$(KCOV_DATAFLOW_PLUGIN) -mllvm -kcov-dataflow-ret)","file":"lib/Kconfig.debug","line":2190}],"prompts":[],"dependsValue":"y","depends":null,"defaults":[{"active":"y","file":"lib/Kconfig.debug","line":2191,"default":{"op":"const","value":"n"},"condition":null}],"ranges":[],"selectedBy":[],"impliedBy":[],"choice":null}
+{"symbol":"KCOV_DATAFLOW_RET","defined":true,"type":"bool","value":"n","written":false,"visible":"n","definitions":[{"source":"config KCOV_DATAFLOW_RET\n\tbool \"Record return values\"\n\tdepends on CC_HAS_KCOV_DATAFLOW","file":"lib/Kconfig.debug","line":2210}],"prompts":[{"text":"Record return values","file":"lib/Kconfig.debug","line":2211,"value":"n","condition":{"op":"symbol","name":"CC_HAS_KCOV_DATAFLOW","value":"n"}}],"dependsValue":"n","depends":{"op":"symbol","name":"CC_HAS_KCOV_DATAFLOW","value":"n"},"defaults":[],"ranges":[],"selectedBy":[],"impliedBy":[],"choice":null}
+{"end":3}
+`;
+
+Deno.test("explainDropped() names the probe of dataflow's plugin, and what gives a cell one", () => {
+  for (const option of ["ARGS", "RET"]) {
+    const why = explain(NO_PLUGIN, `CONFIG_KCOV_DATAFLOW_${option}=y\n`);
+    assert.equal(why.cause, "probe", option);
+    assert.match(why.summary, /\$\(cc-option,-fpass-plugin=\$\(KCOV_DATAFLOW_PLUGIN\) -mllvm/);
+    assert.match(why.advice.join("\n"), /`requires: \[dataflow\]`/);
+  }
+});
+
 Deno.test("explainDropped() judges each line when a probe folded the dependencies to n", () => {
   const why = explain(MAIN, "CONFIG_GCC_PLUGINS=y\n");
   assert.equal(why.cause, "probe");

@@ -3,7 +3,7 @@
  * Why a symbol or a condition is less than it was asked to be, as a tree of findings, each with what
  * would remove it: down to the leaf that a fragment can set, or that nothing can help.
  */
-import { logicalLines, macroLines } from "./entry_lines.ts";
+import { logicalLines, macroLines, probeAdvice } from "./entry_lines.ts";
 import { configLine, placeOf } from "./fragment.ts";
 import type { SymbolOrigins } from "./origins.ts";
 import {
@@ -28,8 +28,6 @@ import {
   type Tristate,
 } from "./symbol_dump.ts";
 import { collectOn, conditionBeyond, follows, selection } from "./why_on.ts";
-
-const PROBE_ADVICE = "use a compiler or tool that passes the probe, or take the request out.";
 
 /** Chains in real trees are four or five symbols long; the limit is for loops we do not foresee. */
 const MAX_DEPTH = 10;
@@ -104,7 +102,7 @@ export class WhyLow {
         text,
         children: [...children, leaf(`probed with ${this.#origins.compiler}`)],
         add: [],
-        advice: [PROBE_ADVICE],
+        advice: [probeAdvice(probes)],
         leaf: {
           cause: "probe",
           briefs: [`a probe for ${symbol.symbol} failed: ${probes.join("; ")}`],
@@ -343,7 +341,7 @@ export class WhyLow {
         text: `${head}: a probe of the toolchain failed`,
         children: [...shown, leaf(`probed with ${this.#origins.compiler}`)],
         add: [],
-        advice: [PROBE_ADVICE],
+        advice: [probeAdvice(macros)],
         leaf: { cause: "probe", briefs: [`the probe for ${name} failed: ${macros.join("; ")}`] },
       };
     }

@@ -15,14 +15,23 @@ const OURS = [
   "CONFIG_KCOV_UNIQUE",
 ];
 
+/** The same of KCOV dataflow, whose cells share among themselves. */
+const DATAFLOW = ["ARGS", "FIELDS", "FILES", "INSTRUMENT_ALL", "MAX_FIELDS", "RET"]
+  .map((name) => `CONFIG_KCOV_DATAFLOW_${name}`);
+
+/** On which task_struct depends, as it does on CONFIG_KCOV itself. */
+const IN_TASK = "CONFIG_KCOV_DATAFLOW";
+
 /**
  * The options of KCOV that a .config names, set or not, besides those above; in one order. A file
- * that looks at one of them is compiled for its own variant. CONFIG_KCOV itself is none of them:
- * task_struct depends on it.
+ * that looks at one of them is compiled for its own variant. CONFIG_KCOV itself is none of them, nor is
+ * CONFIG_KCOV_DATAFLOW: task_struct depends on both.
  */
 export function variantOptions(dotConfig: string): string[] {
   const named = dotConfig.matchAll(/^(?:# )?(CONFIG_(?:ARCH_HAS_)?KCOV_\w+)[ =]/gm);
-  return [...new Set([...OURS, ...[...named].map((match) => match[1]!)])].sort();
+  const found = [...named].map((match) => match[1]!).filter((name) => name !== IN_TASK);
+  const traced = tracesData(dotConfig) ? DATAFLOW : [];
+  return [...new Set([...OURS, ...traced, ...found])].sort();
 }
 
 /**
@@ -35,7 +44,12 @@ export function familyOf(request: string): string | null {
   const lines = request.split("\n").filter((line) =>
     OPTION_LINE.test(line) && !VARIANT_LINE.test(line)
   );
-  return lines.sort().join("\n");
+  return [...lines.sort(), ...tracesData(request) ? [IN_TASK] : []].join("\n");
+}
+
+/** Whether this configuration has KCOV dataflow, in which every file that knows a task differs. */
+function tracesData(dotConfig: string): boolean {
+  return /^CONFIG_KCOV_DATAFLOW_(?:ARGS|RET)=y$/m.test(dotConfig);
 }
 
 const OPTION_LINE = /^(?:# )?CONFIG_\w+(?:=| is not set)/;

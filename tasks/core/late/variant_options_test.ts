@@ -17,6 +17,19 @@ Deno.test("variantOptions() has those of KCOV, set or not, and none on which str
   ]);
 });
 
+Deno.test("variantOptions() names the same ones for each cell with dataflow, and leaves task_struct's", () => {
+  const chosen =
+    'CONFIG_KCOV_DATAFLOW=y\nCONFIG_KCOV_DATAFLOW_ARGS=y\nCONFIG_KCOV_DATAFLOW_FILES="a.o"\n';
+  const all =
+    "CONFIG_KCOV_DATAFLOW=y\nCONFIG_KCOV_DATAFLOW_RET=y\nCONFIG_KCOV_DATAFLOW_MAX_FIELDS=32\n";
+  assert.deepEqual(variantOptions(chosen), variantOptions(all));
+  assert.ok(!variantOptions(all).includes("CONFIG_KCOV_DATAFLOW"));
+  assert.ok(variantOptions(all).includes("CONFIG_KCOV_DATAFLOW_FILES"));
+  // Kernels without it name what they have always named.
+  assert.deepEqual(variantOptions("CONFIG_KCOV=y\n"), variantOptions(""));
+  assert.ok(!variantOptions("CONFIG_KCOV=y\n").some((name) => name.includes("DATAFLOW")));
+});
+
 Deno.test("familyOf() puts together what differs in options of KCOV alone", () => {
   const kcov = familyOf("CONFIG_A=y\nCONFIG_KCOV=y\n");
   assert.notEqual(kcov, null);
@@ -29,4 +42,16 @@ Deno.test("familyOf() puts together what differs in options of KCOV alone", () =
   }
   assert.equal(familyOf("CONFIG_A=y\n"), null);
   assert.equal(isInstrumented("# CONFIG_KCOV is not set\n"), false);
+});
+
+Deno.test("familyOf() keeps kernels with dataflow apart from those without", () => {
+  const kcov = familyOf("CONFIG_A=y\nCONFIG_KCOV=y\n");
+  const args = familyOf("CONFIG_A=y\nCONFIG_KCOV=y\nCONFIG_KCOV_DATAFLOW_ARGS=y\n");
+  const ret = familyOf("CONFIG_A=y\nCONFIG_KCOV=y\nCONFIG_KCOV_DATAFLOW_RET=y\n");
+  assert.equal(args, ret);
+  assert.notEqual(args, kcov);
+  assert.equal(
+    familyOf("CONFIG_A=y\nCONFIG_KCOV=y\n# CONFIG_KCOV_DATAFLOW_ARGS is not set\n"),
+    kcov,
+  );
 });

@@ -16,7 +16,6 @@ import { clangOf, llvmTool } from "../build/make.ts";
 import { isTiny } from "../build/config_base.ts";
 import { groupByBuild } from "./plan.ts";
 
-export type PackageManager = keyof PackageNames;
 export type Packages = PackageNames;
 
 export type Probe =
@@ -31,6 +30,10 @@ export type Probe =
   | { readonly kind: "compile"; readonly argv: readonly string[] }
   | { readonly kind: "file"; readonly paths: readonly string[] }
   | { readonly kind: "quickjs"; readonly arch: Arch }
+  /** Headers of the toolchain's LLVM, which its llvm-config knows. */
+  | { readonly kind: "llvm-headers"; readonly toolchain: Toolchain }
+  /** The compiler plugin of KCOV dataflow: is it here, or can it be compiled? */
+  | { readonly kind: "plugin"; readonly toolchain: Toolchain }
   /** Sources of one kernel, in the order in which they are tried. */
   | { readonly kind: "source"; readonly sources: readonly SourceSpec[] }
   /** Runs bubblewrap, as it may be there and not be allowed to do its work. */
@@ -49,6 +52,8 @@ export interface Requirement {
    * others go on. False for a sandbox that may be missing, for ccache and for a kernel's source.
    */
   readonly blocksRun: boolean;
+  /** Of the cells that need it alone: installed where it may be, and others go on without it. */
+  readonly ofCells?: true;
   /** Everything comes out the same without it, later. */
   readonly isOptional?: true;
 }
@@ -63,8 +68,11 @@ const MEMORY_BYTES = 2 * GIB;
 
 const same = (name: string): Packages => ({ apt: name, dnf: name, pacman: name, zypper: name });
 
+/** What a compiler has by itself. */
+type FeatureOfCompiler = Exclude<CompilerFeature, "dataflow">;
+
 /** Flags that make clang show whether it has a feature; compiled over an empty file. */
-export function featureFlags(feature: CompilerFeature): string[] {
+export function featureFlags(feature: FeatureOfCompiler): string[] {
   switch (feature) {
     case "trace-pc":
       return ["-fsanitize-coverage=trace-pc"];
@@ -80,7 +88,7 @@ export function featureFlags(feature: CompilerFeature): string[] {
 }
 
 /** The probe of a compiler feature: an empty file is enough for clang to refuse an unknown flag. */
-export function featureProbeArgv(toolchain: Toolchain, feature: CompilerFeature): string[] {
+export function featureProbeArgv(toolchain: Toolchain, feature: FeatureOfCompiler): string[] {
   return compileProbe(toolchain, featureFlags(feature));
 }
 
@@ -190,6 +198,7 @@ function toolchainRequirements(toolchain: Toolchain, cells: readonly Cell[]): Re
       },
       blocksRun: true,
     },
+    ...(needed.has("dataflow") ? pluginTools(toolchain, named("llvm")) : []),
     ...COMPILER_FEATURES.filter((feature) => needed.has(feature)).map((feature): Requirement => ({
       id: `${clang}: ${feature}`,
       why: `required by ${
@@ -197,10 +206,34 @@ function toolchainRequirements(toolchain: Toolchain, cells: readonly Cell[]): Re
           cells.map((cell) => cell.config).filter((config) => config.requires.includes(feature)),
         ).map((config) => config.id).join(", ")
       }`,
-      probe: { kind: "compile", argv: featureProbeArgv(toolchain, feature) },
+      probe: feature === "dataflow"
+        ? { kind: "plugin", toolchain }
+        : { kind: "compile", argv: featureProbeArgv(toolchain, feature) },
       packages: null,
       blocksRun: false,
     })),
+  ];
+}
+
+/** @param llvm The package of LLVM's programs; that of its headers is named after it. */
+function pluginTools(toolchain: Toolchain, llvm: Packages): Requirement[] {
+  const why = "compiles the plugin of KCOV dataflow (docs/dataflow.md)";
+  const packages = { apt: "g++", dnf: "gcc-c++", pacman: "gcc", zypper: "gcc-c++" };
+  return [
+    { ...tool("g++", why, packages), blocksRun: false, ofCells: true },
+    {
+      id: `${llvmTool(toolchain.llvm, "llvm")} headers`,
+      why,
+      probe: { kind: "llvm-headers", toolchain },
+      packages: {
+        apt: `${llvm.apt}-dev`,
+        dnf: "llvm-devel",
+        pacman: "llvm",
+        zypper: "llvm-devel",
+      },
+      blocksRun: false,
+      ofCells: true,
+    },
   ];
 }
 
@@ -354,18 +387,4 @@ export function versionAtLeast(found: string, minimum: string): boolean {
     if (difference !== 0) return difference > 0;
   }
   return true;
-}
-
-/** The package manager of a machine from its /etc/os-release; null for one that is unknown here. */
-export function packageManagerOf(osRelease: string): PackageManager | null {
-  const words = osRelease.split("\n").filter((line) => /^ID(_LIKE)?=/.test(line)).flatMap((line) =>
-    line.replace(/^[^=]*=/, "").replaceAll(/["']/g, "").split(" ")
-  );
-  const families: readonly [PackageManager, readonly string[]][] = [
-    ["apt", ["debian", "ubuntu"]],
-    ["dnf", ["fedora", "rhel", "centos"]],
-    ["pacman", ["arch"]],
-    ["zypper", ["suse", "opensuse"]],
-  ];
-  return families.find(([, ids]) => ids.some((id) => words.includes(id)))?.[0] ?? null;
 }

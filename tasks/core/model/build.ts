@@ -21,6 +21,8 @@ export interface KernelConfig {
   /** The O= folder, absolute. */
   readonly buildDir: string;
   readonly toolchain: Toolchain;
+  /** The compiler plugin that it is built with, absolute; missing for none. */
+  readonly plugin?: string;
   readonly features: readonly Feature[];
   /** What QEMU loads of this configuration. */
   readonly image: BootImage;
@@ -82,8 +84,27 @@ export interface Inspection {
   /** null where the kernel has no guards. */
   readonly guardBytes: number | null;
   readonly modules: readonly ModuleInspection[];
+  /** Of a kernel that is instrumented for KCOV dataflow. */
+  readonly dataflow?: DataflowFigures;
   /** Of a brought kernel whose base is known. */
   readonly leftOut: LeftOut | null;
+}
+
+/**
+ * What KCOV dataflow's plugin notes in the objects of a kernel and its modules (docs/dataflow.md), in
+ * sum. How often vmlinux calls what it has added is in {@linkcode Inspection.calls}.
+ */
+export interface DataflowFigures {
+  /** Objects with a note. */
+  readonly objects: number;
+  readonly functions: number;
+  /** Calls that tell of an argument, and those that say that nothing is known of one. */
+  readonly args: number;
+  readonly lost: number;
+  readonly rets: number;
+  /** Tables of fields, and the bytes of their pairs. */
+  readonly tables: number;
+  readonly tableBytes: number;
 }
 
 /** Objects with code and no call that the base of a kernel does not leave out, by their paths. */
@@ -123,6 +144,8 @@ export interface BuildInputs {
   readonly variables: Readonly<Record<string, string>>;
   /** Where late instrumentation was turned off (docs/late-instrumentation.md). */
   readonly late?: "off";
+  /** Digest of the compiler plugin (docs/dataflow.md); missing for a build without. */
+  readonly plugin?: string;
 }
 
 export interface CacheUse {

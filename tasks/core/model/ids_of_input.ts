@@ -51,7 +51,7 @@ export const IDS_OF_INPUT: Readonly<Record<string, IdFacts>> = {
   },
   "bad-call": {
     kinds: ["usage"],
-    means: "the system call of `cover` or `quality` is not written as one",
+    means: "the system call of `cover`, `dataflow` or `quality` is not written as one",
     todo: "write it as the example in docs/cover.md",
   },
   "no-matrix": {

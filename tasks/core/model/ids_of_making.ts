@@ -84,6 +84,26 @@ export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
     means: "the compiler cannot do what the config requires",
     todo: "use a newer clang (`LLVM=-22`), or another config",
   },
+  "no-llvm-headers": {
+    kinds: ["infra"],
+    means: "g++ or LLVM's headers are missing, by which the dataflow plugin is compiled",
+    todo: "install them (Debian: `g++` and `llvm-22-dev`), or leave those cells out",
+  },
+  "other-llvm": {
+    kinds: ["infra"],
+    means: "LLVM's headers are of another version than the compiler, which loads no such plugin",
+    todo: "install the headers of the compiler's version, or name another toolchain (`LLVM=`)",
+  },
+  "plugin-compile-error": {
+    kinds: ["config"],
+    means: "the dataflow plugin does not compile with the headers of this LLVM",
+    todo: "read g++'s words below; it is tried with the versions that docs/dataflow.md names",
+  },
+  "plugin-not-loaded": {
+    kinds: ["config"],
+    means: "the compiler does not load the dataflow plugin, or the plugin adds no call",
+    todo: "read the compiler's words below; take clang and its headers from one place",
+  },
   "make-config-failed": {
     kinds: ["config"],
     means: "make makes no configuration of this tree",
@@ -236,7 +256,7 @@ export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
   },
   "symbolizer-failed": {
     kinds: ["infra"],
-    means: "llvm-symbolizer failed, so that stacks have no source lines",
+    means: "llvm-symbolizer or llvm-dwarfdump failed, so that lines or types are missing",
     todo: "look at the toolchain; the verdict is the same",
   },
   "report-unwritten": {

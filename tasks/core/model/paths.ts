@@ -20,6 +20,8 @@ export interface Paths {
   readonly builds: string;
   readonly guests: string;
   readonly quickjs: string;
+  /** Compiler plugins, a folder each. */
+  readonly plugins: string;
   /** What ccache has of the project's own kernels, for brought ones to read. */
   readonly ccacheShared: string;
   /** Folder of all runs, one below it for each. */
@@ -81,6 +83,7 @@ export function pathsFor(
     builds: `${base}/builds`,
     guests: `${base}/guests`,
     quickjs: `${base}/toolchain/quickjs`,
+    plugins: `${base}/plugins`,
     ccacheShared: `${base}/ccache-shared`,
     out: out ?? `${root}/out`,
   };

@@ -8,13 +8,17 @@ import type { AllowedSplat } from "./result.ts";
 /** `<kernel>/<config>[@<toolchain>][/<machine>]`; the defaults of the matrix are not written. */
 export type CellId = string & { readonly __brand: "CellId" };
 
-/** What a config may require of a compiler; each is probed by compiling (steps/doctor.ts). */
+/**
+ * What a config may require of a compiler; each is probed by compiling (steps/doctor.ts). "dataflow" is
+ * a plugin for it, which is compiled where a cell requires it (steps/dataflow_plugin.ts).
+ */
 export const COMPILER_FEATURES = [
   "trace-pc",
   "trace-cmp",
   "trace-pc-guard",
   "drop-ctors",
   "kernel-address",
+  "dataflow",
 ] as const;
 export type CompilerFeature = typeof COMPILER_FEATURES[number];
 

@@ -25,6 +25,7 @@ import type {
   LogPlace,
   PageCause,
   PageCell,
+  PageDataflow,
   PageFailure,
   PageLog,
   PageModel,
@@ -36,11 +37,12 @@ import type {
 /** What lies beside the report of a cell. */
 export interface CellFiles {
   readonly logs: readonly PageLog[];
+  readonly dataflow: PageDataflow | null;
   /** Below the run's folder. */
   readonly files: readonly string[];
 }
 
-const NO_FILES: CellFiles = { logs: [], files: [] };
+const NO_FILES: CellFiles = { logs: [], dataflow: null, files: [] };
 
 /** What a page shows beside the run itself. */
 export interface PageSurroundings {
@@ -94,7 +96,11 @@ function fixturesOf(cells: readonly CellReport[]): PageModel["fixtures"] {
   return [...fixtures].map(([name, tests]) => ({ name, tests: [...tests] }));
 }
 
-function pageCell(report: CellReport, run: RunReport, { logs, files }: CellFiles): PageCell {
+function pageCell(
+  report: CellReport,
+  run: RunReport,
+  { logs, dataflow, files }: CellFiles,
+): PageCell {
   const { cell, verdict } = report;
   return {
     id: cell,
@@ -104,7 +110,7 @@ function pageCell(report: CellReport, run: RunReport, { logs, files }: CellFiles
     stages: report.stages.map(pageStage),
     tests: report.tests.map(pageTest),
     splats: report.splats.map(pageSplat),
-    logs,
+    ...{ logs, dataflow },
     repeat: plainText(report.repeat),
     properties: plainValues(cellProperties(report, run.sources)),
     folder: cellFolder(cell),

@@ -73,7 +73,7 @@ Deno.test("pageModel() leads from a failure to the report on the console, else t
   const { cells } = pageModel(
     sampleRun([cellOf("k/c", ...failures)]),
     "run",
-    new Map([["k/c", { logs: [LOG], files: [] }]]),
+    new Map([["k/c", { logs: [LOG], files: [], dataflow: null }]]),
   );
   assert.deepEqual(cells[0]!.failures.map(({ place }) => place), [
     { log: 0, at: 8, lines: [[7, 9], [12, 14]] },

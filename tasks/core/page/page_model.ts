@@ -4,6 +4,7 @@
  * report.html as JSON, and drawn by tasks/page/. Texts are plain already (core/text/plain_text.ts).
  */
 import type { Change, RunComparison } from "../compare/compare.ts";
+import type { DataflowReport } from "../dataflow/report.ts";
 import type { ComparedTime } from "../compare/times.ts";
 import type { Stage } from "../model/stage_table.ts";
 import type { Blame } from "../model/failure_kinds.ts";
@@ -95,6 +96,16 @@ export interface PageLog {
   readonly element: string | null;
 }
 
+/** The calls of a traced system call. */
+export interface PageDataflow {
+  /** Below the run's folder. */
+  readonly path: string;
+  /** null where it cannot be shown. */
+  readonly report: DataflowReport | null;
+  /** Why not; "" where it is. */
+  readonly missing: string;
+}
+
 export interface PageCell {
   readonly id: string;
   readonly word: CellWord;
@@ -106,6 +117,8 @@ export interface PageCell {
   readonly tests: readonly PageTest[];
   readonly splats: readonly PageSplat[];
   readonly logs: readonly PageLog[];
+  /** Of a boot of `deno task dataflow`. */
+  readonly dataflow: PageDataflow | null;
   /** The command that does it again. */
   readonly repeat: string;
   readonly properties: Readonly<Record<string, string>>;

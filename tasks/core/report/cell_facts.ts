@@ -5,6 +5,7 @@ import {
   type BootRecord,
   type Cell,
   type CellFacts,
+  type DataflowFigures,
   FEATURES,
   type FuzzyHunk,
   type Inspection,
@@ -165,6 +166,16 @@ const buildShape = objectOf<NonNullable<CellFacts["build"]>>()({
   listedWarnings: count,
 });
 
+export const dataflowFiguresShape: Shape<DataflowFigures> = objectOf<DataflowFigures>()({
+  objects: count,
+  functions: count,
+  args: count,
+  lost: count,
+  rets: count,
+  tables: count,
+  tableBytes: count,
+});
+
 const inspectionShape = objectOf<NonNullable<CellFacts["inspection"]>>()({
   calls,
   textBytes: count,
@@ -172,6 +183,7 @@ const inspectionShape = objectOf<NonNullable<CellFacts["inspection"]>>()({
   modules: v.array(
     objectOf<ModuleInspection>()({ name: v.string(), calls, textBytes: count, guards: count }),
   ),
+  dataflow: v.exactOptional(dataflowFiguresShape),
 });
 
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));

@@ -10,6 +10,7 @@ import {
 } from "../../../selftests/contract/cover.ts";
 import { KmatrixError } from "../model/errors.ts";
 import { nearest } from "../text/nearest.ts";
+import { type CallParameter, isNumber } from "./call_parameters.ts";
 import { addressText, frameText, type SourceFrame } from "../inspect/symbolizer.ts";
 
 /** The two ways of collection that have PCs. */
@@ -34,15 +35,27 @@ const NO_RETURN = ["exit", "exit_group", "execve", "execveat", "rt_sigreturn"];
 /** Those that come back in a second process as well, which would go on with the window. */
 const TWO_RETURNS = ["fork", "vfork", "clone", "clone3"];
 
+/** What a kernel says of its system calls. */
+export interface KnownCalls {
+  /** By name. */
+  readonly numbers: ReadonlyMap<string, number>;
+  /** By name, of those that are known. */
+  readonly parameters: ReadonlyMap<string, readonly CallParameter[]>;
+}
+
+type Bad = (text: string) => KmatrixError;
+
 /**
  * A call as words: a name or number, then up to six arguments. An argument is an integer as in C
  * (`-1`, `0x10`, `0644`), `null`, `buf:BYTES` for zeroed memory, `u64:N,N` for memory that holds
- * such 64-bit words, and anything else is a string.
+ * such 64-bit words, `fd` for a descriptor of a new file and `fd:PATH` for one of a file that is
+ * there, and anything else is a string; `str:TEXT` is one in any case. `NAME=` in front of it puts it
+ * where the kernel has the parameter of that name.
  * @throws KmatrixError "usage"
  */
 export function parseCall(
   words: readonly string[],
-  numbers: ReadonlyMap<string, number>,
+  { numbers, parameters }: KnownCalls,
 ): Extract<CoverRequest, { kind: "call" }> {
   const [name = "", ...args] = words;
   const bad = (text: string) => new KmatrixError("usage", "bad-call", text);
@@ -58,13 +71,49 @@ export function parseCall(
     throw bad(`"${name}" is no system call of this kernel${nearest(name, [...numbers.keys()])}`);
   }
   if (args.length > 6) throw bad(`${name} has ${args.length} arguments: at most 6 can be passed`);
-  return { kind: "call", number, args: args.map((word) => parseArgument(word, bad)) };
+  return { kind: "call", number, args: parseArguments(known, args, parameters.get(known), bad) };
+}
+
+/** @param declared Parameters of the call; undefined where they are not known. */
+function parseArguments(
+  call: string,
+  words: readonly string[],
+  declared: readonly CallParameter[] | undefined,
+  bad: Bad,
+): CoverArgument[] {
+  const placed = new Map<number, CoverArgument>();
+  let next = 0;
+  for (const word of words) {
+    const [, name, rest] = (declared && /^([a-z_]\w*)=(.*)$/s.exec(word)) ?? [];
+    const at = name === undefined ? next++ : declared!.findIndex((one) => one.name === name);
+    if (at < 0) {
+      const names = declared!.map((one) => one.name).filter(Boolean);
+      throw bad(
+        `${word}: ${call} has no argument "${name}"${nearest(name!, names)}; a text with = in it ` +
+          `is written str:${word}`,
+      );
+    }
+    if (placed.has(at)) throw bad(`${word}: argument ${at + 1} of ${call} is given twice`);
+    const argument = parseArgument(rest ?? word, bad);
+    const parameter = declared?.[at];
+    if (argument.kind === "text" && parameter && isNumber(parameter)) {
+      const wanted = `${parameter.type} ${parameter.name}`.trim();
+      throw bad(
+        `"${argument.value}" is a text, but argument ${at + 1} of ${call} is a number ` +
+          `(${wanted}): give an integer, or fd for a descriptor of an open file`,
+      );
+    }
+    placed.set(at, argument);
+  }
+  const none: CoverArgument = { kind: "integer", value: "0" };
+  const count = Math.max(0, ...[...placed.keys()].map((at) => at + 1));
+  return Array.from({ length: count }, (_, at) => placed.get(at) ?? none);
 }
 
 /** More than any call takes that covers something new with each byte. */
 const MAX_BUFFER_BYTES = 1 << 20;
 
-function parseArgument(word: string, bad: (text: string) => KmatrixError): CoverArgument {
+function parseArgument(word: string, bad: Bad): CoverArgument {
   if (word === "null" || word === "NULL") return { kind: "integer", value: "0" };
   const integer = parseInteger(word, bad);
   if (integer !== null) return { kind: "integer", value: `${integer}` };
@@ -81,11 +130,17 @@ function parseArgument(word: string, bad: (text: string) => KmatrixError): Cover
   }
   // deno-lint-ignore no-control-regex
   if (!/^[\x01-\x7f]*$/.test(word)) throw bad(`"${word}": only ASCII can be passed`);
-  return { kind: "text", value: word };
+  if (word === "fd") return { kind: "file", path: null };
+  if (word.startsWith("fd:")) {
+    const path = word.slice("fd:".length);
+    if (!path.startsWith("/")) throw bad(`${word}: an absolute path in the guest behind fd:`);
+    return { kind: "file", path };
+  }
+  return { kind: "text", value: word.replace(/^str:/, "") };
 }
 
 /** An integer as in C; null for what is none. */
-function parseInteger(word: string, bad: (text: string) => KmatrixError): bigint | null {
+function parseInteger(word: string, bad: Bad): bigint | null {
   const integer = /^(-?)(0x[0-9a-fA-F]+|0[0-7]+|0|[1-9]\d*)$/.exec(word);
   if (!integer) return null;
   const magnitude = BigInt(integer[2]!.replace(/^0(?=[0-7])/, "0o"));
@@ -97,7 +152,7 @@ function parseInteger(word: string, bad: (text: string) => KmatrixError): bigint
 export function callText(words: readonly string[]): string {
   const [name, ...args] = words;
   const shown = args.map((word) =>
-    /^(-?\d|null$|NULL$|buf:\d|u64:)/.test(word) ? word : JSON.stringify(word)
+    /^(\w+=)?(-?\d|null$|NULL$|buf:\d|u64:|fd$|fd:\/)/.test(word) ? word : JSON.stringify(word)
   );
   return `${name}(${shown.join(", ")})`;
 }

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { ARCHITECTURES } from "../arch/table.ts";
 import { packPcs } from "../../../selftests/contract/cover.ts";
 import { KmatrixError } from "../model/errors.ts";
+import { isNumber, parseCallParameters } from "./call_parameters.ts";
 import {
   attachedPcs,
   callText,
@@ -27,6 +28,17 @@ const TABLE = `# <number> <abi> <name> <entry point>
 231	common	exit_group		sys_exit_group
 `;
 const NUMBERS = parseSyscallTable(TABLE, ARCHITECTURES.x86_64.systemCalls);
+const PARAMETERS = parseCallParameters(`
+asmlinkage long sys_read(unsigned int fd, char __user *buf, size_t count);
+asmlinkage long sys_ioctl(unsigned int fd, unsigned int cmd,
+				unsigned long arg);
+asmlinkage long sys_sync(void);
+asmlinkage long sys_fork_like(unsigned long, int __user *, unsigned long);
+asmlinkage long sys_io_submit(aio_context_t, long,
+			struct iocb __user * __user *);
+`);
+const CALLS = { numbers: NUMBERS, parameters: PARAMETERS };
+const UNDECLARED = { numbers: NUMBERS, parameters: new Map() };
 
 Deno.test("parseSyscallTable() reads the names of 64-bit calls", () => {
   assert.deepEqual([...NUMBERS], [
@@ -39,12 +51,12 @@ Deno.test("parseSyscallTable() reads the names of 64-bit calls", () => {
 });
 
 Deno.test("parseCall() reads integers as C does, strings and buffers", () => {
-  assert.deepEqual(parseCall(["read", "-1", "null", "0"], NUMBERS), {
+  assert.deepEqual(parseCall(["read", "-1", "null", "0"], CALLS), {
     kind: "call",
     number: 0,
     args: ["-1", "0", "0"].map((value) => ({ kind: "integer", value })),
   });
-  assert.deepEqual(parseCall(["83", "/x", "0755", "0xff", "buf:16", "-0x1", "a b"], NUMBERS).args, [
+  assert.deepEqual(parseCall(["83", "/x", "0755", "0xff", "buf:16", "-0x1", "a b"], CALLS).args, [
     { kind: "text", value: "/x" },
     { kind: "integer", value: "493" },
     { kind: "integer", value: "255" },
@@ -52,7 +64,7 @@ Deno.test("parseCall() reads integers as C does, strings and buffers", () => {
     { kind: "integer", value: "-1" },
     { kind: "text", value: "a b" },
   ]);
-  assert.deepEqual(parseCall(["read", "u64:0,-1,0x10"], NUMBERS).args, [
+  assert.deepEqual(parseCall(["read", "u64:0,-1,0x10"], CALLS).args, [
     { kind: "words", values: ["0", "-1", "16"] },
   ]);
 });
@@ -70,12 +82,46 @@ Deno.test("parseCall() says what is wrong with a call", () => {
     [["57"], /fork returns twice/],
     [["read", "u64:0,x"], /u64:0,x: integers behind u64:/],
     [["read", "u64:"], /integers behind u64:/],
+    [["read", "fdd"], /"fdd" is a text, but argument 1 of read is a number \(unsigned int fd\)/],
+    [["read", "0", "x", "many"], /argument 3 of read is a number \(size_t count\)/],
+    [["read", "count=1", "cuont=1"], /read has no argument "cuont"; did you mean "count"\?/],
+    [["read", "-1", "fd=-1"], /argument 1 of read is given twice/],
+    [["read", "fd:x"], /fd:x: an absolute path in the guest behind fd:/],
   ];
   for (const [words, message] of cases) {
     const isWanted = (error: unknown) =>
       error instanceof KmatrixError && error.kind === "usage" && message.test(error.message);
-    assert.throws(() => parseCall(words, NUMBERS), isWanted, words.join(" "));
+    assert.throws(() => parseCall(words, CALLS), isWanted, words.join(" "));
   }
+});
+
+Deno.test("parseCall() takes arguments by the kernel's names, and descriptors of files", () => {
+  const integer = (value: string) => ({ kind: "integer", value });
+  assert.deepEqual(parseCall(["read", "count=7", "fd=fd"], CALLS).args, [
+    ...[{ kind: "file", path: null }, integer("0"), integer("7")],
+  ]);
+  assert.deepEqual(parseCall(["0", "buf=buf:8", "fd:/etc/x"], CALLS).args, [
+    ...[{ kind: "file", path: "/etc/x" }, { kind: "buffer", bytes: 8 }],
+  ]);
+  // An address may be what an unsigned long holds.
+  assert.deepEqual(parseCall(["ioctl", "1", "2", "text"], CALLS).args[2], {
+    ...{ kind: "text", value: "text" },
+  });
+  const text = (value: string) => ({ kind: "text", value });
+  assert.deepEqual(parseCall(["read", "1", "str:fd=fd"], CALLS).args[1], text("fd=fd"));
+  assert.deepEqual(parseCall(["read", "str:fd"], UNDECLARED).args, [text("fd")]);
+  assert.deepEqual(parseCall(["mkdir", "mode=1"], CALLS).args, [text("mode=1")]);
+});
+
+Deno.test("parseCallParameters() reads names and types, and lists without names", () => {
+  assert.deepEqual(PARAMETERS.get("sync"), []);
+  assert.deepEqual(PARAMETERS.get("ioctl")?.map(({ name }) => name), ["fd", "cmd", "arg"]);
+  assert.deepEqual(PARAMETERS.get("io_submit")?.map(({ name }) => name), ["", "", ""]);
+  assert.deepEqual(PARAMETERS.get("fork_like")?.map(({ name }) => name), ["", "", ""]);
+  const [fd, buffer, size] = PARAMETERS.get("read")!;
+  assert.deepEqual(buffer, { name: "buf", type: "char __user *" });
+  assert.deepEqual([fd!, buffer!, size!].map(isNumber), [true, false, true]);
+  assert.deepEqual(PARAMETERS.get("ioctl")!.map(isNumber), [true, true, false]);
 });
 
 Deno.test("callText() quotes strings alone", () => {
@@ -83,6 +129,7 @@ Deno.test("callText() quotes strings alone", () => {
     callText(["openat", "-100", "/a b", "buf:8", "null"]),
     'openat(-100, "/a b", buf:8, null)',
   );
+  assert.equal(callText(["read", "fd", "count=8", "fd:/x"]), "read(fd, count=8, fd:/x)");
 });
 
 Deno.test("attachedPcs() gives back what the guest attached", () => {

@@ -17,6 +17,13 @@ export interface Instrumented {
    * 0.02 for 2 % more. null for a cell without unique mode, and without such another one.
    */
   readonly growth: { readonly share: number; readonly over: CellId } | null;
+  /** Of a kernel with dataflow: calls in vmlinux, and what the plugin notes of tables. */
+  readonly dataflow: {
+    readonly args: number;
+    readonly rets: number;
+    readonly tables: number;
+    readonly tableBytes: number;
+  } | null;
 }
 
 interface Inspected {
@@ -45,8 +52,16 @@ export function instrumentation(report: Pick<RunReport, "cells">): Instrumented[
       growth: classic
         ? { share: textBytes / classic.inspection.textBytes - 1, over: classic.cell }
         : null,
+      dataflow: dataflowOf(one.inspection),
     };
   });
+}
+
+function dataflowOf({ calls, dataflow }: Inspected["inspection"]): Instrumented["dataflow"] {
+  if (dataflow === undefined) return null;
+  const { tables, tableBytes } = dataflow;
+  const of = (name: string) => calls[`__sanitizer_cov_trace_${name}`] ?? 0;
+  return { args: of("args"), rets: of("ret"), tables, tableBytes };
 }
 
 function hasFeature({ config }: Inspected, feature: Feature): boolean {

@@ -9,6 +9,7 @@ import type {
   CellFacts,
   CellReport,
   Comparison,
+  DataflowFigures,
   HeldAs,
   LeftOut,
   PromiseReport,
@@ -101,7 +102,7 @@ function inspectedProperties(
   leftOut: LeftOut | undefined,
 ): Properties {
   if (!config || !build || !inspection) return {};
-  const { calls, textBytes, guardBytes, modules } = inspection;
+  const { calls, textBytes, guardBytes, modules, dataflow } = inspection;
   const left = Object.entries(leftOut ?? {}) as [keyof LeftOut, readonly string[]][];
   return {
     "build.features": config.features.join(" "),
@@ -118,6 +119,7 @@ function inspectedProperties(
     }),
     "inspect.text.bytes": `${textBytes}`,
     ...named(Object.entries(calls), (name) => `inspect.calls.${name}`),
+    ...(dataflow && dataflowProperties(dataflow)),
     ...(guardBytes !== null && { "inspect.guard.bytes": `${guardBytes}` }),
     ...Object.fromEntries(
       left.filter(([, paths]) => paths.length > 0)
@@ -128,6 +130,19 @@ function inspectedProperties(
       const text = `${all} calls, ${guards} guards, ${textBytes} bytes of text`;
       return [`inspect.module.${basename(name)}`, text];
     })),
+  };
+}
+
+/** `inspect.dataflow.*`, as the plugin notes it in objects of kernel and modules. */
+function dataflowProperties(figures: DataflowFigures): Properties {
+  const { objects, functions, args, lost, rets, tables, tableBytes } = figures;
+  return {
+    "inspect.dataflow.functions": `${functions} in ${counted(objects, "object")}`,
+    "inspect.dataflow.args": `${args + lost}`,
+    "inspect.dataflow.unknown": `${lost}`,
+    "inspect.dataflow.rets": `${rets}`,
+    "inspect.dataflow.tables": `${tables}`,
+    "inspect.dataflow.table.bytes": `${tableBytes}`,
   };
 }
 

@@ -68,6 +68,22 @@ Deno.test("cellProperties() tells how a kernel was built once it has passed insp
   });
 });
 
+Deno.test("cellProperties() has what the dataflow plugin notes", () => {
+  const dataflow = {
+    ...{ objects: 2, functions: 40, args: 70, lost: 5, rets: 41, tables: 9, tableBytes: 480 },
+  };
+  const found = of({ config: CONFIG, build: BUILD, inspection: { ...INSPECTION, dataflow } });
+  const own = Object.entries(found).filter(([name]) => name.startsWith("inspect.dataflow"));
+  assert.deepEqual(Object.fromEntries(own), {
+    "inspect.dataflow.functions": "40 in 2 objects",
+    "inspect.dataflow.args": "75",
+    "inspect.dataflow.unknown": "5",
+    "inspect.dataflow.rets": "41",
+    "inspect.dataflow.tables": "9",
+    "inspect.dataflow.table.bytes": "480",
+  });
+});
+
 Deno.test("cellProperties() names the build that another one began with", () => {
   const start = { key: "k7", name: "linux/kcov" };
   const build = { ...BUILD!, start };

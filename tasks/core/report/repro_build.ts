@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** The parts of `repro.sh` that patch, configure and compile. */
+import { PLUGIN_FILE, pluginCompileLine, pluginSources } from "../build/dataflow_plugin.ts";
 import { makeArgv } from "../build/make.ts";
+import { quoteWord } from "../text/shell.ts";
 import { isShownByMake, type ShownByMake } from "../model/stage_table.ts";
 import type { ReproFacts } from "./repro_facts.ts";
 import { shellWord } from "./repro_places.ts";
@@ -12,6 +14,7 @@ function makeLine(facts: ReproFacts, targets: readonly string[]): string {
     source: { path: "/@WORK@/source", digest: "" },
     buildDir: "/@WORK@/build",
     ...facts.make,
+    ...(facts.plugin === null ? {} : { plugin: "/@WORK@/plugin" }),
     jobs: 0,
   }, targets);
   return argv.map((word) => word === "-j0" ? '-j"$(nproc)"' : shellWord(word)).join(" \\\n\t\t");
@@ -28,11 +31,37 @@ function takeFunction(fuzz: boolean): string[] {
   ];
 }
 
+/** The one line that compiles the compiler's plugin, with what it is compiled from as it was. */
+function pluginFunction({ llvmConfig, files }: NonNullable<ReproFacts["plugin"]>): string[] {
+  const { compiled } = pluginSources(Object.keys(files));
+  const sources = compiled.map((name) => `"$here/plugin/${name}"`);
+  return [
+    "compile_plugin() {",
+    ...Object.entries(files).map(([name, sha256]) =>
+      `\thas_digest "$here/plugin/${name}" ${sha256} || stop 'plugin/${name} is not the recorded one'`
+    ),
+    `\t${pluginCompileLine(quoteWord(llvmConfig), sources, '"$plugin"')}`,
+    "}",
+  ];
+}
+
+/** What is done before make is called; not for a series that does not apply. */
+function withPlugin({ plugin, stage, config }: ReproFacts): string[] {
+  if (plugin === null || stage === "patch") return [];
+  const why = "the dataflow plugin does not compile";
+  // Of a failed configuration that may be the failure itself.
+  const failed = config === null ? `{ echo "FAILED: ${why}"; exit 1; }` : `stop '${why}'`;
+  return [`\tcompile_plugin || ${failed}`];
+}
+
 /** Functions that unpack the source and compile it, for every script. */
 export function buildFunction(facts: ReproFacts): string[] {
   return [
     "",
-    "source=$work/source build=$work/build",
+    `source=$work/source build=$work/build${
+      facts.plugin === null ? "" : ` plugin=$work/${PLUGIN_FILE}`
+    }`,
+    ...(facts.plugin === null ? [] : pluginFunction(facts.plugin)),
     ...(facts.series.length === 0 ? [] : takeFunction(facts.fuzz ?? false)),
     "unpack() {",
     '\tmkdir -p "$source" "$build"',
@@ -40,6 +69,7 @@ export function buildFunction(facts: ReproFacts): string[] {
     ...facts.series.map(({ name, strip }) =>
       `\ttake -p${strip} "$here/series/${name}" || return 1`
     ),
+    ...withPlugin(facts),
     "}",
     ...(facts.config === null ? [] : [
       "compile() {",

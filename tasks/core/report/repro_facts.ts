@@ -60,6 +60,12 @@ export interface ReproFacts {
   /** They were applied with --fuzz. */
   readonly fuzz?: boolean;
   readonly make: Pick<MakeRequest, "toolchain" | "variables">;
+  /** The compiler plugin, in plugin/ beside the script; null for a kernel without. */
+  readonly plugin: {
+    readonly llvmConfig: string;
+    /** SHA-256 of each file, by its name; those that end in `.cpp` are compiled. */
+    readonly files: Readonly<Record<string, string>>;
+  } | null;
   readonly targets: readonly string[];
   /** SHA-256 of .config beside the script; null where it did not come to one. */
   readonly config: string | null;

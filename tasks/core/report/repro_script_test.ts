@@ -21,6 +21,7 @@ const FACTS: ReproFacts = {
   identity: null,
   series: [{ name: "0001-a.patch", strip: 1 }],
   make: { toolchain: CLANG, variables: {} },
+  plugin: null,
   targets: ["vmlinux"],
   base: ["tinyconfig"],
   config: "0".repeat(64),

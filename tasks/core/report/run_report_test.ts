@@ -43,6 +43,9 @@ const FACTS: CellFacts = {
   inspection: {
     ...{ calls: { __sanitizer_cov_trace_pc: 12 }, textBytes: 16, guardBytes: null },
     modules: [{ name: "a/b.ko", calls: {}, textBytes: 1, guards: 0 }],
+    dataflow: {
+      ...{ objects: 1, functions: 2, args: 3, lost: 4, rets: 5, tables: 6, tableBytes: 7 },
+    },
   },
   boot: {
     ...{ accel: "tcg", durationMs: 1234, phasesMs: { start: 100, kernel: 1134 }, release: "6.12" },

@@ -117,21 +117,29 @@ const INSPECT_HEAD = [
   "growth",
 ];
 
+/** In front of the last, where a cell has dataflow. */
+const DATAFLOW_HEAD = ["args calls", "ret calls", "tables"];
+
 /** What the inspect stage found, a line for each instrumented cell; "" where there is none. */
 export function inspectTable(report: RunReport, style: SummaryStyle): string {
   const cells = instrumentation(report);
   if (cells.length === 0) return "";
-  const rows = cells.map(({ cell, pcCalls, cmpCalls, guardBytes, textBytes, growth }) => [
+  const withDataflow = cells.some(({ dataflow }) => dataflow !== null);
+  const head = withDataflow ? INSPECT_HEAD.toSpliced(-1, 0, ...DATAFLOW_HEAD) : INSPECT_HEAD;
+  const rows = cells.map(({ cell, pcCalls, cmpCalls, guardBytes, textBytes, growth, dataflow }) => [
     cell,
     `${pcCalls}`,
     `${cmpCalls}`,
     `${guardBytes ?? "-"}`,
     guardBytes === null ? "-" : guardBytes === 4 * pcCalls ? "yes" : "NO",
     `${textBytes}`,
+    ...(withDataflow
+      ? [dataflow?.args, dataflow?.rets, dataflow?.tables].map((figure) => `${figure ?? "-"}`)
+      : []),
     growth ? `${(100 * growth.share).toFixed(1)} % over ${growth.over}` : "-",
   ]);
-  const right = [...INSPECT_HEAD.keys()].slice(1, -1);
-  return tableLines([INSPECT_HEAD, ...rows], { right })
+  const right = [...head.keys()].slice(1, -1);
+  return tableLines([head, ...rows], { right })
     .map((line, index) => index === 0 ? style.dim(line) : line).join("\n");
 }
 

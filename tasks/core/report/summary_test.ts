@@ -163,6 +163,29 @@ repeat with: repeat k/f`,
   );
 });
 
+Deno.test("inspectTable() has columns for dataflow where a cell has it", () => {
+  const inspected = (id: string, calls: Readonly<Record<string, number>>, tables?: number) => {
+    const noted = { objects: 1, functions: 5, args: 8, lost: 2, rets: 6, tableBytes: 96 };
+    const dataflow = tables === undefined ? {} : { dataflow: { ...noted, tables } };
+    return cell(id, {
+      facts: {
+        ...NO_FACTS,
+        config: { key: "0", features: ["kcov"], fragments: ["base"] },
+        inspection: { calls, textBytes: 1000, guardBytes: null, modules: [], ...dataflow },
+      },
+    });
+  };
+  const calls = { __sanitizer_cov_trace_args: 10, __sanitizer_cov_trace_ret: 6 };
+  const text = inspectTable(
+    sampleRun([inspected("a/kcov", {}), inspected("a/df", calls, 3)]),
+    PLAIN,
+  );
+  const [head, ...rows] = text.split("\n").map((line) => line.split(/ {2,}/));
+  assert.deepEqual(head!.slice(-4), ["args calls", "ret calls", "tables", "growth"]);
+  assert.deepEqual(rows.map((row) => row.slice(-4)), [["-", "-", "-", "-"], ["10", "6", "3", "-"]]);
+  assert.doesNotMatch(inspectTable(sampleRun([inspected("a/kcov", {})]), PLAIN), /args calls/);
+});
+
 Deno.test("inspectTable() compares unique mode with the cell that differs only by it", () => {
   const inspected = (
     id: string,

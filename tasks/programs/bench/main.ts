@@ -21,6 +21,8 @@ import { fetch } from "../../stages/fetch.ts";
 import { ROOT, withTempDir } from "../../testing/project_copy.ts";
 import { coldCell, editedFile, secondClone } from "./builds.ts";
 import { type Bench, clang, emit, host, jobs, makeOf, paths, readers, say } from "./measure.ts";
+import { DATAFLOW_CELL, dataflowCosts } from "./dataflow_costs.ts";
+import { dataflowTable, withSection } from "./dataflow_cost_table.ts";
 import { optionCosts } from "./option_costs.ts";
 import { virtmeNg } from "./virtme_ng.ts";
 import { boots, warmMatrix } from "./warm.ts";
@@ -48,7 +50,8 @@ const options = new Command("bench")
   .option("--parts <list>", `all, or some of ${PARTS.join(",")}`, partList, ["boots", "matrix"])
   .option("--builds <n>", "how often the cold part builds the cell, each side", count, 1)
   .option("--option-costs", "only what each line of the cell's fragments costs in objects", false)
-  .option("--write", "write docs/performance.md", false)
+  .option("--dataflow-costs", `only what KCOV dataflow costs a kernel (${DATAFLOW_CELL})`, false)
+  .option("--write", "write docs/performance.md, or its section on dataflow", false)
   .option("--events <file>", "what happens, as a JSON text a line (docs/events.md); - for stdout")
   .addHelpText("after", "\nExample: deno task bench --parts all --write\n")
   .exitOverride((error) => Deno.exit(exitCodeOfCommander(error)))
@@ -64,6 +67,24 @@ async function versions(cell: Cell): Promise<string> {
     `${counted(jobs, "core")}`,
   ];
   return lines.join(", ");
+}
+
+/** Leaves the rest of the page as it is. */
+async function writeDataflow(table: string): Promise<void> {
+  const file = `${ROOT}/docs/performance.md`;
+  const text =
+    `Written by \`deno task bench --dataflow-costs --write\`: \`${DATAFLOW_CELL}\` with its
+options off, with values alone and with fields, each built once from nothing without ccache; medians
+of ${
+      counted(options.runs, "boot")
+    } in turn, emulated (TCG) unless KVM works. The percentages are over
+the first column; a call that is collected is held against the call of the kernel without. The last
+column is what the author of the feature has published, with KVM; in which state its latency was
+taken is not known here.
+
+${table}`;
+  await Deno.writeTextFile(file, withSection(await Deno.readTextFile(file), "Dataflow", text));
+  await $`${[Deno.execPath(), "fmt", "--quiet", file]}`;
 }
 
 /** The cell that is asked for; ends the program where there is none. */
@@ -83,6 +104,13 @@ async function askedCell(): Promise<Cell> {
   Deno.exit(EXIT.usage);
 }
 
+if (options.dataflowCosts) {
+  const costs = await withTempDir((dir) => dataflowCosts(DATAFLOW_CELL, options.runs, dir));
+  const table = dataflowTable(costs);
+  console.log(table);
+  if (options.write) await writeDataflow(table);
+  Deno.exit(0);
+}
 const cell = await askedCell();
 if (options.optionCosts) {
   const { lines } = await requestOf(cell, [], paths, host);

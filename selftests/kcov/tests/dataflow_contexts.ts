@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * What runs over the task is none of its own: hard interrupts, softirqs and timers leave no record and
+ * land in none, ticks of the machine neither. What the task does with interrupts off is its own.
+ */
+
+import {
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertSameMembers,
+  fail,
+} from "../../harness/asserts.ts";
+import { fixture } from "../../harness/fixtures.ts";
+import {
+  AT_FDCWD,
+  close,
+  guest,
+  interruptsServed,
+  O_RDONLY,
+  presentWords,
+  SYS,
+  uninterrupted,
+} from "../../harness/guest.ts";
+import {
+  type Dataflow,
+  DATAFLOW_MODES,
+  DATAFLOW_REQUIRES,
+  type DataflowMode,
+  kernelFunctionsIn,
+  openMappedDataflow,
+} from "../dataflow.ts";
+import { type DataflowModule, Expected, loadDataflowModule } from "../dataflow_module.ts";
+
+const RING_WORDS = 1 << 20;
+
+interface Context {
+  readonly module: DataflowModule;
+  readonly device: Dataflow;
+}
+
+export const dataflowContexts = fixture("dataflow_contexts", {
+  file: "selftests/kcov/tests/dataflow_contexts.ts",
+  requires: [...DATAFLOW_REQUIRES, "modules"],
+  variants: DATAFLOW_MODES,
+  setup(t, _mode: DataflowMode): Context {
+    const module = loadDataflowModule(t);
+    return { module, device: openMappedDataflow(t, RING_WORDS).enable() };
+  },
+  teardown: ({ device }) => device.disable(),
+});
+
+/** Runs a function of the module over the task, again and again, and then one in it. */
+function assertOverTheTask(
+  { module, device }: Context,
+  mode: DataflowMode,
+  where: "hardirq" | "softirq",
+): void {
+  const TIMES = 20;
+  const { texts, result } = module.call(device, where, TIMES);
+  const step = new Expected("df_step", mode);
+  assertEquals(result, BigInt(TIMES), `runs of df_in_${where}`);
+  const what = `records of the module beside those of df_in_${where}`;
+  assertEquals(texts, [step.entry(0, 4, TIMES), step.returns(4, 3 * TIMES + 1)], what);
+}
+
+dataflowContexts.test("a_hard_interrupt_over_the_task_leaves_no_record", (_t, context, mode) => {
+  assertOverTheTask(context, mode, "hardirq");
+});
+
+dataflowContexts.test("a_softirq_over_the_task_leaves_no_record", (_t, context, mode) => {
+  assertOverTheTask(context, mode, "softirq");
+});
+
+dataflowContexts.test("a_timer_lands_in_no_record", (t, { module, device }, mode) => {
+  // It comes at any instruction, those that write a record included.
+  const step = new Expected("df_step", mode);
+  let [times, steps] = [0, 2000];
+  for (let round = 0; times < 30; round++) {
+    if (round === 12) fail(`the timer came ${times} times in ${round} rounds`);
+    const { texts, result } = module.call(device, "timer", steps);
+    for (let number = 0; number < steps; number++) {
+      const [entry, back] = [texts[2 * number], texts[2 * number + 1]];
+      if (entry !== step.entry(0, 4, number) || back !== step.returns(4, 3 * number + 1)) {
+        fail(`records of step ${number} with ${result} interrupts: ${entry}; ${back}`);
+      }
+    }
+    assertEquals(texts.length, 2 * steps, `records of ${steps} steps with ${result} interrupts`);
+    times += Number(result);
+    // A machine that is fast enough sees none in the first rounds.
+    if (result < 5n) steps = Math.min(16_000, 2 * steps);
+  }
+  t.log(`${times} interrupts of the timer`);
+});
+
+dataflowContexts.test("what_a_task_does_with_interrupts_off_is_its_own", (_t, context, mode) => {
+  const { module, device } = context;
+  const step = new Expected("df_step", mode);
+  const { texts } = module.call(device, "atomic", 40);
+  assertEquals(texts, [
+    ...[step.entry(0, 4, 40), step.returns(4, 121)],
+    ...[step.entry(0, 4, 41), step.returns(4, 124)],
+    ...[step.entry(0, 4, 42), step.returns(4, 127)],
+  ], "records without interrupts, without preemption, without softirqs");
+});
+
+/** Functions that serve ticks, timers and softirqs. */
+const TICK =
+  /tick_|hrtimer|softirq|timer_interrupt|run_timer|process_times|sysvec_|irq_(enter|exit)|rcu_sched_clock/;
+
+dataflowContexts.test("ticks_in_a_long_call_leave_no_record", (t, { device }) => {
+  const S_IFCHR = 0o020000;
+  guest().tryCall(SYS.mknod, "/dev/zero", S_IFCHR | 0o666, 1 << 8 | 5);
+  const zero = guest().call(SYS.openat, AT_FDCWD, "/dev/zero", O_RDONLY, 0);
+  t.cleanup(() => close(zero));
+  const PAGE_BYTES = 4096;
+  const PAGES = 1024;
+  const memory = presentWords(PAGES * PAGE_BYTES);
+  const read = (pages: number) => {
+    const before = interruptsServed();
+    const ring = device.window((batch) =>
+      batch.syscall(SYS.read, [zero, memory, pages * PAGE_BYTES])
+    );
+    const interrupts = interruptsServed() - before;
+    const names = kernelFunctionsIn(ring);
+    assertLess(ring.length, RING_WORDS - 64, "words of a ring that has room for more");
+    return { interrupts, names };
+  };
+  uninterrupted(() => {
+    let quiet = read(4);
+    for (let attempt = 0; quiet.interrupts > 0; attempt++) {
+      if (attempt === 100) fail("an interrupt in each of 100 reads of four pages");
+      quiet = read(4);
+    }
+    let interrupts = 0;
+    for (let times = 0; interrupts < 8; times++) {
+      if (times === 60) fail(`${interrupts} interrupts in 60 calls that read ${PAGES} pages`);
+      const long = read(PAGES);
+      const served = [...long.names].filter((name) => TICK.test(name));
+      assertEquals(served, [], `functions of interrupts in a call with ${long.interrupts}`);
+      assertSameMembers(long.names, quiet.names, "functions of the long call");
+      interrupts += long.interrupts;
+    }
+    assertGreater(quiet.names.size, 1, "functions of a read");
+    t.log(`${interrupts} interrupts, functions ${[...quiet.names].join(" ")}`);
+  });
+});

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KCOV_DATAFLOW_quiet.o := n */
+#include <linux/compiler.h>
+
+#include "dataflow.h"
+
+noinline u32 df_quiet(u32 number)
+{
+	df_silent_runs++;
+	return number * 11;
+}

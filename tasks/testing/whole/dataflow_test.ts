@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+/** Cells that require the compiler plugin of KCOV dataflow, beside those that do not. */
+import assert from "node:assert/strict";
+import type { FakeProject } from "../fake_project.ts";
+import { startedLine } from "../fake_programs.ts";
+import { MATRIX } from "../broken_worlds.ts";
+import { BROKEN, type Case, cases, setTest, stagesOf } from "./fake_cases.ts";
+
+const TRACED = ["--matrix", "traced.yaml"];
+const SOURCE = "project/plugins/kcov-dataflow/kcov_dataflow.cpp";
+
+/** Programs that the plugin takes, a matrix whose cells with KCOV require it, and a tree that notes it. */
+async function addPlugin(project: FakeProject): Promise<() => Promise<void>> {
+  const { dir } = project;
+  const programs = {
+    "g++": `case $1 in --version) echo "g++ (Debian) 12.2.0"; exit;; esac
+${startedLine(dir, "gxx")}
+prev=; for word; do [ "$prev" = -o ] && out=$word; prev=$word; done
+cat "$prev" > "$out"
+`,
+    "llvm-config-22": `case $1 in
+  --version) echo 22.1.8;;
+  --includedir) echo ${dir}/llvm;;
+  --cxxflags) echo -std=c++17;;
+esac
+`,
+  };
+  for (const [name, text] of Object.entries(programs)) {
+    await project.write(`bin/${name}`, `#!/bin/sh\n${text}`);
+    await Deno.chmod(`${dir}/bin/${name}`, 0o755);
+  }
+  await project.write("llvm/llvm/Passes/PassBuilder.h", "");
+  await project.write(SOURCE, "plugin");
+  const matrix = await Deno.readTextFile(`${project.root}/matrix.yaml`);
+  const requires = matrix.replace("requires: [trace-pc]", "requires: [trace-pc, dataflow]");
+  await project.write("project/traced.yaml", requires);
+  const makefile = await Deno.readTextFile(`${dir}/tree/Makefile`);
+  const told = "\t@echo '$(KCOV_DATAFLOW_PLUGIN)' > $(O)/plugin.txt\n\nscripts_gdb:";
+  const compiling = "\t@set -e; mkdir -p $(@D); ";
+  await project.write(
+    "tree/Makefile",
+    makefile.replace("\nscripts_gdb:", told)
+      .replace(compiling, `${compiling}echo '$(KCOV_DATAFLOW_PLUGIN)' > $(O)/compiling.txt; `),
+  );
+  const restore = await project.replaceProgram(
+    "clang-22",
+    `case " $* " in *" -fpass-plugin="*" -S "*)
+  echo __sanitizer_cov_trace_args __sanitizer_cov_trace_ret; exit;;
+esac
+exec ${dir}/bin/clang-22.real "$@"
+`,
+  );
+  return async () => {
+    await restore();
+    await project.write("tree/Makefile", makefile);
+    for (const name of Object.keys(programs)) await Deno.remove(`${dir}/bin/${name}`);
+    for (const path of [`${dir}/llvm`, `${project.root}/plugins`, `${project.cache}/plugins`]) {
+      await Deno.remove(path, { recursive: true }).catch(() => {});
+    }
+  };
+}
+
+const withPlugin = (name: string, body: (project: FakeProject) => Promise<void>): Case => [
+  name,
+  async (project) => {
+    const remove = await addPlugin(project);
+    try {
+      await body(project);
+    } finally {
+      await remove();
+    }
+  },
+];
+
+const compiled = async ({ dir }: FakeProject) =>
+  (await Deno.readTextFile(`${dir}/started/gxx`).catch(() => "")).split("\n").filter(Boolean)
+    .length;
+
+const plugins = async ({ cache }: FakeProject) =>
+  (await Array.fromAsync(Deno.readDir(`${cache}/plugins`), ({ name }) => name).catch(() => []))
+    .sort();
+
+/** Build keys by cell. */
+async function keys(project: FakeProject): Promise<Record<string, string>> {
+  const { cells } = JSON.parse(await project.read("run.json"));
+  return Object.fromEntries(
+    cells.map(({ cell, facts }: { cell: string; facts: { config: { key: string } | null } }) => [
+      cell,
+      facts.config?.key ?? "",
+    ]),
+  );
+}
+
+cases("the plugin of dataflow", "nothing built", [
+  withPlugin("is compiled once, told to make, and a part of the build key", async (project) => {
+    const plain = await project.run(...MATRIX);
+    assert.equal(plain.code, 0, plain.out + plain.err);
+    const before = await keys(project);
+    assert.deepEqual([await compiled(project), await plugins(project)], [0, []]);
+
+    const traced = await project.run(...MATRIX, ...TRACED);
+    assert.equal(traced.code, 0, traced.out + traced.err);
+    const after = await keys(project);
+    assert.equal(await compiled(project), 1, "two cells, one build");
+    const [digest] = await plugins(project);
+    const told = async (key: string) => {
+      const files = ["plugin.txt", "compiling.txt"].map((name) =>
+        Deno.readTextFile(`${project.cache}/builds/${key}/${name}`)
+      );
+      const [configuring, compiling] = await Promise.all(files);
+      assert.equal(configuring, compiling);
+      return compiling!.trim();
+    };
+    const file = `${project.cache}/plugins/${digest}/kcov-dataflow.so`;
+    assert.equal(await told(after["fake/kcov"]!), file);
+    assert.equal(await told(after["fake/nokcov"]!), "");
+    assert.equal(after["fake/nokcov"], before["fake/nokcov"]);
+    assert.notEqual(after["fake/kcov"], before["fake/kcov"]);
+
+    assert.equal((await project.run(...MATRIX, ...TRACED)).code, 0);
+    assert.equal(await compiled(project), 1, "nothing has changed");
+    await project.write(SOURCE, "another plugin");
+    const status = await project.run("plan", "--status", "fake/kcov", ...TRACED);
+    assert.match(status.out, new RegExp(`the dataflow plugin: ${digest} → [0-9a-f]{16}`));
+    assert.equal(await compiled(project), 1, "plan makes nothing");
+    assert.equal((await project.run("build", "fake/kcov", ...TRACED)).code, 0);
+    assert.equal(await compiled(project), 2);
+  }),
+
+  withPlugin("leaves the other cells alone where it cannot be had", async (project) => {
+    await Deno.remove(`${project.dir}/llvm`, { recursive: true });
+    const { code, out, err } = await project.run(...MATRIX, ...TRACED, "--no-install");
+    assert.equal(code, 6, out + err);
+    const { cells } = JSON.parse(await project.read("run.json"));
+    assert.deepEqual(
+      cells.map(({ cell, verdict }: { cell: string; verdict: { failures?: { id: string }[] } }) => [
+        cell,
+        verdict.failures?.map(({ id }) => id),
+      ]),
+      [
+        ["fake/nokcov", undefined],
+        ["fake/kcov", ["no-llvm-headers"]],
+        ["fake/kcov/smp4", ["no-llvm-headers"]],
+      ],
+    );
+    assert.match(out + err, /there is no \S+\/llvm\/Passes\/PassBuilder\.h/);
+    assert.match((await stagesOf(project, "fake/kcov"))[2]!, /^configure error/);
+    const doctor = await project.run("doctor", ...TRACED);
+    assert.match(doctor.out, /^MISSING +llvm-22 headers +there is no /m);
+    assert.doesNotMatch((await project.run("doctor")).out, /g\+\+|llvm-22 headers/);
+  }),
+
+  withPlugin("is in what a failing cell leaves, with its one line", async (project) => {
+    await setTest(project, "fake/kcov", BROKEN);
+    const args = ["repro", "fake/kcov", ...TRACED, "--test", "kcov.*", "--bundle"];
+    assert.equal((await project.run(...args)).code, 3);
+    assert.equal(await project.read("fake/kcov/plugin/kcov_dataflow.cpp"), "plugin");
+    const line =
+      /^\tg\+\+ \$\(llvm-config-22 --cxxflags\) \S.* -o "\$plugin" "\$here\/plugin\/kcov_dataflow\.cpp"$/m;
+    const script = await project.read("fake/kcov/repro.sh");
+    assert.match(script, line);
+    assert.match(script, /KCOV_DATAFLOW_PLUGIN=\$plugin"/);
+    const bundle = `${await project.newestRun()}/fake/kcov/fake-kcov.tar.xz`;
+    const { stdout } = await new Deno.Command("tar", { args: ["-tf", bundle] }).output();
+    assert.match(new TextDecoder().decode(stdout), /^fake-kcov\/plugin\/kcov_dataflow\.cpp$/m);
+  }),
+
+  withPlugin("is compiled by repro.sh, from what lies beside it alone", async (project) => {
+    await project.turnOn("compile-error");
+    assert.equal((await project.run("build", "fake/kcov", ...TRACED)).code, 5);
+    const folder = `${await project.newestRun()}/fake/kcov`;
+    await project.write(SOURCE, "changed since");
+    const run = async (work: string) => {
+      const { code, stdout, stderr } = await new Deno.Command("sh", {
+        args: [`${folder}/repro.sh`, `${project.dir}/${work}`],
+        env: { PATH: `${project.dir}/bin` },
+      }).output();
+      const text = new TextDecoder();
+      return { code, out: text.decode(stdout) + text.decode(stderr) };
+    };
+    const same = await run("work");
+    assert.equal(same.code, 1, same.out);
+    assert.match(same.out, /FAILED: make failed/);
+    const made = `${project.dir}/work/kcov-dataflow.so`;
+    assert.equal(await Deno.readTextFile(made), "plugin");
+    assert.equal(
+      (await Deno.readTextFile(`${project.dir}/work/build/plugin.txt`)).trim(),
+      made,
+    );
+    await Deno.writeTextFile(`${folder}/plugin/kcov_dataflow.cpp`, "by hand");
+    const other = await run("other");
+    assert.equal(other.code, 2, other.out);
+    assert.match(other.out, /plugin\/kcov_dataflow\.cpp is not the recorded one/);
+  }),
+
+  withPlugin("is pruned when it was not used, and made again", async (project) => {
+    assert.equal((await project.run("build", "fake/kcov", ...TRACED)).code, 0);
+    const [digest] = await plugins(project);
+    assert.match((await project.run("cache", "prune")).out, /^0 builds/m);
+    await Deno.mkdir(`${project.cache}/plugins/${digest}.partial`);
+    const dry = await project.run("cache", "prune", "--dry-run");
+    assert.match(dry.out, new RegExp(`^would remove plugins/${digest}\\.partial$`, "m"));
+    assert.match(
+      (await project.run("cache", "prune")).out,
+      new RegExp(`^removed plugins/${digest}\\.partial\n0 builds`, "m"),
+    );
+    const seal = `${project.cache}/plugins/${digest}/kcov-dataflow.so.sha256`;
+    await Deno.utime(seal, 1_700_000_000, 1_700_000_000);
+    assert.match(
+      (await project.run("cache", "prune")).out,
+      new RegExp(`^removed plugins/${digest}$`, "m"),
+    );
+    assert.deepEqual(await plugins(project), []);
+    assert.equal((await project.run("build", "fake/kcov", ...TRACED)).code, 0);
+    assert.deepEqual([await plugins(project), await compiled(project)], [[digest], 2]);
+  }),
+
+  withPlugin("stands in a dry run, in front of what is configured with it", async (project) => {
+    const { out } = await project.run("matrix", "--dry-run", ...TRACED);
+    const lines = out.split("\n");
+    const at = lines.findIndex((line) =>
+      line.startsWith("sh -c 'g++ $(llvm-config-22 --cxxflags)")
+    );
+    assert.ok(at >= 0, out);
+    assert.match(
+      lines[at + 1]!,
+      /^make .*KCOV_DATAFLOW_PLUGIN=\S+\/kcov-dataflow\.so .*tinyconfig$/,
+    );
+    assert.doesNotMatch((await project.run("matrix", "--dry-run")).out, /g\+\+|DATAFLOW/);
+  }),
+]);
