@@ -328,9 +328,14 @@ out:
 	return result;
 }
 
+/*
+ * QuickJS comes here again, with NULL, for a buffer that was detached: what lies from
+ * address 0 on, the program itself included where the mapping was long, is not meant.
+ */
 static void free_mapping(JSRuntime *rt UNUSED, void *length, void *data)
 {
-	munmap(data, (size_t)length);
+	if (data)
+		munmap(data, (size_t)length);
 }
 
 /* map(length, protection, flags, fd, offset): the mapping as an ArrayBuffer. */

@@ -76,7 +76,7 @@ dataflowContexts.test("a_softirq_over_the_task_leaves_no_record", (_t, context, 
 dataflowContexts.test("a_timer_lands_in_no_record", (t, { module, device }, mode) => {
   // It comes at any instruction, those that write a record included.
   const step = new Expected("df_step", mode);
-  let [times, steps] = [0, 2000];
+  let [times, steps] = [0, 500];
   for (let round = 0; times < 30; round++) {
     if (round === 12) fail(`the timer came ${times} times in ${round} rounds`);
     const { texts, result } = module.call(device, "timer", steps);
