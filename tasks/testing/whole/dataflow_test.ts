@@ -178,13 +178,13 @@ cases("the plugin of dataflow", "nothing built", [
       const text = new TextDecoder();
       return { code, out: text.decode(stdout) + text.decode(stderr) };
     };
-    const same = await run("work");
+    const same = await run("plainly");
     assert.equal(same.code, 1, same.out);
     assert.match(same.out, /FAILED: make failed/);
-    const made = `${project.dir}/work/kcov-dataflow.so`;
+    const made = `${project.dir}/plainly/kcov-dataflow.so`;
     assert.equal(await Deno.readTextFile(made), "plugin");
     assert.equal(
-      (await Deno.readTextFile(`${project.dir}/work/build/plugin.txt`)).trim(),
+      (await Deno.readTextFile(`${project.dir}/plainly/build/plugin.txt`)).trim(),
       made,
     );
     await Deno.writeTextFile(`${folder}/plugin/kcov_dataflow.cpp`, "by hand");
