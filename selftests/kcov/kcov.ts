@@ -412,3 +412,14 @@ export function enableModeOrSkip(
 export function entryPcs(kcov: Kcov, mode: CollectMode, count: number): bigint[] {
   return mode === "cmp" ? kcov.comparisons(count).map(({ pc }) => pc) : kcov.pcs(count);
 }
+
+/** What mmap(2) of a shared buffer of a descriptor ends with: 0, or the errno, negative. It is unmapped again. */
+export function mmapErrno(fd: number, bytes: number, protection: number, offset = 0): number {
+  try {
+    guest().unmap(guest().map(bytes, protection, MAP_SHARED, fd, offset));
+    return 0;
+  } catch (error) {
+    if (isSysError(error)) return -error.errno;
+    throw error;
+  }
+}

@@ -6,16 +6,7 @@ import { assert, assertEquals, assertErrno } from "../../harness/asserts.ts";
 import { Batch } from "../../harness/batch.ts";
 import { spawn } from "../../harness/child.ts";
 import { fixture } from "../../harness/fixtures.ts";
-import {
-  AT_FDCWD,
-  ERRNO,
-  guest,
-  isSysError,
-  MAP_SHARED,
-  PROT_READ,
-  PROT_WRITE,
-  SYS,
-} from "../../harness/guest.ts";
+import { AT_FDCWD, ERRNO, guest, PROT_READ, PROT_WRITE, SYS } from "../../harness/guest.ts";
 import {
   collectsDataflow,
   type Dataflow,
@@ -31,7 +22,9 @@ import {
   openMappedDataflow,
   seekNothing,
 } from "../dataflow.ts";
-import { ioctlNumber, KCOV_DISABLE, KCOV_ENABLE, KCOV_INIT_TRACE } from "../kcov.ts";
+import { ioctlNumber, KCOV_DISABLE, KCOV_ENABLE, KCOV_INIT_TRACE, mmapErrno } from "../kcov.ts";
+
+const READ_WRITE = PROT_READ | PROT_WRITE;
 
 const { EBUSY, EINVAL, ENOTTY } = ERRNO;
 const PAGE_WORDS = 512;
@@ -49,17 +42,6 @@ export const dataflowIoctl = fixture("dataflow_ioctl", {
 const init = (device: Dataflow, words: number | bigint) => device.ioctl(DATAFLOW_INIT_TRACK, words);
 const enable = (device: Dataflow) => device.ioctl(DATAFLOW_ENABLE);
 const disable = (device: Dataflow) => device.ioctl(DATAFLOW_DISABLE);
-
-function mmapResult(device: Dataflow, bytes: number, offset = 0): number {
-  try {
-    const memory = guest().map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, device.fd, offset);
-    guest().unmap(memory);
-    return 0;
-  } catch (error) {
-    if (isSysError(error)) return -error.errno;
-    throw error;
-  }
-}
 
 dataflowIoctl.test("the_device_is_for_its_owner_alone", () => {
   // struct stat of x86-64: st_mode and st_uid are words 6 and 7 of 32 bits.
@@ -91,7 +73,7 @@ dataflowIoctl.test("init_takes_the_greatest_size", (t, device) => {
     return;
   }
   assertErrno(init(device, most), 0, `INIT_TRACK of ${most} words`);
-  assertErrno(mmapResult(device, most * 8), 0, "mmap of all of it");
+  assertErrno(mmapErrno(device.fd, most * 8, READ_WRITE), 0, "mmap of all of it");
 });
 
 dataflowIoctl.test("init_twice_is_ebusy", (_t, device) => {
@@ -107,14 +89,22 @@ dataflowIoctl.test("init_twice_is_ebusy", (_t, device) => {
 });
 
 dataflowIoctl.test("mmap_wants_the_whole_ring", (_t, device) => {
-  assertErrno(mmapResult(device, PAGE_BYTES), EINVAL, "mmap before INIT_TRACK");
+  assertErrno(mmapErrno(device.fd, PAGE_BYTES, READ_WRITE), EINVAL, "mmap before INIT_TRACK");
   device.init(2 * PAGE_WORDS);
-  assertErrno(mmapResult(device, PAGE_BYTES), EINVAL, "mmap of half of it");
-  assertErrno(mmapResult(device, 3 * PAGE_BYTES), EINVAL, "mmap of more");
-  assertErrno(mmapResult(device, 2 * PAGE_BYTES, PAGE_BYTES), EINVAL, "mmap at an offset");
-  assertErrno(mmapResult(device, PAGE_BYTES, PAGE_BYTES), EINVAL, "mmap of the second half");
-  assertErrno(mmapResult(device, 2 * PAGE_BYTES), 0, "mmap of all of it");
-  assertErrno(mmapResult(device, 2 * PAGE_BYTES), 0, "mmap of all of it again");
+  assertErrno(mmapErrno(device.fd, PAGE_BYTES, READ_WRITE), EINVAL, "mmap of half of it");
+  assertErrno(mmapErrno(device.fd, 3 * PAGE_BYTES, READ_WRITE), EINVAL, "mmap of more");
+  assertErrno(
+    mmapErrno(device.fd, 2 * PAGE_BYTES, READ_WRITE, PAGE_BYTES),
+    EINVAL,
+    "mmap at an offset",
+  );
+  assertErrno(
+    mmapErrno(device.fd, PAGE_BYTES, READ_WRITE, PAGE_BYTES),
+    EINVAL,
+    "mmap of the second half",
+  );
+  assertErrno(mmapErrno(device.fd, 2 * PAGE_BYTES, READ_WRITE), 0, "mmap of all of it");
+  assertErrno(mmapErrno(device.fd, 2 * PAGE_BYTES, READ_WRITE), 0, "mmap of all of it again");
 });
 
 dataflowIoctl.test("a_fresh_ring_is_empty_and_all_mappings_show_it", (t, device) => {

@@ -9,16 +9,7 @@
 import { assert, assertEquals, assertErrno, fail } from "../../harness/asserts.ts";
 import { spawn } from "../../harness/child.ts";
 import { fixture } from "../../harness/fixtures.ts";
-import {
-  AT_FDCWD,
-  ERRNO,
-  guest,
-  isSysError,
-  MAP_SHARED,
-  PROT_READ,
-  PROT_WRITE,
-  SYS,
-} from "../../harness/guest.ts";
+import { AT_FDCWD, ERRNO, guest, PROT_READ, PROT_WRITE, SYS } from "../../harness/guest.ts";
 import { ask } from "../answers.ts";
 import {
   collects,
@@ -34,6 +25,7 @@ import {
   KCOV_TRACE_CMP,
   KCOV_TRACE_PC,
   KCOV_UNIQUE_ENABLE,
+  mmapErrno,
   openKcov,
   openMapped,
   skipIfNoReset,
@@ -55,16 +47,6 @@ export const kcovErrors = fixture("kcov_errors", {
 
 function enable(device: Kcov, mode: number | bigint): number {
   return device.ioctl(KCOV_ENABLE, mode);
-}
-
-function mmapErrno(device: Kcov, bytes: number, protection: number, offset = 0): number {
-  try {
-    guest().map(bytes, protection, MAP_SHARED, device.fd, offset);
-    return 0;
-  } catch (error) {
-    if (isSysError(error)) return -error.errno;
-    throw error;
-  }
 }
 
 kcovErrors.test("the_device_is_for_its_owner_alone", () => {
@@ -151,20 +133,20 @@ kcovErrors.test("init_twice_is_ebusy", (t, device) => {
 
 kcovErrors.test("mmap_wants_the_whole_initialised_buffer", (t, device) => {
   const readWrite = PROT_READ | PROT_WRITE;
-  ask(t, "map.before-init", mmapErrno(device, PAGE_BYTES, readWrite));
+  ask(t, "map.before-init", mmapErrno(device.fd, PAGE_BYTES, readWrite));
   device.init(2 * PAGE_WORDS);
-  ask(t, "map.part", mmapErrno(device, PAGE_BYTES, readWrite));
-  ask(t, "map.more", mmapErrno(device, 3 * PAGE_BYTES, readWrite));
-  ask(t, "map.offset", mmapErrno(device, 2 * PAGE_BYTES, readWrite, PAGE_BYTES));
-  ask(t, "map.read-only", mmapErrno(device, 2 * PAGE_BYTES, PROT_READ));
-  ask(t, "map.again", mmapErrno(device, 2 * PAGE_BYTES, readWrite));
+  ask(t, "map.part", mmapErrno(device.fd, PAGE_BYTES, readWrite));
+  ask(t, "map.more", mmapErrno(device.fd, 3 * PAGE_BYTES, readWrite));
+  ask(t, "map.offset", mmapErrno(device.fd, 2 * PAGE_BYTES, readWrite, PAGE_BYTES));
+  ask(t, "map.read-only", mmapErrno(device.fd, 2 * PAGE_BYTES, PROT_READ));
+  ask(t, "map.again", mmapErrno(device.fd, 2 * PAGE_BYTES, readWrite));
 });
 
 kcovErrors.test("mmap_of_a_buffer_that_is_no_multiple_of_a_page_is_einval", (t) => {
   for (const words of [2, PAGE_WORDS - 1, PAGE_WORDS + 1]) {
     const device = openKcov(t).init(words);
     const roundedUp = Math.ceil(words / PAGE_WORDS) * PAGE_BYTES;
-    ask(t, "map.no-whole-pages", mmapErrno(device, roundedUp, PROT_READ));
+    ask(t, "map.no-whole-pages", mmapErrno(device.fd, roundedUp, PROT_READ));
   }
 });
 
