@@ -31,8 +31,10 @@ export interface Mutant {
   readonly why: string;
   /** Whether every object is compiled again; such mutants run last. */
   readonly rebuildsAll: boolean;
-  /** Paths below the kernel's source that it changes. */
+  /** Paths below the kernel's source that it changes; below the project for one of the plugin. */
   readonly files: readonly string[];
+  /** Whether it changes the compiler's plugin, and no kernel. */
+  readonly ofPlugin: boolean;
 }
 
 /** Of cells where nothing else is said. */
@@ -48,6 +50,10 @@ export function parseMutant(name: string, text: string): Mutant {
     ? []
     : [...new Set(scanDiff(text.slice(start)).files.flatMap((file) => namesOf(file, 1)))];
   if (files.length === 0) throw wrong("no diff behind the header");
+  const ofPlugin = files.some((file) => file.startsWith("plugins/"));
+  if (ofPlugin && !files.every((file) => file.startsWith("plugins/"))) {
+    throw wrong("changes the plugin and a kernel: one line of one of them is wanted");
+  }
   const optional = (key: string) => new RegExp(`^${key}: (.+)$`, "m").exec(head)?.[1]?.trim();
   const field = (key: string) => {
     const value = optional(key);
@@ -67,6 +73,7 @@ export function parseMutant(name: string, text: string): Mutant {
     why: field("Why"),
     rebuildsAll: rebuilds !== undefined,
     files,
+    ofPlugin,
   };
 }
 
@@ -80,9 +87,10 @@ function catcherOf(text: string, wrong: (message: string) => KmatrixError): Muta
   return { kind: "stage", stage };
 }
 
-/** The cheap ones first, and of these the ones of one build together. */
+/** The cheap ones first, and of these the ones of one build together, kernels before plugins. */
 export function orderMutants(mutants: readonly Mutant[]): Mutant[] {
-  const key = (one: Mutant) => `${Number(one.rebuildsAll)} ${one.cell}\0${one.name}`;
+  const key = ({ rebuildsAll, cell, ofPlugin, name }: Mutant) =>
+    `${Number(rebuildsAll)} ${cell}\0${Number(ofPlugin)} ${name}`;
   return [...mutants].sort((a, b) => key(a) < key(b) ? -1 : 1);
 }
 

@@ -65,8 +65,16 @@ Deno.test("parseMutant() reads stage and test catchers, the files and the cost",
       why: "it is wrong",
       rebuildsAll: true,
       files: ["x/y.c"],
+      ofPlugin: false,
     },
   );
+});
+
+Deno.test("parseMutant() tells the plugin from the kernel, and takes no mutant of both", () => {
+  const ofPlugin = text("stage inspect").replaceAll("x/y.c", "plugins/p/p.cpp");
+  assert.equal(parseMutant("m", ofPlugin).ofPlugin, true);
+  const both = `${ofPlugin}${DIFF}`;
+  assert.throws(() => parseMutant("m", both), { name: "KmatrixError", id: "bad-mutant" });
 });
 
 Deno.test("parseMutant() reads which matrix has the cell", () => {

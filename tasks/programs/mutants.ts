@@ -135,7 +135,9 @@ async function runMutants(project: string, dir: string): Promise<void> {
       builds.set(mutant.cell, built);
       const clean = saved.get(built) ?? await saveBuild(mutant.cell, built, dir);
       saved.set(built, clean);
-      const verdict = await oneMutant(mutant, clean, project, dir);
+      const verdict = mutant.ofPlugin
+        ? await onePluginMutant(mutant, built, project, dir)
+        : await oneMutant(mutant, clean, project, dir);
       if (abort.signal.aborted) break;
       const row = { mutant, verdict, seconds: Math.round((Date.now() - startedAt) / 1000) };
       rows.push(row);
@@ -186,8 +188,10 @@ async function oneMutant(
     mutant.files.map((file) => `${CACHE}/sources/${kernel}/${file}`),
   );
   try {
-    return await judged(mutant, project, dir);
+    await addToSeries(mutant, project);
+    return (await judged(mutant, project, dir)).verdict;
   } finally {
+    await dropFromSeries(mutant, project);
     await kmatrix(["patch", mutant.cell, "--output-dir", `${dir}/clean`], dir, ROOT, restoring);
     await withLock(kernelLock(kernel, { cache: CACHE }), restoring, async () => {
       await setTimes();
@@ -197,22 +201,72 @@ async function oneMutant(
 }
 
 /**
- * The plain matrix command over a project whose series has the mutant as its last patch. It is the
- * same kernel to the cache, so that make compiles what the mutant changes and nothing else.
+ * A wrong plugin makes another build, which begins as a copy of the right one's; it is removed, and the
+ * kernel stays as it is.
  */
-async function judged(mutant: Mutant, project: string, dir: string): Promise<MutantVerdict> {
-  const patches = `kernels/${mutant.cell.split("/")[0]}/patches`;
+async function onePluginMutant(
+  mutant: Mutant,
+  clean: string,
+  project: string,
+  dir: string,
+): Promise<MutantVerdict> {
+  const apply = ["git", "apply", `${ROOT}/mutants/${mutant.name}.patch`];
+  const applied = await host.run({ argv: apply, cwd: project });
+  if (applied.code !== 0) return { kind: "broken", what: `git apply: ${applied.stderr.trim()}` };
+  try {
+    const { verdict, built } = await judged(mutant, project, dir);
+    if (built === clean) {
+      return { kind: "broken", what: `the build is ${clean}, of the right plugin` };
+    }
+    if (built !== undefined) await restoring.fs.remove(`${CACHE}/builds/${built}`);
+    return verdict;
+  } finally {
+    await restoring.run({ argv: [...apply, "--reverse"], cwd: project });
+  }
+}
+
+/** Where the copied project has the patches of a mutant's kernel. */
+function patchesOf(mutant: Mutant): string {
+  return `kernels/${mutant.cell.split("/")[0]}/patches`;
+}
+
+/**
+ * Makes a mutant the last patch of the copied project's series. It is the same kernel to the cache, so
+ * that make compiles what the mutant changes and nothing else.
+ */
+async function addToSeries(mutant: Mutant, project: string): Promise<void> {
+  const patches = patchesOf(mutant);
   // A kernel as it comes has none.
   const series = await Deno.readTextFile(`${ROOT}/${patches}/series`).catch(() => "");
   await Deno.mkdir(`${project}/${patches}`, { recursive: true });
   await Deno.copyFile(`${ROOT}/mutants/${mutant.name}.patch`, `${project}/${patches}/${PATCH}`);
   await Deno.writeTextFile(`${project}/${patches}/series`, `${series.trimEnd()}\n${PATCH}\n`);
+}
+
+/** The series of the copied project as it was. */
+async function dropFromSeries(mutant: Mutant, project: string): Promise<void> {
+  const patches = patchesOf(mutant);
+  await restoring.fs.remove(`${project}/${patches}`);
+  if (!await restoring.fs.exists(`${ROOT}/${patches}`)) return;
+  const argv = ["cp", "--archive", `${ROOT}/${patches}`, `${project}/${patches}`];
+  const copied = await restoring.run({ argv });
+  if (copied.code !== 0) throw new Error(`${argv.join(" ")}: ${copied.stderr}`);
+}
+
+/** The plain matrix command over the copied project; the key of the build, where it came to one. */
+async function judged(
+  mutant: Mutant,
+  project: string,
+  dir: string,
+): Promise<{ readonly verdict: MutantVerdict; readonly built: string | undefined }> {
   const json = `${dir}/run.json`;
   const args = ["matrix", mutant.cell, "--json", json, "--output-dir", `${OUT}/${mutant.name}`];
   const code = await kmatrix(args, dir, project);
   const cell = (await reportOf(json))?.cells[0];
-  if (cell) return judgeMutant(mutant, cell);
-  return { kind: "broken", what: `no report (exit code ${code})` };
+  const verdict: MutantVerdict = cell
+    ? judgeMutant(mutant, cell)
+    : { kind: "broken", what: `no report (exit code ${code})` };
+  return { verdict, built: cell?.facts.config?.key };
 }
 
 /** One run of the unchanged cell: whatever is red is a false alarm. */
