@@ -2,20 +2,18 @@
 /** `deno task bisect`: the commit that made a cell fail. docs/bisect.md says how it decides. */
 import type { Cell, Matrix } from "../core/model/model.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
-import { declaredTests } from "../steps/declared_tests.ts";
 import { BisectSession, type Step, type Subject } from "../run/bisect_session.ts";
 import { chanceOfWrongGood, type GitAnswer, stepTable, symptomKey } from "../core/bisect/bisect.ts";
 import { splitCellId } from "../core/model/cells.ts";
 import { resolveCell, withBroughtKernel } from "../core/matrix/matrix.ts";
 import { kernelLock, withLock } from "../steps/locks.ts";
 import { OneCell } from "../run/one_cell.ts";
-import { tellPlanned } from "../run/telling.ts";
 import { loadMatrix, makePlan } from "../run/project.ts";
 import { bring } from "../steps/bring.ts";
-import { ensureReady } from "../steps/setup.ts";
 import { type CommitFacts, type Worktree, worktree, worktreeName } from "../steps/worktree.ts";
 import { checkTests, type Context, makeRunDir, matrixFile, settingsOf } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
+import { makeReady } from "./ready.ts";
 import {
   BOOT,
   group,
@@ -70,9 +68,7 @@ async function searchCommits(
   const matrix = await loadMatrix(matrixFile(options, context), paths, host);
   const [whole, cell] = await cellOfTree(cellName, tree, matrix, context);
   const plan = makePlan({ ...whole, cells: [cell] }, { globs: [] }, settingsOf(options), host);
-  await declaredTests();
-  await ensureReady([cell], plan.settings, paths, host);
-  tellPlanned(plan.cells, host);
+  await makeReady(plan, context);
   return await withLock(kernelLock(await worktreeName(tree), paths), host, async () => {
     const git = await worktree(tree, paths, host);
     const [good, bad] = [

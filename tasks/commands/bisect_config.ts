@@ -10,11 +10,10 @@ import { ddmin, type Verdict } from "../core/bisect/ddmin.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { configLine, type FragmentLine, placeOf } from "../core/kconfig/fragment.ts";
 import { OneCell } from "../run/one_cell.ts";
-import { tellPlanned } from "../run/telling.ts";
 import { requestOf } from "../stages/configure.ts";
-import { ensureReady } from "../steps/setup.ts";
 import { checkTests, type Context, makeRunDir, planOf } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
+import { makeReady, onlyCell } from "./ready.ts";
 import {
   BOOT,
   flag,
@@ -58,10 +57,7 @@ async function searchOptions(
 ): Promise<readonly Failure[]> {
   const { paths, host } = context;
   const plan = await planOf([name], options, context);
-  const [cell] = plan.cells;
-  if (cell === undefined || plan.cells.length > 1) {
-    throw new KmatrixError("usage", "bad-usage", `bisect-config takes one cell, not ${name}`);
-  }
+  const cell = onlyCell(plan, name, context);
   await checkTests(options.test);
   const { lines } = await requestOf(cell, plan.kconfigAdd, paths, host);
   const tried = lines.filter(({ file }) => options.all || !COMMON_FRAGMENTS.includes(file));
@@ -69,9 +65,7 @@ async function searchOptions(
     const text = `${cell.id} asks for nothing beyond the base: --all tries its lines as well`;
     throw new KmatrixError("usage", "nothing-to-try", text);
   }
-  await declaredTests();
-  await ensureReady(plan.cells, plan.settings, paths, host);
-  tellPlanned(plan.cells, host);
+  await makeReady(plan, context);
   return await OneCell.run({ ...plan, kconfigAdd: [] }, paths, host, async (runner) => {
     const source = await runner.source(cell);
     const runDir = await makeRunDir(context);

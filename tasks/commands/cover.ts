@@ -3,7 +3,6 @@
 import { counted } from "../core/text/counted.ts";
 import type { Cell, CoverRequest } from "../core/model/model.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
-import { declaredTests } from "../steps/declared_tests.ts";
 import {
   attachedPcs,
   callText,
@@ -19,12 +18,11 @@ import {
 } from "../core/report/cover.ts";
 import { frameText } from "../core/inspect/symbolizer.ts";
 import { OneCell } from "../run/one_cell.ts";
-import { tellPlanned } from "../run/telling.ts";
 import { cellFolder } from "../core/model/paths.ts";
-import { ensureReady } from "../steps/setup.ts";
 import { checkTests, type Context, makeRunDir, planOf } from "./context.ts";
 import { defineCommand, type Words } from "./command.ts";
 import { callOf, failuresOf, placesOf, resultText } from "./traced_cell.ts";
+import { makeReady } from "./ready.ts";
 import {
   BOOT,
   choiceIfAny,
@@ -93,12 +91,10 @@ async function coverCells(
   if (plan.cells.length !== cells.length) {
     throw new KmatrixError("usage", "bad-usage", "cover takes one cell, and one more as --against");
   }
-  await declaredTests();
-  await ensureReady(plan.cells, plan.settings, paths, host);
+  await makeReady(plan, context);
   // For the first boot, so that a call that does not exist leaves no run.
   let made: Promise<string> | undefined;
   const runDir = () => made ??= makeRunDir(context);
-  tellPlanned(plan.cells, host);
   const covered: Coverage[] = [];
   for (const id of cells) {
     const one = plan.cells.find((cell) => cell.id === id) ?? plan.cells[0]!;

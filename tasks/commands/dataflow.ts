@@ -19,11 +19,8 @@ import { callText } from "../core/report/cover.ts";
 import type { Host } from "../host/host.ts";
 import type { ReadyCell } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
-import { tellPlanned } from "../run/telling.ts";
-import { declaredTests } from "../steps/declared_tests.ts";
 import { imageSymbols } from "../steps/image_symbols.ts";
 import { DATAFLOW_FILE } from "../steps/report_page.ts";
-import { ensureReady } from "../steps/setup.ts";
 import { tracedFunctions } from "../steps/traced_functions.ts";
 import {
   BOOT,
@@ -44,6 +41,7 @@ import { defineCommand, type Words } from "./command.ts";
 import { type Context, makeRunDir, planOf } from "./context.ts";
 import { callOf, failuresOf } from "./traced_cell.ts";
 import { writeCallReport } from "./traced_report.ts";
+import { makeReady, onlyCell } from "./ready.ts";
 
 const OPTIONS = {
   ...group("Data flow", {
@@ -85,17 +83,8 @@ async function showDataflow(
     throw new KmatrixError("usage", "bad-usage", text);
   }
   const plan = await planOf([id], options, context);
-  const [cell] = plan.cells;
-  if (cell === undefined || plan.cells.length !== 1) {
-    throw new KmatrixError(
-      "usage",
-      "bad-usage",
-      `dataflow takes one cell, and ${id} names several`,
-    );
-  }
-  await declaredTests();
-  await ensureReady(plan.cells, plan.settings, paths, host);
-  tellPlanned(plan.cells, host);
+  const cell = onlyCell(plan, id, context);
+  await makeReady(plan, context);
   const startedAt = host.now();
   const traced = await OneCell.run(
     plan,

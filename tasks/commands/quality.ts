@@ -18,9 +18,6 @@ import { callText } from "../core/report/cover.ts";
 import { compareRuns, SHARE_KEYS } from "../core/report/quality.ts";
 import { type Quality, qualityJson, qualityLines } from "../core/report/quality_text.ts";
 import { OneCell } from "../run/one_cell.ts";
-import { tellPlanned } from "../run/telling.ts";
-import { declaredTests } from "../steps/declared_tests.ts";
-import { ensureReady } from "../steps/setup.ts";
 import { symbolize } from "../steps/symbolize.ts";
 import {
   BOOT,
@@ -41,6 +38,7 @@ import {
 import { defineCommand, type Words } from "./command.ts";
 import { type Context, makeRunDir, planOf } from "./context.ts";
 import { callOf, failuresOf, placesOf, resultText } from "./traced_cell.ts";
+import { makeReady, onlyCell } from "./ready.ts";
 
 /** A call is quick; the programs are thirty, of up to hundreds of calls each. */
 const RUNS_OF_A_CALL = 1000;
@@ -91,13 +89,8 @@ async function showQuality(
   const { paths, host, terminal } = context;
   checkUsage(call, options);
   const plan = await planOf([id], options, context);
-  const [cell] = plan.cells;
-  if (cell === undefined || plan.cells.length !== 1) {
-    throw new KmatrixError("usage", "bad-usage", `quality takes one cell, and ${id} names several`);
-  }
-  await declaredTests();
-  await ensureReady(plan.cells, plan.settings, paths, host);
-  tellPlanned(plan.cells, host);
+  const cell = onlyCell(plan, id, context);
+  await makeReady(plan, context);
   const { found, failures } = await OneCell.run(
     plan,
     paths,

@@ -7,6 +7,7 @@ import { type Context, planOf, repeatCommand, withTests } from "./context.ts";
 import { runPlan } from "./matrix.ts";
 import { attendCommand } from "./session.ts";
 import { defineCommand, givenFlags, type Words } from "./command.ts";
+import { onlyCell } from "./ready.ts";
 import {
   ATTEMPTS,
   BOOT,
@@ -100,10 +101,7 @@ function checkAttended(options: ReproValues): void {
  */
 async function reproPlan(cell: string, options: ReproValues, context: Context): Promise<Plan> {
   const plan = await planOf([cell], options, context);
-  if (plan.cells.length > 1) {
-    const names = plan.cells.map((one) => one.id).join(", ");
-    throw new KmatrixError("usage", "bad-usage", `repro takes one cell; "${cell}" names ${names}`);
-  }
+  const only = onlyCell(plan, cell, context);
   const { untilFail, keepGoing, retries, repeat } = options;
   if ([untilFail, keepGoing, retries ?? repeat].filter(Boolean).length > 1) {
     const text = "take one of --repeat, --retries, --until-fail and --keep-going";
@@ -111,7 +109,7 @@ async function reproPlan(cell: string, options: ReproValues, context: Context): 
   }
   return {
     ...plan,
-    cells: plan.cells.map((one) => ({ ...one, machine: changedMachine(one.machine, options) })),
+    cells: [{ ...only, machine: changedMachine(only.machine, options) }],
     settings: {
       ...plan.settings,
       attempts: untilFail

@@ -3,7 +3,6 @@
 import type { Cell, KernelSpec, Plan, SourceArchive } from "../core/model/model.ts";
 import { type Failure, failureFrom, KmatrixError } from "../core/model/errors.ts";
 import { copyLog } from "../steps/make_job.ts";
-import { declaredTests } from "../steps/declared_tests.ts";
 import { isOfMaking } from "../core/model/failure_kinds.ts";
 import { showingOf, symptomKey } from "../core/bisect/bisect.ts";
 import {
@@ -18,7 +17,6 @@ import {
 import { patchName } from "../core/source/series.ts";
 import { judgeOneBoot } from "../core/judge/verdict.ts";
 import { OneCell } from "../run/one_cell.ts";
-import { tellPlanned } from "../run/telling.ts";
 import { cellFolder } from "../core/model/paths.ts";
 import { lackingOptions } from "../run/project.ts";
 import { kernelLock, withLock } from "../steps/locks.ts";
@@ -26,9 +24,9 @@ import { holdView } from "../steps/tree_view.ts";
 import { kconfigSymbols } from "../steps/kconfig_symbols.ts";
 import { fetch } from "../stages/fetch.ts";
 import { patch } from "../stages/patch.ts";
-import { ensureReady } from "../steps/setup.ts";
 import { type Context, makeRunDir, planOf } from "./context.ts";
 import { defineCommand } from "./command.ts";
+import { makeReady } from "./ready.ts";
 import {
   BOOT,
   KERNEL,
@@ -73,10 +71,8 @@ async function walkSeries(
     const text = `${kernel.id} has no series to try patch by patch: give --series or --range`;
     throw new KmatrixError("usage", "empty-series", text);
   }
-  await declaredTests();
-  await ensureReady(plan.cells, plan.settings, paths, host);
+  await makeReady(plan, context);
   const runDir = await makeRunDir(context);
-  tellPlanned(plan.cells, host);
   // A tree and build folders of its own, so that those of the whole series stay as they are.
   const own: KernelSpec = {
     ...kernel,

@@ -5,7 +5,6 @@ import { archOf } from "../core/arch/table.ts";
 import type { Host } from "../host/host.ts";
 import type { Cell, Plan, Session } from "../core/model/model.ts";
 import { type Failure, failure, KmatrixError } from "../core/model/errors.ts";
-import { declaredTests } from "../steps/declared_tests.ts";
 import { EXIT_COMMAND_FAILED, EXIT_FINISHED } from "../../selftests/contract/frames.ts";
 import { buildConfinement, makeArgv, type MakeRequest } from "../core/build/make.ts";
 import { whyNotRunnable } from "../core/inspect/elf.ts";
@@ -15,10 +14,9 @@ import { formatCommand } from "../core/text/shell.ts";
 import { findSplats, linesShown } from "../core/console/splats.ts";
 import type { ReadyCell } from "../run/cell_stages.ts";
 import { OneCell } from "../run/one_cell.ts";
-import { tellPlanned } from "../run/telling.ts";
 import { cellFolder, RECORDINGS } from "../core/model/paths.ts";
-import { ensureReady } from "../steps/setup.ts";
 import { type Context, makeRunDir } from "./context.ts";
+import { makeReady } from "./ready.ts";
 
 /** Of the options of `repro`; a port for gdb, or true for the usual one. */
 export interface SessionValues {
@@ -64,9 +62,7 @@ export async function attendCommand(
     : undefined;
   const wanted = gdbPort === undefined ? plan : planForGdb(plan);
   const [cell] = wanted.cells as [Cell];
-  await declaredTests();
-  await ensureReady(wanted.cells, wanted.settings, paths, host);
-  tellPlanned(wanted.cells, host);
+  await makeReady(wanted, context);
   const dir = `${await makeRunDir(context)}/${cellFolder(cell.id)}`;
   return await OneCell.run(wanted, paths, host, async (runner) => {
     const ready = await runner.ready(cell, await runner.source(cell));

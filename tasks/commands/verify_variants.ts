@@ -4,9 +4,6 @@ import { counted } from "../core/text/counted.ts";
 import type { Cell, Plan } from "../core/model/model.ts";
 import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { OneCell } from "../run/one_cell.ts";
-import { tellPlanned } from "../run/telling.ts";
-import { declaredTests } from "../steps/declared_tests.ts";
-import { ensureReady } from "../steps/setup.ts";
 import { buildStart } from "../steps/build_start.ts";
 import { isLate } from "../steps/late_instrumentation.ts";
 import { compareBuilds, compareSample, type VariantProof } from "../steps/variant_proof.ts";
@@ -23,6 +20,7 @@ import {
 } from "../cli/options.ts";
 import { defineCommand } from "./command.ts";
 import { type Context, planOf } from "./context.ts";
+import { makeReady } from "./ready.ts";
 
 const OPTIONS = {
   ...group("Comparison", {
@@ -63,7 +61,7 @@ async function verify(
   options: VerifyValues,
   context: Context,
 ): Promise<readonly Failure[]> {
-  const { paths, host, terminal, absolute } = context;
+  const { host, terminal, absolute } = context;
   const plan = await planOf(globs, options, context);
   if (plan.settings.lateInstrumentation === "off") {
     const text =
@@ -71,9 +69,7 @@ async function verify(
       "turns off";
     throw new KmatrixError("usage", "bad-usage", text);
   }
-  await declaredTests();
-  await ensureReady(plan.cells, plan.settings, paths, host);
-  tellPlanned(plan.cells, host);
+  await makeReady(plan, context);
   const seed = options.seed ?? crypto.randomUUID().slice(0, 8);
   const found: Verified[] = [];
   for (const cells of Map.groupBy(plan.cells, buildOf).values()) {
