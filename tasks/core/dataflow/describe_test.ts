@@ -139,3 +139,27 @@ Deno.test("treeLines() breaks fields where the terminal ends", () => {
   assert.ok(lines.length > 1 && lines.every((line) => line.length <= 80), lines.join("\n"));
   assert.ok(lines.slice(1).every((line) => /^ {8}field/.test(line)), lines.join("\n"));
 });
+
+Deno.test("treeLines() breaks a call between its arguments, and what is told of it behind them", () => {
+  const list = Array.from(
+    { length: 5 },
+    (_, index) => ({ index, values: [BigInt(index)], size: 4 }),
+  );
+  const failed = { type: "return" as const, values: [0xffffffean], size: 4 };
+  const call = typed("function_of_five", INT, INT, INT, INT, INT, INT);
+  const report = described(call, [...list, failed]);
+  assert.equal(
+    linesOf(report),
+    [
+      "function_of_five(int p0=0, int p1=1, int p2=2, int p3=3, int p4=4) = -22 EINVAL",
+      "    f.c:7",
+    ].join("\n"),
+  );
+  assert.equal(
+    treeLines(report, { ...OPTIONS, width: 60 }).slice(2).join("\n"),
+    [
+      "function_of_five(int p0=0, int p1=1, int p2=2, int p3=3,",
+      "                 int p4=4) = -22 EINVAL  f.c:7",
+    ].join("\n"),
+  );
+});

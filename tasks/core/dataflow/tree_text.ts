@@ -19,6 +19,8 @@ export interface TreeOptions {
 }
 
 const INDENT = "  ";
+/** Between what is told of a call. */
+const GAP = "  ";
 /** Narrower than that, fields would stand one below the other. */
 const NARROWEST = 40;
 
@@ -68,31 +70,49 @@ function listed(
   }
   return calls.flatMap((call, index) => [
     ...(call.lostBefore > 0 ? [`${indent}… ${counted(call.lostBefore, "record")} missing`] : []),
-    `${indent}${callLine(call, index === 0, errno, options)}`,
+    ...callLines(call, index === 0, errno, indent, options),
     ...(options.fields ? fieldLines(call, indent + INDENT + INDENT, options.width) : []),
     ...listed(call.calls, depth + 1, errno, options),
   ]);
 }
 
-function callLine(
+/** A call in one line, or where the terminal is narrower, broken between arguments and behind them. */
+function callLines(
   call: DataflowCall,
   isFirst: boolean,
   errno: string | null,
-  { mark }: TreeOptions,
-): string {
+  indent: string,
+  { width, mark }: TreeOptions,
+): string[] {
   const place = placeText(call);
   const note = noteText(call, isFirst);
-  const born = call.bornHere ? `  ${mark(`<- ${errno} is born here${bornPlace(call)}`)}` : "";
-  return `${signature(call)}${place === "" ? "" : `  ${place}`}${
-    note === "" ? "" : `  [${note}]`
-  }` +
-    born;
+  const born = call.bornHere ? `<- ${errno} is born here${bornPlace(call)}` : "";
+  const behind = [place, note === "" ? "" : `[${note}]`, born].filter((text) => text !== "");
+  const whole = [`${indent}${signature(call)}`, ...behind].join(GAP);
+  const lines = whole.length <= width
+    ? [`${indent}${signature(call)}`]
+    : wrapped(`${indent}${call.function}(`, argumentTexts(call), width, `)${returnText(call)}`);
+  let line = lines.pop()!;
+  let columns = line.length;
+  for (const text of behind) {
+    if (columns + GAP.length + text.length > width) {
+      lines.push(line);
+      line = indent + INDENT;
+      columns = line.length;
+    }
+    line += GAP + (text === born ? mark(text) : text);
+    columns += GAP.length + text.length;
+  }
+  return [...lines, line];
 }
 
 /** "ksys_lseek(unsigned int fd=5, …) = 0" */
 export function signature(call: DataflowCall): string {
-  const returned = call.returned === null ? "" : ` = ${call.returned.value}`;
-  return `${call.function}(${argumentsText(call)})${returned}`;
+  return `${call.function}(${argumentTexts(call).join(", ")})${returnText(call)}`;
+}
+
+function returnText({ returned }: DataflowCall): string {
+  return returned === null ? "" : ` = ${returned.value}`;
 }
 
 /** Where it returns, if that is another line. */
@@ -108,9 +128,8 @@ export function placeText({ file, line }: Pick<DataflowCall, "file" | "line">): 
   return file === "" ? "" : `${file}:${line === 0 ? "?" : line}`;
 }
 
-function argumentsText({ arguments: list }: DataflowCall): string {
-  if (list === null) return "…";
-  return list.map((one) => `${declared(one)}=${one.value}`).join(", ");
+function argumentTexts({ arguments: list }: DataflowCall): string[] {
+  return list === null ? ["…"] : list.map((one) => `${declared(one)}=${one.value}`);
 }
 
 /** "unsigned int fd"; of a parameter that is not known, its number alone. */
@@ -160,12 +179,12 @@ function fieldLines(call: DataflowCall, indent: string, width: number): string[]
 }
 
 /** Words with commas, on as many lines as it takes; the later ones begin below the first word. */
-function wrapped(head: string, words: readonly string[], width: number): string[] {
+function wrapped(head: string, words: readonly string[], width: number, end = ""): string[] {
   const within = Math.max(width, head.length + NARROWEST);
   const lines: string[] = [];
   let line = head;
   for (const [at, word] of words.entries()) {
-    const text = at === words.length - 1 ? word : `${word},`;
+    const text = at === words.length - 1 ? word + end : `${word},`;
     if (line.trim() !== head.trim() && line.trim() !== "" && line.length + text.length > within) {
       lines.push(line.trimEnd());
       line = " ".repeat(head.length);
