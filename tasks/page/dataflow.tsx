@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The calls of a traced system call, one within the other. */
 import type { DataflowCall, DataflowReport, DataflowValue } from "../core/dataflow/report.ts";
-import { headText, noteText, placeText, signature } from "../core/dataflow/tree_text.ts";
+import { bornText, headText, noteText, placeText, signature } from "../core/dataflow/tree_text.ts";
 import type { PageDataflow } from "../core/page/page_model.ts";
 import { FileLink } from "./parts.tsx";
 
@@ -67,7 +67,7 @@ function Call({ call, isFirst, errno }: CallProps) {
               </div>
             ))}
           </dl>
-          {moreFields > 0 && <p class="quiet">and {moreFields} more</p>}
+          {moreFields > 0 && <p class="note">and {moreFields} more</p>}
         </details>
       ))}
       {call.calls.length > 0 && <Calls calls={call.calls} errno={errno} />}
@@ -88,9 +88,9 @@ function Line({ call, isFirst, errno }: CallProps) {
   const note = noteText(call, isFirst);
   return (
     <span class={call.bornHere ? "call born" : "call"}>
-      <code>{signature(call)}</code> <span class="quiet">{placeText(call)}</span>
-      {note && <span class="quiet">[{note}]</span>}
-      {call.bornHere && <b>{errno} is born here</b>}
+      <code>{signature(call)}</code> <span class="note">{placeText(call)}</span>
+      {note && <span class="note">[{note}]</span>}
+      {call.bornHere && <b>{bornText(call, errno)}</b>}
     </span>
   );
 }

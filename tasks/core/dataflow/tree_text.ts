@@ -86,7 +86,7 @@ function callLines(
 ): string[] {
   const place = placeText(call);
   const note = noteText(call, isFirst);
-  const born = call.bornHere ? `<- ${errno} is born here${bornPlace(call)}` : "";
+  const born = call.bornHere ? `<- ${bornText(call, errno)}` : "";
   const behind = [place, note === "" ? "" : `[${note}]`, born].filter((text) => text !== "");
   const whole = [`${indent}${signature(call)}`, ...behind].join(GAP);
   const lines = whole.length <= width
@@ -115,12 +115,11 @@ function returnText({ returned }: DataflowCall): string {
   return returned === null ? "" : ` = ${returned.value}`;
 }
 
-/** Where it returns, if that is another line. */
-function bornPlace({ file, line, returned }: DataflowCall): string {
-  if (returned === null || returned.file === "") return "";
-  return returned.file === file && returned.line === line
-    ? ""
-    : `, returned in ${placeText(returned)}`;
+/** "EINVAL is born here", and where it is returned, if that is another line than the function's. */
+export function bornText({ file, line, returned }: DataflowCall, errno: string | null): string {
+  const isThere = returned === null || returned.file === "" ||
+    returned.file === file && returned.line === line;
+  return `${errno} is born here${isThere ? "" : `, returned in ${placeText(returned)}`}`;
 }
 
 /** "fs/read_write.c:386"; "" where it is not known. */
