@@ -8,10 +8,8 @@
 import {
   brokenNumber,
   DATAFLOW_NUMBER_BITS,
-  dataflowFaultText,
   type DataflowRecord,
   dataflowRecordAt,
-  walkDataflow,
 } from "../../contract/dataflow.ts";
 import { assert, assertEquals, assertGreater, fail, inspect } from "../../harness/asserts.ts";
 import { Batch } from "../../harness/batch.ts";
@@ -26,12 +24,8 @@ import {
   soundRecords,
   wholeRecords,
 } from "../dataflow.ts";
-import {
-  commandLine,
-  type DataflowModule,
-  Expected,
-  loadDataflowModule,
-} from "../dataflow_module.ts";
+import { commandLine, type DataflowModule, loadDataflowModule } from "../dataflow_module.ts";
+import { assertSteps, assertStretch, stepPlaces, stretch } from "../dataflow_steps.ts";
 import { undisturbed } from "../windows.ts";
 
 const PAGE_WORDS = 512;
@@ -58,55 +52,13 @@ export const dataflowRing = fixture("dataflow_ring", {
   },
 });
 
-/** The first number of a step and how many there are, of records of df_step() and no other. */
-function assertSteps(
-  texts: readonly string[],
-  mode: DataflowMode,
-  first: number,
-  count: number,
-): void {
-  const step = new Expected("df_step", mode);
-  const expected = Array.from({ length: count }, (_, at) => [
-    step.entry(0, 4, first + at),
-    step.returns(4, 3 * (first + at) + 1),
-  ]).flat();
-  const odd = expected.findIndex((text, at) => text !== texts[at]);
-  if (odd >= 0) fail(`record ${odd}: got ${texts[odd]}, expected ${expected[odd]}`);
-  assertEquals(texts.length, expected.length, `records of ${count} steps`);
-}
-
 dataflowRing.test("numbers_rise_by_one_over_a_long_stretch", (t, { module, open }, mode) => {
   const STEPS = 25_000;
   const device = open(1 << 20);
-  const once = module.call(device, "loop", 1, 0);
-  assertSteps(once.texts, mode, 0, 1);
-  const [entry, back] = once.records.map(({ pc }) => Number(pc & 0xffffffffn));
+  const places = stepPlaces(module, device, mode);
   const first = 0x01000000;
-  const ring = device.window((batch) => module.lineIn(batch, commandLine("loop", STEPS, first)));
-  // Halves of words: the engine takes long for a bigint.
-  const halves = new Uint32Array(ring.buffer);
-  const mask = 2 ** DATAFLOW_NUMBER_BITS - 1;
-  let [last, steps, returned] = [-1, 0, 0];
-  const { records, fault } = walkDataflow(ring, (at, low) => {
-    const number = low & mask;
-    if (last >= 0 && number !== (last + 1 & mask)) {
-      fail(`the record at word ${at} has number ${number}, the one before it ${last}`);
-    }
-    last = number;
-    const [pc, value] = [halves[2 * at + 2]!, halves[2 * at + 6]!];
-    if (pc === entry) {
-      if (value !== first + steps) fail(`step ${steps}: entry with ${value} at word ${at}`);
-      steps++;
-    } else if (pc === back) {
-      if (returned !== steps - 1) fail(`return ${returned} after ${steps} entries at word ${at}`);
-      const expected = (first + returned) * 3 + 1 >>> 0;
-      if (value !== expected) fail(`step ${returned}: return of ${value} at word ${at}`);
-      returned++;
-    }
-  });
-  if (fault !== null) fail(dataflowFaultText(fault));
-  assertEquals([steps, returned], [STEPS, STEPS], "entries and returns");
-  t.log(`${records} records in ${ring.length} words`);
+  const ring = stretch(module, device, "loop", STEPS, first);
+  t.log(`${assertStretch(ring, places, first, STEPS)} records in ${ring.length} words`);
 });
 
 dataflowRing.test("what_the_engine_leaves_is_whole_as_well", (t, { open }) => {
