@@ -77,7 +77,7 @@ dataflowContexts.test("a_softirq_over_the_task_leaves_no_record", (_t, context, 
 dataflowContexts.test("a_timer_lands_in_no_record", (t, { module, device }, mode) => {
   // It comes at any instruction, those that write a record included; under emulation it comes late,
   // and the later, the busier the machine is.
-  const [WANTED, MOST_MS] = [30, 20_000];
+  const [WANTED, MOST_MS] = [30, 10_000];
   const places = stepPlaces(module, device, mode);
   const deadlineMs = guest().nowMs() + MOST_MS;
   let [times, steps] = [0, 500];
