@@ -508,7 +508,10 @@ static int ring_gap(const u64 *n, int count, u64 *out)
 	return 0;
 }
 
-/* The same as ring around one call with a structure of ten fields. */
+/*
+ * The same as ring around one call with a structure of ten fields. The ring is full before the
+ * allocator, which may be recorded, gets the structure back.
+ */
 static int ring_widths(const u64 *n, int count, u64 *out)
 {
 	static const u64 numbers[] = { 1, 2, 3, 4, 5, 6, 7, 8, 1, 10 };
@@ -520,8 +523,10 @@ static int ring_widths(const u64 *n, int count, u64 *out)
 		df_take_widths(object);
 		failed = get_user(*out, word);
 	}
+	if (!failed)
+		failed = put_user(n[2], word);
 	kfree(object);
-	return failed ? failed : put_user(n[2], word);
+	return failed;
 }
 
 static const struct command commands[] = {
