@@ -218,12 +218,32 @@ bool mayBeUndefined(const Argument &A) {
   return isPassed(A, [](const Value *V) { return isa<UndefValue>(V); });
 }
 
+bool mayRead(const Function &F, IRMemLocation Location) {
+  return isRefSet(F.getMemoryEffects().getModRef(Location));
+}
+
 /// A caller who knows that nothing is read behind this pointer may have written nothing there.
 bool mayBeUnwritten(const Argument &A) {
-  bool IsRead = isRefSet(A.getParent()->getMemoryEffects().getModRef(IRMemLocation::ArgMem)) &&
+  bool IsRead = mayRead(*A.getParent(), IRMemLocation::ArgMem) &&
                 !A.hasAttribute(Attribute::ReadNone) && !A.hasAttribute(Attribute::WriteOnly) &&
                 !A.hasAttribute(Attribute::Initializes);
   return !IsRead && isPassed(A, [](const Value *) { return true; });
+}
+
+/// The same of a pointer that the function returns.
+bool mayBeUnwritten(const Function &F, const Value *Returned) {
+  bool IsCalled = any_of(F.uses(), [](const Use &U) {
+    const auto *Call = dyn_cast<CallBase>(U.getUser());
+    return Call && Call->isCallee(&U);
+  });
+  if (!IsCalled) return false;
+  SmallVector<const Value *, 4> Objects;
+  getUnderlyingObjects(Returned, Objects);
+  return any_of(Objects, [&](const Value *Object) {
+    if (const auto *A = dyn_cast<Argument>(Object)) return mayBeUnwritten(*A);
+    bool IsNumber = isa<Constant>(Object) && !isa<GlobalValue>(Object); // null, an error
+    return !IsNumber && !mayRead(F, IRMemLocation::Other);
+  });
 }
 
 // ── Which functions ─────────────────────────────────────────────────────────────────────────────
@@ -423,7 +443,8 @@ private:
     // An optimizer has taken registers away: which ones, nobody knows.
     if (returnRegisters(V->getType()) != N.ReturnRegisters) return Reports;
     if (!V->getType()->isStructTy()) {
-      reportValue(B, Reports[0], V, sourceType(0));
+      bool IsStale = V->getType()->isPointerTy() && mayBeUnwritten(F, V);
+      reportValue(B, Reports[0], V, IsStale ? nullptr : sourceType(0));
       return Reports;
     }
     for (auto [Register, R] : enumerate(Reports)) {

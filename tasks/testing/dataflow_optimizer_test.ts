@@ -167,6 +167,52 @@ int main(void) { int p[] = { 1, 2 }; same(p, p); set(p, 5); return 0; }`,
   },
 );
 
+testPlugin(
+  "members behind a returned pointer are not reported where a caller need not write them",
+  async (programs) => {
+    // What the caller writes behind each call makes what it wrote in front of it superfluous.
+    const told = await programs.told({
+      subject: `
+struct pair { int a, b; struct pair *next; };
+static struct pair kept;
+#define NOINLINE __attribute__((noinline))
+NOINLINE struct pair *set(struct pair *p, int a) { p->a = a; return p; }
+NOINLINE struct pair *next(struct pair *p) { return p->next; }
+NOINLINE struct pair *read(struct pair *p) { return p->a > 5 ? p : (void *)-12L; }
+NOINLINE struct pair *global(int a) { return a > 5 ? &kept : 0; }
+int same(struct pair *p, struct pair *q) { return p == q; }
+struct pair *self(struct pair *p) { return p; }
+int run(int a)
+{
+	struct pair p = { 1, 0x11, 0 }, q = { 2, 0x22, &p }, r = { 6, 0x66, 0 };
+	int sum = set(&p, 9) == &p;
+	p.b = 0x12;
+	sum += next(&q) == &p;
+	p.a = a;
+	p.b = a + 1;
+	sum += read(&r)->b;
+	r.b = a;
+	kept.a = 0x31;
+	kept.b = 0x32;
+	sum += global(a) == &kept;
+	kept.a = a;
+	kept.b = a + 2;
+	return sum + same(&p, &r) + p.a + p.b + r.b + kept.a + kept.b;
+}
+`,
+      main: `int run(int); void *self(void *);
+int main(void) { static int pair[4] = { 7, 8 }; self(pair); return run(0x10) == 0; }`,
+    });
+    const returned = told.filter((line) => line.includes(" = "))
+      .map((line) => line.replace(/0x[0-9a-f]{6,}/g, "an address"));
+    assert.deepEqual(returned.slice(0, -1), [
+      "self = 16: {0x7 0x8 0x0}",
+      ...["set = 8: an address", "next = 8: an address"],
+      ...["read = 16: {0x6 0x66 0x0}", "global = 8: an address"],
+    ]);
+  },
+);
+
 testPlugin("what is not initialised is unknown", async (programs) => {
   const told = await programs.told({
     subject: `
