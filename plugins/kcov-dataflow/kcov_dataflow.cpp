@@ -24,6 +24,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Transforms/IPO/GlobalDCE.h"
+#include "llvm/Transforms/Utils/BuildLibCalls.h"
 #if __has_include("llvm/Plugins/PassPlugin.h")
 #include "llvm/Plugins/PassPlugin.h"
 #else
@@ -146,10 +147,25 @@ SmallVector<const DIType *, 8> sourceTypes(const Function &F) {
   return Types;
 }
 
-/// An empty structure is no argument, but counts in the source.
+/// A structure without a member that has bytes is no argument, but counts in the source. It may have a
+/// size of its own, from bit-fields without a name.
 bool isEmpty(const DIType *T) {
   const auto *S = dyn_cast_or_null<DICompositeType>(strip(T));
-  return S && !S->isForwardDecl() && S->getSizeInBits() == 0;
+  if (!S || S->isForwardDecl()) return false;
+  if (S->getSizeInBits() == 0) return true;
+  if (S->getTag() == dwarf::DW_TAG_array_type) return isEmpty(S->getBaseType());
+  if (S->getTag() != dwarf::DW_TAG_structure_type && S->getTag() != dwarf::DW_TAG_union_type)
+    return false;
+  return all_of(S->getElements(), [](const DINode *Element) {
+    const auto *Member = dyn_cast<DIDerivedType>(Element);
+    return Member && Member->getTag() == dwarf::DW_TAG_member && isEmpty(Member->getBaseType());
+  });
+}
+
+/// The IR argument is the address of the caller's copy: on the stack, or wherever the convention has
+/// the caller pass a pointer instead of the object.
+bool isCopied(const Argument &A) {
+  return A.hasByValAttr() || A.hasAttribute(Attribute::DeadOnReturn);
 }
 
 void noteFunction(Function &F) {
@@ -175,7 +191,7 @@ void noteFunction(Function &F) {
       std::string Place = (Twine(N.Parameters.size()) + "." + Twine(Register)).str();
       F.addParamAttr(A->getArgNo(), Attribute::get(F.getContext(), NoteKind, Place));
     }
-    N.Parameters.push_back({unsigned(Group.size()), Group.front()->hasByValAttr()});
+    N.Parameters.push_back({unsigned(Group.size()), isCopied(*Group.front())});
   }
   if (IsKnown) N.Parameters.resize(Types.size() - 1);
   F.addFnAttr(NoteKind, asText(N));
@@ -369,6 +385,8 @@ public:
     // What was found out about the body holds no longer.
     F.removeFnAttr(Attribute::Memory);
     F.removeFnAttr(Attribute::Speculatable);
+    // In a function that several share, the calls would be those of nobody.
+    F.addFnAttr("nooutline");
     return true;
   }
 
@@ -468,6 +486,8 @@ private:
     R.Size = divideCeil(Bits.getFixedValue(), 8);
     if (T->isPointerTy()) {
       R.Bits = B.CreatePtrToInt(V, B.getInt64Ty());
+      // Behind another address space, the number alone is no address.
+      if (T->getPointerAddressSpace() != 0) return;
       const auto *D = dyn_cast_or_null<DIDerivedType>(strip(Source));
       if (D && D->getTag() == dwarf::DW_TAG_pointer_type)
         Descriptions.describe(R, D->getBaseType(), V);
@@ -509,12 +529,21 @@ private:
         Attributes = Attributes.addParamAttribute(C, At, Attribute::ZExt);
     }
     auto *Callback = FunctionType::get(B.getVoidTy(), Parameters, /*isVarArg=*/false);
-    CallInst *Call = B.CreateCall(F.getParent()->getOrInsertFunction(Name, Callback, Attributes),
-                                  Operands);
+    FunctionCallee Callee = F.getParent()->getOrInsertFunction(Name, Callback, Attributes);
+    CallInst *Call = B.CreateCall(Callee, Operands);
     Call->setAttributes(Attributes);
+    markRegisters(*Call, dyn_cast<Function>(Callee.getCallee()));
     // The callback tells functions and returns apart by its return address.
     Call->setTailCallKind(CallInst::TCK_NoTail);
     Call->setCannotMerge();
+  }
+
+  /// -mregparm= passes the first parameters in registers.
+  static void markRegisters(CallInst &Call, Function *Callback) {
+    if (!Callback || Callback->arg_size() != Call.arg_size()) return;
+    markRegisterParameterAttributes(Callback);
+    for (const Argument &A : Callback->args())
+      if (A.hasInRegAttr()) Call.addParamAttr(A.getArgNo(), Attribute::InReg);
   }
 };
 
@@ -554,11 +583,22 @@ struct InsertPass : PassInfoMixin<InsertPass> {
   static bool isRequired() { return true; }
 };
 
+/// Behind the insertion the linker's optimizer would inline and change what has been instrumented.
+struct RefuseLinkTimePass : PassInfoMixin<RefuseLinkTimePass> {
+  PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
+    M.getContext().emitError("kcov-dataflow cannot instrument what is optimized when it is linked "
+                             "(-flto): functions would be inlined with their calls");
+    return PreservedAnalyses::all();
+  }
+  static bool isRequired() { return true; }
+};
+
 void registerPasses(PassBuilder &Builder) {
   Builder.registerPipelineStartEPCallback(
       [](ModulePassManager &Passes, OptimizationLevel) { Passes.addPass(NotePass()); });
   Builder.registerOptimizerLastEPCallback(
-      [](ModulePassManager &Passes, OptimizationLevel Level, ThinOrFullLTOPhase) {
+      [](ModulePassManager &Passes, OptimizationLevel Level, ThinOrFullLTOPhase Phase) {
+        if (isActive() && Phase != ThinOrFullLTOPhase::None) Passes.addPass(RefuseLinkTimePass());
         // What would be removed behind the insertion is removed before, for it does not count.
         if (isActive() && Level != OptimizationLevel::O0) Passes.addPass(GlobalDCEPass());
         Passes.addPass(InsertPass());
