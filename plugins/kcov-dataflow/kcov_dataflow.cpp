@@ -56,6 +56,9 @@ cl::opt<Form> CallForm(
                clEnumValN(Form::PostedPointer, "posted-pointer",
                           "the function's address, and values by their address")));
 
+/// What a compilation leaves in .comment, in front of its counts.
+constexpr StringLiteral Mark = "kcov-dataflow 1:";
+
 bool isActive() { return TraceArgs || TraceRet; }
 
 // ── What a function's IR arguments are in the source ────────────────────────────────────────────
@@ -302,7 +305,7 @@ struct Counts {
   unsigned Unreported = 0;
 
   std::string text() const {
-    return ("kcov-dataflow 1: functions=" + Twine(Functions) + " args=" + Twine(Args) +
+    return (Mark + " functions=" + Twine(Functions) + " args=" + Twine(Args) +
             " lost=" + Twine(Lost) + " rets=" + Twine(Rets) + " tables=" + Twine(Tables) +
             " fields=" + Twine(Fields))
         .str();
@@ -549,6 +552,15 @@ private:
 
 // ── The passes ──────────────────────────────────────────────────────────────────────────────────
 
+/// IR that was made with calls in it (-emit-llvm) would get each of them twice.
+bool isInstrumented(const Module &M) {
+  const NamedMDNode *Strings = M.getNamedMetadata("llvm.ident");
+  return Strings && any_of(Strings->operands(), [](const MDNode *One) {
+    const auto *Text = One->getNumOperands() ? dyn_cast<MDString>(One->getOperand(0)) : nullptr;
+    return Text && Text->getString().starts_with(Mark);
+  });
+}
+
 struct NotePass : PassInfoMixin<NotePass> {
   PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
     if (!isActive()) return PreservedAnalyses::all();
@@ -556,6 +568,10 @@ struct NotePass : PassInfoMixin<NotePass> {
       M.getContext().emitError("-kcov-dataflow-fields=" + Twine(MaxFields.getValue()) +
                                ": at most " + Twine(MostFields) +
                                " members of a structure can be reported");
+    if (isInstrumented(M))
+      M.getContext().emitError(M.getSourceFileName() +
+                               ": this IR has calls of kcov-dataflow already: compile it without the "
+                               "plugin's options");
     for (Function &F : M)
       if (!F.isDeclaration()) noteFunction(F);
     return PreservedAnalyses::none();

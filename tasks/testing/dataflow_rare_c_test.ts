@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What few C files and few command lines have: kcov-dataflow says no wrong value, or refuses. */
 import assert from "node:assert/strict";
-import { BOTH, callsIn, testPlugin } from "./dataflow_programs.ts";
+import { Elf } from "../core/inspect/elf.ts";
+import { BOTH, callsIn, pluginPath, run, testPlugin } from "./dataflow_programs.ts";
 
 /** Static objects lie where the linker has put them. */
 const addressless = (line: string) => line.replace(/0x4[0-9a-f]{5}$/, "an address");
@@ -145,6 +146,24 @@ testPlugin("what is optimized when it is linked is refused", async (programs) =>
   }
   const off = ["-flto", "-g"];
   assert.equal((await programs.compile("int f(int a) { return a; }", off)).code, 0);
+});
+
+testPlugin("IR that was instrumented is not instrumented again", async (programs) => {
+  const text = "int f(int a) { return a; }";
+  const made = ["-emit-llvm", "-S", "-o", "module.ll"];
+  assert.equal((await programs.compile(text, BOTH, made)).code, 0);
+  const compiled = async (flags: readonly string[]) =>
+    await run([
+      ...["clang-22", "-O2", `-fpass-plugin=${await pluginPath()}`, ...flags],
+      ...["-c", `${programs.dir}/module.ll`, "-o", `${programs.dir}/again.o`],
+    ]);
+  const { code, err } = await compiled(BOTH);
+  assert.equal(code, 1);
+  assert.match(err, /error: .*subject\.c: this IR has calls of kcov-dataflow already/);
+  const plain = await compiled([]);
+  assert.equal(plain.code, 0, plain.err);
+  const elf = new Elf(await Deno.readFile(`${programs.dir}/again.o`), "again.o");
+  assert.deepEqual(callsIn(elf), { args: 1, rets: 1 });
 });
 
 testPlugin("an assembler of its own gets no options of the plugin", async (programs) => {
