@@ -48,10 +48,11 @@ export function valueText(
   switch (shape?.kind) {
     case undefined:
     case "other":
-      return raw < 10n ? `${raw}` : hexText(raw);
+      return bytes > 8 ? lowEndText(raw, 64) : raw < 10n ? `${raw}` : hexText(raw);
     case "boolean":
       return raw === 0n ? "false" : raw === 1n ? "true" : hexText(raw);
     case "integer":
+      if (bytes > 8) return lowEndText(raw, 64);
       return integerText(widthOf(raw, bytes, shape.isSigned), type!.text, name);
     case "character":
       return characterText(raw & 0xffn);
@@ -65,6 +66,15 @@ export function valueText(
     case "union":
       return structureText(raw, bytes, shape.members(), names);
   }
+}
+
+/**
+ * A number that goes on above what was recorded of it: `0x…0000000000000005`.
+ * @param bits How many are known, the low ones.
+ */
+function lowEndText(raw: bigint, bits: number): string {
+  const digits = Math.floor(bits / 4);
+  return `0x…${BigInt.asUintN(4 * digits, raw).toString(16).padStart(digits, "0")}`;
 }
 
 function widthOf(raw: bigint, bytes: number, isSigned: boolean): bigint {
@@ -170,12 +180,24 @@ export function memberText(
   shift: number,
   names: ValueNames,
 ): string {
+  const { shape } = type;
+  const isWhole = shift + bits <= 64;
+  if (!isWhole && SCALARS.has(shape.kind)) return lowEndText(raw >> BigInt(shift), 64 - shift);
   const width = Math.min(bits, 64);
   const value = BigInt.asUintN(width, raw >> BigInt(shift));
-  const { shape } = type;
-  if (bits % 8 !== 0 && shape.kind === "integer") {
+  const isField = bits % 8 !== 0;
+  if (isField && shape.kind === "integer") {
     const own = shape.isSigned ? BigInt.asIntN(width, value) : value;
     return integerText(own, type.text, name);
   }
+  if (isField && shape.kind === "enumeration") {
+    const own = [...shape.names.keys()].some((one) => one < 0n)
+      ? BigInt.asUintN(64, BigInt.asIntN(width, value))
+      : value;
+    return enumeratorText(own, 8, shape.names);
+  }
   return valueText(value, Math.ceil(width / 8), type, name, names);
 }
+
+/** What is one number. */
+const SCALARS: ReadonlySet<string> = new Set(["integer", "enumeration", "other"]);

@@ -76,4 +76,27 @@ Deno.test("memberText() takes bit-fields out of the bytes around them", () => {
   assert.equal(memberText(0b1010_1100n, field(UNSIGNED, 2, 3), 2, NAMES), "3");
   assert.equal(memberText(0b1010_1100n, field(INT, 2, 2), 2, NAMES), "-1");
   assert.equal(memberText(0xffn, field(INT, 64, 32), 0, NAMES), "255");
+  const enumeration = (...names: [bigint, string][]): CType => ({
+    text: "enum e",
+    shape: { kind: "enumeration", bytes: 4, names: new Map(names) },
+  });
+  const signed = enumeration([0n, "NONE"], [-2n, "BOTH"]);
+  assert.equal(memberText(0b0111_0000n, field(signed, 4, 3), 4, NAMES), "-1");
+  assert.equal(memberText(0b0110_0000n, field(signed, 4, 3), 4, NAMES), "BOTH");
+  assert.equal(memberText(0b0111_0000n, field(enumeration([7n, "ALL"]), 4, 3), 4, NAMES), "ALL");
+});
+
+Deno.test("a number that goes on above what is recorded says so", () => {
+  const wide = integer("__int128", 16, true);
+  assert.equal(textOf(5n, wide, "", 16), "0x…0000000000000005");
+  assert.equal(
+    textOf(5n, { text: "long double", shape: { kind: "other", bytes: 16 } }, "", 16),
+    "0x…0000000000000005",
+  );
+  const member = (type: CType, bitAt: number, bits: number) =>
+    memberText(0xf123_4567_89ab_cdefn, { name: "f", type, bitAt, bits }, bitAt, NAMES);
+  assert.equal(member(wide, 0, 128), "0x…f123456789abcdef");
+  // A packed bit-field that touches nine bytes, of which eight are recorded.
+  assert.equal(member(integer("u64", 8), 4, 62), "0x…f123456789abcde");
+  assert.equal(member(integer("u64", 8), 3, 61), "0x1e2468acf13579bd");
 });
