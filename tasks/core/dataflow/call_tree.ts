@@ -55,12 +55,22 @@ export interface CallTree<F extends RecordedFunction = RecordedFunction> {
   readonly lost: number;
 }
 
-/** @param functionOf Of a record's PC. */
+/**
+ * Calls within calls that are recorded; the stack of a kernel has room for fewer. Deeper ones are no
+ * calls, but entries whose returns are missing, as many as a ring holds.
+ */
+const DEEPEST = 500;
+
+/**
+ * Where no return is recorded at all, nobody knows which call was within which: all are roots.
+ * @param functionOf Of a record's PC.
+ */
 export function callTree<F extends RecordedFunction>(
   records: readonly DataflowRecord[],
   functionOf: (pc: bigint) => F,
 ): CallTree<F> {
-  const builder = new TreeBuilder(functionOf);
+  const hasReturns = records.some(({ type }) => type === "return");
+  const builder = new TreeBuilder(functionOf, hasReturns ? DEEPEST : 0);
   for (const record of records) builder.take(record);
   return { roots: builder.roots, lost: builder.lost };
 }
@@ -69,14 +79,16 @@ class TreeBuilder<F extends RecordedFunction> {
   readonly roots: Building<F>[] = [];
   lost = 0;
   readonly #functionOf: (pc: bigint) => F;
+  readonly #deepest: number;
   /** Those whose entry was seen and whose return was not, outermost first. */
   readonly #stack: Building<F>[] = [];
   /** The call that the last record belongs to. */
   #latest: Building<F> | null = null;
   #last: DataflowRecord | null = null;
 
-  constructor(functionOf: (pc: bigint) => F) {
+  constructor(functionOf: (pc: bigint) => F, deepest: number) {
     this.#functionOf = functionOf;
+    this.#deepest = deepest;
   }
 
   take(record: DataflowRecord): void {
@@ -111,7 +123,7 @@ class TreeBuilder<F extends RecordedFunction> {
 
   #enter(of: F): Building<F> {
     const call = this.#add(of, "open");
-    this.#stack.push(call);
+    if (this.#stack.length < this.#deepest) this.#stack.push(call);
     return call;
   }
 

@@ -103,7 +103,19 @@ Deno.test("callTree() says where a return is missing", () => {
     outOf("c"),
   );
   assert.equal(shape(tail.roots), "a(no-return:m(b)) c");
-  assert.equal(shape(treeOf(into("a"), into("b")).roots), "open:a(open:b)");
+  assert.equal(shape(treeOf(into("a"), into("b"), outOf("b")).roots), "open:a(b)");
+});
+
+Deno.test("callTree() puts no call into another where no return is recorded at all", () => {
+  assert.equal(shape(treeOf(into("a"), into("a", 1), into("b")).roots), "open:a/2,0 open:b");
+});
+
+Deno.test("callTree() is no deeper than calls can be, however many returns are missing", () => {
+  const entries = Array.from({ length: 20_000 }, (_, at) => into("abc"[at % 3]!));
+  const { roots } = treeOf(...entries, outOf("a"));
+  const depths = [...walk(roots)].map(({ length }) => length);
+  assert.equal(depths.length, 20_000);
+  assert.equal(Math.max(...depths), 501);
 });
 
 Deno.test("callTree() counts missing records by their numbers, which wrap", () => {
@@ -115,7 +127,7 @@ Deno.test("callTree() counts missing records by their numbers, which wrap", () =
   assert.deepEqual([...walk(roots)].map((way) => way.at(-1)!.lostBefore), [0, 1]);
   // A parameter behind a gap may be of another call of the function.
   const gap = [{ ...into("a", 0), number: 1 }, { ...into("a", 1), number: 3 }];
-  assert.equal(shape(callTree(gap, functionOf).roots), "open:a(open:a)");
+  assert.equal(shape(callTree(gap, functionOf).roots), "open:a open:a");
 });
 
 Deno.test("callTree() keeps every record, once and in order, whatever they are", () => {

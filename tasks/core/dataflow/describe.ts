@@ -102,7 +102,7 @@ function remarksOf({ records, tree }: Described): DataflowRemark[] {
   if (records.length > 0 && !has("return")) {
     add(
       "no-returns",
-      "no return is recorded (CONFIG_KCOV_DATAFLOW_RET): every call stands below the one before it",
+      "no return is recorded (CONFIG_KCOV_DATAFLOW_RET): calls stand in the order of their entries",
     );
   }
   if (records.length > 0 && !has("entry")) {
