@@ -293,6 +293,8 @@ struct Report {
   unsigned Size = 0;
   /// The value as 64 bits.
   Value *Bits = nullptr;
+  /// All of a value that has more, as a number; else null.
+  Value *Wide = nullptr;
   /// The address of an object that Table describes, else null.
   Value *Object = nullptr;
   GlobalVariable *Table = nullptr;
@@ -498,6 +500,7 @@ private:
     }
     if (!T->isIntegerTy()) V = B.CreateBitCast(V, B.getIntNTy(Bits.getFixedValue()));
     R.Bits = B.CreateZExtOrTrunc(V, B.getInt64Ty());
+    if (Bits.getFixedValue() > 64) R.Wide = V;
   }
 
   /// The value as the form wants it: as 64 bits, or the address of an object or of a slot.
@@ -508,13 +511,20 @@ private:
     }
     if (R.Object) return R.Object;
     if (!R.Size) return ConstantPointerNull::get(B.getPtrTy());
-    if (!Slot) {
-      BasicBlock &Entry = F.getEntryBlock();
-      Slot = new AllocaInst(B.getInt64Ty(), DL.getAllocaAddrSpace(), nullptr, Align(8),
-                            "kcov.dataflow", Entry.begin());
-    }
-    B.CreateStore(R.Bits, Slot);
-    return Slot;
+    if (R.Wide) return stored(B, R.Wide, slotOf(R.Wide->getType()));
+    if (!Slot) Slot = slotOf(B.getInt64Ty());
+    return stored(B, R.Bits, Slot);
+  }
+
+  AllocaInst *slotOf(Type *T) {
+    Align Alignment = std::max(Align(8), DL.getABITypeAlign(T));
+    return new AllocaInst(T, DL.getAllocaAddrSpace(), nullptr, Alignment, "kcov.dataflow",
+                          F.getEntryBlock().begin());
+  }
+
+  static Value *stored(IRBuilder<> &B, Value *V, AllocaInst *Place) {
+    B.CreateStore(V, Place);
+    return Place;
   }
 
   void call(IRBuilder<> &B, StringRef Name, const Report &R, Value *Index) {

@@ -166,6 +166,29 @@ testPlugin("IR that was instrumented is not instrumented again", async (programs
   assert.deepEqual(callsIn(elf), { args: 1, rets: 1 });
 });
 
+testPlugin(
+  "a slot holds all of a value, and one serves all that are not wider",
+  async (programs) => {
+    const text = `
+__int128 wide(__int128 a, int b, long c) { return a + b + c; }
+typedef int vector __attribute__((vector_size(16)));
+vector four(vector v) { return v + v; }
+`;
+    const flags = [...BOTH, "-mllvm", "-kcov-dataflow-form=posted-pointer"];
+    const { code, out, err } = await programs.compile(text, flags, ["-emit-llvm", "-S", "-o", "-"]);
+    assert.equal(code, 0, err);
+    const slots = [...out.matchAll(/^define .*@(\w+)\([^]*?^}/mg)].map(([body, name]) => [
+      name,
+      [...body.matchAll(/ = alloca (i\d+)/g)].map(([, type]) => type).sort(),
+      [...body.matchAll(/ store (i\d+) /g)].map(([, type]) => type),
+    ]);
+    assert.deepEqual(slots, [
+      ["wide", ["i128", "i128", "i64"], ["i128", "i64", "i64", "i128"]],
+      ["four", ["i128", "i128"], ["i128", "i128"]],
+    ]);
+  },
+);
+
 testPlugin("an assembler of its own gets no options of the plugin", async (programs) => {
   const words = BOTH.flatMap((flag) => /^-mllvm$|^-kcov/.test(flag) ? ["-Xclang", flag] : [flag]);
   const elf = await programs.object("int f(int a) { return a; }", [...words, "-save-temps=obj"]);
