@@ -88,7 +88,7 @@ Deno.test("makeProgram() reads every option of matrix", async () => {
     ...["--allow-flaky", "--bundle", "-v", "--events", "e", "--require-all", "--config", "c"],
     ...["--progress", "plain", "--base", "b", "--on", "slurm", "--shards", "auto"],
     ...["--slurm-arg", "-p long", "--slurm-arg=--exclusive", "--fresh-build"],
-    ...["--late-instrumentation", "off"],
+    ...["--late-instrumentation", "off", "--dataflow-form", "posted-pc"],
   ];
   const { given } = await asked(...args);
   assert.deepEqual({ ...given }, {
@@ -101,7 +101,7 @@ Deno.test("makeProgram() reads every option of matrix", async () => {
     ...{ tree: "t", series: "s", kernel: "k", range: "a..b", fuzz: true, partial: true },
     ...{ sandbox: "off", retries: 2, repeat: 4, list: true, allowFlaky: true, bundle: true },
     ...{ verbose: true, events: "e", requireAll: true, config: "c", freshBuild: true },
-    lateInstrumentation: "off",
+    ...{ lateInstrumentation: "off", dataflowForm: "posted-pc" },
   });
   const { options } = COMMANDS.find(({ name }) => name === "matrix")!;
   assert.deepEqual(Object.keys(given).sort(), Object.keys(options).sort());

@@ -404,6 +404,7 @@ private:
   const Note N;
   SmallVector<const DIType *, 8> Types;
   AllocaInst *Slot = nullptr;
+  GlobalAlias *Alias = nullptr;
 
   const DIType *sourceType(unsigned Index) const {
     return Index < Types.size() ? Types[Index] : nullptr;
@@ -527,9 +528,20 @@ private:
     return Place;
   }
 
+  /// This code by a name that the linker leaves alone: that of a weak function may come to be another's.
+  Constant *ownAddress() {
+    if (!F.isWeakForLinker()) return &F;
+    if (!Alias)
+      Alias = GlobalAlias::create(F.getValueType(), F.getAddressSpace(),
+                                  GlobalValue::PrivateLinkage, F.getName() + ".kcov.dataflow", &F,
+                                  F.getParent());
+    return Alias;
+  }
+
   void call(IRBuilder<> &B, StringRef Name, const Report &R, Value *Index) {
     SmallVector<Value *, 6> Operands;
-    if (CallForm != Form::Own) Operands.push_back(B.CreatePtrToInt(&F, B.getInt64Ty()));
+    if (CallForm != Form::Own)
+      Operands.push_back(B.CreatePtrToInt(ownAddress(), B.getInt64Ty()));
     if (Index) Operands.push_back(Index);
     Operands.append({B.getInt32(R.Size), valueOf(B, R),
                      R.Table ? cast<Constant>(R.Table) : ConstantPointerNull::get(B.getPtrTy()),

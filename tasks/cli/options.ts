@@ -6,7 +6,14 @@
 import { InvalidArgumentError } from "commander";
 import { MATRIX_FILE } from "../steps/caller.ts";
 import type { ShardCount } from "../core/shards/shard_plan.ts";
-import type { AccelChoice, LateChoice, SandboxChoice, Shard } from "../core/model/model.ts";
+import {
+  type AccelChoice,
+  DATAFLOW_FORMS,
+  type DataflowForm,
+  type LateChoice,
+  type SandboxChoice,
+  type Shard,
+} from "../core/model/model.ts";
 
 /** The shared groups of help pages, in their order; a command's own stand in front of them. */
 export const HEADINGS: readonly string[] = [
@@ -208,6 +215,11 @@ export const KCONFIG = group("Build", {
   kconfigAdd: list(
     "--kconfig-add <CONFIG_X=y>",
     "set one more config option, for this run; may be given again",
+  ),
+  dataflowForm: choiceIfAny<DataflowForm>(
+    "--dataflow-form <form>",
+    "take published flags of KCOV dataflow, with callbacks of this form",
+    DATAFLOW_FORMS,
   ),
 });
 

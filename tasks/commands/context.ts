@@ -139,6 +139,7 @@ export function settingsOf(options: RunValues): Settings {
     accel: options.kvm === false ? "tcg" : options.accel ?? usual.accel,
     sandbox: options.sandbox ?? usual.sandbox,
     lateInstrumentation: options.lateInstrumentation ?? usual.lateInstrumentation,
+    dataflowForm: options.dataflowForm,
     failFast: options.failFast ?? usual.failFast,
     freshBuild: options.freshBuild ?? false,
     requireAll: options.requireAll ?? false,
@@ -278,6 +279,7 @@ export function selectingFlags(options: RunValues): string[] {
     ...test.flatMap((value) => ["--test", value]),
     ...(options.config === undefined ? [] : ["--config", options.config]),
     ...kconfigAdd.flatMap((value) => ["--kconfig-add", value]),
+    ...(options.dataflowForm === undefined ? [] : ["--dataflow-form", options.dataflowForm]),
     ...(["tree", "series", "kernel", "range"] as const).flatMap((name) =>
       options[name] === undefined ? [] : [`--${name}`, options[name]]
     ),

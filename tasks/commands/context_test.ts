@@ -19,12 +19,13 @@ Deno.test("settingsOf() takes what is asked, and reads --no-kvm as --accel tcg",
   const asked = settingsOf({
     ...{ jobs: 2, timeout: 9, sandbox: "off", install: false, failFast: true, bundle: true },
     ...{ kconfigAdd: ["CONFIG_A=y"], test: ["a.*"], allowFlaky: true, freshBuild: true },
+    dataflowForm: "posted-pc",
   });
   assert.deepEqual(asked, {
     ...DEFAULT_SETTINGS,
     ...{ jobs: 2, timeoutSeconds: 9, sandbox: "off", install: false, failFast: true },
     ...{ kconfigAdd: ["CONFIG_A=y"], testFilter: ["a.*"], allowFlaky: true, bundle: true },
-    freshBuild: true,
+    ...{ freshBuild: true, dataflowForm: "posted-pc" },
   });
 });
 
@@ -39,11 +40,11 @@ Deno.test("repeatCommand() repeats what decides the result, and nothing else", (
   const line = repeatCommand("build", "a/b", {
     ...{ matrix: "m.yaml", kconfigAdd: ["CONFIG_A=y"], tree: "t t", fuzz: true, jobs: 3 },
     ...{ accel: "tcg", kvm: false, sandbox: "off", timeout: 7, verbose: true, outputDir: "o" },
-    lateInstrumentation: "off",
+    ...{ lateInstrumentation: "off", dataflowForm: "own" },
   }, typed);
   assert.equal(
     line,
-    "npx --yes deno task build a/b --kconfig-add CONFIG_A=y --tree 't t' --fuzz --matrix m.yaml " +
-      "--accel tcg --no-kvm --sandbox off --late-instrumentation off --timeout 7",
+    "npx --yes deno task build a/b --kconfig-add CONFIG_A=y --dataflow-form own --tree 't t' " +
+      "--fuzz --matrix m.yaml --accel tcg --no-kvm --sandbox off --late-instrumentation off --timeout 7",
   );
 });

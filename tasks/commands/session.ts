@@ -150,10 +150,10 @@ async function gdbLine(
   port: number,
   { host }: Context,
 ): Promise<string> {
-  const { source, buildDir, toolchain, plugin } = kernel.config;
+  const { source, buildDir, toolchain, plugin, compiler } = kernel.config;
   const { jobs, makeVariables } = plan.settings;
   if (!(await host.fs.exists(`${buildDir}/vmlinux-gdb.py`))) {
-    const made = { source, buildDir, toolchain, plugin };
+    const made = { source, buildDir, toolchain, plugin, compiler };
     const request: MakeRequest = { ...made, jobs, variables: makeVariables };
     const argv = makeArgv(request, ["scripts_gdb"]);
     const { code, stderr } = await host.run({ argv, confine: buildConfinement(request) });

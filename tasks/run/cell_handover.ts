@@ -74,7 +74,7 @@ async function handoverInput(
     runDir,
     toolchain: cell.toolchain,
     makeVariables: settings.makeVariables,
-    plugin: await pluginOf(cell, paths, host),
+    plugin: await pluginOf(cell, plan, paths, host),
     targets: config === undefined ? [] : buildTargets(config),
     dotConfig: config === undefined ? null : `${config.buildDir}/.config`,
     request: stage === "configure" ? await requestLines(cell, plan, paths, host) : [],

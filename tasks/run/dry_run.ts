@@ -58,7 +58,7 @@ export async function dryRun(
     lines.push(`# ${cells.map((cell) => cell.id).join(", ")}`, `# source: ${note}`);
     if (reached("patch")) { for (const argv of commands) command(...argv); }
     const buildDir = `${paths.builds}/<key>`;
-    const plugin = await pluginOf(cells[0]!, paths, host);
+    const plugin = await pluginOf(cells[0]!, plan, paths, host);
     const request = makeRequest(source, buildDir, toolchain, plan, plugin);
     const make = (...targets: string[]) => command(...makeArgv(request, targets));
     const options = await requestOf(cells[0]!, plan.kconfigAdd, paths, host);
@@ -133,6 +133,7 @@ function makeRequest(
     jobs: settings.jobs,
     variables: settings.makeVariables,
     plugin: plugin?.file,
+    compiler: plugin?.script?.file,
   };
 }
 

@@ -203,7 +203,10 @@ export async function lackingOptions(
   ).map(({ option }) => option);
 }
 
-/** What a run with these settings will do. @throws KmatrixError "no-match" or "usage". */
+/**
+ * What a run with these settings will do.
+ * @throws KmatrixError "no-match"; "usage" for a form of dataflow that no cell has a plugin for.
+ */
 export function makePlan(
   matrix: Matrix,
   { globs }: Selection,
@@ -211,6 +214,15 @@ export function makePlan(
   host: Host,
 ): Plan {
   const cells = selectCells(matrix, globs);
+  const { dataflowForm } = settings;
+  if (
+    dataflowForm !== undefined && !cells.some(({ config }) => config.requires.includes("dataflow"))
+  ) {
+    const text = `--dataflow-form ${dataflowForm} is for cells that require "dataflow", and none ` +
+      "of the chosen ones does";
+    const advice = "Name one, such as <kernel>/dataflow-posted of matrix-dataflow.yaml.";
+    throw new KmatrixError("usage", "bad-usage", text, advice);
+  }
   const ignored = leftOut(host.environment());
   if (ignored.length > 0) {
     const text = `not passed on to builds: ${ignored.join(", ")} (docs/matrix.md says what is)`;

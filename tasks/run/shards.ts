@@ -187,6 +187,7 @@ async function digestOf(
   const configs = [...new Map(cells.map(({ config }) => [config.id, config])).values()];
   const facts = {
     ...{ schema: PLAN_SCHEMA, asked, shards, kconfigAdd, makeVariables },
+    dataflowForm: settings.dataflowForm,
     tests: settings.testFilter,
     variables: settings.keyedVariables,
     kernels: await Promise.all(kernels.map((kernel) => kernelFacts(kernel, host))),

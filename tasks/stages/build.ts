@@ -52,6 +52,7 @@ function makeRequest(config: KernelConfig, settings: RunSettings): MakeRequest {
     jobs: settings.jobs,
     variables: settings.makeVariables,
     plugin: config.plugin,
+    compiler: config.compiler,
   };
 }
 

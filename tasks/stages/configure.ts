@@ -46,10 +46,10 @@ import { loadBase, type LoadedBase } from "../steps/base_config.ts";
 import { lateFiles } from "../steps/late_instrumentation.ts";
 import { changing } from "../steps/locks.ts";
 import { type MadeConfig, makeConfig } from "../steps/make_config.ts";
-import { ensurePlugin, type PluginPlace, pluginPlace } from "../steps/dataflow_plugin.ts";
+import { ensurePlugin, type PluginPlace, pluginPlace, withForm } from "../steps/dataflow_plugin.ts";
 import { beginAnew, beginBuild } from "../steps/build_start.ts";
 import { dropOtherToolchain } from "../steps/build_store.ts";
-import { type CompilerCache, compilerCache } from "../steps/compiler_cache.ts";
+import { type CompilerCache, compilerCache, writeScript } from "../steps/compiler_cache.ts";
 import { probeProgram } from "../steps/probe_cache.ts";
 import { toolchainFiles } from "../steps/toolchain_files.ts";
 
@@ -102,7 +102,7 @@ export async function configure(
   host: Host,
 ): Promise<KernelConfig> {
   const startedAt = host.now();
-  await checkToolchain(cell, paths, host);
+  await checkToolchain(cell, plan, paths, host);
   const place = await identifyBuild(source, cell, plan, paths, host);
   const { request, identity, make, key, inputs } = place;
   const { buildDir } = make;
@@ -132,6 +132,7 @@ export async function configure(
     buildDir,
     toolchain: cell.toolchain,
     ...(make.plugin === undefined ? {} : { plugin: make.plugin }),
+    ...(make.compiler === undefined ? {} : { compiler: make.compiler }),
     features: [
       ...optionFeatures(values),
       ...ioctlFeatures(
@@ -174,7 +175,7 @@ export async function identifyBuild(
   const fragment = renderFragment(request);
   const compiler = await toolchainVersion(cell.toolchain, paths, host);
   const files = await toolchainFiles(programsOf(cell.toolchain), paths.cache, host);
-  const plugin = await pluginOf(cell, paths, host);
+  const plugin = await pluginOf(cell, plan, paths, host);
   const { path, version, digest, patches } = source;
   const inputs: BuildInputs = {
     kernel: cell.kernel.id,
@@ -189,6 +190,7 @@ export async function identifyBuild(
     // What is compiled without it is kept apart, for whoever compares the two.
     ...(lateness === "off" ? { late: "off" } : {}),
     ...(plugin === null ? {} : { plugin: plugin.digest }),
+    ...(plugin?.script === undefined ? {} : { form: plugin.script.key }),
   };
   const identity = buildIdentityText({
     sourcePath: path,
@@ -199,6 +201,7 @@ export async function identifyBuild(
     arch: cell.toolchain.arch,
     late: inputs.late,
     plugin: inputs.plugin,
+    form: inputs.form,
     // Which image boots follows from the rest.
     targets: kernelTargets({ target: "vmlinux" }, true),
   });
@@ -210,6 +213,7 @@ export async function identifyBuild(
     jobs: plan.settings.jobs,
     variables: makeVariables,
     ...(plugin === null ? {} : { plugin: plugin.file }),
+    ...(plugin?.script === undefined ? {} : { compiler: plugin.script.file }),
   };
   return { request, base, identity, key, make, inputs };
 }
@@ -217,17 +221,27 @@ export async function identifyBuild(
 /** The compiler plugin of a cell; null for all but those that require one. */
 export async function pluginOf(
   { config, toolchain }: Pick<Cell, "config" | "toolchain">,
+  { settings }: Pick<Plan, "settings">,
   paths: Paths,
   host: Host,
 ): Promise<PluginPlace | null> {
-  return config.requires.includes("dataflow") ? await pluginPlace(toolchain, paths, host) : null;
+  if (!config.requires.includes("dataflow")) return null;
+  const place = await pluginPlace(toolchain, paths, host);
+  return await withForm(place, toolchain, settings.dataflowForm);
 }
 
 /** Makes the compiler plugin, too, where the cell requires one. */
-async function checkToolchain(cell: Cell, paths: Paths, host: Host): Promise<void> {
+async function checkToolchain(
+  cell: Cell,
+  { settings }: Pick<Plan, "settings">,
+  paths: Paths,
+  host: Host,
+): Promise<void> {
   for (const feature of cell.config.requires) {
     if (feature === "dataflow") {
-      await ensurePlugin(cell.toolchain, paths, host);
+      const place = await ensurePlugin(cell.toolchain, paths, host);
+      const { script } = await withForm(place, cell.toolchain, settings.dataflowForm);
+      if (script) await writeScript(script.file, script.text, host);
       continue;
     }
     const argv = featureProbeArgv(cell.toolchain, feature);
@@ -329,8 +343,9 @@ async function configured(
   await host.fs.makeDir(buildDir);
   await host.fs.remove(`${buildDir}/${STAMP}`);
   const { version } = place.inputs.source;
-  const { toolchainFiles: files, compiler, variables, plugin } = place.inputs;
-  const made = [source.digest, compiler, files, variables, ...plugin ? [plugin] : []];
+  const { toolchainFiles: files, compiler, variables, plugin, form } = place.inputs;
+  const more = [plugin, form].filter((one) => one !== undefined);
+  const made = [source.digest, compiler, files, variables, ...more];
   const ground = files && JSON.stringify(made);
   const asked = { make, config: cell.config, base, request, version, ground: ground ?? null };
   const config = await makeConfig(asked, cache, paths, host);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import $ from "dax";
 import { denoHost } from "../host/deno_host.ts";
 import { pathsFor } from "../core/model/paths.ts";
@@ -78,6 +79,21 @@ Deno.test("bring() takes the mails of an mbox in the order of their subjects", a
     assert.match(texts[0]!, /^\+\+\+ b\/a\.c/m);
     assert.match(texts[1]!, /^\+\+\+ b\/b\.c/m);
     assert.match(texts[1]!, /line 2 \u00e9/);
+  });
+});
+
+Deno.test("bring() takes the thread of the posted dataflow series, without its cover letter", async () => {
+  await withRepository(async (_tree, ask) => {
+    const url = new URL("../testing/series/dataflow-posted.mbox", import.meta.url);
+    const kernel = await ask({ series: fileURLToPath(url) });
+    assert.equal(kernel.id, "linux-6.12+dataflow-posted");
+    const files = kernel.series.slice(KERNEL.series.length).map(({ file }) => file);
+    const texts = await Promise.all(files.map((file) => Deno.readTextFile(file)));
+    const touched = texts.map((text) => /^\+\+\+ b\/(\S+)/m.exec(text)?.[1]);
+    assert.deepEqual(touched, [
+      ...["include/linux/kcov.h", "tools/objtool/check.c", "arch/x86/mm/Makefile"],
+      "lib/Kconfig.debug",
+    ]);
   });
 });
 

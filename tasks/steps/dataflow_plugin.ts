@@ -3,9 +3,10 @@
  * The compiler plugin of KCOV dataflow in the cache: compiled once for each source of it, version of
  * LLVM and compiler, before the first kernel that needs it is configured.
  */
+import { dirname } from "node:path/posix";
 import type { CommandResult, Host } from "../host/host.ts";
 import type { Paths } from "../core/model/paths.ts";
-import type { Toolchain } from "../core/model/model.ts";
+import type { DataflowForm, Toolchain } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { clangOf } from "../core/build/make.ts";
 import {
@@ -20,6 +21,7 @@ import {
   pluginProbeArgv,
   pluginSources,
 } from "../core/build/dataflow_plugin.ts";
+import { type FormScript, formScript, formScriptPath } from "../core/build/dataflow_form.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { fileDigest } from "./file_digest.ts";
 import { checkRoom } from "./free_room.ts";
@@ -36,6 +38,8 @@ export interface PluginPlace {
   readonly file: string;
   /** Folder of its source, and the names of files in it, sorted. */
   readonly source: { readonly folder: string; readonly names: readonly string[] };
+  /** The script in front of the compiler, with the absolute path of its file, where a form is asked for. */
+  readonly script?: FormScript & { readonly file: string };
 }
 
 /** Beside the plugin: the SHA-256 of its file. Written at each use, so that its time tells the last. */
@@ -65,6 +69,20 @@ export async function pluginPlace(
   const digest = (await sha256(JSON.stringify(made))).slice(0, 16);
   const file = `${paths.plugins}/${digest}/${PLUGIN_FILE}`;
   return { digest, file, source: { folder, names } };
+}
+
+/** The same with the script for kernels that ask for it by published flags; as it is without a form. */
+export async function withForm(
+  place: PluginPlace,
+  toolchain: Toolchain,
+  form: DataflowForm | undefined,
+): Promise<PluginPlace> {
+  if (form === undefined) return place;
+  const script = await formScript(toolchain, form);
+  return {
+    ...place,
+    script: { ...script, file: `${dirname(place.file)}/${formScriptPath(script)}` },
+  };
 }
 
 /**

@@ -37,6 +37,7 @@ import {
   failedTests,
   type ReproFacts,
 } from "../core/report/repro_facts.ts";
+import { SCRIPT_FILE } from "../core/report/repro_build.ts";
 import { reproScript } from "../core/report/repro_script.ts";
 import { SOURCE_DIFF } from "../core/source/source_identity.ts";
 import { notRunText } from "../core/report/summary.ts";
@@ -160,7 +161,11 @@ async function copyPlugin(
     await host.fs.copy(`${plugin.source.folder}/${name}`, `${dir}/plugin/${name}`);
     files[name] = await fileSha256(`${dir}/plugin/${name}`, host);
   }
-  return { llvmConfig: llvmConfigOf(toolchain), files };
+  const told = { llvmConfig: llvmConfigOf(toolchain), files };
+  if (plugin.script === undefined) return told;
+  const file = `${dir}/plugin/${SCRIPT_FILE}`;
+  await host.fs.writeText(file, plugin.script.text);
+  return { ...told, script: { name: plugin.script.name, sha256: await fileSha256(file, host) } };
 }
 
 /** The patches as series/NNNN-<name>, so that their names tell the order. */

@@ -5,24 +5,29 @@ import { mergeFragments } from "../core/kconfig/kconfig.ts";
 import { parseFragment } from "../core/kconfig/fragment.ts";
 import { parseMatrix } from "../core/matrix/matrix.ts";
 import { requirementsFor } from "../core/matrix/requirements.ts";
-import type { Cell } from "../core/model/model.ts";
+import { optionFeatures } from "../core/model/features.ts";
+import type { Cell, Matrix } from "../core/model/model.ts";
+import { decidesPresence } from "../../selftests/contract/features.ts";
+import { declaredTests } from "../steps/declared_tests.ts";
 import { ROOT } from "./project_copy.ts";
 import { sampleKernel } from "./samples.ts";
 
 const FRAGMENTS = [...Deno.readDirSync(`${ROOT}/configs`)]
   .map(({ name }) => name.replace(/\.config$/, ""));
 
-/** Its cells, whichever kernels it names. */
-function cellsOf(name: string): readonly Cell[] {
+/** A matrix file, whichever kernels it names. */
+function matrixOf(name: string): Matrix {
   const file = `${ROOT}/${name}`;
   const text = Deno.readTextFileSync(file);
   const kernels = [...new Set(text.match(/\blinux-\d[\w.-]*/g))].map((id) => sampleKernel(id));
   const around = { kernels, fragments: FRAGMENTS, today: "2026-01-01", tests: null };
-  return parseMatrix(file, text, around).cells;
+  return parseMatrix(file, text, around);
 }
 
+const cellsOf = (name: string): readonly Cell[] => matrixOf(name).cells;
+
 /** What the fragments of a cell ask for, by option. @throws ContradictionError */
-function requestOf({ config }: Cell): ReadonlyMap<string, string> {
+function requestOf({ config }: Pick<Cell, "config">): ReadonlyMap<string, string> {
   const texts = ["guest", ...config.fragments].map((name) => {
     const file = `configs/${name}.config`;
     return parseFragment(Deno.readTextFileSync(`${ROOT}/${file}`), file);
@@ -77,4 +82,34 @@ Deno.test("matrix.yaml asks nothing of dataflow, nor of the machine for it", () 
     !ids(cells).some((id) => /^g\+\+$|headers$|dataflow/.test(id) && id !== "libelf headers"),
   );
   assert.ok(ids(TRACED).includes("g++"));
+});
+
+const POSTED = `${ROOT}/tasks/testing/series/dataflow-posted.mbox`;
+
+Deno.test("a posted series has a config of its own, and the tests that hold for all kernels", async () => {
+  const config = matrixOf("matrix-dataflow.yaml").configs.find(({ id }) =>
+    id === "dataflow-posted"
+  )!;
+  assert.ok(config.requires.includes("dataflow"));
+  const asked = requestOf({ config });
+  const added = Deno.readTextFileSync(POSTED).split("\n").filter((line) => line.startsWith("+"));
+  const defined = added.flatMap((line) => /^\+config (\w+)/.exec(line)?.[1] ?? []);
+  const own = [...asked].filter(([name]) => name.startsWith(OPTION));
+  assert.deepEqual(own.filter(([, value]) => value !== "y"), []);
+  assert.deepEqual(
+    own.filter(([name]) => !defined.includes(name.slice("CONFIG_".length))),
+    [],
+    "options that the series does not define",
+  );
+  assert.ok(!defined.includes("KCOV_DATAFLOW"), "by this option our own tests know our own series");
+  const features = optionFeatures(asked);
+  const present = (await declaredTests()).filter(({ requires }) =>
+    requires.some((feature) => feature.startsWith("dataflow")) &&
+    requires.every((feature) => features.includes(feature) || !decidesPresence(feature))
+  );
+  assert.deepEqual(
+    [...new Set(present.map(({ id }) => id.split(".")[0]))],
+    ["dataflow_interface"],
+  );
+  assert.ok(present.length >= 4);
 });

@@ -388,6 +388,27 @@ testPlugin("the published forms of the callbacks say the same", async (programs)
   assert.deepEqual(unknown, ["back = ?"]);
 });
 
+testPlugin(
+  "the address of a weak function is that of its own code, whoever else defines it",
+  async (programs) => {
+    const subject = `
+__attribute__((weak)) int weak(int a) { return a + 1; }
+int strong(int a) { return a + 2; }
+`;
+    for (const form of ["posted-pc", "posted-pointer"] as const satisfies readonly Form[]) {
+      const elf = await programs.object(subject, [
+        ...BOTH,
+        "-mllvm",
+        `-kcov-dataflow-form=${form}`,
+      ]);
+      const text = elf.sections.findIndex(({ name }) => name === ".text");
+      const named = elf.relocations(text).map(({ symbol }) => elf.symbolTable[symbol]?.name)
+        .filter((name) => name === "weak" || name === "strong");
+      assert.deepEqual([...new Set(named)], ["strong"], form);
+    }
+  },
+);
+
 testPlugin("an option that asks for what cannot be is an error", async (programs) => {
   for (
     const [option, message] of [

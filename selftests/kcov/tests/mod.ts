@@ -11,6 +11,7 @@ import { dataflowCalls } from "./dataflow_calls.ts";
 import { dataflowContexts } from "./dataflow_contexts.ts";
 import { dataflowFields } from "./dataflow_fields.ts";
 import { dataflowFiles } from "./dataflow_files.ts";
+import { dataflowInterface } from "./dataflow_interface.ts";
 import { dataflowIoctl } from "./dataflow_ioctl.ts";
 import { dataflowKaslr } from "./dataflow_kaslr.ts";
 import { dataflowLifetime } from "./dataflow_lifetime.ts";
@@ -79,6 +80,7 @@ export const fixtures = [
   kcovModulesUnique,
   kcovModuleSymbols,
   kcovModuleTarget,
+  dataflowInterface,
   dataflowIoctl,
   dataflowFiles,
   dataflowKaslr,

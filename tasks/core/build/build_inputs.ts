@@ -72,6 +72,7 @@ const buildInputsShape: Shape<BuildInputs> = objectOf<BuildInputs>()({
   variables: texts,
   late: v.exactOptional(v.literal("off")),
   plugin: v.exactOptional(v.string()),
+  form: v.exactOptional(v.string()),
 });
 
 /** null for anything that is no such file. */
@@ -101,6 +102,9 @@ export function explainChanges(before: BuildInputs, after: BuildInputs): string[
   if (toolchain.length > 0) reasons.push(`the toolchain: ${shorten(toolchain)}`);
   if (before.plugin !== after.plugin) {
     reasons.push(`the dataflow plugin: ${before.plugin ?? "none"} → ${after.plugin ?? "none"}`);
+  }
+  if (before.form !== after.form) {
+    reasons.push(`the dataflow form: ${before.form ?? "none"} → ${after.form ?? "none"}`);
   }
   const names = new Set([...Object.keys(before.variables), ...Object.keys(after.variables)]);
   for (const name of [...names].sort()) {

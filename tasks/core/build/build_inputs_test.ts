@@ -55,6 +55,7 @@ Deno.test("explainChanges() names what is different, and nothing where nothing i
   );
   assert.deepEqual(changed({}, { variables: { KCFLAGS: "-O1" } }), ['KCFLAGS: "" → "-O1"']);
   assert.deepEqual(changed({}, { plugin: "ab" }), ["the dataflow plugin: none → ab"]);
+  assert.deepEqual(changed({}, { form: "own-1" }), ["the dataflow form: none → own-1"]);
 });
 
 Deno.test("explainChanges() names the patches of a series that are new, gone, changed or elsewhere", () => {
@@ -97,7 +98,7 @@ Deno.test("likeness() is the share of options that two builds have in common, on
 });
 
 Deno.test("parseBuildInputs() gives back what was written, and null for damage", () => {
-  for (const inputs of [INPUTS, { ...INPUTS, plugin: "ab" }]) {
+  for (const inputs of [INPUTS, { ...INPUTS, plugin: "ab" }, { ...INPUTS, form: "own-1" }]) {
     assert.deepEqual(parseBuildInputs(JSON.stringify(inputs)), inputs);
   }
   for (const text of [null, "", "{", "null", "[]", "{}", '{"kernel": 1}']) {

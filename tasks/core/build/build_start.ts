@@ -23,7 +23,9 @@ export function parseBuildStart(text: string | null): BuildStart | null {
  * the same variables of make. Where the compiler's files are not known, nothing is the same.
  */
 export function mayBegin(one: BuildInputs, other: BuildInputs): boolean {
-  const ground = ({ source, base, compiler, toolchainFiles, variables, late }: BuildInputs) =>
+  const ground = (
+    { source, base, compiler, toolchainFiles, variables, late, form, plugin }: BuildInputs,
+  ) =>
     JSON.stringify([
       source.path,
       source.digest,
@@ -32,6 +34,8 @@ export function mayBegin(one: BuildInputs, other: BuildInputs): boolean {
       sorted(toolchainFiles ?? {}),
       sorted(variables),
       late ?? null,
+      // The script that compiles all of it lies beside its plugin.
+      form === undefined ? null : [form, plugin],
     ]);
   return one.toolchainFiles !== undefined && ground(one) === ground(other);
 }

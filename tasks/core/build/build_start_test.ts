@@ -22,6 +22,14 @@ Deno.test("mayBegin() asks for the same ground, in whatever order it is told", (
   assert.equal(mayBegin(INPUTS, { ...INPUTS, variables: { A: "1" } }), false);
   assert.equal(mayBegin(INPUTS, { ...INPUTS, base: "x" }), false);
   assert.equal(mayBegin(INPUTS, { ...INPUTS, late: "off" }), false);
+  // Commands of a build with a plugin name it, but those that ask a script for it.
+  const formed = { ...INPUTS, form: "own-1", plugin: "ab" };
+  assert.equal(mayBegin(INPUTS, { ...INPUTS, plugin: "ab" }), true);
+  assert.equal(mayBegin(formed, { ...formed, fragment: "" }), true);
+  for (const other of [{ form: "own-2" }, { plugin: "cd" }]) {
+    assert.equal(mayBegin(formed, { ...formed, ...other }), false);
+  }
+  assert.equal(mayBegin({ ...INPUTS, plugin: "ab" }, formed), false);
 });
 
 Deno.test("differingOptions() names options by lines that only one build asks for", () => {

@@ -96,10 +96,28 @@ export function modulesFor(names: readonly string[], plugin: string | undefined)
   return names.filter((name) => plugin !== undefined || !MODULES.includes(name));
 }
 
+const COVERAGE = "-fsanitize-coverage=";
+
 /** What an object's compiler was told of the plugin: which calls it adds, if any. */
 export function dataflowOf(argv: readonly string[]): Readonly<Record<"args" | "rets", boolean>> {
   const isLoaded = argv.some((word) => word.startsWith("-fpass-plugin="));
-  const asks = (option: string) =>
-    isLoaded && argv.some((word) => word === option || word === `${option}=true`);
-  return { args: asks("-kcov-dataflow-args"), rets: asks("-kcov-dataflow-ret") };
+  const features = argv.filter((word) => word.startsWith(COVERAGE)).flatMap((word) =>
+    word.slice(COVERAGE.length).split(",")
+  );
+  const asks = (option: string, published: readonly string[]) =>
+    isLoaded && argv.some((word) => word === option || word === `${option}=true`) ||
+    features.some((feature) => published.includes(feature));
+  return {
+    args: asks("-kcov-dataflow-args", PUBLISHED_FEATURES.args),
+    rets: asks("-kcov-dataflow-ret", PUBLISHED_FEATURES.rets),
+  };
 }
+
+/**
+ * Features of -fsanitize-coverage= by which public series ask for the calls, the older name last. clang
+ * refuses them, and the script of dataflow_form.ts takes them.
+ */
+export const PUBLISHED_FEATURES = {
+  args: ["trace-args", "dataflow-args"],
+  rets: ["trace-ret", "dataflow-ret"],
+} as const;

@@ -44,6 +44,8 @@ export interface MakeRequest {
   readonly variables: Readonly<Record<string, string>>;
   /** The compiler plugin of KCOV dataflow, absolute; missing for a build without it. */
   readonly plugin?: string | undefined;
+  /** What is called in the compiler's place, absolute (dataflow_form.ts); missing for the compiler. */
+  readonly compiler?: string | undefined;
 }
 
 /**
@@ -81,11 +83,12 @@ function compilerFlags(source: string, buildDir: string): string[] {
 /** `make` for one or more targets, out of tree. */
 export function makeArgv(request: MakeRequest, targets: readonly string[]): string[] {
   const { source, buildDir, toolchain, jobs, variables, plugin } = request;
+  const { compiler = toolchain.cc } = request;
   const { KCFLAGS = "", ...others } = variables;
   const all: Record<string, string> = {
     O: buildDir,
     LLVM: toolchain.llvm,
-    ...(toolchain.cc === undefined ? {} : { CC: toolchain.cc }),
+    ...(compiler === undefined ? {} : { CC: compiler }),
     ...stampVariables(toolchain),
     ...(plugin === undefined ? {} : { KCOV_DATAFLOW_PLUGIN: plugin }),
     KCFLAGS: [...compilerFlags(source.path, buildDir), KCFLAGS].filter(Boolean).join(" "),
@@ -170,6 +173,8 @@ export interface BuildIdentity {
   readonly late?: "off" | undefined;
   /** Digest of the compiler plugin, of a build with one. */
   readonly plugin?: string | undefined;
+  /** As BuildInputs.form has it. */
+  readonly form?: string | undefined;
 }
 
 /** A canonical text of the identity; its SHA-256 is the build key. */
@@ -190,5 +195,6 @@ export function buildIdentityText(identity: BuildIdentity): string {
     late: identity.late,
     // Missing for any other build, whose key is what it was before there was a plugin.
     plugin: identity.plugin,
+    form: identity.form,
   });
 }

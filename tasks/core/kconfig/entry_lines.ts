@@ -22,5 +22,11 @@ export function probeAdvice(lines: readonly string[]): string {
     return "give the config `requires: [dataflow]` in the matrix: the plugin is compiled for such " +
       "a cell, and make is told of it (docs/dataflow.md); or take the request out.";
   }
+  // Flags of a series that was posted with a compiler of its own (core/build/dataflow_form.ts).
+  if (lines.some((line) => /-fsanitize-coverage=(?:trace|dataflow)-(?:args|ret)\b/.test(line))) {
+    return "no compiler that is released has these flags: a config with `requires: [dataflow]`, and " +
+      "`--dataflow-form` with the form of the kernel's callbacks, give a cell the plugin for them " +
+      "(docs/dataflow.md); or take the request out.";
+  }
   return "use a compiler or tool that passes the probe, or take the request out.";
 }

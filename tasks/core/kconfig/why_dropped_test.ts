@@ -233,6 +233,22 @@ Deno.test("explainDropped() names the probe of dataflow's plugin, and what gives
   }
 });
 
+Deno.test("explainDropped() names the probe of a posted series, and what gives a cell its flags", () => {
+  const plugin = String.raw`-fpass-plugin=$(KCOV_DATAFLOW_PLUGIN) -mllvm -kcov-dataflow`;
+  for (const flag of ["trace", "dataflow"]) {
+    const posted = NO_PLUGIN.replaceAll(plugin, `-fsanitize-coverage=${flag}`);
+    for (const [option, kind] of [["ARGS", "args"], ["RET", "ret"]]) {
+      const why = explain(posted, `CONFIG_KCOV_DATAFLOW_${option}=y\n`);
+      assert.equal(why.cause, "probe", option);
+      assert.ok(why.summary.includes(`$(cc-option,-fsanitize-coverage=${flag}-${kind})`));
+      assert.match(why.advice.join("\n"), /`requires: \[dataflow\]`, and `--dataflow-form` /);
+    }
+  }
+  const other = NO_PLUGIN.replaceAll(plugin, "-fsanitize-coverage=trace-more");
+  const why = explain(other, "CONFIG_KCOV_DATAFLOW_ARGS=y\n");
+  assert.doesNotMatch(why.advice.join("\n"), /dataflow/);
+});
+
 Deno.test("explainDropped() judges each line when a probe folded the dependencies to n", () => {
   const why = explain(MAIN, "CONFIG_GCC_PLUGINS=y\n");
   assert.equal(why.cause, "probe");

@@ -23,6 +23,8 @@ export interface KernelConfig {
   readonly toolchain: Toolchain;
   /** The compiler plugin that it is built with, absolute; missing for none. */
   readonly plugin?: string;
+  /** What make calls in the compiler's place, absolute; missing for the compiler itself. */
+  readonly compiler?: string;
   readonly features: readonly Feature[];
   /** What QEMU loads of this configuration. */
   readonly image: BootImage;
@@ -146,6 +148,8 @@ export interface BuildInputs {
   readonly late?: "off";
   /** Digest of the compiler plugin (docs/dataflow.md); missing for a build without. */
   readonly plugin?: string;
+  /** Form of its calls and digest of the script in front of the compiler, where there is one. */
+  readonly form?: string;
 }
 
 export interface CacheUse {

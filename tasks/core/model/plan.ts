@@ -256,6 +256,10 @@ export type SandboxChoice = "auto" | "require" | "off";
 /** Whether objects may be instrumented late (docs/late-instrumentation.md). */
 export type LateChoice = "on" | "off";
 
+/** What the callbacks of KCOV dataflow take (docs/dataflow.md, "Forms"), as the plugin calls the forms. */
+export const DATAFLOW_FORMS = ["own", "posted-pc", "posted-pointer"] as const;
+export type DataflowForm = typeof DATAFLOW_FORMS[number];
+
 /** What is asked of a run, whoever asks: the command line, a benchmark or a test. */
 export interface Settings {
   /** Cores for builds and boots; null for all of the machine. */
@@ -263,6 +267,11 @@ export interface Settings {
   readonly accel: AccelChoice;
   readonly sandbox: SandboxChoice;
   readonly lateInstrumentation: LateChoice;
+  /**
+   * Of kernels whose Makefiles ask for dataflow by flags of a compiler's own: cells that require it are
+   * compiled by a script that takes these flags, and calls callbacks of this form. undefined: none are.
+   */
+  readonly dataflowForm?: DataflowForm | undefined;
   readonly failFast: boolean;
   /** Builds everything, in folders that are empty at first. */
   readonly freshBuild?: boolean;
@@ -290,6 +299,7 @@ export const DEFAULT_SETTINGS: Settings = {
   accel: "auto",
   sandbox: "auto",
   lateInstrumentation: "on",
+  dataflowForm: undefined,
   failFast: false,
   freshBuild: false,
   requireAll: false,

@@ -15,6 +15,7 @@ function makeLine(facts: ReproFacts, targets: readonly string[]): string {
     buildDir: "/@WORK@/build",
     ...facts.make,
     ...(facts.plugin === null ? {} : { plugin: "/@WORK@/plugin" }),
+    ...(facts.plugin?.script === undefined ? {} : { compiler: "/@WORK@/compiler" }),
     jobs: 0,
   }, targets);
   return argv.map((word) => word === "-j0" ? '-j"$(nproc)"' : shellWord(word)).join(" \\\n\t\t");
@@ -31,15 +32,24 @@ function takeFunction(fuzz: boolean): string[] {
   ];
 }
 
+/** In plugin/: the script in front of the compiler. It finds the plugin in the folder above its own. */
+export const SCRIPT_FILE = "compiler";
+
 /** The one line that compiles the compiler's plugin, with what it is compiled from as it was. */
-function pluginFunction({ llvmConfig, files }: NonNullable<ReproFacts["plugin"]>): string[] {
+function pluginFunction(
+  { llvmConfig, files, script }: NonNullable<ReproFacts["plugin"]>,
+): string[] {
+  const all = { ...files, ...(script === undefined ? {} : { [SCRIPT_FILE]: script.sha256 }) };
   const { compiled } = pluginSources(Object.keys(files));
   const sources = compiled.map((name) => `"$here/plugin/${name}"`);
   return [
     "compile_plugin() {",
-    ...Object.entries(files).map(([name, sha256]) =>
+    ...Object.entries(all).map(([name, sha256]) =>
       `\thas_digest "$here/plugin/${name}" ${sha256} || stop 'plugin/${name} is not the recorded one'`
     ),
+    ...(script === undefined ? [] : [
+      '\tmkdir -p "${compiler%/*}" && cp "$here/plugin/compiler" "$compiler" && chmod 755 "$compiler" &&',
+    ]),
     `\t${pluginCompileLine(quoteWord(llvmConfig), sources, '"$plugin"')}`,
     "}",
   ];
@@ -60,6 +70,10 @@ export function buildFunction(facts: ReproFacts): string[] {
     "",
     `source=$work/source build=$work/build${
       facts.plugin === null ? "" : ` plugin=$work/${PLUGIN_FILE}`
+    }${
+      facts.plugin?.script === undefined
+        ? ""
+        : ` compiler=$work/compiler/${quoteWord(facts.plugin.script.name)}`
     }`,
     ...(facts.plugin === null ? [] : pluginFunction(facts.plugin)),
     ...(facts.series.length === 0 ? [] : takeFunction(facts.fuzz ?? false)),

@@ -65,6 +65,8 @@ export interface ReproFacts {
     readonly llvmConfig: string;
     /** SHA-256 of each file, by its name; those that end in `.cpp` are compiled. */
     readonly files: Readonly<Record<string, string>>;
+    /** What make calls in the compiler's place: `compiler` there, and the name that it needs. */
+    readonly script?: { readonly name: string; readonly sha256: string };
   } | null;
   readonly targets: readonly string[];
   /** SHA-256 of .config beside the script; null where it did not come to one. */

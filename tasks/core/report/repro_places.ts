@@ -7,7 +7,10 @@ export function shellWord(word: string): string {
   if (!word.includes("@")) return quoteWord(word);
   const quoted = word.replace(/[\\"$`]/g, "\\$&")
     .replaceAll("/@WORK@/source", "$source").replaceAll("/@WORK@/build", "$build")
-    .replaceAll("/@WORK@/plugin", "$plugin").replaceAll("/@IMAGE@", "$image").replaceAll(
+    .replaceAll("/@WORK@/plugin", "$plugin").replaceAll("/@WORK@/compiler", "$compiler").replaceAll(
+      "/@IMAGE@",
+      "$image",
+    ).replaceAll(
       "/@INITRAMFS@",
       "$initramfs",
     )

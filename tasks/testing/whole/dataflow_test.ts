@@ -34,6 +34,7 @@ esac
   const matrix = await Deno.readTextFile(`${project.root}/matrix.yaml`);
   const requires = matrix.replace("requires: [trace-pc]", "requires: [trace-pc, dataflow]");
   await project.write("project/traced.yaml", requires);
+  await project.write("project/plain.yaml", matrix);
   const makefile = await Deno.readTextFile(`${dir}/tree/Makefile`);
   const told = "\t@echo '$(KCOV_DATAFLOW_PLUGIN)' > $(O)/plugin.txt\n\nscripts_gdb:";
   const compiling = "\t@set -e; mkdir -p $(@D); ";
@@ -58,6 +59,27 @@ exec ${dir}/bin/clang-22.real "$@"
       await Deno.remove(path, { recursive: true }).catch(() => {});
     }
   };
+}
+
+/** The tree asks for dataflow by a flag that clang refuses, which leaves the words that it was given. */
+async function askByFlags(project: FakeProject): Promise<void> {
+  const { dir } = project;
+  const makefile = await Deno.readTextFile(`${dir}/tree/Makefile`);
+  await project.write(
+    "tree/Makefile",
+    makefile.replace("$(CC) -c", "$(CC) -fsanitize-coverage=trace-args -c"),
+  );
+  await project.write(
+    "bin/clang-22",
+    `#!/bin/sh
+case " $* " in
+  *" -fpass-plugin="*" -S "*) echo __sanitizer_cov_trace_args __sanitizer_cov_trace_ret; exit;;
+  *=trace-args*) echo "clang-22: error: unsupported argument 'trace-args'" >&2; exit 1;;
+  *" -c "*) prev=; for word; do [ "$prev" = -o ] && echo "$*" > "$word.words"; prev=$word; done;;
+esac
+exec ${dir}/bin/clang-22.real "$@"
+`,
+  );
 }
 
 const withPlugin = (name: string, body: (project: FakeProject) => Promise<void>): Case => [
@@ -191,6 +213,85 @@ cases("the plugin of dataflow", "nothing built", [
     const other = await run("other");
     assert.equal(other.code, 2, other.out);
     assert.match(other.out, /plugin\/kcov_dataflow\.cpp is not the recorded one/);
+  }),
+
+  withPlugin("is given to a kernel that asks for it by published flags", async (project) => {
+    assert.equal((await project.run("build", "fake/kcov", ...TRACED)).code, 0);
+    const plain = (await keys(project))["fake/kcov"]!;
+    await askByFlags(project);
+    const refused = await project.run("build", "fake/kcov", ...TRACED);
+    assert.equal(refused.code, 5, refused.out + refused.err);
+    const formed: string[] = [];
+    for (const form of ["posted-pointer", "own"]) {
+      const run = await project.run("build", "fake/kcov", ...TRACED, "--dataflow-form", form);
+      assert.equal(run.code, 0, run.out + run.err);
+      const key = (await keys(project))["fake/kcov"]!;
+      assert.ok(![plain, ...formed].includes(key), "a build of its own");
+      formed.push(key);
+      const words = await Deno.readTextFile(`${project.cache}/builds/${key}/kernel/kcov.o.words`);
+      // Another compiler has another plugin.
+      const loaded = new RegExp(` -fpass-plugin=${project.cache}/plugins/(\\w+)/kcov-dataflow.so `);
+      const digest = loaded.exec(words)?.[1];
+      assert.ok(digest !== undefined && (await plugins(project)).includes(digest), words);
+      assert.match(words, new RegExp(` -kcov-dataflow-form=${form} .* -kcov-dataflow-args `));
+    }
+    const again = await project.run("build", "fake/kcov", ...TRACED, "--dataflow-form", "own");
+    assert.equal(again.code, 0, again.out);
+    assert.equal((await keys(project))["fake/kcov"], formed[1]);
+    const status = ["plan", "--status", "fake/kcov", ...TRACED, "--dataflow-form", "posted-pc"];
+    assert.match(
+      (await project.run(...status)).out,
+      /the dataflow form: own-[0-9a-f]{8} → posted-pc-[0-9a-f]{8}/,
+    );
+    const dry = await project.run("build", "-n", "fake/kcov", ...TRACED, "--dataflow-form", "own");
+    assert.match(dry.out, /^make .* CC=\S+\/plugins\/[0-9a-f]+\/own-[0-9a-f]{8}\/clang-22 /m);
+  }),
+
+  withPlugin("stands in repro.sh with the script of its form", async (project) => {
+    await askByFlags(project);
+    await project.turnOn("compile-error");
+    const args = ["build", "fake/kcov", ...TRACED, "--dataflow-form", "posted-pointer"];
+    assert.equal((await project.run(...args)).code, 5);
+    const folder = `${await project.newestRun()}/fake/kcov`;
+    const script = await Deno.readTextFile(`${folder}/repro.sh`);
+    assert.match(script, /CC=\$compiler"/);
+    const run = async (work: string) => {
+      const { code, stdout, stderr } = await new Deno.Command("sh", {
+        args: [`${folder}/repro.sh`, `${project.dir}/${work}`],
+        env: { PATH: `${project.dir}/bin` },
+      }).output();
+      const text = new TextDecoder();
+      return { code, out: text.decode(stdout) + text.decode(stderr) };
+    };
+    const same = await run("formed");
+    assert.equal(same.code, 1, same.out);
+    assert.match(same.out, /FAILED: make failed/);
+    const words = await Deno.readTextFile(`${project.dir}/formed/build/kernel/fork.o.words`);
+    assert.ok(words.includes(`-fpass-plugin=${project.dir}/formed/kcov-dataflow.so `), words);
+    assert.match(words, / -kcov-dataflow-form=posted-pointer /);
+    await Deno.writeTextFile(`${folder}/plugin/compiler`, "by hand");
+    const other = await run("by-hand");
+    assert.equal(other.code, 2, other.out);
+    assert.match(other.out, /plugin\/compiler is not the recorded one/);
+  }),
+
+  withPlugin("has the form that is asked for, or none at all", async (project) => {
+    const form = (...words: readonly string[]) =>
+      project.run("configure", "fake/kcov", ...words, "--dataflow-form", "own");
+    const none = await form("--matrix", "plain.yaml");
+    assert.equal(none.code, 2, none.out);
+    assert.match(
+      none.out + none.err,
+      /--dataflow-form own is for cells that require "dataflow", and none of the chosen ones does/,
+    );
+    const unknown = await project.run("configure", "fake/kcov", ...TRACED, "--dataflow-form", "x");
+    assert.equal(unknown.code, 2, unknown.out);
+    assert.match(unknown.out + unknown.err, /'x' is invalid.*own, posted-pc, posted-pointer/);
+    const before = (await project.run(...MATRIX, ...TRACED), await keys(project));
+    const after =
+      (await project.run(...MATRIX, ...TRACED, "--dataflow-form", "own"), await keys(project));
+    assert.equal(after["fake/nokcov"], before["fake/nokcov"], "a cell without the plugin");
+    assert.notEqual(after["fake/kcov"], before["fake/kcov"]);
   }),
 
   withPlugin("is pruned when it was not used, and made again", async (project) => {
