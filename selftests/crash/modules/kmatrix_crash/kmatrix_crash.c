@@ -146,11 +146,16 @@ static noinline void kmatrix_crash_soft_lockup(void)
 	preempt_enable();
 }
 
-/* Other tasks run meanwhile, and one of them waits for a grace period. */
+/*
+ * Other tasks run meanwhile, and one of them waits for a grace period. One that has begun before the
+ * test set its limit has an older one, and is over first; the one that is asked for waits for nobody
+ * who comes after its beginning, and whoever asks may be preempted at once.
+ */
 static noinline void kmatrix_crash_rcu_stall(void)
 {
-	start_poll_synchronize_rcu();
+	synchronize_rcu();
 	rcu_read_lock();
+	start_poll_synchronize_rcu();
 	spin(STALL_SECONDS);
 	rcu_read_unlock();
 }
