@@ -107,8 +107,8 @@ dataflowInterface.test("lseek_shows_what_it_was_given_and_what_it_returned", (t,
     assertEquals(result, expected, `what ${what} returned`);
     const back = ofFunction(records, NAME, "return");
     assertEquals(
-      back.map(({ size, values }) => ({ size, values })),
-      [{ size: 8, values: [word(result)] }],
+      back.map(({ size, values }) => [size, ...values]),
+      [[8, word(result)]],
       `records of the return of ${what}`,
     );
     const [entry, ...more] = ofFunction(records, NAME, "entry");
@@ -140,14 +140,14 @@ dataflowInterface.test("pipe2_shows_its_pointer_its_flags_and_its_error", (t, op
     assertEquals(result, BigInt(-error), `what pipe2 returned for flags 0x${flags.toString(16)}`);
     if (error === 0) ends.forEach(close);
     const told = (["entry", "return"] as const).flatMap((type) =>
-      ofFunction(records, "do_pipe2", type).map(({ index, size, values }) => ({
-        ...{ type, index, size, values },
-      }))
+      ofFunction(records, "do_pipe2", type).map(({ index, size, values }) => [
+        ...[type, index, size, ...values],
+      ])
     );
     assertEquals(told, [
-      { type: "entry", index: 0, size: 8, values: [BigInt(guest().address(ends))] },
-      { type: "entry", index: 1, size: 4, values: [BigInt(flags)] },
-      { type: "return", index: 0, size: 4, values: [word(-error) & 0xffffffffn] },
+      ["entry", 0, 8, BigInt(guest().address(ends))],
+      ["entry", 1, 4, BigInt(flags)],
+      ["return", 0, 4, word(-error) & 0xffffffffn],
     ], "records of do_pipe2");
   }
 });
