@@ -50,6 +50,7 @@ const EXPECTATIONS: readonly Expectation[] = [
 const MUTANT: Mutant = {
   matrix: "matrix.yaml",
   ...{ name: "m", cell: "k/c", also: [], why: "w", rebuildsAll: false, files: ["a"] },
+  ofPlugin: false,
   catcher: { kind: "stage", stage: "boot" },
 };
 
