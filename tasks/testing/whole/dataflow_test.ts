@@ -113,6 +113,20 @@ async function keys(project: FakeProject): Promise<Record<string, string>> {
   );
 }
 
+/** Runs the repro.sh of a cell's folder with the project's programs alone, into a folder of that name. */
+async function runScript(
+  project: FakeProject,
+  folder: string,
+  work: string,
+): Promise<{ readonly code: number; readonly out: string }> {
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: [`${folder}/repro.sh`, `${project.dir}/${work}`],
+    env: { PATH: `${project.dir}/bin` },
+  }).output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout) + text.decode(stderr) };
+}
+
 cases("the plugin of dataflow", "nothing built", [
   withPlugin("is compiled once, told to make, and a part of the build key", async (project) => {
     const plain = await project.run(...MATRIX);
@@ -192,14 +206,7 @@ cases("the plugin of dataflow", "nothing built", [
     assert.equal((await project.run("build", "fake/kcov", ...TRACED)).code, 5);
     const folder = `${await project.newestRun()}/fake/kcov`;
     await project.write(SOURCE, "changed since");
-    const run = async (work: string) => {
-      const { code, stdout, stderr } = await new Deno.Command("sh", {
-        args: [`${folder}/repro.sh`, `${project.dir}/${work}`],
-        env: { PATH: `${project.dir}/bin` },
-      }).output();
-      const text = new TextDecoder();
-      return { code, out: text.decode(stdout) + text.decode(stderr) };
-    };
+    const run = (work: string) => runScript(project, folder, work);
     const same = await run("plainly");
     assert.equal(same.code, 1, same.out);
     assert.match(same.out, /FAILED: make failed/);
@@ -255,14 +262,7 @@ cases("the plugin of dataflow", "nothing built", [
     const folder = `${await project.newestRun()}/fake/kcov`;
     const script = await Deno.readTextFile(`${folder}/repro.sh`);
     assert.match(script, /CC=\$compiler"/);
-    const run = async (work: string) => {
-      const { code, stdout, stderr } = await new Deno.Command("sh", {
-        args: [`${folder}/repro.sh`, `${project.dir}/${work}`],
-        env: { PATH: `${project.dir}/bin` },
-      }).output();
-      const text = new TextDecoder();
-      return { code, out: text.decode(stdout) + text.decode(stderr) };
-    };
+    const run = (work: string) => runScript(project, folder, work);
     const same = await run("formed");
     assert.equal(same.code, 1, same.out);
     assert.match(same.out, /FAILED: make failed/);
