@@ -14,6 +14,8 @@ import type { Held, LockRequest } from "./host.ts";
 const SILENT_MS = 500;
 /** How often is looked again; flock(2) itself cannot be broken off by Ctrl-C. */
 const [FIRST_LOOK_MS, LAST_LOOK_MS] = [20, 200];
+/** Of a folder that somebody removes over and over; a dangling link is not one that comes back. */
+const OPEN_ATTEMPTS = 100;
 
 /** @throws KmatrixError "infra" (no-file-locks), "interrupted" where the signal is aborted. */
 export async function lockFile(request: LockRequest): Promise<Held> {
@@ -53,8 +55,7 @@ export async function tryLock(
   { path, shared = false, waiting }: LockRequest,
 ): Promise<Held | null> {
   for (;;) {
-    await Deno.mkdir(dirname(path), { recursive: true });
-    const file = await Deno.open(path, { read: true, write: true, create: true });
+    const file = await openFile(path);
     let same = false;
     try {
       if (!await taken(file, path, shared)) return null;
@@ -74,6 +75,18 @@ export async function tryLock(
         open = null;
       },
     };
+  }
+}
+
+/** Whoever removes the folder of locks may do so between the two steps. */
+async function openFile(path: string): Promise<Deno.FsFile> {
+  for (let left = OPEN_ATTEMPTS;; left--) {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    try {
+      return await Deno.open(path, { read: true, write: true, create: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound) || left <= 1) throw error;
+    }
   }
 }
 

@@ -208,6 +208,30 @@ Deno.test("the folder of locks may be removed at any time", async () => {
   });
 });
 
+Deno.test("the folder of locks may go between its making and the opening of a file in it", async () => {
+  await withTempDir(async (dir) => {
+    const real = Deno.mkdir;
+    let left = 3;
+    Deno.mkdir = async (path, options) => {
+      await real(path, options);
+      if (left-- > 0) await Deno.remove(path, { recursive: true });
+    };
+    try {
+      (await lockFile({ path: `${dir}/locks/x` })).release();
+      assert.equal(left, -1);
+    } finally {
+      Deno.mkdir = real;
+    }
+  });
+});
+
+Deno.test("a lock that lies behind a dangling link is an error, not a wait", async () => {
+  await withTempDir(async (dir) => {
+    await Deno.symlink(`${dir}/gone/x`, `${dir}/x`);
+    await assert.rejects(lockFile({ path: `${dir}/x` }), Deno.errors.NotFound);
+  });
+});
+
 Deno.test("a file system without locks is the machine's failure", async () => {
   await withTempDir(async (dir) => {
     const real = Deno.FsFile.prototype.tryLock;
