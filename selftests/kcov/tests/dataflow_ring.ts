@@ -216,10 +216,10 @@ function overflow(context: Context, device: Dataflow, steps: number, first: numb
 }
 
 dataflowRing.test("a_ring_that_overflows_holds_the_first_records", (t, context, mode) => {
-  const device = context.open(32 * PAGE_WORDS);
-  for (let round = 0; round < 5; round++) {
+  const device = context.open(8 * PAGE_WORDS);
+  for (let round = 0; round < 3; round++) {
     const first = 1000 * round;
-    const { ring, own, texts } = overflow(context, device, 4000, first);
+    const { ring, own, texts } = overflow(context, device, 1000, first);
     assertGreater(ring.length, device.words - Number(ONE_VALUE), "words of a full ring");
     assertGreater(own.length, 100, "records of df_step in a full ring");
     const even = texts.slice(0, texts.length - texts.length % 2);
