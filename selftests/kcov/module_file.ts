@@ -52,7 +52,8 @@ export class ModuleFile {
   /** Throws a RangeError for bytes that are no such file. */
   constructor(bytes: Uint8Array) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const word = (at: number) => Number(view.getBigUint64(at, true));
+    // Not getBigUint64(): the guest's engine takes long over each bigint.
+    const word = (at: number) => view.getUint32(at, true) + 2 ** 32 * view.getUint32(at + 4, true);
     if (bytes.length < 64 || view.getUint32(0, false) !== 0x7f454c46 || bytes[4] !== 2) {
       throw new RangeError("not an ELF64 file");
     }
@@ -92,24 +93,29 @@ export class ModuleFile {
       }
     }
     this.functions = functions;
-    const nameOf = (table: number, index: number) => {
-      const symbols = headers[table];
+    const calls: { section: string; offset: number; symbol: string }[] = [];
+    for (const { type, offset, size, link, info } of headers) {
+      const section = this.sections[info];
+      if (type !== SHT_RELA || !section?.code) continue;
+      const symbols = headers[link];
       const strings = headers[symbols?.link ?? -1];
-      const at = (symbols?.offset ?? 0) + index * SYMBOL_BYTES;
-      return symbols && strings ? text(bytes, strings.offset + view.getUint32(at, true)) : "";
-    };
-    this.#calls = headers.filter(({ type }) => type === SHT_RELA).flatMap((table) => {
-      const section = this.sections[table.info];
-      if (!section?.code) return [];
-      const count = Math.floor(table.size / RELOCATION_BYTES);
-      return Array.from({ length: count }, (_, index) => table.offset + index * RELOCATION_BYTES)
-        .map((at) => ({
-          section: section.name,
-          offset: word(at),
-          symbol: nameOf(table.link, view.getUint32(at + 12, true)),
-        }))
-        .filter(({ symbol }) => symbol.startsWith(CALLBACK_PREFIX));
-    });
+      if (!symbols || !strings) continue;
+      // A module refers to few symbols, and to each of them often.
+      const names = new Map<number, string>();
+      for (let at = offset; at + RELOCATION_BYTES <= offset + size; at += RELOCATION_BYTES) {
+        const index = view.getUint32(at + 12, true);
+        let symbol = names.get(index);
+        if (symbol === undefined) {
+          const name = view.getUint32(symbols.offset + index * SYMBOL_BYTES, true);
+          symbol = text(bytes, strings.offset + name);
+          names.set(index, symbol);
+        }
+        if (symbol.startsWith(CALLBACK_PREFIX)) {
+          calls.push({ section: section.name, offset: word(at), symbol });
+        }
+      }
+    }
+    this.#calls = calls;
   }
 
   /** How many places of a function report a PC; of its aliases the same. */
