@@ -18,9 +18,20 @@ import { selectCells } from "../../core/matrix/plan.ts";
 import { loadMatrix } from "../../run/project.ts";
 import { requestOf } from "../../stages/configure.ts";
 import { fetch } from "../../stages/fetch.ts";
-import { ROOT, withTempDir } from "../../testing/project_copy.ts";
+import { ROOT } from "../../testing/project_copy.ts";
 import { coldCell, editedFile, secondClone } from "./builds.ts";
-import { type Bench, clang, emit, host, jobs, makeOf, paths, readers, say } from "./measure.ts";
+import {
+  type Bench,
+  clang,
+  emit,
+  host,
+  inFolder,
+  jobs,
+  makeOf,
+  paths,
+  readers,
+  say,
+} from "./measure.ts";
 import { DATAFLOW_CELL, dataflowCosts } from "./dataflow_costs.ts";
 import { dataflowTable, withSection } from "./dataflow_cost_table.ts";
 import { optionCosts } from "./option_costs.ts";
@@ -105,7 +116,7 @@ async function askedCell(): Promise<Cell> {
 }
 
 if (options.dataflowCosts) {
-  const costs = await withTempDir((dir) => dataflowCosts(DATAFLOW_CELL, options.runs, dir));
+  const costs = await inFolder((dir) => dataflowCosts(DATAFLOW_CELL, options.runs, dir));
   const table = dataflowTable(costs);
   console.log(table);
   if (options.write) await writeDataflow(table);
@@ -114,7 +125,7 @@ if (options.dataflowCosts) {
 const cell = await askedCell();
 if (options.optionCosts) {
   const { lines } = await requestOf(cell, [], paths, host);
-  console.log(await withTempDir(async (dir) => optionCosts(await makeOf(cell), lines, dir)));
+  console.log(await inFolder(async (dir) => optionCosts(await makeOf(cell), lines, dir)));
   Deno.exit(0);
 }
 const stream = new EventStream(readers);
@@ -136,7 +147,7 @@ const measures: Record<Part, (bench: Bench) => Promise<Comparison[]>> = {
   edited: editedFile,
   "virtme-ng": (bench) => virtmeNg(bench, coldCpu),
 };
-await withTempDir(async (dir) => {
+await inFolder(async (dir) => {
   for (const part of PARTS.filter((name) => options.parts.includes(name))) {
     try {
       const measured = await measures[part]({ cell, runs: options.runs, dir });
@@ -145,6 +156,7 @@ await withTempDir(async (dir) => {
         emit({ event: "measured", what, unit, ours: [...ours], theirs: [...theirs] });
       }
     } catch (error) {
+      if (host.signal.aborted) throw error;
       // A part that fails takes none of the others with it.
       say(`${part} FAILED: ${(error as Error).message}`);
       Deno.exitCode = 1;

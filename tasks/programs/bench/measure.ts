@@ -3,7 +3,6 @@
 import { archOf } from "../../core/arch/table.ts";
 import { EXIT_FINISHED } from "../../../selftests/contract/frames.ts";
 import { clangOf } from "../../core/build/make.ts";
-import $ from "dax";
 import { parseRunReport } from "../../core/report/run_report.ts";
 import {
   type BootRecord,
@@ -20,7 +19,9 @@ import { loadMatrix, makePlan } from "../../run/project.ts";
 import { identifyBuild } from "../../stages/configure.ts";
 import { fetch } from "../../stages/fetch.ts";
 import { sourceTree } from "../../stages/patch.ts";
-import { CACHE, ROOT } from "../../testing/project_copy.ts";
+import { KmatrixError } from "../../core/model/errors.ts";
+import { EXIT } from "../../core/model/exit_codes.ts";
+import { CACHE, ROOT, withTempDir } from "../../testing/project_copy.ts";
 
 /** What every part is given. */
 export interface Bench {
@@ -34,7 +35,16 @@ export interface Bench {
 export const jobs = navigator.hardwareConcurrency;
 export const readers = new EventReaders();
 export const { emit } = readers;
-export const host = denoHost({ emit, signal: new AbortController().signal });
+const abort = new AbortController();
+export const host = denoHost({ emit, signal: abort.signal });
+/** Exit code once a signal has ended the benchmark; null before. */
+let interrupted: number | null = null;
+for (const [name, code] of [["SIGINT", EXIT.sigint], ["SIGTERM", EXIT.sigterm]] as const) {
+  Deno.addSignalListener(name, () => {
+    interrupted ??= code;
+    abort.abort();
+  });
+}
 export const paths = pathsFor(ROOT, CACHE, null);
 
 /** The program name, or path, of a cell's clang. */
@@ -50,7 +60,21 @@ export interface Cost {
   readonly code: number;
 }
 
-/** Runs a command under bash's `time`. @param expect Exit codes that are no failure. */
+/** Runs the benchmark in a folder for its time; ends the program where a signal ends it. */
+export async function inFolder<T>(body: (dir: string) => Promise<T>): Promise<T> {
+  try {
+    return await withTempDir(body);
+  } catch (error) {
+    if (interrupted !== null) Deno.exit(interrupted);
+    throw error;
+  }
+}
+
+/**
+ * Runs a command under bash's `time`. It ends with this program, and so does all that it starts.
+ * @param expect Exit codes that are no failure.
+ * @throws KmatrixError "interrupted" where a signal has ended it.
+ */
 export async function time(
   argv: readonly string[],
   { env = {}, expect = [0] }: { env?: Record<string, string>; expect?: readonly number[] } = {},
@@ -58,10 +82,12 @@ export async function time(
   const script = 'TIMEFORMAT="%U %S"; time "$@" >/dev/null 2>"$0"';
   const log = await Deno.makeTempFile();
   try {
-    let command = $`${["bash", "-c", script, log, ...argv]}`.noThrow().quiet().stdin("null");
-    for (const [name, value] of Object.entries(env)) command = command.env(name, value);
     const startedAt = performance.now();
-    const result = await command;
+    const argvOfBash = ["bash", "-c", script, log, ...argv];
+    const result = await host.run({ argv: argvOfBash, env, reach: "whole" });
+    if (interrupted !== null) {
+      throw new KmatrixError("interrupted", "interrupted", "the benchmark was interrupted");
+    }
     const seconds = (performance.now() - startedAt) / 1000;
     if (!expect.includes(result.code)) {
       const tail = (await Deno.readTextFile(log)).slice(-2000);
