@@ -69,9 +69,13 @@ export async function dataflowCosts(
   for (let boot = 0; boot < runs; boot++) {
     say(`boot ${boot + 1} of ${counted(runs, "boot")}, each kernel`);
     for (const [variant, found] of boots) {
-      await run(variant, "boot", "--quiet", "--test", TEST);
-      const { facts } = (await readRun(outOf(variant, "boot"))).cells[0]!;
-      found.bootMs.push(facts.boot?.phasesMs.kernel ?? NaN);
+      await run(variant, "matrix", "--quiet", "--test", TEST);
+      const { facts } = (await readRun(outOf(variant, "matrix"))).cells[0]!;
+      const kernelMs = facts.boot?.phasesMs.kernel;
+      if (kernelMs === undefined) {
+        throw new Error(`${cell}, ${variant}: no time of the kernel's boot`);
+      }
+      found.bootMs.push(kernelMs);
       await run(variant, "repro", "--", LATENCY_SOURCE);
       const log = `${outOf(variant, "repro")}/latest/${cell}/console.log`;
       const { idle, collecting } = parseLatency(await Deno.readTextFile(log));
