@@ -64,9 +64,8 @@ export interface Cost {
 export async function inFolder<T>(body: (dir: string) => Promise<T>): Promise<T> {
   try {
     return await withTempDir(body);
-  } catch (error) {
+  } finally {
     if (interrupted !== null) Deno.exit(interrupted);
-    throw error;
   }
 }
 

@@ -10,6 +10,7 @@ import {
   turnedRound,
   withLine,
 } from "./option_cost_table.ts";
+import { host } from "./measure.ts";
 
 /**
  * Turns every line round in a copy of a build folder, and counts what make would compile; nothing is
@@ -32,6 +33,7 @@ export async function optionCosts(
   const request = { ...make, buildDir: place, jobs: 1 };
   const dotConfig = await Deno.readTextFile(`${place}/.config`);
   const count = async () => {
+    host.signal.throwIfAborted();
     await $`${makeArgv(request, ["olddefconfig", "syncconfig"])}`.quiet();
     // It ends with an error where it comes to what is not there, which is behind all objects.
     const plan = await $`${makeArgv(request, ["-n", "vmlinux"])}`.noThrow().captureCombined(true)
