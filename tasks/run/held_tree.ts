@@ -7,7 +7,7 @@ import type { Held, Host } from "../host/host.ts";
 import type { KernelSpec, SourceArchive, SourceTree } from "../core/model/model.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { isLaid, patch } from "../stages/patch.ts";
-import { hold, kernelLock, withLock } from "../steps/locks.ts";
+import { hold, kernelLock, makeAlone } from "../steps/locks.ts";
 import { holdView } from "../steps/tree_view.ts";
 
 export interface HeldTree extends Held {
@@ -22,14 +22,16 @@ export async function holdTree(
   host: Host,
 ): Promise<HeldTree> {
   const lock = kernelLock(kernel.id, paths);
+  const isMade = () => isLaid(archive, kernel, paths, host);
+  const make = () => patch(archive, kernel, paths, host);
   const view = await holdView(archive, paths, host);
   try {
     for (let written: SourceTree | null = null;;) {
       const held = await hold({ ...lock, shared: true }, host);
       try {
-        if (await isLaid(archive, kernel, paths, host)) {
+        if (await isMade()) {
           // What was written here has been told of.
-          const source = written ?? await patch(archive, kernel, paths, host);
+          const source = written ?? await make();
           return {
             source,
             release() {
@@ -44,7 +46,7 @@ export async function holdTree(
       }
       held.release();
       // Until it is shared again, another run may have written another series.
-      written = await withLock(lock, host, () => patch(archive, kernel, paths, host));
+      written = await makeAlone(lock, isMade, make, host);
     }
   } catch (error) {
     view?.release();

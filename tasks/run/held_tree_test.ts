@@ -46,6 +46,12 @@ async function withTree(
   });
 }
 
+async function withinMs<T>(limitMs: number, soon: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not within ${limitMs} ms`)), limitMs);
+  return await Promise.race([soon, late.promise]).finally(() => clearTimeout(timer));
+}
+
 Deno.test("runs with the same series share a tree", async () => {
   await withTree(async ({ hold, line, told }) => {
     const one = await hold("two");
@@ -56,6 +62,15 @@ Deno.test("runs with the same series share a tree", async () => {
     assert.ok(!told.some((text) => /waiting/.test(text)), told.join("\n"));
     one.release();
     other.release();
+  });
+});
+
+Deno.test("of runs that come at once, one writes and none waits until it has done with it", async () => {
+  await withTree(async ({ hold, told }) => {
+    // Each is held on: whoever waits for another one to let go does so until the time is over.
+    const all = await withinMs(60_000, Promise.all([hold("two"), hold("two"), hold("two")]));
+    assert.equal(told.filter((text) => /1 patch applied/.test(text)).length, 1);
+    for (const held of all) held.release();
   });
 });
 

@@ -36,6 +36,23 @@ export async function withLock<T>(
   }
 }
 
+/**
+ * Makes what a lock guards as it is wanted, which another run may have done meanwhile (null): one run
+ * at a time finds out. So those that want the same wait until it is made, and not until the run that
+ * made it has done with it.
+ */
+export async function makeAlone<T>(
+  lock: LockUse,
+  isMade: () => Promise<boolean>,
+  make: () => Promise<T>,
+  host: Host,
+): Promise<T | null> {
+  return await withLock({ ...lock, path: `${lock.path}-making` }, host, async () => {
+    if (await withLock({ ...lock, shared: true }, host, isMade)) return null;
+    return await withLock(lock, host, make);
+  });
+}
+
 /** Of the tree of a kernel, or of a view of a tree by its name. */
 export function kernelLock(id: string, { cache }: Pick<Paths, "cache">): LockUse {
   return { path: `${cache}/locks/kernel-${id}`, what: `another run is working on ${id}` };

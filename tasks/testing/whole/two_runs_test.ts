@@ -6,6 +6,9 @@ import { MATRIX, until } from "../broken_worlds.ts";
 import { FINISHED } from "../recorder.ts";
 import { cases, KCOV } from "./fake_cases.ts";
 
+/** Far more than a run takes on a machine that stands still for a minute; one that ends is not waited for. */
+const WAIT_MS = 300_000;
+
 /** A run that goes on beside others, what it says so far, and its exit code. */
 function beside(project: FakeProject, ...words: readonly string[]) {
   const child = project.spawn(...words);
@@ -15,23 +18,34 @@ function beside(project: FakeProject, ...words: readonly string[]) {
     for await (const part of stream) said += text.decode(part, { stream: true });
   };
   const drained = Promise.all([read(child.stdout), read(child.stderr)]);
+  let hasEnded = false;
   const ended = async () => {
     const { code } = await child.status;
     await drained;
     return code;
   };
+  void ended().then(() => hasEnded = true);
+  const stop = async (signal: Deno.Signal = "SIGINT") => {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended by itself.
+    }
+    return await ended();
+  };
   return {
     pid: child.pid,
     said: () => said,
     ended,
-    async stop(signal: Deno.Signal = "SIGINT") {
-      try {
-        child.kill(signal);
-      } catch {
-        // It has ended by itself.
-      }
-      return await ended();
+    /** Waits until something is so, while this run goes on. */
+    async until(what: string, holds: () => boolean | Promise<boolean>) {
+      const ended = async () => await holds() || hasEnded;
+      await until(what, WAIT_MS, ended).catch((error) => assert.fail(`${error.message}\n${said}`));
+      assert.ok(await holds(), `it ended before: ${what}\n${said}`);
     },
+    stop,
+    /** Whatever a test finds out, none of its runs goes on into the next one. */
+    [Symbol.asyncDispose]: async () => void await stop("SIGKILL"),
   };
 }
 
@@ -83,16 +97,13 @@ cases("two runs at once", "built", [
       assert.equal((await project.run(...MATRIX)).code, 0);
       await forget(project, "nokcov");
       await compilers.shut();
-      const building = beside(project, ...MATRIX, "fake/nokcov");
-      try {
-        await until("it compiles", 60_000, async () => await compilers.came() > 0);
-        const { code, out, err } = await project.run(...KCOV);
-        assert.equal(code, 0, out + err);
-        assert.doesNotMatch(out + err, /waiting for/);
-        assert.doesNotMatch(building.said(), /skip fake.nokcov/, "the other one still builds");
-      } finally {
-        await compilers.open();
-      }
+      await using building = beside(project, ...MATRIX, "fake/nokcov");
+      await building.until("it compiles", async () => await compilers.came() > 0);
+      const { code, out, err } = await project.run(...KCOV);
+      assert.equal(code, 0, out + err);
+      assert.doesNotMatch(out + err, /waiting for/);
+      assert.doesNotMatch(building.said(), /skip fake.nokcov/, "the other one still builds");
+      await compilers.open();
       assert.equal(await building.ended(), 0, building.said());
     },
   ],
@@ -101,16 +112,12 @@ cases("two runs at once", "built", [
     await project.forgetBuilds();
     await using compilers = await gate(project);
     await compilers.shut();
-    const runs = [
-      beside(project, ...MATRIX, "fake/nokcov", "-j", "1"),
-      beside(project, ...KCOV, "-j", "1"),
-    ];
-    try {
-      await until("both compile", 60_000, async () => await compilers.came() >= 2);
-    } finally {
-      await compilers.open();
-    }
-    for (const run of runs) assert.equal(await run.ended(), 0, run.said());
+    await using one = beside(project, ...MATRIX, "fake/nokcov", "-j", "1");
+    await using other = beside(project, ...KCOV, "-j", "1");
+    const both = async () => await compilers.came() >= 2;
+    await Promise.all([one, other].map((run) => run.until("both compile", both)));
+    await compilers.open();
+    for (const run of [one, other]) assert.equal(await run.ended(), 0, run.said());
   }],
 
   [
@@ -120,19 +127,11 @@ cases("two runs at once", "built", [
       const before = await project.started("clang");
       await using compilers = await gate(project);
       await compilers.shut();
-      const first = beside(project, ...KCOV, "-j", "1");
-      let second;
-      try {
-        await until("the first compiles", 60_000, async () => await compilers.came() > 0);
-        second = beside(project, ...KCOV, "-j", "1");
-        await until(
-          "the second waits",
-          60_000,
-          () => Promise.resolve(/waiting for/.test(second!.said())),
-        );
-      } finally {
-        await compilers.open();
-      }
+      await using first = beside(project, ...KCOV, "-j", "1");
+      await first.until("it compiles", async () => await compilers.came() > 0);
+      await using second = beside(project, ...KCOV, "-j", "1");
+      await second.until("it waits", () => /waiting for/.test(second.said()));
+      await compilers.open();
       assert.equal(await first.ended(), 0, first.said());
       assert.equal(await second.ended(), 0, second.said());
       const told =
@@ -151,34 +150,31 @@ cases("two runs at once", "built", [
     assert.equal((await project.run(...MATRIX)).code, 0);
     await hangs(project, "fake/kcov");
     const before = await project.started("qemu");
-    const first = beside(project, ...KCOV);
-    try {
-      await until("it boots", 60_000, async () => await project.started("qemu") > before);
-      await sound(project, "fake/kcov");
-      const { code, out, err } = await project.run(...KCOV);
-      assert.equal(code, 0, out + err);
-      assert.doesNotMatch(out + err, /waiting for/);
-    } finally {
-      assert.equal(await first.stop(), 130);
-    }
+    await using first = beside(project, ...KCOV);
+    await first.until("it boots", async () => await project.started("qemu") > before);
+    await sound(project, "fake/kcov");
+    const { code, out, err } = await project.run(...KCOV);
+    assert.equal(code, 0, out + err);
+    assert.doesNotMatch(out + err, /waiting for/);
+    assert.equal(await first.stop(), 130);
   }],
 
   ["what is booted is not built again meanwhile; a killed run holds nobody up", async (project) => {
     assert.equal((await project.run(...MATRIX)).code, 0);
     await hangs(project, "fake/kcov");
     const before = await project.started("qemu");
-    const first = beside(project, ...KCOV);
+    await using first = beside(project, ...KCOV);
     const file = `${project.dir}/tree/kernel/kcov.c`;
     const text = await Deno.readTextFile(file);
     try {
-      await until("it boots", 60_000, async () => await project.started("qemu") > before);
+      await first.until("it boots", async () => await project.started("qemu") > before);
       await sound(project, "fake/kcov");
       await Deno.writeTextFile(file, `${text}int more;\n`);
       const compiled = await project.started("clang");
-      const second = beside(project, ...KCOV);
+      await using second = beside(project, ...KCOV);
       const told = () =>
         /which is to be built again; waiting for process (\d+) /.exec(second.said());
-      await until("the second waits", 60_000, () => Promise.resolve(told() !== null));
+      await second.until("it waits", () => told() !== null);
       assert.equal(told()![1], `${first.pid}`);
       assert.equal(await project.started("clang"), compiled);
       await first.stop("SIGKILL");
@@ -186,7 +182,6 @@ cases("two runs at once", "built", [
       assert.equal(await project.started("clang"), compiled + 1);
     } finally {
       await Deno.writeTextFile(file, text);
-      await first.stop("SIGKILL").catch(() => {});
     }
   }],
 
@@ -194,8 +189,8 @@ cases("two runs at once", "built", [
     await project.forgetBuilds();
     await project.turnOn("slow-compiler");
     const before = await project.started("clang");
-    const first = beside(project, ...KCOV);
-    await until("it compiles", 60_000, async () => await project.started("clang") > before);
+    await using first = beside(project, ...KCOV);
+    await first.until("it compiles", async () => await project.started("clang") > before);
     await first.stop("SIGKILL");
     await project.turnOff("slow-compiler");
     const { code, out, err } = await project.run(...KCOV);
@@ -210,21 +205,14 @@ cases("two runs at once", "built", [
     await project.forgetBuilds();
     await using compilers = await gate(project);
     await compilers.shut();
-    const first = beside(project, ...KCOV);
-    try {
-      await until("the first compiles", 60_000, async () => await compilers.came() > 0);
-      const second = beside(project, ...KCOV);
-      await until(
-        "the second waits",
-        60_000,
-        () => Promise.resolve(/waiting for/.test(second.said())),
-      );
-      const startedAt = performance.now();
-      assert.equal(await second.stop(), 130);
-      assert.ok(performance.now() - startedAt < 10_000);
-    } finally {
-      await compilers.open();
-    }
+    await using first = beside(project, ...KCOV);
+    await first.until("it compiles", async () => await compilers.came() > 0);
+    await using second = beside(project, ...KCOV);
+    await second.until("it waits", () => /waiting for/.test(second.said()));
+    const startedAt = performance.now();
+    assert.equal(await second.stop(), 130);
+    assert.ok(performance.now() - startedAt < 10_000);
+    await compilers.open();
     assert.equal(await first.ended(), 0, first.said());
   }],
 
@@ -234,21 +222,13 @@ cases("two runs at once", "built", [
       assert.equal((await project.run(...MATRIX)).code, 0);
       await hangs(project, "fake/kcov");
       const before = await project.started("qemu");
-      const first = beside(project, ...KCOV);
-      let pruning;
-      try {
-        await until("it boots", 60_000, async () => await project.started("qemu") > before);
-        pruning = beside(project, "cache", "prune", "--older-than", "0");
-        await until(
-          "prune waits",
-          60_000,
-          () => Promise.resolve(/waiting for process/.test(pruning!.said())),
-        );
-        const kept = [...Deno.readDirSync(`${project.cache}/builds`)];
-        assert.equal(kept.length >= 1, true);
-      } finally {
-        assert.equal(await first.stop(), 130);
-      }
+      await using first = beside(project, ...KCOV);
+      await first.until("it boots", async () => await project.started("qemu") > before);
+      await using pruning = beside(project, "cache", "prune", "--older-than", "0");
+      await pruning.until("it waits", () => /waiting for process/.test(pruning.said()));
+      const kept = [...Deno.readDirSync(`${project.cache}/builds`)];
+      assert.equal(kept.length >= 1, true);
+      assert.equal(await first.stop(), 130);
       assert.equal(await pruning.ended(), 0, pruning.said());
       assert.match(pruning.said(), /2 builds, .* freed/);
       const locks = [...Deno.readDirSync(`${project.cache}/locks`)].map(({ name }) => name);
