@@ -78,14 +78,21 @@ export async function tryLock(
   }
 }
 
-/** Whoever removes the folder of locks may do so between the two steps. */
+/**
+ * Whoever removes the folder of locks may do so between the two steps.
+ * @throws KmatrixError "infra" (no-file-locks) where that does not help.
+ */
 async function openFile(path: string): Promise<Deno.FsFile> {
   for (let left = OPEN_ATTEMPTS;; left--) {
-    await Deno.mkdir(dirname(path), { recursive: true });
     try {
+      await Deno.mkdir(dirname(path), { recursive: true });
       return await Deno.open(path, { read: true, write: true, create: true });
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound) || left <= 1) throw error;
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (left > 1) continue;
+      const text = `${path} cannot be locked: ${error.message}`;
+      const hint = "It is a link that leads nowhere: remove it, or make what it leads to.";
+      throw new KmatrixError("infra", "no-file-locks", text, hint);
     }
   }
 }

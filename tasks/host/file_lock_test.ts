@@ -228,7 +228,7 @@ Deno.test("the folder of locks may go between its making and the opening of a fi
 Deno.test("a lock that lies behind a dangling link is an error, not a wait", async () => {
   await withTempDir(async (dir) => {
     await Deno.symlink(`${dir}/gone/x`, `${dir}/x`);
-    await assert.rejects(lockFile({ path: `${dir}/x` }), Deno.errors.NotFound);
+    await assert.rejects(lockFile({ path: `${dir}/x` }), { kind: "infra", id: "no-file-locks" });
   });
 });
 

@@ -15,8 +15,8 @@ export const IDS_OF_MAKING: Readonly<Record<string, IdFacts>> = {
   },
   "no-file-locks": {
     kinds: ["infra"],
-    means: "the file system of the cache knows no locks",
-    todo: "move the cache to another one by `KMATRIX_CACHE`",
+    means: "the file system of the cache knows no locks, or a link in it leads nowhere",
+    todo: "move the cache to another one by `KMATRIX_CACHE`, or remove the link",
   },
   "install-failed": {
     kinds: ["infra"],
