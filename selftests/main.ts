@@ -14,6 +14,7 @@ import { runTests } from "./harness/runner.ts";
 import { fixtures as crashFixtures } from "./crash/mod.ts";
 import { coverTests } from "./kcov/cover.ts";
 import { dataflowCallTests } from "./kcov/dataflow_call.ts";
+import { prepareModules } from "./kcov/modules.ts";
 import { qualityTests } from "./kcov/quality.ts";
 import { fixtures as kcovFixtures } from "./kcov/tests/mod.ts";
 import { fixtures as ownFixtures } from "./own.ts";
@@ -54,20 +55,21 @@ export function declaredTests(
   }));
 }
 
-/** Reads the symbols once for all children; a kernel without them fails the tests that need them. */
-function prepareSymbols(): void {
+/** Reads something once for all children; the test that needs it says why it cannot have it. */
+function prepare(read: () => unknown): void {
   try {
-    kernelSymbols();
+    read();
   } catch {
-    // The test that needs them says why it cannot have them.
+    // Not every kernel has it.
   }
 }
 
 if (globalThis.sys !== undefined) {
   mountFilesystems();
-  prepareSymbols();
+  prepare(kernelSymbols);
   const cell = readCell();
   if (cell.session) endMachine(runSession(cell.session) ? EXIT_FINISHED : EXIT_COMMAND_FAILED);
+  prepare(prepareModules);
   runTests(testsOf(cell.cover, ownFixtures), cell, guestPlatform());
   endMachine(EXIT_FINISHED);
 }

@@ -71,6 +71,8 @@ export interface DataflowWalk {
 }
 
 const TYPES: Readonly<Record<number, DataflowType>> = { 0xe: "entry", 0xf: "return" };
+/** Bits 24-31 of a header that is one. */
+const [ENTRY, RETURN] = [0xe0, 0xf0];
 
 /** A header from the halves of its word; null where it is none, or what makes it none. */
 function faultOf(low: number, high: number): "type" | "reserved" | "empty" | null {
@@ -110,12 +112,16 @@ export function walkDataflow(
     return { records: 0, end: 1, fault: { kind: "count", at: 0, word: word(0) } };
   }
   const behind = 1 + halves[0]!;
-  let [records, at] = [0, 1];
+  let records = 0;
+  let at = 1;
   while (at < behind) {
-    const [low, high] = [halves[2 * at]!, halves[2 * at + 1]!];
+    const low = halves[2 * at]!;
+    const high = halves[2 * at + 1]!;
     const next = at + DATAFLOW_HEAD_WORDS + (high & 0xffff);
-    const kind = faultOf(low, high) ?? (next > behind ? "cut" : null);
-    if (kind !== null) return { records, end: at, fault: { kind, at, word: word(at) } };
+    if (low >>> 24 !== ENTRY && low >>> 24 !== RETURN || (high & 0xffff) === 0 || next > behind) {
+      const kind = faultOf(low, high) ?? "cut";
+      return { records, end: at, fault: { kind, at, word: word(at) } };
+    }
     visit(at, low, high);
     records++;
     at = next;

@@ -9,7 +9,7 @@ import {
   brokenNumber,
   dataflowFaultText,
   type DataflowRecord,
-  decodeDataflow,
+  dataflowRecordAt,
   walkDataflow,
 } from "../contract/dataflow.ts";
 import type { Feature } from "../contract/features.ts";
@@ -156,8 +156,11 @@ export class Dataflow {
    * Empties the ring, runs the operations, and gives their records. Fails where the kernel has left
    * anything but whole records up to the end, or numbers that do not rise by one.
    */
-  records(operations: (batch: Batch) => void): readonly DataflowRecord[] {
-    return soundRecords(this.window(operations));
+  records(
+    operations: (batch: Batch) => void,
+    wanted: WantedPc = anyPc,
+  ): readonly DataflowRecord[] {
+    return soundRecords(this.window(operations), wanted);
   }
 
   /** The same as a copy of the ring, unread. */
@@ -171,23 +174,70 @@ export class Dataflow {
   }
 }
 
-/** Records of a ring that userspace has left alone; fails where it is not as the kernel has to leave it. */
-export function soundRecords(ring: BigUint64Array): readonly DataflowRecord[] {
-  const records = wholeRecords(ring);
-  const numbers = records.map(({ number }) => number);
+/**
+ * Which records are read: by the low half of their PC, for where all files are instrumented a ring holds
+ * very many, and the guest's engine takes its time over each 64-bit number.
+ */
+export type WantedPc = (pcLow: number) => boolean;
+
+const anyPc: WantedPc = () => true;
+
+/**
+ * Goes over a ring that userspace has left alone; fails where it is not as the kernel has to leave it.
+ * @param visit Gets the word at which a record starts, and the low half of its PC.
+ */
+function walkSound(
+  ring: BigUint64Array,
+  { numbered }: { readonly numbered: boolean },
+  visit: (at: number, pcLow: number) => void,
+): void {
+  const halves = new Uint32Array(ring.buffer, ring.byteOffset, 2 * ring.length);
+  let expected = -1;
+  let broken = false;
+  const { fault, records } = walkDataflow(ring, (at, low) => {
+    if (expected >= 0 && (low & 0xffffff) !== expected) broken = true;
+    expected = low + 1 & 0xffffff;
+    visit(at, halves[2 * at + 2]!);
+  });
+  if (fault !== null) fail(`${dataflowFaultText(fault)}; ${records} records before it`);
+  if (broken && numbered) failForNumber(ring);
+}
+
+/** Says which record of a ring has not the next number. */
+function failForNumber(ring: BigUint64Array): never {
+  const numbers: number[] = [];
+  walkDataflow(ring, (_, low) => numbers.push(low & 0xffffff));
   const broken = brokenNumber(numbers);
-  if (broken >= 0) {
-    const places = numbers.slice(Math.max(0, broken - 3), broken + 3).join(" ");
-    fail(`record ${broken} of ${records.length} has not the next number: … ${places} …`);
-  }
+  const places = numbers.slice(Math.max(0, broken - 3), broken + 3).join(" ");
+  fail(`record ${broken} of ${numbers.length} has not the next number: … ${places} …`);
+}
+
+function recordsIn(
+  ring: BigUint64Array,
+  how: { readonly numbered: boolean },
+  wanted: WantedPc,
+): readonly DataflowRecord[] {
+  const records: DataflowRecord[] = [];
+  walkSound(ring, how, (at, pcLow) => {
+    if (wanted(pcLow)) records.push(dataflowRecordAt(ring, at));
+  });
   return records;
 }
 
+/** Records of a ring that userspace has left alone; fails where it is not as the kernel has to leave it. */
+export function soundRecords(
+  ring: BigUint64Array,
+  wanted: WantedPc = anyPc,
+): readonly DataflowRecord[] {
+  return recordsIn(ring, { numbered: true }, wanted);
+}
+
 /** The same of a ring that was full in between, where records may be missing. */
-export function wholeRecords(ring: BigUint64Array): readonly DataflowRecord[] {
-  const { records, fault } = decodeDataflow(ring);
-  if (fault !== null) fail(`${dataflowFaultText(fault)}; ${records.length} records before it`);
-  return records;
+export function wholeRecords(
+  ring: BigUint64Array,
+  wanted: WantedPc = anyPc,
+): readonly DataflowRecord[] {
+  return recordsIn(ring, { numbered: false }, wanted);
 }
 
 /**
@@ -195,17 +245,10 @@ export function wholeRecords(ring: BigUint64Array): readonly DataflowRecord[] {
  * of which nobody wants to know each value. Fails as {@link soundRecords} does.
  */
 export function kernelFunctionsIn(ring: BigUint64Array): ReadonlySet<string> {
-  const halves = new Uint32Array(ring.buffer, ring.byteOffset, 2 * ring.length);
-  const numbers: number[] = [];
   const places = new Map<number, number>();
-  const { fault } = walkDataflow(ring, (at, low) => {
-    numbers.push(low & 0xffffff);
-    const pc = halves[2 * at + 2]!;
-    if (!places.has(pc)) places.set(pc, at + 1);
+  walkSound(ring, { numbered: true }, (at, pcLow) => {
+    if (!places.has(pcLow)) places.set(pcLow, at + 1);
   });
-  if (fault !== null) fail(dataflowFaultText(fault));
-  const broken = brokenNumber(numbers);
-  if (broken >= 0) fail(`record ${broken} has number ${numbers[broken]}, not the next one`);
   return new Set([...places.values()].map((word) => kernelFunctionOf({ pc: ring[word]! })));
 }
 

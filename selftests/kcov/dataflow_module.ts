@@ -7,7 +7,7 @@ import { assertEquals, fail, hex } from "../harness/asserts.ts";
 import type { Batch, Step } from "../harness/batch.ts";
 import type { TestContext } from "../harness/fixtures.ts";
 import { cString, guest, O_WRONLY, open, SYS } from "../harness/guest.ts";
-import type { Dataflow, DataflowMode } from "./dataflow.ts";
+import type { Dataflow, DataflowMode, WantedPc } from "./dataflow.ts";
 import { type LoadedModule, loadWithFile, placeIn } from "./modules.ts";
 
 export const DATAFLOW_MODULE = "kmatrix_dataflow";
@@ -146,6 +146,11 @@ export class DataflowModule {
         ),
       );
     this.#returns = { entry: places("entry"), return: places("return") };
+    const first = Math.min(...ranges.map(({ start }) => start));
+    const behind = Math.max(...ranges.map(({ end }) => end));
+    this.isOwn = (pcLow) =>
+      pcLow >= first && pcLow < behind &&
+      ranges.some(({ start, end }) => pcLow >= start && pcLow < end);
   }
 
   /** Where its code lies. */
@@ -189,6 +194,9 @@ export class DataflowModule {
     return name;
   }
 
+  /** Whether a PC, of which this is the low half, may be of the module. */
+  readonly isOwn: WantedPc;
+
   /**
    * Those of some records that are of the module. Fails where one has a PC that is in no call of its
    * callback, to the byte.
@@ -215,7 +223,7 @@ export class DataflowModule {
     const all = device.records((batch) => {
       const step = this.lineIn(batch, line);
       written = () => batch.result(step);
-    });
+    }, this.isOwn);
     assertEquals(written(), BigInt(line.length), `bytes written of "${line}"`);
     const result = this.result();
     const records = this.ownOf(all);

@@ -56,14 +56,17 @@ export function assertStretch(
 ): number {
   const halves = new Uint32Array(ring.buffer, ring.byteOffset, 2 * ring.length);
   const mask = 2 ** DATAFLOW_NUMBER_BITS - 1;
-  let [last, steps, returned] = [-1, 0, 0];
+  let last = -1;
+  let steps = 0;
+  let returned = 0;
   const { records, fault } = walkDataflow(ring, (at, low) => {
     const number = low & mask;
     if (last >= 0 && number !== (last + 1 & mask)) {
       fail(`the record at word ${at} has number ${number}, the one before it ${last}`);
     }
     last = number;
-    const [pc, value] = [halves[2 * at + 2]!, halves[2 * at + 6]!];
+    const pc = halves[2 * at + 2]!;
+    const value = halves[2 * at + 6]!;
     if (pc === entry) {
       if (value !== first + steps) fail(`step ${steps}: entry with ${value} at word ${at}`);
       steps++;

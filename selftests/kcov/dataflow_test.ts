@@ -41,6 +41,21 @@ Deno.test("soundRecords() wants whole records whose numbers rise by one", () => 
   }
 });
 
+Deno.test("only what is wanted is read, and all of the ring is held against what it has to be", () => {
+  const other = { pc: 0xffffffff82000020n };
+  const ring = encodeDataflow([record(3), record(4, other), record(5)], 20);
+  const wanted = (pcLow: number) => pcLow === 0x82000020;
+  for (const read of [soundRecords, wholeRecords]) {
+    assert.deepEqual(read(ring, wanted), [record(4, other)]);
+    assert.deepEqual(read(ring, () => false), []);
+  }
+  const gap = encodeDataflow([record(3), record(4, other), record(6)], 20);
+  assert.throws(
+    () => soundRecords(gap, wanted),
+    /record 2 of 3 has not the next number: … 3 4 6 …/,
+  );
+});
+
 Deno.test("a copy of a ring ends where its count says, and a count of more is an error", () => {
   const device = new Dataflow(-1);
   device.words = 12;
@@ -105,6 +120,8 @@ Deno.test("records of the module have their function, and a PC in a call of thei
   const own = [record(1, { pc: here }), record(2, { pc: here + 0x10n, type: "return" })];
   const other = record(3);
   assert.deepEqual(module.ownOf([other, ...own]), own);
+  const edges = [START - 1, START, START + 0xff, START + 0x100];
+  assert.deepEqual(edges.map(module.isOwn), [false, true, true, false]);
   assert.deepEqual(module.textsOf(own), ["f entry 0: 4 bytes 0x7", "g return 0: 4 bytes 0x7"]);
   for (const pc of [here + 1n, here - 1n, here + 0x10n]) {
     assert.throws(() => module.ownOf([record(1, { pc })]), /not one less than where a call/);

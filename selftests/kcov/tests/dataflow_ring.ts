@@ -61,14 +61,19 @@ dataflowRing.test("numbers_rise_by_one_over_a_long_stretch", (t, { module, open 
   t.log(`${assertStretch(ring, places, first, STEPS)} records in ${ring.length} words`);
 });
 
+const ENOUGH_WORDS = 8192n;
+
 dataflowRing.test("what_the_engine_leaves_is_whole_as_well", (t, { open }) => {
   // Not a batch: calls, page faults and whatever the engine does, up to an ioctl that reads it.
   const device = open(1 << 20);
   device.ring[0] = 0n;
-  for (let round = 0; round < 20; round++) guest().readFile("/proc/self/status");
+  // Where all files are instrumented, few reads leave as many records as anybody has to look at.
+  for (let round = 0; round < 20 && device.ring[0]! < ENOUGH_WORDS; round++) {
+    guest().readFile("/proc/self/status");
+  }
   device.disable();
   const records = soundRecords(device.copy());
-  assertGreater(records.length, 100, "records of twenty reads of a file");
+  assertGreater(records.length, 100, "records of reads of a file");
   t.log(`${records.length} records`);
 });
 
@@ -211,7 +216,7 @@ function overflow(context: Context, device: Dataflow, steps: number, first: numb
   const line = commandLine("loop", steps, first);
   const ring = device.window((batch) => context.module.lineIn(batch, line));
   assert(ring.length <= device.words, `word 0 counts ${ring[0]} words of ${device.words}`);
-  const own = context.module.ownOf(wholeRecords(ring));
+  const own = context.module.ownOf(wholeRecords(ring, context.module.isOwn));
   return { ring, own, texts: context.module.textsOf(own) };
 }
 

@@ -62,7 +62,7 @@ dataflowSmp.test("records_do_not_mix", (t, { cpus, module }, mode) => {
         batch.barrier(guest().address(meeting), cpus.length);
         own.lineIn(batch, commandLine("loop", STEPS, first));
       });
-      const texts = own.textsOf(own.ownOf(soundRecords(ring)));
+      const texts = own.textsOf(own.ownOf(soundRecords(ring, own.isOwn)));
       const step = new Expected("df_step", mode);
       for (let at = 0; at < STEPS; at++) {
         const number = first + at;
