@@ -88,10 +88,14 @@ async function openFile(path: string): Promise<Deno.FsFile> {
       await Deno.mkdir(dirname(path), { recursive: true });
       return await Deno.open(path, { read: true, write: true, create: true });
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      if (left > 1) continue;
+      const isGone = error instanceof Deno.errors.NotFound;
+      if (isGone && left > 1) continue;
+      // A folder that is a link to nowhere is there, and cannot be made.
+      if (!isGone && !(error instanceof Deno.errors.AlreadyExists)) throw error;
       const text = `${path} cannot be locked: ${error.message}`;
-      const hint = "It is a link that leads nowhere: remove it, or make what it leads to.";
+      const hint =
+        "It or its folder is a link that leads nowhere, or a file stands in its folder's " +
+        "place: remove that, or make what the link leads to.";
       throw new KmatrixError("infra", "no-file-locks", text, hint);
     }
   }

@@ -228,7 +228,11 @@ Deno.test("the folder of locks may go between its making and the opening of a fi
 Deno.test("a lock that lies behind a dangling link is an error, not a wait", async () => {
   await withTempDir(async (dir) => {
     await Deno.symlink(`${dir}/gone/x`, `${dir}/x`);
-    await assert.rejects(lockFile({ path: `${dir}/x` }), { kind: "infra", id: "no-file-locks" });
+    await Deno.symlink(`${dir}/gone/locks`, `${dir}/locks`);
+    await Deno.writeTextFile(`${dir}/file`, "");
+    for (const path of [`${dir}/x`, `${dir}/locks/x`, `${dir}/file/x`]) {
+      await assert.rejects(lockFile({ path }), { kind: "infra", id: "no-file-locks" }, path);
+    }
   });
 });
 

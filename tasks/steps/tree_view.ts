@@ -13,7 +13,7 @@ import { sourceLines } from "../core/source/build_products.ts";
 import { nameInList, namesGone, treeChanges } from "../core/source/tree_list.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { outsideLinks, writeTreeList } from "./kernel_tree.ts";
-import { hold, kernelLock, makeAlone, withLock } from "./locks.ts";
+import { hold, kernelLock, makeAlone } from "./locks.ts";
 
 /**
  * Copies the files of $0 that $2 names to $1. tar ends with 1 where a file changes meanwhile, which the
@@ -52,21 +52,18 @@ export async function treeView(tree: string, paths: Paths, host: Host): Promise<
   await host.fs.makeDir(paths.sources);
   const lock = viewLock(view, paths);
   const listed = async () => await host.fs.exists(view) ? await host.fs.readTextIfAny(list) : null;
-  // What is as it should be is shared with those who build from it.
   const isSame = async () => await listed() === await sourceListOf(tree, paths, host);
-  if (!await withLock({ ...lock, shared: true }, host, isSame)) {
-    const make = async () => {
-      const before = await listed();
-      // Before anything is copied: what changes meanwhile is different the next time.
-      const after = await sourceListOf(tree, paths, host);
-      // Broken off from here on, it is copied anew.
-      await host.fs.remove(list);
-      if (before === null) await copyAll(tree, view, after, host);
-      else await follow(tree, view, before, after, host);
-      await host.fs.writeText(list, after);
-    };
-    await makeAlone(lock, isSame, make, host);
-  }
+  const make = async () => {
+    const before = await listed();
+    // Before anything is copied: what changes meanwhile is different the next time.
+    const after = await sourceListOf(tree, paths, host);
+    // Broken off from here on, it is copied anew.
+    await host.fs.remove(list);
+    if (before === null) await copyAll(tree, view, after, host);
+    else await follow(tree, view, before, after, host);
+    await host.fs.writeText(list, after);
+  };
+  await makeAlone(lock, isSame, make, host);
   return await host.fs.realPath(view) ?? view;
 }
 

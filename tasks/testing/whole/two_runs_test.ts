@@ -39,8 +39,8 @@ function beside(project: FakeProject, ...words: readonly string[]) {
     ended,
     /** Waits until something is so, while this run goes on. */
     async until(what: string, holds: () => boolean | Promise<boolean>) {
-      const ended = async () => await holds() || hasEnded;
-      await until(what, WAIT_MS, ended).catch((error) => assert.fail(`${error.message}\n${said}`));
+      const isOver = async () => await holds() || hasEnded;
+      await until(what, WAIT_MS, isOver).catch((error) => assert.fail(`${error.message}\n${said}`));
       assert.ok(await holds(), `it ended before: ${what}\n${said}`);
     },
     stop,
