@@ -156,11 +156,8 @@ export class Dataflow {
    * Empties the ring, runs the operations, and gives their records. Fails where the kernel has left
    * anything but whole records up to the end, or numbers that do not rise by one.
    */
-  records(
-    operations: (batch: Batch) => void,
-    wanted: WantedPc = anyPc,
-  ): readonly DataflowRecord[] {
-    return soundRecords(this.window(operations), wanted);
+  records(operations: (batch: Batch) => void): readonly DataflowRecord[] {
+    return soundRecords(this.window(operations));
   }
 
   /** The same as a copy of the ring, unread. */
@@ -192,24 +189,17 @@ function walkSound(
   visit: (at: number, pcLow: number) => void,
 ): void {
   const halves = new Uint32Array(ring.buffer, ring.byteOffset, 2 * ring.length);
-  let expected = -1;
-  let broken = false;
-  const { fault, records } = walkDataflow(ring, (at, low) => {
-    if (expected >= 0 && (low & 0xffffff) !== expected) broken = true;
-    expected = low + 1 & 0xffffff;
+  const numbers: number[] = [];
+  const { fault } = walkDataflow(ring, (at, low) => {
+    numbers.push(low & 0xffffff);
     visit(at, halves[2 * at + 2]!);
   });
-  if (fault !== null) fail(`${dataflowFaultText(fault)}; ${records} records before it`);
-  if (broken && numbered) failForNumber(ring);
-}
-
-/** Says which record of a ring has not the next number. */
-function failForNumber(ring: BigUint64Array): never {
-  const numbers: number[] = [];
-  walkDataflow(ring, (_, low) => numbers.push(low & 0xffffff));
-  const broken = brokenNumber(numbers);
-  const places = numbers.slice(Math.max(0, broken - 3), broken + 3).join(" ");
-  fail(`record ${broken} of ${numbers.length} has not the next number: … ${places} …`);
+  if (fault !== null) fail(`${dataflowFaultText(fault)}; ${numbers.length} records before it`);
+  const broken = numbered ? brokenNumber(numbers) : -1;
+  if (broken >= 0) {
+    const places = numbers.slice(Math.max(0, broken - 3), broken + 3).join(" ");
+    fail(`record ${broken} of ${numbers.length} has not the next number: … ${places} …`);
+  }
 }
 
 function recordsIn(

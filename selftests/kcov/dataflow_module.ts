@@ -7,7 +7,13 @@ import { assertEquals, fail, hex } from "../harness/asserts.ts";
 import type { Batch, Step } from "../harness/batch.ts";
 import type { TestContext } from "../harness/fixtures.ts";
 import { cString, guest, O_WRONLY, open, SYS } from "../harness/guest.ts";
-import type { Dataflow, DataflowMode, WantedPc } from "./dataflow.ts";
+import {
+  type Dataflow,
+  type DataflowMode,
+  soundRecords,
+  type WantedPc,
+  type wholeRecords,
+} from "./dataflow.ts";
 import { type LoadedModule, loadWithFile, placeIn } from "./modules.ts";
 
 export const DATAFLOW_MODULE = "kmatrix_dataflow";
@@ -135,6 +141,8 @@ export class DataflowModule {
   readonly #names = new Map<number, string>();
   /** Addresses that calls of a callback return to, as low halves. */
   readonly #returns: Readonly<Record<DataflowType, ReadonlySet<number>>>;
+  /** Whether a PC may be of the module. */
+  readonly #isOwn: WantedPc;
 
   constructor(loaded: LoadedModule) {
     this.#loaded = loaded;
@@ -148,7 +156,8 @@ export class DataflowModule {
     this.#returns = { entry: places("entry"), return: places("return") };
     const first = Math.min(...ranges.map(({ start }) => start));
     const behind = Math.max(...ranges.map(({ end }) => end));
-    this.isOwn = (pcLow) =>
+    // Nearly all are of the kernel, and the engine takes its time over each range.
+    this.#isOwn = (pcLow) =>
       pcLow >= first && pcLow < behind &&
       ranges.some(({ start, end }) => pcLow >= start && pcLow < end);
   }
@@ -194,9 +203,6 @@ export class DataflowModule {
     return name;
   }
 
-  /** Whether a PC, of which this is the low half, may be of the module. */
-  readonly isOwn: WantedPc;
-
   /**
    * Those of some records that are of the module. Fails where one has a PC that is in no call of its
    * callback, to the byte.
@@ -211,6 +217,14 @@ export class DataflowModule {
     return own;
   }
 
+  /** Records of the module in a ring, as {@link ownOf}. @param read What the ring has to be. */
+  recordsIn(
+    ring: BigUint64Array,
+    read: typeof soundRecords | typeof wholeRecords = soundRecords,
+  ): readonly DataflowRecord[] {
+    return this.ownOf(read(ring, this.#isOwn));
+  }
+
   /** Records as texts, each with its function. */
   textsOf(records: readonly DataflowRecord[]): readonly string[] {
     return records.map((record) => recordText(this.functionOf(record), record));
@@ -220,13 +234,13 @@ export class DataflowModule {
   call(device: Dataflow, name: string, ...numbers: readonly (number | bigint)[]): ModuleCall {
     const line = commandLine(name, ...numbers);
     let written: () => bigint = () => 0n;
-    const all = device.records((batch) => {
+    const ring = device.window((batch) => {
       const step = this.lineIn(batch, line);
       written = () => batch.result(step);
-    }, this.isOwn);
+    });
     assertEquals(written(), BigInt(line.length), `bytes written of "${line}"`);
     const result = this.result();
-    const records = this.ownOf(all);
+    const records = this.recordsIn(ring);
     return { records, texts: this.textsOf(records), result };
   }
 }

@@ -120,8 +120,15 @@ Deno.test("records of the module have their function, and a PC in a call of thei
   const own = [record(1, { pc: here }), record(2, { pc: here + 0x10n, type: "return" })];
   const other = record(3);
   assert.deepEqual(module.ownOf([other, ...own]), own);
-  const edges = [START - 1, START, START + 0xff, START + 0x100];
-  assert.deepEqual(edges.map(module.isOwn), [false, true, true, false]);
+  const edges = [here - 0x15n, here + 0xecn].map((pc) => record(2, { pc }));
+  const ring = (...records: DataflowRecord[]) => encodeDataflow(records, 20);
+  assert.deepEqual(
+    module.recordsIn(ring(edges[0]!, { ...own[0]!, number: 3 }, edges[1]!), wholeRecords),
+    [
+      { ...own[0]!, number: 3 },
+    ],
+  );
+  assert.deepEqual(module.recordsIn(ring(...own)), own);
   assert.deepEqual(module.textsOf(own), ["f entry 0: 4 bytes 0x7", "g return 0: 4 bytes 0x7"]);
   for (const pc of [here + 1n, here - 1n, here + 0x10n]) {
     assert.throws(() => module.ownOf([record(1, { pc })]), /not one less than where a call/);

@@ -50,7 +50,7 @@ const disable = (device: Dataflow) => device.ioctl(DATAFLOW_DISABLE);
 
 /** Texts of the module's records that a ring holds now. */
 function ownTexts(module: DataflowModule, device: Dataflow): readonly string[] {
-  return module.textsOf(module.ownOf(wholeRecords(device.copy(), module.isOwn)));
+  return module.textsOf(module.recordsIn(device.copy(), wholeRecords));
 }
 
 /** Records of df_step() with one number. */
@@ -79,7 +79,7 @@ dataflowLifetime.test("a_forked_child_does_not_inherit", (_t, { module, device }
   });
   const { written, disabled } = child.join();
   assert(written > 0, `the child could not run the module: ${written}`);
-  const texts = module.textsOf(module.ownOf(soundRecords(ring, module.isOwn)));
+  const texts = module.textsOf(module.recordsIn(ring));
   assertEquals(texts, [], "records of the child in the parent's ring");
   assertErrno(disabled, EINVAL, "DISABLE by the child");
   assertEquals(module.call(device, "loop", 1, 5).texts, stepTexts(mode, 5), "the parent's own");

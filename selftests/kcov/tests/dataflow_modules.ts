@@ -2,7 +2,6 @@
 
 /** The life of a module that is recorded: loaded, run, unloaded and loaded again while a task records. */
 
-import type { DataflowRecord } from "../../contract/dataflow.ts";
 import { assert, assertEquals, assertErrno, assertGreater } from "../../harness/asserts.ts";
 import type { Batch, Step } from "../../harness/batch.ts";
 import { fixture, type TestContext } from "../../harness/fixtures.ts";
@@ -14,7 +13,6 @@ import {
   DATAFLOW_REQUIRES,
   type DataflowMode,
   openMappedDataflow,
-  soundRecords,
 } from "../dataflow.ts";
 import { DATAFLOW_MODULE, DATAFLOW_RUN, DataflowModule, Expected } from "../dataflow_module.ts";
 import {
@@ -68,11 +66,6 @@ function locate({ content }: OpenModule, file: number): DataflowModule {
   return new DataflowModule(loaded);
 }
 
-/** Records of code of the module, of a ring that is nobody else's. */
-function ownOf(module: DataflowModule, ring: BigUint64Array): readonly DataflowRecord[] {
-  return module.ownOf(soundRecords(ring, module.isOwn));
-}
-
 /** Loads, runs and unloads the module, and holds each window against what it has to leave. */
 function live(device: Dataflow, opened: OpenModule, mode: DataflowMode): readonly bigint[] {
   const loading = inWindow(device, "finit_module", (batch) => loadIn(batch, opened));
@@ -80,7 +73,7 @@ function live(device: Dataflow, opened: OpenModule, mode: DataflowMode): readonl
   const module = locate(opened, file);
   // What module_init() names has no other symbol left.
   const init = new Expected("init_module", mode);
-  const loaded = module.textsOf(ownOf(module, loading));
+  const loaded = module.textsOf(module.recordsIn(loading));
   assertEquals(loaded, [init.returns(4, 0)], "records of the module's code while it is loaded");
 
   const { records, texts } = module.call(device, "u16", 0x1234, 0x4321);
@@ -97,12 +90,12 @@ function live(device: Dataflow, opened: OpenModule, mode: DataflowMode): readonl
     (batch) => unloadIn(batch, DATAFLOW_MODULE),
   );
   const exit = new Expected("cleanup_module", mode);
-  const unloaded = module.textsOf(ownOf(module, unloading));
+  const unloaded = module.textsOf(module.recordsIn(unloading));
   assertEquals(unloaded, [exit.returnsNothing()], "records of the module's code as it is unloaded");
   return records.map(({ pc }) => pc);
 }
 
-const LIVES = 2;
+const LIVES = 3;
 
 dataflowModules.test("is_recorded_from_load_to_unload_and_again", (t, context, mode) => {
   const { device, opened } = context;

@@ -216,7 +216,7 @@ function overflow(context: Context, device: Dataflow, steps: number, first: numb
   const line = commandLine("loop", steps, first);
   const ring = device.window((batch) => context.module.lineIn(batch, line));
   assert(ring.length <= device.words, `word 0 counts ${ring[0]} words of ${device.words}`);
-  const own = context.module.ownOf(wholeRecords(ring, context.module.isOwn));
+  const own = context.module.recordsIn(ring, wholeRecords);
   return { ring, own, texts: context.module.textsOf(own) };
 }
 

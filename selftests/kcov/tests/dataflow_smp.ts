@@ -28,7 +28,6 @@ import {
   type DataflowMode,
   openMappedDataflow,
   seekNothing,
-  soundRecords,
 } from "../dataflow.ts";
 import { commandLine, Expected, loadDataflowModule, word } from "../dataflow_module.ts";
 
@@ -62,7 +61,7 @@ dataflowSmp.test("records_do_not_mix", (t, { cpus, module }, mode) => {
         batch.barrier(guest().address(meeting), cpus.length);
         own.lineIn(batch, commandLine("loop", STEPS, first));
       });
-      const texts = own.textsOf(own.ownOf(soundRecords(ring, own.isOwn)));
+      const texts = own.textsOf(own.recordsIn(ring));
       const step = new Expected("df_step", mode);
       for (let at = 0; at < STEPS; at++) {
         const number = first + at;
