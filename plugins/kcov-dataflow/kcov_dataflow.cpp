@@ -6,10 +6,11 @@
 //   void __sanitizer_cov_trace_ret(u32 size, u64 value, const u64 *table, u32 pairs);
 //
 // docs/dataflow.md ("The plugin") says what a call means. Two passes do it. The first runs before any
-// optimization and notes, as attributes, which parameter of the source each IR argument is: later
-// passes remove, split and add arguments, and copy the attributes of those that they keep. The second
-// runs behind the optimizer and inserts the calls.
+// optimization and notes, as attributes, which parameter of the source each IR argument is (note.h):
+// later passes remove, split and add arguments, and copy the attributes of those that they keep. The
+// second runs behind the optimizer and inserts the calls.
 
+#include "note.h"
 #include "llvm-c/Core.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallVector.h"
@@ -33,6 +34,7 @@
 #include <cstdlib>
 
 using namespace llvm;
+using namespace kcov_dataflow;
 
 namespace {
 
@@ -48,6 +50,9 @@ cl::opt<bool> TraceRet("kcov-dataflow-ret",
                        cl::desc("Call __sanitizer_cov_trace_ret() before each return"));
 cl::opt<unsigned> MaxFields("kcov-dataflow-fields", cl::init(16),
                             cl::desc("Most members that a table describes; 0: values only"));
+cl::opt<bool> NoteOnly("kcov-dataflow-note-only",
+                       cl::desc("Note parameters and insert no call: for IR whose calls are "
+                                "inserted by opt -passes=kcov-dataflow-insert"));
 cl::opt<bool> PrintStats("kcov-dataflow-stats", cl::desc("Print what was inserted into each file"));
 cl::opt<Form> CallForm(
     "kcov-dataflow-form", cl::desc("Parameters of the callbacks"), cl::init(Form::Own),
@@ -59,153 +64,12 @@ cl::opt<Form> CallForm(
 /// What a compilation leaves in .comment, in front of its counts.
 constexpr StringLiteral Mark = "kcov-dataflow 1:";
 
-bool isActive() { return TraceArgs || TraceRet; }
+bool inserts() { return (TraceArgs || TraceRet) && !NoteOnly; }
+bool isActive() { return inserts() || NoteOnly; }
 
-// ── What a function's IR arguments are in the source ────────────────────────────────────────────
+// ── What is left of parameters ──────────────────────────────────────────────────────────────────
 
-/// On a function: "<registers of the return value>;<parameter>,<parameter>…", where a parameter is
-/// the number of its IR arguments, or "o" for the address of an object that was passed by value.
-/// On an IR argument: "<parameter>.<which of its registers>".
-constexpr StringLiteral NoteKind = "kcov-dataflow";
-
-struct Parameter {
-  /// 0 for what no register and no memory is used for, such as an empty structure.
-  unsigned Registers = 0;
-  /// The IR argument is the address of the caller's copy.
-  bool IsObject = false;
-};
-
-struct Note {
-  unsigned ReturnRegisters = 0;
-  SmallVector<Parameter, 8> Parameters;
-};
-
-std::string asText(const Note &N) {
-  std::string Text = utostr(N.ReturnRegisters) + ";";
-  ListSeparator Comma(",");
-  for (const Parameter &P : N.Parameters)
-    Text += (Twine(StringRef(Comma)) + (P.IsObject ? Twine("o") : Twine(P.Registers))).str();
-  return Text;
-}
-
-Note readNote(StringRef Text) {
-  Note N;
-  auto [Return, List] = Text.split(';');
-  Return.getAsInteger(10, N.ReturnRegisters);
-  SmallVector<StringRef, 8> Words;
-  List.split(Words, ',', -1, /*KeepEmpty=*/false);
-  for (StringRef Word : Words) {
-    Parameter P{1, Word == "o"};
-    if (!P.IsObject) Word.getAsInteger(10, P.Registers);
-    N.Parameters.push_back(P);
-  }
-  return N;
-}
-
-unsigned returnRegisters(const Type *T) {
-  if (T->isVoidTy()) return 0;
-  const auto *S = dyn_cast<StructType>(T);
-  return S ? S->getNumElements() : 1;
-}
-
-/// The variable into which clang puts an argument first; the registers of one structure share it.
-const AllocaInst *variableOf(const Argument &A) {
-  const Value *V = &A;
-  while (V->hasOneUse()) {
-    const User *U = V->user_back();
-    if (const auto *S = dyn_cast<StoreInst>(U))
-      return dyn_cast<AllocaInst>(getUnderlyingObject(S->getPointerOperand()));
-    if (!isa<CastInst>(U)) break; // a bool is widened on its way
-    V = U;
-  }
-  return nullptr;
-}
-
-/// The type behind typedefs and qualifiers.
-const DIType *strip(const DIType *T) {
-  while (const auto *D = dyn_cast_or_null<DIDerivedType>(T)) {
-    switch (D->getTag()) {
-    case dwarf::DW_TAG_typedef:
-    case dwarf::DW_TAG_const_type:
-    case dwarf::DW_TAG_volatile_type:
-    case dwarf::DW_TAG_restrict_type:
-    case dwarf::DW_TAG_atomic_type:
-      T = D->getBaseType();
-      continue;
-    default:
-      return T;
-    }
-  }
-  return T;
-}
-
-/// The types of the source, the return value's first; none where debug information does not say.
-SmallVector<const DIType *, 8> sourceTypes(const Function &F) {
-  SmallVector<const DIType *, 8> Types;
-  const DISubprogram *SP = F.getSubprogram();
-  if (!SP || !SP->getType()) return Types;
-  for (const DIType *T : SP->getType()->getTypeArray()) Types.push_back(T);
-  // What stands for "..." or for an empty list of names.
-  if (Types.size() > 1 && !Types.back()) Types.pop_back();
-  return Types;
-}
-
-/// A structure without a member that has bytes is no argument, but counts in the source. It may have a
-/// size of its own, from bit-fields without a name.
-bool isEmpty(const DIType *T) {
-  const auto *S = dyn_cast_or_null<DICompositeType>(strip(T));
-  if (!S || S->isForwardDecl()) return false;
-  if (S->getSizeInBits() == 0) return true;
-  if (S->getTag() == dwarf::DW_TAG_array_type) return isEmpty(S->getBaseType());
-  if (S->getTag() != dwarf::DW_TAG_structure_type && S->getTag() != dwarf::DW_TAG_union_type)
-    return false;
-  return all_of(S->getElements(), [](const DINode *Element) {
-    const auto *Member = dyn_cast<DIDerivedType>(Element);
-    return Member && Member->getTag() == dwarf::DW_TAG_member && isEmpty(Member->getBaseType());
-  });
-}
-
-/// The IR argument is the address of the caller's copy: on the stack, or wherever the convention has
-/// the caller pass a pointer instead of the object.
-bool isCopied(const Argument &A) {
-  return A.hasByValAttr() || A.hasAttribute(Attribute::DeadOnReturn);
-}
-
-void noteFunction(Function &F) {
-  SmallVector<SmallVector<Argument *, 2>, 8> Groups;
-  const AllocaInst *Last = nullptr;
-  for (Argument &A : F.args()) {
-    if (A.hasStructRetAttr()) continue;
-    const AllocaInst *Variable = variableOf(A);
-    if (Variable && Variable == Last)
-      Groups.back().push_back(&A);
-    else
-      Groups.push_back({&A});
-    Last = Variable;
-  }
-  SmallVector<const DIType *, 8> Types = sourceTypes(F);
-  unsigned Empty = count_if(drop_begin(Types, !Types.empty()), isEmpty);
-  bool IsKnown = Types.size() == 1 + Groups.size() + Empty;
-
-  Note N{returnRegisters(F.getReturnType()), {}};
-  for (ArrayRef<Argument *> Group : Groups) {
-    while (IsKnown && isEmpty(Types[1 + N.Parameters.size()])) N.Parameters.push_back({});
-    for (auto [Register, A] : enumerate(Group)) {
-      std::string Place = (Twine(N.Parameters.size()) + "." + Twine(Register)).str();
-      F.addParamAttr(A->getArgNo(), Attribute::get(F.getContext(), NoteKind, Place));
-    }
-    N.Parameters.push_back({unsigned(Group.size()), isCopied(*Group.front())});
-  }
-  if (IsKnown) N.Parameters.resize(Types.size() - 1);
-  F.addFnAttr(NoteKind, asText(N));
-}
-
-void forgetNote(Function &F) {
-  F.removeFnAttr(NoteKind);
-  for (Argument &A : F.args()) F.removeParamAttr(A.getArgNo(), NoteKind);
-}
-
-/// What is left of the parameters: IR arguments by parameter and register, null where it was removed.
+/// IR arguments by parameter and register, null where it was removed.
 using Registers = SmallVector<SmallVector<Argument *, 2>, 8>;
 
 Registers findRegisters(Function &F, const Note &N) {
@@ -583,9 +447,9 @@ bool isInstrumented(const Module &M) {
   });
 }
 
-struct NotePass : PassInfoMixin<NotePass> {
+/// What cannot be is told before anything is optimized.
+struct CheckPass : PassInfoMixin<CheckPass> {
   PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
-    if (!isActive()) return PreservedAnalyses::all();
     if (MaxFields > MostFields)
       M.getContext().emitError("-kcov-dataflow-fields=" + Twine(MaxFields.getValue()) +
                                ": at most " + Twine(MostFields) +
@@ -594,16 +458,14 @@ struct NotePass : PassInfoMixin<NotePass> {
       M.getContext().emitError(M.getSourceFileName() +
                                ": this IR has calls of kcov-dataflow already: compile it without the "
                                "plugin's options");
-    for (Function &F : M)
-      if (!F.isDeclaration()) noteFunction(F);
-    return PreservedAnalyses::none();
+    return PreservedAnalyses::all();
   }
   static bool isRequired() { return true; }
 };
 
 struct InsertPass : PassInfoMixin<InsertPass> {
   PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
-    if (!isActive()) return PreservedAnalyses::all();
+    if (!inserts()) return PreservedAnalyses::all();
     Counts Count;
     Tables Descriptions(M, Count);
     for (Function &F : M) {
@@ -632,13 +494,15 @@ struct RefuseLinkTimePass : PassInfoMixin<RefuseLinkTimePass> {
 };
 
 void registerPasses(PassBuilder &Builder) {
-  Builder.registerPipelineStartEPCallback(
-      [](ModulePassManager &Passes, OptimizationLevel) { Passes.addPass(NotePass()); });
+  Builder.registerPipelineStartEPCallback([](ModulePassManager &Passes, OptimizationLevel) {
+    if (isActive()) Passes.addPass(CheckPass());
+  });
+  registerNotes(Builder, isActive);
   Builder.registerOptimizerLastEPCallback(
       [](ModulePassManager &Passes, OptimizationLevel Level, ThinOrFullLTOPhase Phase) {
         if (isActive() && Phase != ThinOrFullLTOPhase::None) Passes.addPass(RefuseLinkTimePass());
         // What would be removed behind the insertion is removed before, for it does not count.
-        if (isActive() && Level != OptimizationLevel::O0) Passes.addPass(GlobalDCEPass());
+        if (inserts() && Level != OptimizationLevel::O0) Passes.addPass(GlobalDCEPass());
         Passes.addPass(InsertPass());
       });
   Builder.registerPipelineParsingCallback(

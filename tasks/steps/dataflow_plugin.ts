@@ -16,6 +16,7 @@ import {
   PLUGIN_FILE,
   PLUGIN_FOLDER,
   PLUGIN_HEADER,
+  PLUGIN_NOTES,
   PLUGIN_PROBE,
   pluginCompileCommand,
   pluginProbeArgv,
@@ -222,6 +223,9 @@ async function compilePlugin(
     const seal = await sealOf(file, host);
     for (const name of await host.fs.list(partial)) {
       if (name !== PLUGIN_FILE) await host.fs.remove(`${partial}/${name}`);
+    }
+    if (source.names.includes(PLUGIN_NOTES)) {
+      await host.fs.copy(`${source.folder}/${PLUGIN_NOTES}`, `${partial}/${PLUGIN_NOTES}`);
     }
     await host.fs.writeText(`${partial}/${SEAL}`, seal);
     await host.fs.remove(folder);

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { PLUGIN_NOTES } from "../core/build/dataflow_plugin.ts";
 import { Elf, type ElfSymbol, SHF_EXECINSTR, STT_FUNC } from "../core/inspect/elf.ts";
 import { ROOT } from "./project_copy.ts";
 import { withTempDir } from "./temp_dir.ts";
@@ -59,7 +60,10 @@ export function pluginPath(): Promise<string> {
   return plugin ??= (async () => {
     const source = `${FOLDER}/kcov_dataflow.cpp`;
     const version = await answerOf(["llvm-config-22", "--version"]);
-    const text = new TextEncoder().encode(version + await Deno.readTextFile(source));
+    const texts = await Promise.all(
+      [source, `${FOLDER}/${PLUGIN_NOTES}`].map((path) => Deno.readTextFile(path)),
+    );
+    const text = new TextEncoder().encode(version + texts.join(""));
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text)).toHex();
     const folder = `${ROOT}/out/test/plugins/${digest}`;
     const path = `${folder}/kcov-dataflow.so`;
@@ -71,6 +75,7 @@ export function pluginPath(): Promise<string> {
       // LLVM's headers are not ours to mend.
       ...["-Wall", "-Wextra", "-Werror", "-isystem", headers(), source, "-o", draft],
     ]);
+    await Deno.copyFile(`${FOLDER}/${PLUGIN_NOTES}`, `${folder}/${PLUGIN_NOTES}`);
     await Deno.rename(draft, path);
     return path;
   })();

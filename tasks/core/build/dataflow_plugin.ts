@@ -14,6 +14,9 @@ export const PLUGIN_FOLDER = "plugins/kcov-dataflow";
 /** The name of what is compiled of it. */
 export const PLUGIN_FILE = "kcov-dataflow.so";
 
+/** The file of its source that decides about its notes in IR; it lies beside what is compiled, too. */
+export const PLUGIN_NOTES = "note.h";
+
 /** What the compiler's make variable is called, which the kernel's Kconfig and Makefiles look at. */
 export const PLUGIN_VARIABLE = "KCOV_DATAFLOW_PLUGIN";
 

@@ -15,6 +15,10 @@
  * tell variants apart are poisoned for the preprocessor and left out of autoconf.h, so a file that
  * looks at one of them does not compile this way.
  *
+ * Of a kernel with KCOV dataflow (KMATRIX_LATE_PLUGIN), files with the plugin's calls and those without
+ * share, too: the plugin notes parameters in what is shared and inserts in the next step, and debug
+ * information, which the calls are made by, is reduced there to what other files have.
+ *
  * Whatever is not known to come out as without it, whatever fails and whatever says a word goes to
  * the compiler as it came. Objects and lists of dependencies appear whole or not at all. The lists name
  * the reduced autoconf.h, which fixdep leaves out by the end of its path, as it does with the other.
@@ -23,20 +27,31 @@
 /** Below the build folder: what the script keeps there. */
 export const LATE_FOLDER = "kmatrix-late";
 
+/**
+ * In that folder, a link to the plugin of KMATRIX_LATE_PLUGIN: by this name every version of it is
+ * called where IR is made to be shared, which depends on its notes alone.
+ */
+export const LATE_PLUGIN = "plugin.so";
+
 export const LATE_SCRIPT = `#!/bin/sh
 # Usage: <script> <compiler> <word>..., with ccache for a compiler where KMATRIX_LATE_STEP is empty.
 
 # Whether the words compile one C file of the kernel, and none is unknown here. Sets object and
-# depends, and of instrumentation: pc, guard, cmp, drop.
+# depends, of instrumentation pc, guard, cmp, drop, of dataflow plugin and its options, and debug, the
+# kind of debug information.
 is_known() {
-  compiles= kernel= input= object= depends= pc= guard= cmp= drop= before=
+  compiles= kernel= input= object= depends= pc= guard= cmp= drop= plugin= options= debug= before=
   shift
   for word; do
     case $before in
       -o) object=$word ;;
       -mllvm)
-        [ "$word" = -sanitizer-coverage-drop-ctors ] || return 1
-        drop=1 ;;
+        case $word in
+          -sanitizer-coverage-drop-ctors) drop=1 ;;
+          -kcov-dataflow-args | -kcov-dataflow-ret | -kcov-dataflow-fields=[0-9]*)
+            options="$options $word" ;;
+          *) return 1 ;;
+        esac ;;
     esac
     [ "$before" ] && before= && continue
     case $word in
@@ -47,11 +62,15 @@ is_known() {
       -D*CONFIG_*) return 1 ;;
       -Wp,-MMD,* | -Wp,-MD,*) depends=\${word#-Wp,-M*D,} ;;
       -fsanitize-coverage=*) coverage "\${word#*=}" || return 1 ;;
+      "-fpass-plugin=$KMATRIX_LATE_PLUGIN") plugin=1 ;;
       -gsplit* | -save* | -Wp,* | -Wl,*) return 1 ;;
+      -g | -gdwarf-*) debug=all ;;
+      -gline-tables-only) debug=lines ;;
+      -g*) debug=other ;;
       -f*sanitize* | -f*lto* | -f*plugin* | -f*profile* | -fcs* | -fsplit* | -f*embed* | -fxray*) return 1 ;;
       -f*instrument* | -fstack-usage | -fsave* | -ftime* | -frecord* | -f*basic-block* | -fdump*) return 1 ;;
       -fno-integrated* | -fsyntax* | -fcoverage* | -fmodule* | -fdepfile* | -fopenmp*) return 1 ;;
-      -[DUIWOfgm]* | -std=* | --target=* | -nostdinc | -pg) ;;
+      -[DUIWOfm]* | -std=* | --target=* | -nostdinc | -pg) ;;
       -*) return 1 ;;
       *.c) [ "$input" ] && return 1; input=$word ;;
       *) return 1 ;;
@@ -67,6 +86,12 @@ is_known() {
     "") [ ! "$cmp$drop" ] || return 1 ;;
     *) return 1 ;;
   esac
+  # Where the plugin has a turn, what is shared has all of debug information.
+  if [ "$KMATRIX_LATE_PLUGIN" ] && [ "$pc$guard" ]; then
+    case $plugin/$options/$debug in 1/?*/all | //all | //lines) ;; *) return 1 ;; esac
+  else
+    [ ! "$plugin$options" ]
+  fi
 }
 
 # The features of -fsanitize-coverage=.
@@ -114,7 +139,8 @@ share() {
       -o) word=$to before= ;;
       *)
         case $word in
-          -fsanitize-coverage=*) continue ;;
+          -fsanitize-coverage=* | -fpass-plugin=*) continue ;;
+          -g | -gline-tables-only) [ "$KMATRIX_LATE_PLUGIN" ] && continue ;;
           -mllvm) before=$word; continue ;;
           -o) before=$word ;;
         esac ;;
@@ -127,8 +153,16 @@ share() {
   # ccache would take the word behind -mllvm for an -o.
   set -- "$@" -fsanitize-coverage=trace-pc -fsanitize-coverage-allowlist=$late/none -emit-llvm \\
     -MT "$object" -Xclang -mllvm -Xclang "-opt-disable=$behind"
+  [ "$KMATRIX_LATE_PLUGIN" ] &&
+    set -- "$@" -g -fpass-plugin=$late/${LATE_PLUGIN} -Xclang -mllvm -Xclang -kcov-dataflow-note-only
   (
     unset CCACHE_DISABLE
+    # What decides about the plugin's notes, and not the whole plugin, which the script in front adds
+    # for files that have its calls.
+    others=\${CCACHE_EXTRAFILES%"$KMATRIX_LATE_PLUGIN"}
+    others=\${others%:}
+    [ "$KMATRIX_LATE_PLUGIN" ] &&
+      export CCACHE_EXTRAFILES="\${others:+$others:}$KMATRIX_LATE_NOTES"
     # What ccache is to keep is looked at before it does.
     export CCACHE_PREFIX="$0" KMATRIX_LATE_STEP=check KMATRIX_LATE_IR="$to"
     CCACHE_STATSLOG=$KMATRIX_LATE_LOG exec ccache "$compiler" "$@"
@@ -167,7 +201,7 @@ generate() {
         case $word in
           -mllvm | -include | -isystem) before=$word; continue ;;
           -o) before=$word ;;
-          -fsanitize-coverage=* | -Wp,* | -[DUI]* | -std=* | -nostdinc | *.c) continue ;;
+          -fsanitize-coverage=* | -fpass-plugin=* | -Wp,* | -[DUI]* | -std=* | -nostdinc | *.c) continue ;;
         esac ;;
     esac
     set -- "$@" "$word"
@@ -177,8 +211,15 @@ generate() {
 
 # Compiles in steps. Fails with no object, or a step that had something to say.
 compile() {
+  passes=sancov-module,$behind
+  if [ "$plugin" ]; then
+    passes=globaldce,kcov-dataflow-insert,$passes
+  elif [ "$KMATRIX_LATE_PLUGIN" ] && [ $debug = lines ]; then
+    passes=strip-nonlinetable-debuginfo,$passes
+  fi
   share $beside.bc "$@" &&
-    "$KMATRIX_LATE_OPT" "-passes=sancov-module,$behind" -sanitizer-coverage-level=3 \\
+    "$KMATRIX_LATE_OPT" \${plugin:+"-load-pass-plugin=$KMATRIX_LATE_PLUGIN"} "-passes=$passes" \\
+      \$options -sanitizer-coverage-level=3 \\
       \${pc:+-sanitizer-coverage-trace-pc} \${guard:+-sanitizer-coverage-trace-pc-guard} \\
       \${cmp:+-sanitizer-coverage-trace-compares} \${drop:+-sanitizer-coverage-drop-ctors} \\
       $beside.bc -o $beside.late.bc &&

@@ -48,7 +48,7 @@ export function familyOf(request: string): string | null {
 }
 
 /** Whether this configuration has KCOV dataflow, in which every file that knows a task differs. */
-function tracesData(dotConfig: string): boolean {
+export function tracesData(dotConfig: string): boolean {
   return /^CONFIG_KCOV_DATAFLOW_(?:ARGS|RET)=y$/m.test(dotConfig);
 }
 
