@@ -50,9 +50,6 @@ cl::opt<bool> TraceRet("kcov-dataflow-ret",
                        cl::desc("Call __sanitizer_cov_trace_ret() before each return"));
 cl::opt<unsigned> MaxFields("kcov-dataflow-fields", cl::init(16),
                             cl::desc("Most members that a table describes; 0: values only"));
-cl::opt<bool> NoteOnly("kcov-dataflow-note-only",
-                       cl::desc("Note parameters and insert no call: for IR whose calls are "
-                                "inserted by opt -passes=kcov-dataflow-insert"));
 cl::opt<bool> PrintStats("kcov-dataflow-stats", cl::desc("Print what was inserted into each file"));
 cl::opt<Form> CallForm(
     "kcov-dataflow-form", cl::desc("Parameters of the callbacks"), cl::init(Form::Own),
@@ -64,8 +61,7 @@ cl::opt<Form> CallForm(
 /// What a compilation leaves in .comment, in front of its counts.
 constexpr StringLiteral Mark = "kcov-dataflow 1:";
 
-bool inserts() { return (TraceArgs || TraceRet) && !NoteOnly; }
-bool isActive() { return inserts() || NoteOnly; }
+bool isActive() { return TraceArgs || TraceRet; }
 
 // ── What is left of parameters ──────────────────────────────────────────────────────────────────
 
@@ -465,7 +461,15 @@ struct CheckPass : PassInfoMixin<CheckPass> {
 
 struct InsertPass : PassInfoMixin<InsertPass> {
   PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
-    if (!inserts()) return PreservedAnalyses::all();
+    if (!isActive()) return PreservedAnalyses::all();
+    NamedMDNode *Noted = M.getNamedMetadata(NotedKind);
+    if (!Noted) {
+      M.getContext().emitError(M.getSourceFileName() +
+                               ": this IR has no notes of kcov-dataflow: compile it with "
+                               "-kcov-dataflow-note-only");
+      return PreservedAnalyses::all();
+    }
+    Noted->eraseFromParent();
     Counts Count;
     Tables Descriptions(M, Count);
     for (Function &F : M) {
@@ -494,22 +498,28 @@ struct RefuseLinkTimePass : PassInfoMixin<RefuseLinkTimePass> {
 };
 
 void registerPasses(PassBuilder &Builder) {
-  Builder.registerPipelineStartEPCallback([](ModulePassManager &Passes, OptimizationLevel) {
-    if (isActive()) Passes.addPass(CheckPass());
-  });
-  registerNotes(Builder, isActive);
-  Builder.registerOptimizerLastEPCallback(
-      [](ModulePassManager &Passes, OptimizationLevel Level, ThinOrFullLTOPhase Phase) {
-        if (isActive() && Phase != ThinOrFullLTOPhase::None) Passes.addPass(RefuseLinkTimePass());
-        // What would be removed behind the insertion is removed before, for it does not count.
-        if (inserts() && Level != OptimizationLevel::O0) Passes.addPass(GlobalDCEPass());
-        Passes.addPass(InsertPass());
-      });
+  if (NoteOnly) return registerNotes(Builder);
+  if (isActive()) {
+    Builder.registerPipelineStartEPCallback(
+        [](ModulePassManager &Passes, OptimizationLevel) { Passes.addPass(CheckPass()); });
+    registerNotes(Builder);
+    Builder.registerOptimizerLastEPCallback(
+        [](ModulePassManager &Passes, OptimizationLevel Level, ThinOrFullLTOPhase Phase) {
+          if (Phase != ThinOrFullLTOPhase::None) Passes.addPass(RefuseLinkTimePass());
+          // What would be removed behind the insertion is removed before, for it does not count.
+          if (Level != OptimizationLevel::O0) Passes.addPass(GlobalDCEPass());
+          Passes.addPass(InsertPass());
+        });
+  }
   Builder.registerPipelineParsingCallback(
       [](StringRef Name, ModulePassManager &Passes, ArrayRef<PassBuilder::PipelineElement>) {
-        if (Name == "kcov-dataflow-note") return Passes.addPass(NotePass()), true;
-        if (Name == "kcov-dataflow-insert") return Passes.addPass(InsertPass()), true;
-        return false;
+        if (Name != "kcov-dataflow-note" && Name != "kcov-dataflow-insert") return false;
+        Passes.addPass(CheckPass());
+        if (Name == "kcov-dataflow-note")
+          Passes.addPass(NotePass());
+        else
+          Passes.addPass(InsertPass());
+        return true;
       });
 }
 

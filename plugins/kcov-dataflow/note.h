@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // What is known of parameters before anything is optimized, noted for the pass that inserts calls. All
-// that decides about a note stands in this file: IR with notes is kept as long as it is the same, and
-// taken by another version of the rest (docs/late-instrumentation.md).
+// that decides about notes stands in headers, and so does what -kcov-dataflow-note-only does: IR that is
+// made so is kept as long as they are the same, and another version of the rest inserts into it
+// (docs/late-instrumentation.md).
 
 #ifndef KCOV_DATAFLOW_NOTE_H
 #define KCOV_DATAFLOW_NOTE_H
@@ -16,6 +17,7 @@
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CommandLine.h"
 
 namespace kcov_dataflow {
 
@@ -167,20 +169,26 @@ inline void forgetNote(Function &F) {
 
 // ── The pass ────────────────────────────────────────────────────────────────────────────────────
 
+inline cl::opt<bool> NoteOnly("kcov-dataflow-note-only",
+                              cl::desc("Note parameters and insert no call: for IR whose calls are "
+                                       "inserted by opt -passes=kcov-dataflow-insert"));
+
+/// Of a module whose functions are noted.
+constexpr StringLiteral NotedKind = "kcov-dataflow.noted";
+
 struct NotePass : PassInfoMixin<NotePass> {
   PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
     for (Function &F : M)
       if (!F.isDeclaration()) noteFunction(F);
+    M.getOrInsertNamedMetadata(NotedKind);
     return PreservedAnalyses::none();
   }
   static bool isRequired() { return true; }
 };
 
-/// Has notes made first of all, where they are wanted.
-inline void registerNotes(PassBuilder &Builder, bool (*AreWanted)()) {
-  Builder.registerPipelineStartEPCallback([AreWanted](ModulePassManager &Passes, OptimizationLevel) {
-    if (AreWanted()) Passes.addPass(NotePass());
-  });
+inline void registerNotes(PassBuilder &Builder) {
+  Builder.registerPipelineStartEPCallback(
+      [](ModulePassManager &Passes, OptimizationLevel) { Passes.addPass(NotePass()); });
 }
 
 } // namespace kcov_dataflow

@@ -10,13 +10,14 @@ import type { DataflowForm, Toolchain } from "../core/model/model.ts";
 import { KmatrixError } from "../core/model/errors.ts";
 import { clangOf } from "../core/build/make.ts";
 import {
+  isNoted,
   isProbed,
   llvmConfigOf,
   llvmVersion,
+  noteProbeArgv,
   PLUGIN_FILE,
   PLUGIN_FOLDER,
   PLUGIN_HEADER,
-  PLUGIN_NOTES,
   PLUGIN_PROBE,
   pluginCompileCommand,
   pluginProbeArgv,
@@ -37,13 +38,18 @@ export interface PluginPlace {
   readonly digest: string;
   /** Absolute. */
   readonly file: string;
+  /** Digest of what decides about its notes ({@linkcode notesOf}): its headers, or all where it has none. */
+  readonly notes: string;
   /** Folder of its source, and the names of files in it, sorted. */
   readonly source: { readonly folder: string; readonly names: readonly string[] };
   /** The script in front of the compiler, with the absolute path of its file, where a form is asked for. */
   readonly script?: FormScript & { readonly file: string };
 }
 
-/** Beside the plugin: the SHA-256 of its file. Written at each use, so that its time tells the last. */
+/**
+ * Beside the plugin: the SHA-256 of its file, and in a second line what {@linkcode notesOf} says. Written
+ * at each use, so that its time tells the last.
+ */
 const SEAL = `${PLUGIN_FILE}.sha256`;
 
 /** Reads what decides about the plugin of a toolchain; makes nothing, and lacks nothing. */
@@ -53,7 +59,7 @@ export async function pluginPlace(
   host: Host,
 ): Promise<PluginPlace> {
   const folder = await partOf(PLUGIN_FOLDER, paths, host) ?? `${paths.root}/${PLUGIN_FOLDER}`;
-  const names = pluginSources(await host.fs.list(folder)).all;
+  const { all: names, headers } = pluginSources(await host.fs.list(folder));
   const texts = await Promise.all(names.map((name) => host.fs.readText(`${folder}/${name}`)));
   const clang = clangOf(toolchain);
   const version = async (program: string) =>
@@ -69,7 +75,11 @@ export async function pluginPlace(
   ];
   const digest = (await sha256(JSON.stringify(made))).slice(0, 16);
   const file = `${paths.plugins}/${digest}/${PLUGIN_FILE}`;
-  return { digest, file, source: { folder, names } };
+  const deciding = headers.length === 0 ? names : headers;
+  const notes = await sha256(
+    JSON.stringify(deciding.map((name) => [name, texts[names.indexOf(name)]])),
+  );
+  return { digest, file, notes, source: { folder, names } };
 }
 
 /** The same with the script for kernels that ask for it by published flags; as it is without a form. */
@@ -100,7 +110,8 @@ export async function ensurePlugin(
   await withLock(pluginLock(place.digest, paths), host, async () => {
     const seal = `${paths.plugins}/${place.digest}/${SEAL}`;
     const known = await host.fs.readTextIfAny(seal);
-    if (known !== null && await sealOf(place.file, host) === known) {
+    const [sealed] = known?.split("\n") ?? [];
+    if (known !== null && sealed !== "" && await digestOf(place.file, host) === sealed) {
       return await host.fs.writeText(seal, known);
     }
     if (known !== null) {
@@ -111,6 +122,15 @@ export async function ensurePlugin(
     await compilePlugin(place, toolchain, paths, host);
   });
   return place;
+}
+
+/**
+ * What decides about the notes of a compiled plugin, as a digest: two plugins with the same one note the
+ * same in the same IR. null for a plugin that cannot be asked for notes alone, such as an earlier one.
+ */
+export async function notesOf(file: string, host: Host): Promise<string | null> {
+  const seal = await host.fs.readTextIfAny(`${dirname(file)}/${SEAL}`);
+  return seal?.split("\n")[1] || null;
 }
 
 /** Of one plugin: held by who makes it, or removes it. */
@@ -187,7 +207,7 @@ export async function llvmHeaders(
 
 /** Makes it in a folder of another name; the lock is held. What is broken off is no plugin. */
 async function compilePlugin(
-  { digest, source }: PluginPlace,
+  { digest, source, notes }: PluginPlace,
   toolchain: Toolchain,
   paths: Paths,
   host: Host,
@@ -220,14 +240,12 @@ async function compilePlugin(
       throw lacksPlugin("plugin-compile-error", what, lastLines(made));
     }
     await checkLoads(file, partial, toolchain, host);
-    const seal = await sealOf(file, host);
+    const canNote = await takesNotes(file, partial, toolchain, host);
+    const seal = [await digestOf(file, host), ...(canNote ? [notes] : []), ""];
     for (const name of await host.fs.list(partial)) {
       if (name !== PLUGIN_FILE) await host.fs.remove(`${partial}/${name}`);
     }
-    if (source.names.includes(PLUGIN_NOTES)) {
-      await host.fs.copy(`${source.folder}/${PLUGIN_NOTES}`, `${partial}/${PLUGIN_NOTES}`);
-    }
-    await host.fs.writeText(`${partial}/${SEAL}`, seal);
+    await host.fs.writeText(`${partial}/${SEAL}`, seal.join("\n"));
     await host.fs.remove(folder);
     await host.fs.rename(partial, folder);
   } finally {
@@ -246,17 +264,31 @@ async function checkLoads(
   host: Host,
 ): Promise<void> {
   await host.fs.writeText(`${dir}/probe.c`, PLUGIN_PROBE);
-  const probed = await host.run({
-    argv: pluginProbeArgv(toolchain, file, `${dir}/probe.c`),
-    timeoutMs: PROBE_MS,
-  });
-  stopIfBrokenOff(host);
+  const probed = await probe(pluginProbeArgv(toolchain, file, `${dir}/probe.c`), host);
   if (probed.code === 0 && isProbed(probed.stdout)) return;
   const clang = clangOf(toolchain);
   const what = probed.code === 0
     ? `${clang} loads the dataflow plugin, which adds no call to a function`
     : `${clang} does not take the dataflow plugin (exit ${probed.code})`;
   throw lacksPlugin("plugin-not-loaded", what, lastLines(probed));
+}
+
+/** Whether it can be asked for notes alone. */
+async function takesNotes(
+  file: string,
+  dir: string,
+  toolchain: Toolchain,
+  host: Host,
+): Promise<boolean> {
+  await host.fs.writeText(`${dir}/probe.c`, PLUGIN_PROBE);
+  const { code, stdout } = await probe(noteProbeArgv(toolchain, file, `${dir}/probe.c`), host);
+  return code === 0 && isNoted(stdout);
+}
+
+async function probe(argv: readonly string[], host: Host): Promise<CommandResult> {
+  const probed = await host.run({ argv, timeoutMs: PROBE_MS });
+  stopIfBrokenOff(host);
+  return probed;
 }
 
 function lacksPlugin(id: string, text: string, detail: string): KmatrixError {
@@ -266,9 +298,10 @@ function lacksPlugin(id: string, text: string, detail: string): KmatrixError {
 
 const lastLines = ({ stderr }: CommandResult) => stderr.trimEnd().split("\n").slice(-15).join("\n");
 
-async function sealOf(file: string, host: Host): Promise<string> {
+/** "" for a file that cannot be read. */
+async function digestOf(file: string, host: Host): Promise<string> {
   const { sha256, trouble } = await fileDigest(file, host);
-  return trouble === null ? `${sha256}\n` : "";
+  return trouble === null ? sha256! : "";
 }
 
 function stopIfBrokenOff(host: Host): void {

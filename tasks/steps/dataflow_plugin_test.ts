@@ -8,7 +8,7 @@ import { PLUGIN_FILE } from "../core/build/dataflow_plugin.ts";
 import { rejectionOf } from "../testing/errors.ts";
 import { FakeHost, withTempDir } from "../testing/fake_host.ts";
 import { CLANG } from "../testing/samples.ts";
-import { ensurePlugin, keptPlugins, pluginLack, pluginPlace } from "./dataflow_plugin.ts";
+import { ensurePlugin, keptPlugins, notesOf, pluginLack, pluginPlace } from "./dataflow_plugin.ts";
 
 const ASSEMBLY = "call __sanitizer_cov_trace_args\ncall __sanitizer_cov_trace_ret\n";
 
@@ -21,6 +21,7 @@ interface World {
   /** Programs and files that are not there. */
   readonly lacks: readonly string[];
   readonly compile: Partial<CommandResult>;
+  readonly note: Partial<CommandResult>;
   readonly load: Partial<CommandResult>;
   /** Told while g++ runs. */
   readonly onCompile: (file: string) => void;
@@ -33,6 +34,7 @@ const SOUND: World = {
   lacks: [],
   compile: {},
   load: { stdout: ASSEMBLY },
+  note: { stdout: "!kcov-dataflow.noted = !{}\n" },
   onCompile: () => {},
 };
 
@@ -108,7 +110,7 @@ class Project {
       return world.compile;
     }
     assert.equal(program, "clang-22");
-    return world.load;
+    return argv.includes("-kcov-dataflow-note-only") ? world.note : world.load;
   }
 
   async use(change: Partial<World> = {}): Promise<string> {
@@ -185,6 +187,36 @@ testProject("ensurePlugin() compiles once for each source, LLVM and compiler", a
   assert.ok(others.has(await project.use()));
   assert.equal(project.compiled, 5);
 });
+
+testProject(
+  "what decides about notes are headers, where the plugin makes notes alone",
+  async (project) => {
+    const notes = async (change: Partial<World> = {}) =>
+      await notesOf(await project.use(change), project.host());
+    const withoutHeaders = await notes();
+    assert.match(withoutHeaders!, /^[0-9a-f]{64}$/);
+    await project.write("kcov_dataflow.cpp", "plugin 2");
+    assert.notEqual(await notes(), withoutHeaders, "all of it decides");
+    await project.write("note.h", "notes 1");
+    const first = await notes();
+    assert.notEqual(first, withoutHeaders);
+    await project.write("kcov_dataflow.cpp", "plugin 3");
+    assert.equal(await notes(), first);
+    assert.equal(await notes(), first, "the second use");
+    await project.write("types.h", "included");
+    const second = await notes();
+    assert.notEqual(second, first);
+    const file = await project.use();
+    await Deno.writeTextFile(file, "damaged");
+    assert.equal(await notes(), second, "after it was made again");
+    // An earlier plugin, and one that inserts all the same.
+    const refused = { code: 1, stderr: "clang: Unknown command line argument" };
+    assert.equal(await notes({ content: "2", note: refused }), null);
+    const inserts = `${SOUND.note.stdout} call void @__sanitizer_cov_trace_args(`;
+    assert.equal(await notes({ content: "3", note: { stdout: inserts } }), null);
+    assert.equal(await notesOf(`${project.dir}/elsewhere/${PLUGIN_FILE}`, project.host()), null);
+  },
+);
 
 testProject("two runs that need the plugin at once compile it once", async (project) => {
   const files = await Promise.all([project.use(), project.use(), project.use()]);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Late instrumentation of a kernel with KCOV dataflow, whose plugin has a turn in what is shared. */
 import assert from "node:assert/strict";
-import { PLUGIN_NOTES } from "../core/build/dataflow_plugin.ts";
+import { PLUGIN_FILE } from "../core/build/dataflow_plugin.ts";
 import { Elf } from "../core/inspect/elf.ts";
 import { differenceOf } from "../core/inspect/object_difference.ts";
-import { CAN_TEST_PLUGIN, pluginPath } from "../testing/dataflow_programs.ts";
+import { CAN_TEST_PLUGIN, changedPlugin, pluginPath } from "../testing/dataflow_programs.ts";
 import { CAN_COMPILE, type Compiled, Tree } from "../testing/late_tree.ts";
 import { withTempDir } from "../testing/temp_dir.ts";
 
@@ -39,6 +39,15 @@ __attribute__((no_sanitize("coverage"))) int quiet(int a) { return a > 5 ? 1 : 2
 int tail(struct pair *p) { return (int)beyond(p); }
 `;
 
+/** Puts a plugin into a folder of its own, as the cache has it; without notes where null. */
+async function keep(tree: Tree, name: string, from: string, notes: string | null): Promise<string> {
+  const file = `${tree.dir}/${name}/${PLUGIN_FILE}`;
+  await Deno.mkdir(`${tree.dir}/${name}`);
+  await Deno.copyFile(from, file);
+  await Deno.writeTextFile(`${file}.sha256`, `a digest\n${notes ?? ""}\n`);
+  return file;
+}
+
 /** A tree of a kernel with dataflow, and the path of the plugin. */
 function testDataflow(name: string, body: (tree: Tree, plugin: string) => Promise<void>): void {
   Deno.test({
@@ -48,7 +57,7 @@ function testDataflow(name: string, body: (tree: Tree, plugin: string) => Promis
       withTempDir(async (dir) => {
         const tree = await Tree.make(dir);
         await tree.write("kernel/subject.c", SUBJECT);
-        const plugin = await pluginPath();
+        const plugin = await keep(tree, "plugin", await pluginPath(), "ours");
         tree.kernel = { dotConfig: "CONFIG_KCOV=y\nCONFIG_KCOV_DATAFLOW_ARGS=y\n", plugin };
         for (const variant of VARIANTS) await tree.configure(variant);
         await body(tree, plugin);
@@ -114,6 +123,9 @@ testDataflow(
       "what it tells": [...ours, "-mllvm", "-kcov-dataflow-stats"],
       "lines alone": [...ours, "-gline-tables-only"],
       "no debug information": [...PC, "-g0"],
+      "KCFLAGS that ask for less than it reads like": [
+        ...[...ours.filter((word) => word !== "-g"), "-gline-tables-only", "-gdwarf-aranges"],
+      ],
       "options without the plugin": ours.filter((word) => !word.startsWith("-fpass")).concat(PC),
     };
     for (const [what, words] of Object.entries(flags)) {
@@ -128,34 +140,64 @@ testDataflow(
 
 testDataflow(
   "another plugin takes what was shared, as far as it makes the same notes",
-  async (tree, plugin) => {
-    /** The file of a plugin in a folder of its own. */
-    const variantOf = async (name: string, notes: string | null, more = ""): Promise<string> => {
-      const folder = `${tree.dir}/${name}`;
-      await Deno.mkdir(folder);
-      if (notes !== null) await Deno.writeTextFile(`${folder}/${PLUGIN_NOTES}`, notes);
-      await Deno.copyFile(plugin, `${folder}/plugin.so`);
-      await Deno.writeTextFile(`${folder}/plugin.so`, more, { append: true });
-      return `${folder}/plugin.so`;
-    };
+  async (tree) => {
+    const ours = await pluginPath();
+    const fewer = await changedPlugin((text) =>
+      text.replace("if (!Return) continue;", 'if (!Return || F.getName() == "run") continue;')
+    );
     const steps = [
-      ["the first", "one", "", 0],
-      ["another one", "one", "more", 1],
-      ["other notes", "other", "more", 0],
-      ["nothing told of notes", null, "more", 0],
-      ["the same file elsewhere", null, "more", 1],
-      ["another file", null, "others", 0],
+      ["the first", ours, "one", { objects: 1, shared: 0 }],
+      ["another one", fewer, "one", { objects: 1, shared: 1 }],
+      ["other notes", ours, "other", { objects: 1, shared: 0 }],
+      ["without notes", fewer, null, undefined],
     ] as const;
-    for (const [what, notes, more, shared] of steps) {
-      const file = await variantOf(what.replaceAll(" ", "-"), notes, more);
+    const objects = new Map<string, Uint8Array>();
+    for (const [what, from, notes, expected] of steps) {
+      const file = await keep(tree, what.replaceAll(" ", "-"), from, notes);
       tree.kernel = { ...tree.kernel, plugin: file };
-      for (const [at, flags] of [withPlugin(file), PC].entries()) {
-        const late = await tree.compile("all", "kernel/subject.c", { flags });
-        assertSameObject(late, await tree.plain("all", "kernel/subject.c", flags), what);
-        // The object without calls is ccache's from the second plugin on.
-        const use = await tree.use("all");
-        if (at === 0) assert.deepEqual(use, { objects: 1, shared }, what);
-      }
+      const flags = withPlugin(file);
+      const late = await tree.compile("all", "kernel/subject.c", { flags });
+      assert.deepEqual(await tree.use("all"), expected, what);
+      assertSameObject(late, await tree.plain("all", "kernel/subject.c", flags), what);
+      objects.set(what, late.object!);
+      // Files without its calls are instrumented late in either case.
+      const other = await tree.compile("all", "kernel/a.c", { flags: PC });
+      assertSameObject(other, await tree.plain("all", "kernel/a.c", PC), what);
     }
+    assert.notDeepEqual(objects.get("the first"), objects.get("another one"));
+  },
+);
+
+testDataflow("an error of the plugin is told as clang tells it", async (tree, plugin) => {
+  const flags = [...withPlugin(plugin, 65)];
+  const late = await tree.compile("all", "kernel/subject.c", { flags });
+  const plain = await tree.plain("all", "kernel/subject.c", flags);
+  assert.equal(plain.code, 1);
+  assert.match(plain.stderr, /at most 64 members/);
+  assert.deepEqual([late.code, late.stderr, late.object], [1, plain.stderr, null]);
+});
+
+testDataflow("published forms share as kernels without dataflow do", async (tree) => {
+  tree.kernel = { ...tree.kernel, compiler: "/cache/plugins/ab/posted/clang-22" };
+  const late = await tree.compile("chosen", "kernel/a.c", { flags: PC });
+  const plain = await tree.plain("chosen", "kernel/a.c", PC);
+  // Debug information included.
+  assert.deepEqual(late.object, plain.object);
+  assert.equal((await tree.use("chosen"))?.objects, 1);
+});
+
+testDataflow(
+  "a link that a build has left is taken away, and not followed",
+  async (tree, plugin) => {
+    const elsewhere = `${tree.dir}/home`;
+    await Deno.mkdir(`${elsewhere}/plugin.so`, { recursive: true });
+    await Deno.writeTextFile(`${elsewhere}/plugin.so/file`, "mine");
+    const folder = `${tree.build("all")}/kmatrix-late`;
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+    await Deno.symlink(elsewhere, folder);
+    await tree.env("all");
+    assert.equal(await Deno.readTextFile(`${elsewhere}/plugin.so/file`), "mine");
+    assert.deepEqual([...Deno.readDirSync(elsewhere)].map(({ name }) => name), ["plugin.so"]);
+    assert.equal(await Deno.readLink(`${folder}/plugin.so`), plugin);
   },
 );

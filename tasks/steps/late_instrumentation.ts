@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** Late instrumentation of a build: core/late/late_script.ts behind the compiler cache. */
-import { dirname } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import type { KernelBuild, KernelConfig, LateChoice } from "../core/model/model.ts";
 import type { Paths } from "../core/model/paths.ts";
 import { clangOf, llvmTool } from "../core/build/make.ts";
-import { PLUGIN_NOTES } from "../core/build/dataflow_plugin.ts";
 import { sha256 } from "../core/text/digest.ts";
 import { LATE_FOLDER, LATE_PLUGIN, LATE_SCRIPT } from "../core/late/late_script.ts";
 import { isInstrumented, tracesData, variantOptions } from "../core/late/variant_options.ts";
 import { parseLateLog } from "../core/late/late_log.ts";
 import { type CompilerCache, writeScript } from "./compiler_cache.ts";
+import { notesOf } from "./dataflow_plugin.ts";
 import { probeProgram } from "./probe_cache.ts";
 import { toolchainFiles } from "./toolchain_files.ts";
 
@@ -43,14 +42,15 @@ const MARK = "kmatrix-late.on";
  */
 export async function withLateInstrumentation(
   cache: CompilerCache | null,
-  { toolchain, buildDir, plugin }: Pick<KernelConfig, "toolchain" | "buildDir" | "plugin">,
+  config: Pick<KernelConfig, "toolchain" | "buildDir" | "plugin" | "compiler">,
   dotConfig: string,
   choice: LateChoice,
   paths: Paths,
   host: Host,
 ): Promise<CompilerCache | null> {
-  // Its log is of one build.
-  const ofBuild = [LOG, MARK, `${LATE_FOLDER}/autoconf.h`, `${LATE_FOLDER}/${LATE_PLUGIN}`];
+  const { toolchain, buildDir } = config;
+  // Its log is of one build. The folder goes as a whole: a build may have left a link there.
+  const ofBuild = [LOG, MARK, LATE_FOLDER];
   for (const name of ofBuild) await host.fs.remove(`${buildDir}/${name}`);
   await sweep(buildDir, host);
   if (cache === null || choice === "off" || !isInstrumented(dotConfig)) return cache;
@@ -67,10 +67,6 @@ export async function withLateInstrumentation(
   const script = `${paths.cache}/toolchain/ccache/late`;
   await writeScript(script, LATE_SCRIPT, host);
   await host.fs.writeText(`${buildDir}/${MARK}`, "");
-  // Of a kernel with dataflow: it has a turn in what is shared.
-  const noting = tracesData(dotConfig) && plugin !== undefined
-    ? await linkPlugin(plugin, buildDir, host)
-    : { KMATRIX_LATE_PLUGIN: "" };
   const made = await sha256([LATE_SCRIPT, ...Object.values(files).sort()].join("\n"));
   return {
     ...cache,
@@ -83,25 +79,31 @@ export async function withLateInstrumentation(
       KMATRIX_LATE_NM: llvmTool(toolchain.llvm, "llvm-nm"),
       KMATRIX_LATE_OPTIONS: variantOptions(dotConfig).join(" "),
       KMATRIX_LATE_LOG: `${buildDir}/${LOG}`,
-      ...noting,
+      ...await notingPlugin(config, dotConfig, host),
     },
   };
 }
 
-/** What the script goes by of a kernel whose plugin notes parameters in what is shared. */
-async function linkPlugin(
-  plugin: string,
-  buildDir: string,
+/**
+ * What the script goes by where the plugin of KCOV dataflow is to note parameters in what is shared: not
+ * for published forms, nor with a plugin that cannot be asked for notes alone.
+ */
+async function notingPlugin(
+  { buildDir, plugin, compiler }: Pick<KernelConfig, "buildDir" | "plugin" | "compiler">,
+  dotConfig: string,
   host: Host,
 ): Promise<Readonly<Record<string, string>>> {
+  const none = { KMATRIX_LATE_PLUGIN: "" };
+  if (plugin === undefined || compiler !== undefined || !tracesData(dotConfig)) return none;
+  const notes = await notesOf(plugin, host);
+  if (notes === null) {
+    const text = "files with calls of KCOV dataflow are compiled by clang alone";
+    host.log("notice", `${text}: the plugin has no notes that could be shared`);
+    return none;
+  }
   await host.fs.makeDir(`${buildDir}/${LATE_FOLDER}`);
   await host.fs.link(plugin, `${buildDir}/${LATE_FOLDER}/${LATE_PLUGIN}`);
-  const notes = `${dirname(plugin)}/${PLUGIN_NOTES}`;
-  return {
-    KMATRIX_LATE_PLUGIN: plugin,
-    // Where nothing is told of its notes, all of it decides about them.
-    KMATRIX_LATE_NOTES: await host.fs.exists(notes) ? notes : plugin,
-  };
+  return { KMATRIX_LATE_PLUGIN: plugin, KMATRIX_LATE_NOTES: notes };
 }
 
 /** Whether what a folder was built from last may have been instrumented late. */

@@ -70,23 +70,19 @@ int *pointer = &global;
 testPlugin(
   "a function of another file whose text is known is not instrumented",
   async (programs) => {
-    const ir = await programs.write(
-      "module.ll",
-      `define available_externally i32 @elsewhere(i32 %a) { ret i32 %a }
+    const text = `define available_externally i32 @elsewhere(i32 %a) { ret i32 %a }
 define i32 @here(i32 %a) memory(none) { ret i32 %a }
 define void @nobody(i32 %a) { unreachable }
 declare i32 @declared(i32)
-`,
-    );
-    const optimized = async (passes: string) => {
-      const { code, out, err } = await run([
+`;
+    const optimized = async (passes: string, ir: string) =>
+      await run([
         ...["opt-22", `-load-pass-plugin=${await pluginPath()}`, `-passes=${passes}`],
-        ...["-kcov-dataflow-args", "-kcov-dataflow-ret", "-S", ir],
+        ...["-kcov-dataflow-args", "-kcov-dataflow-ret", "-S"],
+        await programs.write("module.ll", ir),
       ]);
-      assert.equal(code, 0, err);
-      return out;
-    };
-    const out = await optimized("kcov-dataflow-note,kcov-dataflow-insert");
+    const { code, out, err } = await optimized("kcov-dataflow-note,kcov-dataflow-insert", text);
+    assert.equal(code, 0, err);
     const bodies = [...out.matchAll(/^define .*@(\w+)\([^]*?^}/mg)];
     assert.deepEqual(bodies.map(([, name]) => name), ["elsewhere", "here", "nobody"]);
     const called = bodies.filter(([text]) =>
@@ -96,9 +92,14 @@ declare i32 @declared(i32)
     // What calls something is no longer without effects.
     assert.doesNotMatch(out, /memory\(none\)/);
     // The notes are for the plugin alone.
-    assert.doesNotMatch(out, /"kcov-dataflow"/);
+    assert.doesNotMatch(out, /"kcov-dataflow"|^!kcov-dataflow/m);
     // What was not there at first is the making of a pass.
-    assert.doesNotMatch(await optimized("kcov-dataflow-insert"), /__sanitizer_cov/);
+    const noted = `${text}!kcov-dataflow.noted = !{}\n`;
+    assert.doesNotMatch((await optimized("kcov-dataflow-insert", noted)).out, /__sanitizer_cov/);
+    // Where nothing was noted, nothing is known of what was there.
+    const unknown = await optimized("kcov-dataflow-insert", text);
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.err, /module\.ll: this IR has no notes of kcov-dataflow/);
   },
 );
 

@@ -5,7 +5,6 @@
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { PLUGIN_NOTES } from "../core/build/dataflow_plugin.ts";
 import { Elf, type ElfSymbol, SHF_EXECINSTR, STT_FUNC } from "../core/inspect/elf.ts";
 import { ROOT } from "./project_copy.ts";
 import { withTempDir } from "./temp_dir.ts";
@@ -57,28 +56,32 @@ let plugin: Promise<string> | undefined;
 
 /** The plugin's path. It is compiled once for each text of its source and kept below out/test/. */
 export function pluginPath(): Promise<string> {
-  return plugin ??= (async () => {
-    const source = `${FOLDER}/kcov_dataflow.cpp`;
-    const version = await answerOf(["llvm-config-22", "--version"]);
-    const texts = await Promise.all(
-      [source, `${FOLDER}/${PLUGIN_NOTES}`].map((path) => Deno.readTextFile(path)),
-    );
-    const text = new TextEncoder().encode(version + texts.join(""));
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text)).toHex();
-    const folder = `${ROOT}/out/test/plugins/${digest}`;
-    const path = `${folder}/kcov-dataflow.so`;
-    if (existsSync(path)) return path;
-    await Deno.mkdir(folder, { recursive: true });
-    const draft = await Deno.makeTempFile({ dir: folder });
-    await answerOf([
-      ...["g++", "-std=c++17", "-O1", "-fPIC", "-shared", "-fno-rtti", "-fno-exceptions"],
-      // LLVM's headers are not ours to mend.
-      ...["-Wall", "-Wextra", "-Werror", "-isystem", headers(), source, "-o", draft],
-    ]);
-    await Deno.copyFile(`${FOLDER}/${PLUGIN_NOTES}`, `${folder}/${PLUGIN_NOTES}`);
-    await Deno.rename(draft, path);
-    return path;
-  })();
+  return plugin ??= changedPlugin((text) => text);
+}
+
+/** The path of the plugin with another text in place of that of kcov_dataflow.cpp. */
+export async function changedPlugin(change: (text: string) => string): Promise<string> {
+  const version = await answerOf(["llvm-config-22", "--version"]);
+  const text = change(await Deno.readTextFile(`${FOLDER}/kcov_dataflow.cpp`));
+  const made = version + text + await Deno.readTextFile(`${FOLDER}/note.h`);
+  const digest = new Uint8Array(
+    await crypto.subtle.digest("SHA-256", new TextEncoder().encode(made)),
+  ).toHex();
+  const folder = `${ROOT}/out/test/plugins/${digest}`;
+  const path = `${folder}/kcov-dataflow.so`;
+  if (existsSync(path)) return path;
+  await Deno.mkdir(folder, { recursive: true });
+  const draft = await Deno.makeTempDir({ dir: folder });
+  await Deno.writeTextFile(`${draft}/plugin.cpp`, text);
+  await answerOf([
+    ...["g++", "-std=c++17", "-O1", "-fPIC", "-shared", "-fno-rtti", "-fno-exceptions"],
+    // LLVM's headers are not ours to mend.
+    ...["-Wall", "-Wextra", "-Werror", "-isystem", headers(), "-I", FOLDER],
+    ...[`${draft}/plugin.cpp`, "-o", `${draft}/plugin.so`],
+  ]);
+  await Deno.rename(`${draft}/plugin.so`, path);
+  await Deno.remove(draft, { recursive: true });
+  return path;
 }
 
 /** Registers the tests of a file that needs the plugin; they are ignored where it cannot be made. */

@@ -164,6 +164,14 @@ testPlugin("IR that was instrumented is not instrumented again", async (programs
   assert.equal(plain.code, 0, plain.err);
   const elf = new Elf(await Deno.readFile(`${programs.dir}/again.o`), "again.o");
   assert.deepEqual(callsIn(elf), { args: 1, rets: 1 });
+  for (const passes of ["kcov-dataflow-note,kcov-dataflow-insert", "kcov-dataflow-insert"]) {
+    const again = await run([
+      ...["opt-22", `-load-pass-plugin=${await pluginPath()}`, `-passes=${passes}`],
+      ...["-kcov-dataflow-args", "-S", `${programs.dir}/module.ll`, "-o", "/dev/null"],
+    ]);
+    assert.equal(again.code, 1, passes);
+    assert.match(again.err, /has calls of kcov-dataflow already/, passes);
+  }
 });
 
 testPlugin(

@@ -116,7 +116,7 @@ function flagsOf(variant: string): readonly string[] {
 export class Tree {
   readonly dir: string;
   /** Lines of .config, and the compiler's plugin that its kernel is built with. */
-  kernel: { readonly dotConfig: string; readonly plugin?: string } = {
+  kernel: { readonly dotConfig: string; readonly plugin?: string; readonly compiler?: string } = {
     dotConfig: "CONFIG_KCOV=y\n",
   };
 
@@ -190,7 +190,7 @@ export class Tree {
       toolchain: TOOLCHAIN,
       buildDir: this.build(variant),
       source: { kernelId: "linux", path: this.source },
-      ...this.kernel.plugin === undefined ? {} : { plugin: this.kernel.plugin },
+      ...this.kernel,
     };
     const late = await withLateInstrumentation(
       await compilerCache(config, paths, host),

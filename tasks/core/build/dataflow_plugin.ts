@@ -14,9 +14,6 @@ export const PLUGIN_FOLDER = "plugins/kcov-dataflow";
 /** The name of what is compiled of it. */
 export const PLUGIN_FILE = "kcov-dataflow.so";
 
-/** The file of its source that decides about its notes in IR; it lies beside what is compiled, too. */
-export const PLUGIN_NOTES = "note.h";
-
 /** What the compiler's make variable is called, which the kernel's Kconfig and Makefiles look at. */
 export const PLUGIN_VARIABLE = "KCOV_DATAFLOW_PLUGIN";
 
@@ -34,12 +31,21 @@ export function llvmConfigOf({ llvm }: Pick<Toolchain, "llvm">): string {
 /** A header of LLVM's development package, below what `llvm-config --includedir` says. */
 export const PLUGIN_HEADER = "llvm/Passes/PassBuilder.h";
 
-/** Of the files of the source's folder those that are compiled, and those that they include. */
-export function pluginSources(
-  names: readonly string[],
-): { readonly compiled: readonly string[]; readonly all: readonly string[] } {
+/**
+ * Of the files of the source's folder those that are compiled, and those that they include, which
+ * decide about what it notes in IR.
+ */
+export function pluginSources(names: readonly string[]): {
+  readonly compiled: readonly string[];
+  readonly headers: readonly string[];
+  readonly all: readonly string[];
+} {
   const ending = (pattern: RegExp) => names.filter((name) => pattern.test(name)).toSorted();
-  return { compiled: ending(/\.cpp$/), all: ending(/\.(?:cpp|h)$/) };
+  return {
+    compiled: ending(/\.cpp$/),
+    headers: ending(/\.h$/),
+    all: ending(/\.(?:cpp|h)$/),
+  };
 }
 
 /**
@@ -79,6 +85,25 @@ export function pluginProbeArgv(toolchain: Toolchain, plugin: string, file: stri
     ...["-mllvm", "-kcov-dataflow-args", "-mllvm", "-kcov-dataflow-ret"],
     ...["-S", "-x", "c", file, "-o", "-"],
   ];
+}
+
+/** Compiles the same with notes of the plugin's alone, to IR on standard output. */
+export function noteProbeArgv(toolchain: Toolchain, plugin: string, file: string): string[] {
+  return [
+    clangOf(toolchain),
+    `--target=${archOf(toolchain).target}`,
+    ...["-O2", `-fpass-plugin=${plugin}`, "-mllvm", NOTE_ONLY],
+    ...["-S", "-emit-llvm", "-x", "c", file, "-o", "-"],
+  ];
+}
+
+/** Has the plugin note parameters and add no call. */
+const NOTE_ONLY = "-kcov-dataflow-note-only";
+
+/** Whether that IR has notes, and no call. */
+export function isNoted(ir: string): boolean {
+  return ir.includes("kcov-dataflow.noted") &&
+    !Object.values(DATAFLOW_CALLBACKS).some((name) => ir.includes(name));
 }
 
 /** Whether that assembly has what the plugin was asked for. */

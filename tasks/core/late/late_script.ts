@@ -28,8 +28,8 @@
 export const LATE_FOLDER = "kmatrix-late";
 
 /**
- * In that folder, a link to the plugin of KMATRIX_LATE_PLUGIN: by this name every version of it is
- * called where IR is made to be shared, which depends on its notes alone.
+ * In that folder, a link to the plugin of KMATRIX_LATE_PLUGIN: a name without its digest, so that ccache
+ * finds the IR that another version of the plugin has noted in the same way.
  */
 export const LATE_PLUGIN = "plugin.so";
 
@@ -64,7 +64,7 @@ is_known() {
       -fsanitize-coverage=*) coverage "\${word#*=}" || return 1 ;;
       "-fpass-plugin=$KMATRIX_LATE_PLUGIN") plugin=1 ;;
       -gsplit* | -save* | -Wp,* | -Wl,*) return 1 ;;
-      -g | -gdwarf-*) debug=all ;;
+      -g | -gdwarf-[2-5]) debug=all ;;
       -gline-tables-only) debug=lines ;;
       -g*) debug=other ;;
       -f*sanitize* | -f*lto* | -f*plugin* | -f*profile* | -fcs* | -fsplit* | -f*embed* | -fxray*) return 1 ;;
@@ -157,12 +157,15 @@ share() {
     set -- "$@" -g -fpass-plugin=$late/${LATE_PLUGIN} -Xclang -mllvm -Xclang -kcov-dataflow-note-only
   (
     unset CCACHE_DISABLE
-    # What decides about the plugin's notes, and not the whole plugin, which the script in front adds
-    # for files that have its calls.
-    others=\${CCACHE_EXTRAFILES%"$KMATRIX_LATE_PLUGIN"}
-    others=\${others%:}
-    [ "$KMATRIX_LATE_PLUGIN" ] &&
-      export CCACHE_EXTRAFILES="\${others:+$others:}$KMATRIX_LATE_NOTES"
+    if [ "$KMATRIX_LATE_PLUGIN" ]; then
+      # Of the plugin, its notes alone count here. The script in front has put its file last, where a
+      # file has its calls.
+      export CCACHE_COMPILERCHECK="$CCACHE_COMPILERCHECK $KMATRIX_LATE_NOTES"
+      others=\${CCACHE_EXTRAFILES%"$KMATRIX_LATE_PLUGIN"}
+      others=\${others%:}
+      # Empty, it would hide what the user's ccache.conf has.
+      [ "$others" ] && export CCACHE_EXTRAFILES="$others" || unset CCACHE_EXTRAFILES
+    fi
     # What ccache is to keep is looked at before it does.
     export CCACHE_PREFIX="$0" KMATRIX_LATE_STEP=check KMATRIX_LATE_IR="$to"
     CCACHE_STATSLOG=$KMATRIX_LATE_LOG exec ccache "$compiler" "$@"
