@@ -464,9 +464,11 @@ struct InsertPass : PassInfoMixin<InsertPass> {
     if (!isActive()) return PreservedAnalyses::all();
     NamedMDNode *Noted = M.getNamedMetadata(NotedKind);
     if (!Noted) {
-      M.getContext().emitError(M.getSourceFileName() +
-                               ": this IR has no notes of kcov-dataflow: compile it with "
-                               "-kcov-dataflow-note-only");
+      // Told by the check where the calls were there before.
+      if (!isInstrumented(M))
+        M.getContext().emitError(M.getSourceFileName() +
+                                 ": this IR has no notes of kcov-dataflow: compile it with "
+                                 "-kcov-dataflow-note-only");
       return PreservedAnalyses::all();
     }
     Noted->eraseFromParent();

@@ -148,6 +148,16 @@ testPlugin("what is optimized when it is linked is refused", async (programs) =>
   assert.equal((await programs.compile("int f(int a) { return a; }", off)).code, 0);
 });
 
+testPlugin("a plugin that is named twice inserts once", async (programs) => {
+  const object = async (flags: readonly string[]) => {
+    const { code, err } = await programs.compile("int f(int a) { return a; }", flags);
+    assert.equal(code, 0, err);
+    return await Deno.readFile(`${programs.dir}/subject.o`);
+  };
+  const once = await object(BOTH);
+  assert.deepEqual(await object([...BOTH, `-fpass-plugin=${await pluginPath()}`]), once);
+});
+
 testPlugin("IR that was instrumented is not instrumented again", async (programs) => {
   const text = "int f(int a) { return a; }";
   const made = ["-emit-llvm", "-S", "-o", "module.ll"];
