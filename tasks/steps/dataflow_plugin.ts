@@ -239,8 +239,8 @@ async function compilePlugin(
       const what = `the dataflow plugin does not compile: ${first ?? `g++ exit ${made.code}`}`;
       throw lacksPlugin("plugin-compile-error", what, lastLines(made));
     }
-    await checkLoads(file, partial, toolchain, host);
-    const canNote = await takesNotes(file, partial, toolchain, host);
+    await checkLoads(file, toolchain, host);
+    const canNote = await takesNotes(file, toolchain, host);
     const seal = [await digestOf(file, host), ...(canNote ? [notes] : []), ""];
     for (const name of await host.fs.list(partial)) {
       if (name !== PLUGIN_FILE) await host.fs.remove(`${partial}/${name}`);
@@ -256,15 +256,14 @@ async function compilePlugin(
 /** A second of work, of which a busy machine has made one minute; only a pass without end takes longer. */
 const PROBE_MS = 600_000;
 
+/** Beside the plugin while it is tried. */
+const PROBE_SOURCE = "probe.c";
+
 /** @throws KmatrixError "config" (plugin-not-loaded) where the compiler does not, or adds no call. */
-async function checkLoads(
-  file: string,
-  dir: string,
-  toolchain: Toolchain,
-  host: Host,
-): Promise<void> {
-  await host.fs.writeText(`${dir}/probe.c`, PLUGIN_PROBE);
-  const probed = await probe(pluginProbeArgv(toolchain, file, `${dir}/probe.c`), host);
+async function checkLoads(file: string, toolchain: Toolchain, host: Host): Promise<void> {
+  const source = `${dirname(file)}/${PROBE_SOURCE}`;
+  await host.fs.writeText(source, PLUGIN_PROBE);
+  const probed = await probe(pluginProbeArgv(toolchain, file, source), host);
   if (probed.code === 0 && isProbed(probed.stdout)) return;
   const clang = clangOf(toolchain);
   const what = probed.code === 0
@@ -273,15 +272,10 @@ async function checkLoads(
   throw lacksPlugin("plugin-not-loaded", what, lastLines(probed));
 }
 
-/** Whether it can be asked for notes alone. */
-async function takesNotes(
-  file: string,
-  dir: string,
-  toolchain: Toolchain,
-  host: Host,
-): Promise<boolean> {
-  await host.fs.writeText(`${dir}/probe.c`, PLUGIN_PROBE);
-  const { code, stdout } = await probe(noteProbeArgv(toolchain, file, `${dir}/probe.c`), host);
+/** Whether a plugin that {@linkcode checkLoads} has tried can be asked for notes alone. */
+async function takesNotes(file: string, toolchain: Toolchain, host: Host): Promise<boolean> {
+  const source = `${dirname(file)}/${PROBE_SOURCE}`;
+  const { code, stdout } = await probe(noteProbeArgv(toolchain, file, source), host);
   return code === 0 && isNoted(stdout);
 }
 
