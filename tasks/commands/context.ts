@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What every command has at hand, and what several of them do alike. */
-import { basename } from "node:path/posix";
+import { basename, relative } from "node:path/posix";
 import type { Host } from "../host/host.ts";
 import {
   DEFAULT_SETTINGS,
@@ -16,7 +16,7 @@ import { type Failure, KmatrixError } from "../core/model/errors.ts";
 import { isSelected } from "../../selftests/contract/glob.ts";
 import { C_FIXTURE, C_TEST } from "../../selftests/contract/c_programs.ts";
 import { nearest } from "../core/text/nearest.ts";
-import { formatCommand } from "../core/text/shell.ts";
+import { formatCommand, quoteWord } from "../core/text/shell.ts";
 import { cProgramTable } from "../core/judge/c_programs.ts";
 import { dedupTable } from "../core/report/dedup_table.ts";
 import { sourceLines } from "../core/source/source_identity.ts";
@@ -30,6 +30,7 @@ import type { Caller } from "../steps/caller.ts";
 import { readBaseFile } from "../steps/base_config.ts";
 import { withConfigFile } from "../core/matrix/config_file.ts";
 import { loadMatrix, makePlan, type TreeLook, withOwnKernel } from "../run/project.ts";
+import { otherMatricesWith } from "../run/other_matrices.ts";
 import { readShardPlan, takeShard } from "../run/shards.ts";
 
 export interface Context {
@@ -80,7 +81,7 @@ export async function planOf(
     series: series === undefined ? undefined : absolute(series),
   };
   const whole = await withOwnKernel(matrix, globs, brought, look, paths, host);
-  const plan = makePlan(whole, { globs }, settingsOf(options), host);
+  const plan = await planHere(whole, globs, options, context);
   const own = whole.kernels.find((kernel) => !matrix.kernels.includes(kernel));
   if (own !== undefined && !plan.cells.some(({ kernel }) => kernel === own)) {
     const option = (["tree", "series", "range"] as const).find((name) => options[name])!;
@@ -89,6 +90,29 @@ export async function planOf(
     throw new KmatrixError("usage", "bad-usage", text, `Name ${own.id}/${config.id} or the like.`);
   }
   return await shardOf(plan, options, context);
+}
+
+/** @throws KmatrixError as makePlan(); where another matrix file has what is named, it says so. */
+async function planHere(
+  matrix: Matrix,
+  globs: readonly string[],
+  options: RunValues,
+  context: Context,
+): Promise<Plan> {
+  const { paths, host, caller } = context;
+  try {
+    return makePlan(matrix, { globs }, settingsOf(options), host);
+  } catch (error) {
+    const isOfCells = error instanceof KmatrixError && error.id === "no-such-cell";
+    if (!isOfCells || options.config !== undefined || globs.length === 0) throw error;
+    const file = matrixFile(options, context);
+    const [other] = await otherMatricesWith(globs, file, paths, host);
+    if (other === undefined) throw error;
+    const below = relative(caller.folder, other);
+    const name = below.startsWith("..") ? other : below;
+    const advice = `${basename(other)} has it: --matrix ${quoteWord(name)}`;
+    throw new KmatrixError("no-match", "no-such-cell", error.message, advice);
+  }
 }
 
 /** The plan, or the part of it that --shard names. @throws as takeShard() does. */
