@@ -30,7 +30,7 @@ import type { Caller } from "../steps/caller.ts";
 import { readBaseFile } from "../steps/base_config.ts";
 import { withConfigFile } from "../core/matrix/config_file.ts";
 import { loadMatrix, makePlan, type TreeLook, withOwnKernel } from "../run/project.ts";
-import { otherMatricesWith } from "../run/other_matrices.ts";
+import { otherMatrixWith } from "../run/other_matrix.ts";
 import { readShardPlan, takeShard } from "../run/shards.ts";
 
 export interface Context {
@@ -97,20 +97,18 @@ async function planHere(
   matrix: Matrix,
   globs: readonly string[],
   options: RunValues,
-  context: Context,
+  { paths, host, caller }: Context,
 ): Promise<Plan> {
-  const { paths, host, caller } = context;
   try {
     return makePlan(matrix, { globs }, settingsOf(options), host);
   } catch (error) {
-    const isOfCells = error instanceof KmatrixError && error.id === "no-such-cell";
-    if (!isOfCells || options.config !== undefined || globs.length === 0) throw error;
-    const file = matrixFile(options, context);
-    const [other] = await otherMatricesWith(globs, file, paths, host);
-    if (other === undefined) throw error;
-    const below = relative(caller.folder, other);
-    const name = below.startsWith("..") ? other : below;
-    const advice = `${basename(other)} has it: --matrix ${quoteWord(name)}`;
+    const isUnknown = error instanceof KmatrixError && error.id === "no-such-cell";
+    // Cells of --config are of no file, and globs that only leave out name none.
+    const isNamed = options.config === undefined && globs.some((glob) => !glob.startsWith("!"));
+    const other = isUnknown && isNamed ? await otherMatrixWith(globs, paths, host) : undefined;
+    if (!isUnknown || other === undefined) throw error;
+    const path = relative(caller.folder, other);
+    const advice = `${basename(other)} has it: --matrix ${quoteWord(path)}`;
     throw new KmatrixError("no-match", "no-such-cell", error.message, advice);
   }
 }

@@ -14,7 +14,7 @@ Deno.test.beforeAll(async () => {
   );
   await project.write("project/matrix-broken.yaml", "configs: [\n");
   await project.write(
-    "project/other-seldom.yaml",
+    "project/also-seldom.yaml",
     text.replace("configs:\n", `configs:\n${entry}`),
   );
 });
@@ -23,7 +23,9 @@ Deno.test.afterAll(() => project.remove());
 const list = (...args: readonly string[]) => project.run("matrix", "--list", ...args);
 
 Deno.test("whoever names a cell of another matrix file is told which option takes it", async () => {
-  for (const glob of ["fake/seldom", "fake/sel*"]) {
+  const cases = [["fake/seldom", ""], ["fake/sel*", ""], ["fake/seldom", "/configs"]] as const;
+  for (const [glob, below] of cases) {
+    project.folder = `${project.root}${below}`;
     const { code, err } = await list(glob);
     assert.equal(code, 4, err);
     const [, option, file] = /(--matrix) (\S*matrix-seldom\.yaml)$/m.exec(err) ?? [];
@@ -31,9 +33,10 @@ Deno.test("whoever names a cell of another matrix file is told which option take
     const asTold = await list(glob, option, file);
     assert.deepEqual([asTold.code, asTold.out.trim()], [0, "fake/seldom"], asTold.err);
   }
+  project.folder = null;
 });
 
-Deno.test("a cell that no matrix file has, or not beside the others, is an error as before", async () => {
+Deno.test("what no matrix file has, or none of its own, is an error as before", async () => {
   const config = `${project.dir}/mine.config`;
   await Deno.writeTextFile(config, "CONFIG_PVH=y\n");
   const cases = [
@@ -42,6 +45,8 @@ Deno.test("a cell that no matrix file has, or not beside the others, is an error
     // The other file's cells are not those of this config.
     ["fake/seldom", "--config", config],
     ["fake/never", "--matrix", `${project.root}/matrix-seldom.yaml`],
+    // With none named, any other file would have cells left.
+    ["!fake/kcov", "!fake/nokcov", "!*/kcov*"],
   ];
   for (const args of cases) {
     const { code, err } = await list(...args);
