@@ -18,7 +18,7 @@ import { ModuleFile } from "./module_file.ts";
 import { packSymbols, SymbolTable } from "../contract/symbol_table.ts";
 import { KernelSymbols } from "./symbols.ts";
 import { AssertionError, fail } from "../harness/asserts.ts";
-import { undisturbed } from "./windows.ts";
+import { undisturbed, untilInterrupted } from "./windows.ts";
 import { relaSection, symbolSections, tinyElf } from "../../tasks/testing/tiny_elf.ts";
 
 Deno.test("ioctl numbers are those of the kernel's macros", () => {
@@ -266,6 +266,45 @@ Deno.test("undisturbed() repeats nothing but a claim that does not hold", () => 
   });
   assert.throws(body, RangeError);
   assert.equal(runs(), 1);
+});
+
+/** A machine on which a run takes `runMs` of the clock, and a tick comes each `tickMs`. */
+function ticking(runMs: number, tickMs: number) {
+  let [now, runs] = [0, 0];
+  const once = () => {
+    runs++;
+    const before = Math.floor(now / tickMs);
+    now += runMs;
+    return Math.floor(now / tickMs) - before;
+  };
+  return { once, nowMs: () => now, runs: () => runs };
+}
+
+Deno.test("untilInterrupted() runs as often as it takes on a fast machine", () => {
+  const machine = ticking(0.05, 10);
+  assert.equal(untilInterrupted(8, machine.once, machine.nowMs), 8);
+  assert.ok(machine.runs() >= 1599, `${machine.runs()} runs`);
+});
+
+Deno.test("untilInterrupted() takes what a slow machine has in one run", () => {
+  const machine = ticking(3000, 4);
+  assert.equal(untilInterrupted(8, machine.once, machine.nowMs), 750);
+  assert.equal(machine.runs(), 1);
+});
+
+Deno.test("untilInterrupted() counts runs, too, where one takes longer than the time", () => {
+  // Its ticks come late, and one of a run is all that is left of them.
+  const machine = ticking(4000, 4000);
+  assert.equal(untilInterrupted(20, machine.once, machine.nowMs), 20);
+});
+
+Deno.test("untilInterrupted() fails where none come, after the time and the runs", () => {
+  for (const runMs of [0.5, 500]) {
+    const machine = ticking(runMs, Infinity);
+    assert.throws(() => untilInterrupted(1, machine.once, machine.nowMs), AssertionError);
+    assert.ok(machine.nowMs() >= 10_000, `${machine.nowMs()} ms`);
+    assert.ok(machine.runs() >= 200, `${machine.runs()} runs`);
+  }
 });
 
 Deno.test("ask() reports what a system call came to, by the name of its error", () => {

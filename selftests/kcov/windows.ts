@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-/** What to do about a machine that has other work too. Pure. */
+/** What to do about a machine that has other work too, or is faster or slower than another. */
 
-import { AssertionError } from "../harness/asserts.ts";
+import { AssertionError, fail } from "../harness/asserts.ts";
 import type { TestContext } from "../harness/fixtures.ts";
+import { guest } from "../harness/guest.ts";
 
 /** A window is some microseconds long, and at a load of ten one in a thousand is disturbed. */
 const ATTEMPTS = 5;
@@ -25,4 +26,34 @@ export function undisturbed(t: Pick<TestContext, "log">, body: () => void): void
       t.log(`attempt ${attempt}: ${error.message}`);
     }
   }
+}
+
+/** A tick is due each 10 ms at the latest (CONFIG_HZ=100): time for a thousand of them. */
+const INTERRUPTS_MS = 10_000;
+
+/** A run that takes longer than a tick has one at least, so on a slow machine these are enough. */
+const INTERRUPTED_RUNS = 200;
+
+/**
+ * Runs `once`, which tells how many interrupts it had, until there were `wanted` in all. How many runs
+ * that takes says how fast the machine is, and nothing of the kernel: the faster it is, the fewer ticks
+ * fall into one.
+ * @param nowMs Of the monotonic clock.
+ * @returns Interrupts that there were.
+ * @throws AssertionError after ten seconds and 200 runs with fewer.
+ */
+export function untilInterrupted(
+  wanted: number,
+  once: () => number,
+  nowMs: () => number = () => guest().nowMs(),
+): number {
+  const startMs = nowMs();
+  let interrupts = 0;
+  for (let runs = 0; interrupts < wanted; runs++) {
+    if (runs >= INTERRUPTED_RUNS && nowMs() - startMs >= INTERRUPTS_MS) {
+      fail(`${interrupts} interrupts in ${runs} runs, not ${wanted}`);
+    }
+    interrupts += once();
+  }
+  return interrupts;
 }

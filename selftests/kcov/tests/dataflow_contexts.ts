@@ -10,7 +10,6 @@ import {
   assertGreater,
   assertLess,
   assertSameMembers,
-  fail,
 } from "../../harness/asserts.ts";
 import { fixture } from "../../harness/fixtures.ts";
 import {
@@ -34,6 +33,7 @@ import {
 import { type DataflowModule, Expected, loadDataflowModule } from "../dataflow_module.ts";
 import { assertStretch, stepPlaces, stretch } from "../dataflow_steps.ts";
 import { isExplained } from "../unstable_functions.ts";
+import { untilInterrupted } from "../windows.ts";
 
 const RING_WORDS = 1 << 20;
 
@@ -154,15 +154,13 @@ dataflowContexts.test("ticks_in_a_long_call_leave_no_record", (t, { device }) =>
   };
   uninterrupted(() => {
     const quiet = namesOfAll(() => read(4));
-    let interrupts = 0;
-    for (let times = 0; interrupts < 8; times++) {
-      if (times === 60) fail(`${interrupts} interrupts in 60 calls that read ${PAGES} pages`);
+    const interrupts = untilInterrupted(8, () => {
       const long = read(PAGES);
       const served = [...long.names].filter((name) => TICK.test(name));
       assertEquals(served, [], `functions of interrupts in a call with ${long.interrupts}`);
       assertSameMembers(long.names, quiet, "functions of the long call");
-      interrupts += long.interrupts;
-    }
+      return long.interrupts;
+    });
     assertGreater(quiet.size, 1, "functions of a read");
     t.log(`${interrupts} interrupts, functions ${[...quiet].join(" ")}`);
   });

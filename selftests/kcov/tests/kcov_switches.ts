@@ -35,6 +35,7 @@ import {
 } from "../../harness/guest.ts";
 import { type CollectMode, enableModeOrSkip, entryCounts, type Kcov, openMapped } from "../kcov.ts";
 import { type KernelSymbols, kernelSymbols } from "../symbols.ts";
+import { untilInterrupted } from "../windows.ts";
 
 const FILE = "selftests/kcov/tests/kcov_switches.ts";
 const BUFFER_WORDS = 256 * 1024;
@@ -386,15 +387,13 @@ kcovSwitch.test("ticks_in_a_long_call", (t, collector, { mode }) => {
     const eachTwo = more.entries - few.entries;
     const expected = few.entries + eachTwo * (PAGES / 2 - 1);
     const long = read(PAGES);
-    let interrupts = 0;
-    for (let times = 0; interrupts < 8; times++) {
-      if (times === 200) t.fail(`${interrupts} interrupts in 200 calls that read ${PAGES} pages`);
+    const interrupts = untilInterrupted(8, () => {
       const found = run(long);
       assertSameMembers(found.functions, more.functions, "functions of the long call");
       const what = `entries of a call with ${found.interrupts} interrupts`;
       assertEquals(found.entries, mode === "unique" ? more.entries : expected, what);
-      interrupts += found.interrupts;
-    }
+      return found.interrupts;
+    });
     t.log(`${expected} entries a call, ${interrupts} interrupts`);
   });
 });
