@@ -12,9 +12,20 @@ export interface UnstableFunction {
   readonly name: string;
   /** Conditions under which it is seen; under any other it is a finding all the same. */
   readonly beside: readonly Condition[];
+  /** Whether it is seen in a window with an interrupt, too, whatever the condition. */
+  readonly behindInterrupts?: true;
   /** Kernels: all, or those without our series, which excuses the object from instrumentation. */
   readonly kernels: "all" | "without-series";
   readonly why: string;
+}
+
+/** What is known of the window that a PC was found in. */
+export interface UnstableWindow {
+  readonly condition: Condition;
+  /** Whether the machine has served an interrupt around it. */
+  readonly interrupted: boolean;
+  /** Whether the kernel has our series. */
+  readonly hasSeries: boolean;
 }
 
 /** Conditions under which the thread may be switched out and in again. */
@@ -29,20 +40,24 @@ export const UNSTABLE_FUNCTIONS: readonly UnstableFunction[] = [
   {
     name: "switch_fpu_return",
     beside: SWITCHING,
+    behindInterrupts: true,
     kernels: "all",
     why:
       "a thread that was switched out has its FPU registers loaded on the way back to userspace, " +
-      "as task and in its own name",
+      "as task and in its own name; so has one in whose place a softirq used them, as that of " +
+      "drivers/char/random.c does every few seconds where BLAKE2s has code for the CPU",
   },
   {
     name: "fpregs_restore_userregs",
     beside: SWITCHING,
+    behindInterrupts: true,
     kernels: "all",
     why: "switch_fpu_return() calls it, where the compiler has not put it inline (kcov-debug)",
   },
   {
     name: "restore_fpregs_from_fpstate",
     beside: SWITCHING,
+    behindInterrupts: true,
     kernels: "all",
     why: "switch_fpu_return() calls it to load them",
   },
@@ -72,9 +87,12 @@ export const UNSTABLE_FUNCTIONS: readonly UnstableFunction[] = [
   },
 ];
 
-/** Whether a function's PCs may come and go under a condition. */
-export function isExplained(name: string, condition: Condition, hasSeries: boolean): boolean {
+/** Whether a function's PCs may come and go in a window. */
+export function isExplained(name: string, window: UnstableWindow): boolean {
+  const { condition, interrupted, hasSeries } = window;
   return UNSTABLE_FUNCTIONS.some((one) =>
-    one.name === name && one.beside.includes(condition) && (one.kernels === "all" || !hasSeries)
+    one.name === name &&
+    (one.beside.includes(condition) || (one.behindInterrupts === true && interrupted)) &&
+    (one.kernels === "all" || !hasSeries)
   );
 }

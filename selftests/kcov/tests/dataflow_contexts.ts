@@ -106,7 +106,8 @@ dataflowContexts.test("what_a_task_does_with_interrupts_off_is_its_own", (_t, co
   ], "records without interrupts, without preemption, without softirqs");
 });
 
-const isOfSwitch = (name: string) => isExplained(name, "wakeup", false);
+const SWITCHED = { condition: "wakeup", interrupted: true, hasSeries: false } as const;
+const isOfSwitch = (name: string) => isExplained(name, SWITCHED);
 
 /** What a window had: how many interrupts around it and in it, and its functions. */
 interface Seen {

@@ -103,12 +103,13 @@ kcovStability.test("the_same_call_has_the_same_pcs", (t, { device, symbols }, va
       seen.faulted += faulted;
       const first = device.bitmapWords + 1;
       const trace = device.buffer.subarray(first, first + Number(batch.result(count)));
+      const window = { condition, interrupted: interrupted > 0, hasSeries };
       const { extra, missing } = takeApart(trace, once, whole, commonWords);
       for (const pc of missing) note(findings, `- ${symbols.nameOf(pc)} ${hex(pc)}`);
       for (const { pc, after } of extra) {
         const name = symbols.nameOf(pc) ?? hex(pc);
         const where = after === null ? "at the beginning" : `after ${symbols.nameOf(after)}`;
-        if (isExplained(name, condition, hasSeries)) note(explained, name);
+        if (isExplained(name, window)) note(explained, name);
         // A thread under SCHED_FIFO is switched out too, if hardly ever: by a thread of the kernel.
         else if (isSwitching(condition) || switched > 0) {
           note(inSwitches, `+ ${name} ${hex(pc)} ${where}`);
