@@ -10,7 +10,7 @@ import type { Condition } from "../contract/quality.ts";
 export interface UnstableFunction {
   /** Name in the symbol table. */
   readonly name: string;
-  /** Conditions under which it is seen; under any other it is a finding all the same. */
+  /** Conditions under which it is seen; under any other it is a finding, but for what follows. */
   readonly beside: readonly Condition[];
   /** Whether it is seen in a window with an interrupt, too, whatever the condition. */
   readonly behindInterrupts?: true;
