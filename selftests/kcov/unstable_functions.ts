@@ -45,7 +45,7 @@ export const UNSTABLE_FUNCTIONS: readonly UnstableFunction[] = [
     why:
       "a thread that was switched out has its FPU registers loaded on the way back to userspace, " +
       "as task and in its own name; so has one in whose place a softirq used them, as that of " +
-      "drivers/char/random.c does every few seconds where BLAKE2s has code for the CPU",
+      "drivers/char/random.c does now and then where BLAKE2s has code for the CPU",
   },
   {
     name: "fpregs_restore_userregs",
